@@ -69,8 +69,8 @@ def problems(path: Path) -> list[str]:
         need(bool(re.search(r" \| (she|he|it)$", str(hero))), f"story.heroes: pronoun missing: {hero!r}")
     for key in ("troubles", "turns", "ends"):
         for text in story.get(key) or []:
-            sentence(f"story.{key}", text.replace("{They}", "They").replace("{Their}", "Their"))
-            stray = set(re.findall(r"{(\w+)}", text)) - {"they", "them", "their", "themself", "They", "Their"}
+            sentence(f"story.{key}", text.replace("<They>", "They").replace("<Their>", "Their"))
+            stray = set(re.findall(r"<(\w+)>", text)) - {"they", "them", "their", "themself", "They", "Their"}
             need(not stray, f"story.{key}: unknown {stray}: {text!r}")
     said = [text for key in SENTENCES for text in topic.get(key) or []]
     naming = [text for text in said if any(word in text.lower() for word in topic.get("words") or [])]
