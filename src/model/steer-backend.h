@@ -1,0 +1,176 @@
+#pragma once
+
+#include <gio/gio.h>
+
+#include "steering/steer-plan.h"
+#include "steering/steer-sampling.h"
+#include "steer-model.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SECTION: the backend boundary
+ *
+ * A backend runs whole forward passes of a model on a kind of device. It is a table of functions at that level,
+ * because that is where fusion and graph capture live. Backends share this interface and its tests, and no code.
+ *
+ * A context is a model opened on a device: weights, KV cache and work areas. It is used by one thread at a time (the
+ * engine's worker). It holds `n_slots` independent sequences of up to `n_context` tokens. What is in a slot's cache is
+ * the caller's knowledge: a run says at which position it starts, and everything from there on is replaced.
+ */
+
+typedef struct _SteerBackend SteerBackend;
+typedef struct _SteerContext SteerContext;
+
+#define STEER_MAX_SLOTS 4
+
+typedef struct
+{
+  char *id;             /* "cpu", "cuda:0" */
+  char *name;           /* "Intel Xeon, 2 cores, AVX-512", "NVIDIA H200" */
+  char *driver;         /* nullable */
+  guint64 memory_total; /* bytes */
+  guint64 memory_free;  /* bytes */
+  gboolean usable;
+  char *why_not;        /* nullable: reason when not usable, with the remedy */
+} SteerDevice;
+
+void steer_device_free (SteerDevice *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerDevice, steer_device_free)
+
+typedef struct
+{
+  guint n_slots;         /* 1 .. STEER_MAX_SLOTS */
+  guint n_context;       /* tokens a slot; 0: the model's own, at most 8192 */
+  SteerDtype kv_dtype;   /* F16 or F32 */
+  guint n_threads;       /* 0: one a physical core. CPU only */
+} SteerContextOptions;
+
+/* One slot, the model's context up to 8192 tokens, KV cache in F16, threads chosen. */
+void steer_context_options_init (SteerContextOptions *self);
+
+typedef struct
+{
+  guint64 weights;   /* bytes taken on the device beyond what is mapped from the file */
+  guint64 mapped;    /* bytes used in place from the mapped file */
+  guint64 kv_cache;
+  guint64 work;
+  guint64 available; /* bytes free on the device now */
+} SteerMemoryEstimate;
+
+typedef enum
+{
+  STEER_WANT_NOTHING,     /* fill the cache only */
+  STEER_WANT_LAST_LOGITS, /* logits: [n_vocab], of the run's last token */
+  STEER_WANT_ALL_LOGITS,  /* logits: [n_tokens, n_vocab] */
+  STEER_WANT_TOKEN,       /* token: chosen on the device. Only where backend->can_choose */
+} SteerWant;
+
+/**
+ * SteerRun:
+ *
+ * Some tokens of one sequence. The run attends to the slot's cached positions 0 .. position - 1 and to itself.
+ */
+typedef struct
+{
+  guint slot;
+  guint position;            /* of the first token; at most what the slot's cache holds */
+  const gint32 *tokens;      /* [n_tokens], each inside the vocabulary */
+  guint n_tokens;            /* at least 1 */
+  SteerPlan *plan;           /* (nullable) */
+  const guint8 *steer_mask;  /* [n_tokens] (nullable): 0 leaves that position unsteered. NULL: all are steered */
+
+  SteerWant want;
+  float *logits;             /* out, as @want says */
+
+  const guint *tap_layers;   /* [n_taps]: decoder layers whose output after steering is wanted */
+  guint n_taps;
+  float *taps;               /* out: [n_taps, n_tokens, d_model] */
+
+  /* For STEER_WANT_TOKEN. */
+  const SteerSampling *sampling;
+  const guint32 *seen;       /* bit set [(n_vocab + 31) / 32]: tokens already in prompt or reply */
+  double uniform;            /* [0, 1), drawn by the caller, so a seed means the same on every backend */
+  gint32 token;              /* out */
+} SteerRun;
+
+/* @fraction: 0 .. 1. Called from the thread that loads. */
+typedef void (*SteerProgressFunc) (double fraction,
+                                   gpointer data);
+
+struct _SteerBackend
+{
+  const char *name; /* "cpu", "cuda" */
+
+  gboolean can_choose; /* STEER_WANT_TOKEN is supported */
+
+  /* (element-type SteerDevice), usable or not; never NULL. */
+  GPtrArray *(*list_devices) (void);
+
+  /* What opening would take, without allocating. */
+  gboolean (*estimate) (SteerModel *model,
+                        const char *device_id,
+                        const SteerContextOptions *options,
+                        SteerMemoryEstimate *estimate,
+                        GError **error);
+
+  /* Errors: STEER_MODEL_ERROR_NO_MEMORY, _DEVICE, _UNSUPPORTED, G_IO_ERROR_CANCELLED; nothing is left behind. */
+  SteerContext *(*open) (SteerModel *model,
+                         const char *device_id,
+                         const SteerContextOptions *options,
+                         SteerProgressFunc progress,
+                         gpointer progress_data,
+                         GCancellable *cancellable,
+                         GError **error);
+  void (*close) (SteerContext *context);
+
+  /* [n_runs] runs of different slots in one pass. Long runs are processed in chunks inside; the cancellable is looked
+   * at between layers. After an error or a cancel the cache before each run's position is intact. */
+  gboolean (*forward) (SteerContext *context,
+                       SteerRun *runs,
+                       guint n_runs,
+                       GCancellable *cancellable,
+                       GError **error);
+};
+
+/* Every context begins with this, so that callers need not know the backend. */
+struct _SteerContext
+{
+  const SteerBackend *backend;
+  SteerModel *model;         /* owned reference */
+  SteerContextOptions options; /* with every 0 replaced by the value in use */
+  char *device_id;
+  char *device_name;
+};
+
+/* Backends known to the process, in order of preference. Registering is for start-up only. */
+void steer_backend_register (const SteerBackend *backend);
+const SteerBackend *steer_backend_find (const char *name);
+
+/* All devices of all backends: (transfer full) (element-type SteerDevice). */
+GPtrArray *steer_backend_list_devices (void);
+
+/**
+ * steer_context_open:
+ * @device: "auto", "cpu", "cuda", "cuda:1"; "auto" takes the first usable device on which the model fits
+ *
+ * Checks the estimate first and refuses with the numbers when memory does not suffice.
+ */
+SteerContext *steer_context_open (SteerModel *model,
+                                  const char *device,
+                                  const SteerContextOptions *options,
+                                  SteerProgressFunc progress,
+                                  gpointer progress_data,
+                                  GCancellable *cancellable,
+                                  GError **error);
+void steer_context_close (SteerContext *context);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerContext, steer_context_close)
+
+/* Checks the runs (slots, positions, token ids, plan width and layers), then calls the backend. */
+gboolean steer_context_forward (SteerContext *context,
+                                SteerRun *runs,
+                                guint n_runs,
+                                GCancellable *cancellable,
+                                GError **error);
+
+G_END_DECLS

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define STEER_MODEL_ERROR (steer_model_error_quark ())
+
+/**
+ * SteerModelError:
+ * @STEER_MODEL_ERROR_INVALID: config.json or the weights break their rules; the message names file and key or tensor
+ * @STEER_MODEL_ERROR_UNSUPPORTED: an architecture or option this program does not have; the message names what it has
+ * @STEER_MODEL_ERROR_MISSING: a file or tensor that the model needs
+ * @STEER_MODEL_ERROR_NO_MEMORY: does not fit; the message says what is needed, what there is, and what would help
+ * @STEER_MODEL_ERROR_DEVICE: the device cannot be used or was lost
+ */
+typedef enum
+{
+  STEER_MODEL_ERROR_INVALID,
+  STEER_MODEL_ERROR_UNSUPPORTED,
+  STEER_MODEL_ERROR_MISSING,
+  STEER_MODEL_ERROR_NO_MEMORY,
+  STEER_MODEL_ERROR_DEVICE,
+} SteerModelError;
+
+GQuark steer_model_error_quark (void);
+
+typedef enum
+{
+  STEER_ARCH_LLAMA,
+  STEER_ARCH_MISTRAL,
+  STEER_ARCH_QWEN2,
+} SteerArch;
+
+typedef enum
+{
+  STEER_ROPE_DEFAULT,
+  STEER_ROPE_LINEAR,
+  STEER_ROPE_LLAMA3,
+} SteerRopeType;
+
+#define STEER_MAX_EOS_IDS 8
+
+/**
+ * SteerModelConfig:
+ *
+ * The hyper-parameters of a decoder-only transformer of the Llama family. A plain value, checked as a whole when it
+ * is read: every product of its fields that sizes an array fits in a gint64.
+ */
+typedef struct
+{
+  SteerArch arch;
+  guint n_layers;
+  guint d_model;
+  guint n_heads;
+  guint n_kv_heads; /* divides n_heads */
+  guint head_dim;   /* even; n_heads * head_dim need not equal d_model */
+  guint d_ff;
+  guint n_vocab;
+  guint n_context;  /* longest context the model was trained for */
+  guint sliding_window; /* 0: none. Mistral: a position sees this many positions, itself included */
+  double rms_norm_eps;
+  gboolean tie_embeddings;
+  gboolean qkv_bias;
+  gboolean output_bias; /* bias of the attention's output projection */
+  gboolean mlp_bias;
+
+  SteerRopeType rope_type;
+  double rope_theta;
+  double rope_factor;                /* linear and llama3 */
+  double rope_low_freq_factor;       /* llama3 */
+  double rope_high_freq_factor;      /* llama3 */
+  guint rope_original_context;       /* llama3 */
+
+  gint32 bos_id;                     /* -1: none */
+  gint32 eos_ids[STEER_MAX_EOS_IDS]; /* [n_eos_ids], generation_config.json first, config.json else */
+  guint n_eos_ids;
+} SteerModelConfig;
+
+/* Reads config.json and, where present, generation_config.json of @directory. */
+gboolean steer_model_config_read (SteerModelConfig *self,
+                                  const char *directory,
+                                  GError **error);
+
+/* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
+ * float32 to the last bit that matters (relative 1e-7). */
+void steer_model_config_get_inv_freq (const SteerModelConfig *self,
+                                      float *inv_freq);
+
+/* A short line for people: "Llama, 32 layers, d 4096, 8.03 B parameters". Free with g_free(). */
+char *steer_model_config_dup_summary (const SteerModelConfig *self);
+
+guint64 steer_model_config_get_n_parameters (const SteerModelConfig *self);
+
+G_END_DECLS

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "steer-vector-source.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerVectorLibrary:
+ *
+ * A safetensors file of steering vectors: one F32 tensor [d_model] a feature, named `LAYER.INDEX`. `__metadata__`
+ * holds `format` = "steer-vectors", `version`, `model`, `d_model`, `layer_norm.L`, and for each feature
+ * `label.LAYER.INDEX`, `strength.LAYER.INDEX` (recommended), `min.LAYER.INDEX`, `max.LAYER.INDEX`. All metadata is
+ * optional; vectors need not be of unit length in the file. The id is the file's stem.
+ */
+#define STEER_TYPE_VECTOR_LIBRARY (steer_vector_library_get_type ())
+G_DECLARE_FINAL_TYPE (SteerVectorLibrary, steer_vector_library, STEER, VECTOR_LIBRARY, GObject)
+
+SteerVectorLibrary *steer_vector_library_open (const char *path,
+                                               GCancellable *cancellable,
+                                               GError **error);
+
+G_END_DECLS

@@ -1,0 +1,96 @@
+#pragma once
+
+#include "steer-tokenizer.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  STEER_ROLE_SYSTEM,
+  STEER_ROLE_USER,
+  STEER_ROLE_ASSISTANT,
+} SteerRole;
+
+/* "system", "user", "assistant" and back; FALSE when unknown. */
+const char *steer_role_get_name (SteerRole role);
+gboolean steer_role_from_name (const char *name,
+                               SteerRole *role);
+
+/* One turn as a template sees it; the strings are borrowed. */
+typedef struct
+{
+  SteerRole role;
+  const char *content;
+} SteerTurn;
+
+typedef enum
+{
+  STEER_TEMPLATE_LLAMA3, /* Llama 3.x, with its date lines where the model's template has them */
+  STEER_TEMPLATE_CHATML,
+  STEER_TEMPLATE_LLAMA2,
+  STEER_TEMPLATE_MISTRAL,
+  STEER_TEMPLATE_GEMMA,
+  STEER_TEMPLATE_ZEPHYR,
+
+  STEER_N_TEMPLATES
+} SteerTemplateFamily;
+
+const char *steer_template_family_get_name (SteerTemplateFamily family);
+gboolean steer_template_family_from_name (const char *name,
+                                          SteerTemplateFamily *family);
+
+/**
+ * SteerChatTemplate:
+ *
+ * Renders messages to a prompt as the model was trained to see it. Models carry a Jinja program for this; we do not
+ * run programs from a stranger's file, but recognise which family it belongs to and render that family exactly.
+ * Immutable; any thread.
+ */
+#define STEER_TYPE_CHAT_TEMPLATE (steer_chat_template_get_type ())
+G_DECLARE_FINAL_TYPE (SteerChatTemplate, steer_chat_template, STEER, CHAT_TEMPLATE, GObject)
+
+/* Looks in @directory for chat_template.jinja, then tokenizer_config.json (a string or a list of named ones).
+ * Errors: STEER_TEXT_ERROR_NOT_FOUND, _UNSUPPORTED (the message names `--template` and the families). */
+SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory,
+                                                          GError **error);
+
+/* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them. */
+SteerChatTemplate *steer_chat_template_new_from_source (const char *source,
+                                                        const char *bos,
+                                                        const char *eos,
+                                                        GError **error);
+
+/* A family chosen by the user. @bos and @eos: (nullable): the family's usual ones when NULL. */
+SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily family,
+                                                       const char *bos,
+                                                       const char *eos);
+
+SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);
+
+/* A rendered prompt: text, and which bytes of it are the template's own. */
+typedef struct
+{
+  char *text;
+  GArray *spans; /* of SteerTextSpan, covering text */
+} SteerRendering;
+
+void steer_rendering_free (SteerRendering *rendering);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRendering, steer_rendering_free)
+
+/**
+ * steer_chat_template_render:
+ * @turns: [n_turns]
+ * @add_generation_prompt: end with the opening of an assistant turn
+ * @date_string: (nullable): "26 Jul 2024"; NULL means the template's own default
+ *
+ * Errors: STEER_TEXT_ERROR_UNSUPPORTED where the family cannot express the conversation (a system message in the
+ * wrong place, roles that do not alternate), as the reference template raises.
+ */
+SteerRendering *steer_chat_template_render (SteerChatTemplate *self,
+                                            const SteerTurn *turns,
+                                            guint n_turns,
+                                            gboolean add_generation_prompt,
+                                            const char *date_string,
+                                            GError **error);
+
+G_END_DECLS

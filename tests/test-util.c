@@ -1,0 +1,108 @@
+#include "test-util.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+
+char *
+test_shared_path (const char *relative)
+{
+  const char *root = g_getenv ("STEER_TEST_SHARED");
+  g_autofree char *path = root != NULL ? g_build_filename (root, relative, NULL) : NULL;
+
+  if (path == NULL || !g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      g_test_skip ("the outside test data is not here");
+      return NULL;
+    }
+  return g_steal_pointer (&path);
+}
+
+char *
+test_fixture_path (const char *relative)
+{
+  char *path = g_test_build_filename (G_TEST_DIST, "fixtures", relative, NULL);
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    g_error ("fixture %s is missing", path);
+  return path;
+}
+
+char *
+test_make_dir (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *path = g_dir_make_tmp ("steer-test-XXXXXX", &error);
+
+  g_assert_no_error (error);
+  return path;
+}
+
+static void
+remove_recursively (const char *path)
+{
+  g_autoptr (GDir) dir = NULL;
+
+  if (g_file_test (path, G_FILE_TEST_IS_DIR) && !g_file_test (path, G_FILE_TEST_IS_SYMLINK))
+    {
+      const char *name;
+
+      dir = g_dir_open (path, 0, NULL);
+      while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+        {
+          g_autofree char *child = g_build_filename (path, name, NULL);
+          remove_recursively (child);
+        }
+    }
+  g_remove (path);
+}
+
+void
+test_remove_dir (char *path)
+{
+  if (path == NULL)
+    return;
+  remove_recursively (path);
+  g_free (path);
+}
+
+static gboolean
+on_timeout (gpointer data)
+{
+  *(gboolean *) data = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+void
+test_wait_until (gboolean (*condition) (gpointer data),
+                 gpointer data,
+                 double seconds)
+{
+  gboolean expired = FALSE;
+  guint timeout = g_timeout_add ((guint) (seconds * 1000), on_timeout, &expired);
+
+  while (!condition (data) && !expired)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timeout);
+  g_assert_true (condition (data));
+}
+
+double
+test_max_relative_error (const float *a,
+                         const float *b,
+                         gsize n)
+{
+  double scale = 0.0;
+  double worst = 0.0;
+
+  for (gsize i = 0; i < n; i++)
+    scale = MAX (scale, fabs ((double) b[i]));
+  for (gsize i = 0; i < n; i++)
+    {
+      double difference = fabs ((double) a[i] - (double) b[i]);
+
+      if (!isfinite (difference))
+        return INFINITY;
+      worst = MAX (worst, difference);
+    }
+  return scale > 0.0 ? worst / scale : worst;
+}

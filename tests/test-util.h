@@ -1,0 +1,27 @@
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/* Path of a file of the outside test data, or NULL after marking the running test as skipped. Free with g_free(). */
+char *test_shared_path (const char *relative);
+
+/* Path of a fixture under tests/fixtures. Aborts the test when it is missing. Free with g_free(). */
+char *test_fixture_path (const char *relative);
+
+/* A new empty folder for the running test, and its removal with all that is in it. */
+char *test_make_dir (void);
+void test_remove_dir (char *path);
+
+/* Runs the main context until @condition returns TRUE; fails the test after @seconds. */
+void test_wait_until (gboolean (*condition) (gpointer data),
+                      gpointer data,
+                      double seconds);
+
+/* Largest |a - b| / (largest |b|) over [n]: relative to the scale of the reference as a whole. */
+double test_max_relative_error (const float *a,
+                                const float *b,
+                                gsize n);
+
+G_END_DECLS
