@@ -1,0 +1,76 @@
+#pragma once
+
+#include "model/steer-backend.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerSession:
+ *
+ * One mutable timeline of tokens in one slot of a context. It knows what the slot's cache holds and under which plan
+ * each position was computed, so that editing, regenerating, branching and a moved slider are only other arguments
+ * to steer_session_set_tokens(). Used by the worker thread alone; the context must outlive it.
+ */
+typedef struct _SteerSession SteerSession;
+
+SteerSession *steer_session_new (SteerContext *context,
+                                 guint slot);
+void steer_session_free (SteerSession *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerSession, steer_session_free)
+
+/* Which token ids are special, for plans that leave them alone: bit set [(n_vocab + 31) / 32], copied. */
+void steer_session_set_special (SteerSession *self,
+                                const guint32 *special);
+
+/**
+ * SteerReusePolicy:
+ * @STEER_REUSE_SAME_PLAN: cached positions are reused only where they were computed under an equal plan
+ * @STEER_REUSE_ANY_PLAN: any cached position of the same tokens is reused, whatever steering it was computed under
+ */
+typedef enum
+{
+  STEER_REUSE_SAME_PLAN,
+  STEER_REUSE_ANY_PLAN,
+} SteerReusePolicy;
+
+/* One step of one session in a batch. */
+typedef struct
+{
+  SteerSession *session;
+  const gint32 *tokens; /* [n_tokens]: the whole timeline */
+  guint n_tokens;
+  guint n_prompt;       /* tokens[0 .. n_prompt-1] are prompt: what a plan that steers only replies leaves alone */
+  SteerPlan *plan;      /* (nullable) */
+  SteerReusePolicy reuse;
+} SteerTimeline;
+
+/* @done, @total: tokens of the prompt that are computed. From the worker thread. */
+typedef void (*SteerPrefillFunc) (guint done,
+                                  guint total,
+                                  gpointer data);
+
+/**
+ * steer_session_set_tokens:
+ *
+ * Makes each session's cache hold exactly its timeline and computes the logits of its last token: reuses the longest
+ * prefix that the policy allows, computes the rest. Several sessions of one context are computed as one batch where
+ * their remaining work is of the same shape (one token each), one after the other else. After an error or a cancel
+ * each session holds a valid prefix of its timeline.
+ */
+gboolean steer_session_set_tokens (const SteerTimeline *timelines,
+                                   guint n_timelines,
+                                   SteerPrefillFunc progress,
+                                   gpointer progress_data,
+                                   GCancellable *cancellable,
+                                   GError **error);
+
+/* [n_vocab] of the last token; valid until the session's next call. The caller may change them. */
+float *steer_session_get_logits (SteerSession *self);
+
+/* Tokens in the cache. */
+guint steer_session_get_length (SteerSession *self);
+
+/* How many leading tokens of the timeline would be reused: for a "recomputing" notice and for tests. */
+guint steer_session_count_reusable (const SteerTimeline *timeline);
+
+G_END_DECLS

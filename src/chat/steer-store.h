@@ -1,0 +1,86 @@
+#pragma once
+
+#include "steer-conversation.h"
+
+G_BEGIN_DECLS
+
+/* A line of the list of chats. */
+#define STEER_TYPE_CHAT_ENTRY (steer_chat_entry_get_type ())
+
+/**
+ * SteerChatEntry:
+ *
+ * Properties (notifying): id (int64), title, preview (strings), modified (int64). `preview` is the beginning of the
+ * last message, or, in a search result, the hit with its surroundings and the hit's bytes between \001 and \002.
+ */
+G_DECLARE_FINAL_TYPE (SteerChatEntry, steer_chat_entry, STEER, CHAT_ENTRY, GObject)
+
+gint64 steer_chat_entry_get_id (SteerChatEntry *self);
+const char *steer_chat_entry_get_title (SteerChatEntry *self);
+const char *steer_chat_entry_get_preview (SteerChatEntry *self);
+gint64 steer_chat_entry_get_modified (SteerChatEntry *self);
+
+#define STEER_TYPE_STORE (steer_store_get_type ())
+
+/**
+ * SteerStore:
+ *
+ * Conversations in one SQLite file (WAL), with full-text search. A thread of its own writes; the main thread never
+ * waits for the disk except in steer_store_flush(). Each batch of a reply is one transaction: after kill -9 at any
+ * moment the file opens and holds everything up to the last committed batch. A file made by a newer version is
+ * refused with a message, never changed; an older one is migrated.
+ *
+ * It is itself a GListModel of SteerChatEntry, newest first, kept current as conversations change.
+ *
+ * Signal `failed` (const GError *): a write failed (disk full, read-only); it is kept and tried again.
+ */
+G_DECLARE_FINAL_TYPE (SteerStore, steer_store, STEER, STORE, GObject)
+
+/* Opens or makes the file; its folder is made too. Errors: STEER_CHAT_ERROR_STORE. */
+SteerStore *steer_store_open (const char *path,
+                              GError **error);
+
+/* Waits until everything asked for so far is on disk. */
+gboolean steer_store_flush (SteerStore *self,
+                            GError **error);
+
+/* A new, empty conversation kept in the store. It enters the list with its first message. */
+SteerConversation *steer_store_create (SteerStore *self);
+
+/* Loads a conversation with all its alternatives. The same object for the same id while it lives. */
+void steer_store_load_async (SteerStore *self,
+                             gint64 id,
+                             GCancellable *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data);
+SteerConversation *steer_store_load_finish (SteerStore *self,
+                                            GAsyncResult *result,
+                                            GError **error);
+
+/* Takes an imported conversation into the store. */
+void steer_store_adopt (SteerStore *self,
+                        SteerConversation *conversation);
+
+void steer_store_rename (SteerStore *self,
+                         gint64 id,
+                         const char *title);
+
+/* Hides the conversation at once; it is erased by steer_store_purge() or when the store closes, and comes back with
+ * steer_store_undelete() until then. */
+void steer_store_delete (SteerStore *self,
+                         gint64 id);
+void steer_store_undelete (SteerStore *self,
+                           gint64 id);
+void steer_store_purge (SteerStore *self);
+
+/* Full-text search in titles and messages (prefixes match): (element-type SteerChatEntry), best first. */
+void steer_store_search_async (SteerStore *self,
+                               const char *query,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+GListModel *steer_store_search_finish (SteerStore *self,
+                                       GAsyncResult *result,
+                                       GError **error);
+
+G_END_DECLS

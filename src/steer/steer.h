@@ -1,0 +1,27 @@
+#pragma once
+
+/* libsteer: everything a program needs, in one include. */
+
+#include "chat/steer-engine.h"
+#include "chat/steer-store.h"
+#include "steering/steer-preset.h"
+#include "steering/steer-vector-library.h"
+
+G_BEGIN_DECLS
+
+/* Registers the backends. Call once, before anything else, from the main thread. */
+void steer_init (void);
+
+/* "0.1.0" */
+const char *steer_get_version (void);
+
+/* One line a library: "GLib 2.74.6\nSQLite 3.40.1\n..."; free with g_free(). */
+char *steer_dup_library_versions (void);
+
+/* The bundled model's folder, in the source tree or where it is installed; NULL when it is not there. STEER_DATA_DIR
+ * overrides. Free with g_free(). */
+char *steer_dup_demo_model_path (void);
+char *steer_dup_demo_vectors_path (void);
+char *steer_dup_presets_path (void);
+
+G_END_DECLS
