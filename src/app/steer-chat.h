@@ -1,0 +1,62 @@
+#pragma once
+
+#include "steer-workspace.h"
+
+G_BEGIN_DECLS
+
+#define STEER_TYPE_CHAT (steer_chat_get_type ())
+
+/**
+ * SteerChat:
+ *
+ * One window's conversation in progress: what the composer, the transcript and the header act on. No widgets.
+ *
+ * Properties (notifying): workspace; conversation (SteerConversation, never NULL, writable: switching stops nothing,
+ * a reply goes on being written into its own conversation); reply (SteerReply, nullable: the one being written into
+ * this conversation); busy (boolean); can-send (boolean: a model is ready, nothing is being written here);
+ * comparing (boolean, writable); plain-message, steered-message (SteerMessage, nullable: the two columns of a
+ * comparison that waits for a choice); context-used, context-size (uint, tokens: the gauge); tokens-per-second
+ * (double, live).
+ *
+ * Signal `failed` (const char *message): a reply ended with an error; for a toast.
+ */
+G_DECLARE_FINAL_TYPE (SteerChat, steer_chat, STEER, CHAT, GObject)
+
+SteerChat *steer_chat_new (SteerWorkspace *workspace);
+
+SteerWorkspace *steer_chat_get_workspace (SteerChat *self);
+SteerConversation *steer_chat_get_conversation (SteerChat *self);
+void steer_chat_set_conversation (SteerChat *self,
+                                  SteerConversation *conversation);
+SteerReply *steer_chat_get_reply (SteerChat *self);
+gboolean steer_chat_get_busy (SteerChat *self);
+gboolean steer_chat_get_comparing (SteerChat *self);
+void steer_chat_set_comparing (SteerChat *self,
+                               gboolean comparing);
+
+/* A new, empty conversation becomes the chat's. */
+void steer_chat_start_new (SteerChat *self);
+
+/* Appends what the person said and starts the reply: two, side by side, while comparing. */
+void steer_chat_send (SteerChat *self,
+                      const char *text);
+
+/* Another answer in the place of @message (an assistant's), with another seed. */
+void steer_chat_regenerate (SteerChat *self,
+                            SteerMessage *message);
+
+/* Changes @message's text as a new alternative. An edited user message is answered at once. */
+void steer_chat_edit (SteerChat *self,
+                      SteerMessage *message,
+                      const char *text);
+
+/* Answers the last message when it is the user's. */
+void steer_chat_continue (SteerChat *self);
+
+void steer_chat_stop (SteerChat *self);
+
+/* Keeps one column of a comparison as the conversation's reply. The other stays as an alternative. */
+void steer_chat_keep (SteerChat *self,
+                      SteerMessage *message);
+
+G_END_DECLS

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "steering/steer-preset.h"
+
+G_BEGIN_DECLS
+
+#define STEER_TYPE_PRESET_ENTRY (steer_preset_entry_get_type ())
+
+/* A preset on disk. Properties: name, path (strings), bundled (boolean: read-only, shipped with the program),
+ * error (string, nullable: why it cannot be loaded). */
+G_DECLARE_FINAL_TYPE (SteerPresetEntry, steer_preset_entry, STEER, PRESET_ENTRY, GObject)
+
+const char *steer_preset_entry_get_name (SteerPresetEntry *self);
+const char *steer_preset_entry_get_path (SteerPresetEntry *self);
+gboolean steer_preset_entry_get_bundled (SteerPresetEntry *self);
+
+#define STEER_TYPE_PRESET_FOLDER (steer_preset_folder_get_type ())
+
+/**
+ * SteerPresetFolder:
+ *
+ * A GListModel of SteerPresetEntry: the bundled presets, then the user's, by name. Watches the user's folder, so a
+ * file changed by hand is seen at once. Main thread.
+ */
+G_DECLARE_FINAL_TYPE (SteerPresetFolder, steer_preset_folder, STEER, PRESET_FOLDER, GObject)
+
+/* @bundled_dir: (nullable). @user_dir is made when it does not exist. */
+SteerPresetFolder *steer_preset_folder_new (const char *bundled_dir,
+                                            const char *user_dir);
+
+/* Writes @preset under its name (a safe file name is made of it); an existing file of that name is replaced only when
+ * @overwrite. Returns the path. */
+char *steer_preset_folder_save (SteerPresetFolder *self,
+                                SteerPreset *preset,
+                                gboolean overwrite,
+                                GError **error);
+
+gboolean steer_preset_folder_rename (SteerPresetFolder *self,
+                                     SteerPresetEntry *entry,
+                                     const char *name,
+                                     GError **error);
+
+/* Moves the file aside so that Undo can bring it back; steer_preset_folder_undelete() takes the returned token. */
+char *steer_preset_folder_delete (SteerPresetFolder *self,
+                                  SteerPresetEntry *entry,
+                                  GError **error);
+gboolean steer_preset_folder_undelete (SteerPresetFolder *self,
+                                       const char *token,
+                                       GError **error);
+
+G_END_DECLS

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <adwaita.h>
+
+#include "steer-workspace.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerSteeringPanel: the right side of the window, header bar included: master switch, preset menu, feature rows, add
+ * feature, master multiplier, preset options. Everything acts on the workspace's preset at once.
+ *
+ * Properties: workspace; show-close-button (boolean: a "back" button when the panel covers the window).
+ * Actions `steering.*`: toggle, reset, add-feature, save, save-as, rename, delete, import, export.
+ * Signals: `toast` (AdwToast), `close-requested`.
+ */
+#define STEER_TYPE_STEERING_PANEL (steer_steering_panel_get_type ())
+G_DECLARE_FINAL_TYPE (SteerSteeringPanel, steer_steering_panel, STEER, STEERING_PANEL, GtkWidget)
+
+GtkWidget *steer_steering_panel_new (SteerWorkspace *workspace);
+
+G_END_DECLS

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <adwaita.h>
+
+#include "steer-chat.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerTranscript: the messages of a chat, streaming; in comparison, the two columns at its end.
+ *
+ * Properties: chat (SteerChat), show-steering (boolean, TRUE: mark text by the strengths it was written under).
+ * Actions `transcript.*`: copy, edit, regenerate, branch, delete, previous-alternative, next-alternative on the message
+ * in focus. Signals: `branched` (SteerConversation), `toast` (AdwToast): the window shows them.
+ */
+#define STEER_TYPE_TRANSCRIPT (steer_transcript_get_type ())
+G_DECLARE_FINAL_TYPE (SteerTranscript, steer_transcript, STEER, TRANSCRIPT, GtkWidget)
+
+GtkWidget *steer_transcript_new (SteerChat *chat);
+void steer_transcript_set_chat (SteerTranscript *self,
+                                SteerChat *chat);
+void steer_transcript_scroll_to_end (SteerTranscript *self);
+
+G_END_DECLS

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "steer/steer.h"
+#include "steer-preset-folder.h"
+
+G_BEGIN_DECLS
+
+#define STEER_TYPE_WORKSPACE (steer_workspace_get_type ())
+
+/**
+ * SteerWorkspace:
+ *
+ * What all windows share: the engine, the store of conversations, the vector sources, the presets on disk, the preset
+ * in use and the live plan made of it. Knows nothing of widgets.
+ *
+ * Properties: engine, store (NULL when it could not be opened), library, presets (SteerPresetFolder), settings
+ * (GSettings), read-only; preset (SteerPreset, never NULL, writable); preset-modified (boolean: differs from the file
+ * it came from); plan-error (string, nullable: why a feature of the preset cannot be used with this model);
+ * load-error (string, nullable: why the last model did not load); device-note (string, nullable: why the CPU is used
+ * although the machine has a GPU).
+ *
+ * The live plan follows every change of the preset at once: steer_live_plan_set() is called inside the change's own
+ * signal, so that the next decode step of a running reply sees it.
+ */
+G_DECLARE_FINAL_TYPE (SteerWorkspace, steer_workspace, STEER, WORKSPACE, GObject)
+
+/* @data_dir: (nullable): where conversations and presets are kept; NULL: the user's data folder. */
+SteerWorkspace *steer_workspace_new (GSettings *settings,
+                                     const char *data_dir);
+
+SteerEngine *steer_workspace_get_engine (SteerWorkspace *self);
+SteerStore *steer_workspace_get_store (SteerWorkspace *self);
+SteerLibrary *steer_workspace_get_library (SteerWorkspace *self);
+SteerPresetFolder *steer_workspace_get_presets (SteerWorkspace *self);
+GSettings *steer_workspace_get_settings (SteerWorkspace *self);
+SteerPreset *steer_workspace_get_preset (SteerWorkspace *self);
+void steer_workspace_set_preset (SteerWorkspace *self,
+                                 SteerPreset *preset);
+SteerLivePlan *steer_workspace_get_live_plan (SteerWorkspace *self);
+
+/* Loads a model directory, its progress and state seen on the engine. The bundled model brings its vector library.
+ * NULL: the bundled model. Remembers it among the recent ones when it loads. */
+void steer_workspace_load_model (SteerWorkspace *self,
+                                 const char *path);
+void steer_workspace_cancel_load (SteerWorkspace *self);
+
+/* Loads a preset from anywhere and makes it the one in use. */
+gboolean steer_workspace_open_preset (SteerWorkspace *self,
+                                      const char *path,
+                                      GError **error);
+
+/* Sampling in force: the preset's, or the preferences' where a preset sets none. */
+void steer_workspace_get_sampling (SteerWorkspace *self,
+                                   SteerSampling *sampling);
+
+G_END_DECLS
