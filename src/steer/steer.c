@@ -27,17 +27,25 @@ steer_get_version (void)
 char *
 steer_dup_library_versions (void)
 {
-  return g_strdup_printf ("GLib %u.%u.%u\njson-glib %d.%d.%d\nlibyaml %s\nSQLite %s\n",
-                          glib_major_version, glib_minor_version, glib_micro_version,
-                          JSON_MAJOR_VERSION, JSON_MINOR_VERSION, JSON_MICRO_VERSION,
-                          yaml_get_version_string (), sqlite3_libversion ());
+  return g_strdup_printf ("GLib %u.%u.%u\njson-glib %d.%d.%d\nlibyaml %s\nSQLite %s\n", glib_major_version,
+                          glib_minor_version, glib_micro_version, JSON_MAJOR_VERSION, JSON_MINOR_VERSION,
+                          JSON_MICRO_VERSION, yaml_get_version_string (), sqlite3_libversion ());
 }
 
-/* Data is looked for where the user says, beside the sources of an uninstalled build, and where it was installed. */
+/* A program that still lies in its build folder takes its data from the sources; an installed one never looks there. */
+static gboolean
+is_uninstalled (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+
+  return program != NULL && g_str_has_prefix (program, STEER_BUILD_ROOT "/");
+}
+
 static char *
 find_data (const char *relative)
 {
-  const char *const roots[] = { g_getenv ("STEER_DATA_DIR"), STEER_SOURCE_DATADIR, STEER_PKGDATADIR };
+  const char *const roots[]
+    = { g_getenv ("STEER_DATA_DIR"), is_uninstalled () ? STEER_SOURCE_DATADIR : NULL, STEER_PKGDATADIR };
 
   for (guint i = 0; i < G_N_ELEMENTS (roots); i++)
     {
