@@ -7,8 +7,8 @@ G_BEGIN_DECLS
 /**
  * SteerJsonScanner:
  *
- * A pull reader of JSON text: one token a call, no tree, no allocation but one growing buffer for strings that hold
- * escapes. It exists beside json-glib for two files that json-glib does not serve: a safetensors header, where
+ * A pull reader of JSON text: one token a call, no tree, no allocation but one growing buffer that holds the string
+ * just read. It exists beside json-glib for two files that json-glib does not serve: a safetensors header, where
  * duplicate keys must be seen, and a tokenizer.json of 9 MB, which must load in a fraction of a second.
  *
  * The text is untrusted: UTF-8 is validated, nesting is limited, numbers are checked. After an error every further
@@ -47,12 +47,14 @@ SteerJsonToken steer_json_scanner_next (SteerJsonScanner *self,
 const char *steer_json_scanner_get_string (SteerJsonScanner *self,
                                            gsize *length);
 
-/* After NUMBER. The integer form fails for fractions, exponents and values outside int64. */
+/* After NUMBER. The double is the nearest to the text, infinite when it is too large for any. The integer form fails
+ * for fractions, exponents and values outside int64. */
 double steer_json_scanner_get_double (SteerJsonScanner *self);
 gboolean steer_json_scanner_get_int64 (SteerJsonScanner *self,
                                        gint64 *value);
 
-/* Skips the value that begins with the token just returned (a whole object or array, or nothing for a scalar). */
+/* Skips the value that begins with the token just returned (a whole object or array, or nothing for a scalar); after
+ * KEY, the whole value that follows. FALSE means an error, also when the token just returned was one. */
 gboolean steer_json_scanner_skip (SteerJsonScanner *self,
                                   GError **error);
 
