@@ -20,10 +20,9 @@ G_BEGIN_DECLS
  */
 G_DECLARE_FINAL_TYPE (SteerArchive, steer_archive, STEER, ARCHIVE, GObject)
 
-/* Opens @path, a file or a folder. Errors: STEER_TENSOR_ERROR, G_IO_ERROR_CANCELLED. Any thread; blocks on I/O. */
-SteerArchive *steer_archive_open (const char *path,
-                                  GCancellable *cancellable,
-                                  GError **error);
+/* Opens @path, a file or a folder. Errors: STEER_TENSOR_ERROR, G_FILE_ERROR (unreadable), G_IO_ERROR_CANCELLED. Any
+ * thread; blocks on I/O. */
+SteerArchive *steer_archive_open (const char *path, GCancellable *cancellable, GError **error);
 
 /* "safetensors", "safetensors shards", "GGUF v3", ... for people. */
 const char *steer_archive_get_format (SteerArchive *self);
@@ -35,24 +34,19 @@ guint64 steer_archive_get_file_size (SteerArchive *self);
 guint steer_archive_get_n_tensors (SteerArchive *self);
 
 /* In the file's order. (transfer none), valid while the archive lives. */
-const SteerTensor *steer_archive_get_tensor (SteerArchive *self,
-                                             guint index);
+const SteerTensor *steer_archive_get_tensor (SteerArchive *self, guint index);
 
 /* Also finds names that `__metadata__` declares as aliases of a stored tensor. NULL when there is none. */
-const SteerTensor *steer_archive_find (SteerArchive *self,
-                                       const char *name);
+const SteerTensor *steer_archive_find (SteerArchive *self, const char *name);
 
 /* String metadata (safetensors `__metadata__`). NULL when there is no such key. */
-const char *steer_archive_get_metadata (SteerArchive *self,
-                                        const char *key);
+const char *steer_archive_get_metadata (SteerArchive *self, const char *key);
 
 /* Sorted keys, NULL-terminated; free with g_free() (the strings belong to the archive). */
 const char **steer_archive_list_metadata (SteerArchive *self);
 
 /* Tells the system that the bytes of @tensor will be needed soon, or will not be needed again. Hints only. */
-void steer_archive_prefetch (SteerArchive *self,
-                             const SteerTensor *tensor);
-void steer_archive_release (SteerArchive *self,
-                            const SteerTensor *tensor);
+void steer_archive_prefetch (SteerArchive *self, const SteerTensor *tensor);
+void steer_archive_release (SteerArchive *self, const SteerTensor *tensor);
 
 G_END_DECLS

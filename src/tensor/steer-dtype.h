@@ -45,8 +45,7 @@ typedef enum
 const char *steer_dtype_get_name (SteerDtype dtype);
 
 /* The safetensors or GGUF spelling, case-sensitive. FALSE when the name is unknown; *dtype is then left alone. */
-gboolean steer_dtype_from_name (const char *name,
-                                SteerDtype *dtype);
+gboolean steer_dtype_from_name (const char *name, SteerDtype *dtype);
 
 /* Elements in a block: 1 for plain types, 32 or 256 for quantised ones. */
 gsize steer_dtype_get_block_elements (SteerDtype dtype);

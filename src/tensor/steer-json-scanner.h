@@ -33,30 +33,24 @@ typedef enum
 } SteerJsonToken;
 
 /* @text is not copied and must outlive the scanner; @name is used in error messages. */
-SteerJsonScanner *steer_json_scanner_new (const char *text,
-                                          gsize length,
-                                          const char *name);
+SteerJsonScanner *steer_json_scanner_new (const char *text, gsize length, const char *name);
 void steer_json_scanner_free (SteerJsonScanner *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerJsonScanner, steer_json_scanner_free)
 
-SteerJsonToken steer_json_scanner_next (SteerJsonScanner *self,
-                                        GError **error);
+SteerJsonToken steer_json_scanner_next (SteerJsonScanner *self, GError **error);
 
 /* After KEY or STRING: the unescaped UTF-8 bytes, NUL-terminated, which may hold NUL themselves when a file writes
  * \u0000. Valid until the next call. */
-const char *steer_json_scanner_get_string (SteerJsonScanner *self,
-                                           gsize *length);
+const char *steer_json_scanner_get_string (SteerJsonScanner *self, gsize *length);
 
 /* After NUMBER. The double is the nearest to the text, infinite when it is too large for any. The integer form fails
  * for fractions, exponents and values outside int64. */
 double steer_json_scanner_get_double (SteerJsonScanner *self);
-gboolean steer_json_scanner_get_int64 (SteerJsonScanner *self,
-                                       gint64 *value);
+gboolean steer_json_scanner_get_int64 (SteerJsonScanner *self, gint64 *value);
 
 /* Skips the value that begins with the token just returned (a whole object or array, or nothing for a scalar); after
  * KEY, the whole value that follows. FALSE means an error, also when the token just returned was one. */
-gboolean steer_json_scanner_skip (SteerJsonScanner *self,
-                                  GError **error);
+gboolean steer_json_scanner_skip (SteerJsonScanner *self, GError **error);
 
 /* Byte offset of the token just returned, for messages. */
 gsize steer_json_scanner_get_offset (SteerJsonScanner *self);

@@ -44,11 +44,11 @@ typedef struct
 {
   const char *name; /* owned by the archive */
   SteerDtype dtype;
-  guint n_dims;                            /* 0 for a scalar */
-  gint64 shape[STEER_TENSOR_MAX_DIMS];     /* [n_dims] */
-  gint64 stride[STEER_TENSOR_MAX_DIMS];    /* [n_dims], in elements */
-  const guint8 *data;                      /* element [0, 0, ...] */
-  gsize n_bytes;                           /* bytes readable from @data */
+  guint n_dims;                         /* 0 for a scalar */
+  gint64 shape[STEER_TENSOR_MAX_DIMS];  /* [n_dims] */
+  gint64 stride[STEER_TENSOR_MAX_DIMS]; /* [n_dims], in elements */
+  const guint8 *data;                   /* element [0, 0, ...] */
+  gsize n_bytes;                        /* bytes readable from @data */
 } SteerTensor;
 
 /* Product of the shape; 1 for a scalar. Cannot overflow: readers have checked it. */
@@ -67,9 +67,6 @@ char *steer_tensor_dup_shape_string (const SteerTensor *tensor);
  *
  * The range must lie inside the tensor. A quantised tensor is dequantised as its format defines.
  */
-void steer_tensor_read_f32 (const SteerTensor *tensor,
-                            gint64 first,
-                            gint64 count,
-                            float *out);
+void steer_tensor_read_f32 (const SteerTensor *tensor, gint64 first, gint64 count, float *out);
 
 G_END_DECLS
