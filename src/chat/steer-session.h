@@ -70,6 +70,22 @@ float *steer_session_get_logits (SteerSession *self);
 /* Tokens in the cache. */
 guint steer_session_get_length (SteerSession *self);
 
+/**
+ * steer_session_trace:
+ * @layers: [n_layers] decoder layers
+ * @logits: (nullable): [n_tokens, n_vocab]
+ * @residual: (nullable): [n_layers, n_tokens, d_model], layer outputs after steering
+ *
+ * Computes the whole timeline anew and keeps what is asked for. Afterwards the cache holds the timeline.
+ */
+gboolean steer_session_trace (const SteerTimeline *timeline,
+                              const guint *layers,
+                              guint n_layers,
+                              float *logits,
+                              float *residual,
+                              GCancellable *cancellable,
+                              GError **error);
+
 /* How many leading tokens of the timeline would be reused: for a "recomputing" notice and for tests. */
 guint steer_session_count_reusable (const SteerTimeline *timeline);
 

@@ -1,0 +1,115 @@
+#pragma once
+
+#include "steer-engine.h"
+#include "steer-reply-private.h"
+#include "steer-sampler.h"
+#include "steer-session.h"
+
+G_BEGIN_DECLS
+
+/* What is known of a loaded model outside the worker: immutable, shared by reference. */
+typedef struct
+{
+  gatomicrefcount ref_count;
+  SteerModel *model;
+  SteerTokenizer *tokenizer;    /* nullable */
+  SteerChatTemplate *template;  /* nullable */
+  GError *text_error;           /* nullable: why one of them is missing */
+  GArray *chat_ends;            /* gint32: ids that end a turn of the template, beside the model's own EOS */
+  char *device_id;
+  char *device_name;
+  guint n_context;
+  guint n_slots;
+  double load_seconds;
+} SteerLoaded;
+
+SteerLoaded *steer_loaded_ref (SteerLoaded *self);
+void steer_loaded_unref (SteerLoaded *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerLoaded, steer_loaded_unref)
+
+/* The prompt of a request: (element-type gint32). Any thread. */
+GArray *steer_loaded_encode (SteerLoaded *self,
+                             SteerRequest *request,
+                             GError **error);
+
+typedef struct _SteerWorker SteerWorker;
+
+typedef enum
+{
+  STEER_JOB_LOAD,
+  STEER_JOB_UNLOAD,
+  STEER_JOB_REPLIES,
+  STEER_JOB_TRACE,
+  STEER_JOB_QUIT,
+} SteerJobKind;
+
+/* One thing for the worker to do; freed by whoever finishes it. */
+typedef struct
+{
+  SteerJobKind kind;
+
+  /* LOAD, UNLOAD, TRACE: returned when the job is done. */
+  GTask *task;
+
+  /* LOAD */
+  char *path;
+  char *device;   /* nullable */
+  char *template; /* nullable */
+  SteerContextOptions options;
+
+  /* REPLIES */
+  SteerReply *replies[STEER_MAX_SLOTS]; /* [n_replies] */
+  guint n_replies;
+
+  /* TRACE */
+  GArray *tokens; /* gint32 */
+  GArray *layers; /* guint */
+  gboolean want_logits;
+  SteerPlan *plan; /* nullable */
+} SteerJob;
+
+SteerJob *steer_job_new (SteerJobKind kind);
+void steer_job_free (SteerJob *job);
+
+/* Where the worker sends what the main context must know. */
+typedef struct
+{
+  GMainContext *context;
+  GWeakRef *engine; /* SteerEngine */
+} SteerWorkerOwner;
+
+/* Frees @job on the main context: it may hold the last reference of the engine or of a reply. */
+void steer_job_drop (SteerWorkerOwner *owner,
+                     SteerJob *job);
+
+/* Tell the main context how a load goes on. @loaded NULL: nothing is loaded any more. */
+void steer_engine_post_progress (SteerWorkerOwner *owner,
+                                 double fraction);
+void steer_engine_post_loaded (SteerWorkerOwner *owner,
+                               SteerLoaded *loaded);
+/* To be called before the load's task returns, so that its callback finds the engine in its new state. */
+void steer_engine_post_load_ended (SteerWorkerOwner *owner);
+
+/* The worker's state; only its own thread touches it. */
+struct _SteerWorker
+{
+  SteerWorkerOwner owner;
+  GAsyncQueue *queue; /* SteerJob */
+
+  SteerContext *context; /* nullable */
+  SteerLoaded *loaded;   /* nullable */
+  SteerSession *sessions[STEER_MAX_SLOTS];
+  SteerSampler *sampler;
+  guint32 *special;      /* bit set [(n_vocab + 31) / 32] */
+};
+
+/* The thread's function; @data is a SteerWorker that it frees in the end. */
+gpointer steer_worker_run (gpointer data);
+
+void steer_worker_load (SteerWorker *self,
+                        SteerJob *job);
+void steer_worker_unload (SteerWorker *self);
+void steer_worker_write_replies (SteerWorker *self,
+                                 SteerJob *job);
+
+G_END_DECLS

@@ -1,0 +1,406 @@
+/* The worker thread: one job after the other, and the loading of models. */
+#include "steer-engine-private.h"
+
+#include <string.h>
+
+SteerJob *
+steer_job_new (SteerJobKind kind)
+{
+  SteerJob *job = g_new0 (SteerJob, 1);
+
+  job->kind = kind;
+  return job;
+}
+
+void
+steer_job_free (SteerJob *job)
+{
+  g_clear_object (&job->task);
+  g_free (job->path);
+  g_free (job->device);
+  g_free (job->template);
+  for (guint i = 0; i < job->n_replies; i++)
+    g_object_unref (job->replies[i]);
+  g_clear_pointer (&job->tokens, g_array_unref);
+  g_clear_pointer (&job->layers, g_array_unref);
+  g_clear_pointer (&job->plan, steer_plan_unref);
+  g_free (job);
+}
+
+SteerLoaded *
+steer_loaded_ref (SteerLoaded *self)
+{
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+void
+steer_loaded_unref (SteerLoaded *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_clear_object (&self->model);
+  g_clear_object (&self->tokenizer);
+  g_clear_object (&self->template);
+  g_clear_error (&self->text_error);
+  g_clear_pointer (&self->chat_ends, g_array_unref);
+  g_free (self->device_id);
+  g_free (self->device_name);
+  g_free (self);
+}
+
+static GArray *
+encode_messages (SteerLoaded *self, SteerRequest *request, GError **error)
+{
+  g_autoptr (GArray) turns = g_array_new (FALSE, FALSE, sizeof (SteerTurn));
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (SteerRendering) rendering = NULL;
+
+  for (guint i = 0; i < request->messages->len; i++)
+    {
+      SteerRequestMessage *message = &g_array_index (request->messages, SteerRequestMessage, i);
+      SteerTurn turn = { message->role, message->content };
+
+      g_array_append_val (turns, turn);
+    }
+  rendering = steer_chat_template_render (self->template, (const SteerTurn *) (gpointer) turns->data, turns->len, TRUE,
+                                          request->date, error);
+  if (rendering == NULL)
+    return NULL;
+  /* The template writes BOS itself where the model wants one. */
+  if (!steer_tokenizer_encode_spans (self->tokenizer, rendering->text,
+                                     (const SteerTextSpan *) (gpointer) rendering->spans->data, rendering->spans->len,
+                                     STEER_ENCODE_DEFAULT, ids, error))
+    return NULL;
+  return g_steal_pointer (&ids);
+}
+
+GArray *
+steer_loaded_encode (SteerLoaded *self, SteerRequest *request, GError **error)
+{
+  g_autoptr (GArray) ids = NULL;
+
+  if (request->ids != NULL)
+    return g_array_copy (request->ids);
+
+  if (self->tokenizer == NULL || (self->template == NULL && request->text == NULL))
+    {
+      g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_TEXT, "%s", self->text_error->message);
+      return NULL;
+    }
+  if (request->text == NULL)
+    return encode_messages (self, request, error);
+
+  ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  if (!steer_tokenizer_encode (self->tokenizer, request->text, strlen (request->text), STEER_ENCODE_ADD_BOS, ids,
+                               error))
+    return NULL;
+  return g_steal_pointer (&ids);
+}
+
+/* Models are published with an EOS that ends a document while their template ends a turn with another token; both end
+ * a reply in a chat. */
+static GArray *
+find_chat_ends (SteerTokenizer *tokenizer, SteerChatTemplate *template)
+{
+  static const char *const contents[STEER_N_TEMPLATES][3] = {
+    [STEER_TEMPLATE_LLAMA3] = { "<|eot_id|>", "<|eom_id|>" },
+    [STEER_TEMPLATE_CHATML] = { "<|im_end|>" },
+    [STEER_TEMPLATE_LLAMA2] = { "</s>" },
+    [STEER_TEMPLATE_MISTRAL] = { "</s>" },
+    [STEER_TEMPLATE_GEMMA] = { "<end_of_turn>" },
+    [STEER_TEMPLATE_ZEPHYR] = { "</s>" },
+  };
+  GArray *ends = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  if (tokenizer == NULL || template == NULL)
+    return ends;
+  for (const char *const *content = contents[steer_chat_template_get_family (template)]; *content != NULL; content++)
+    {
+      gint32 id = steer_tokenizer_find (tokenizer, *content);
+
+      if (id >= 0)
+        g_array_append_val (ends, id);
+    }
+  return ends;
+}
+
+static SteerChatTemplate *
+find_template (const char *path, const char *family_name, GError **error)
+{
+  SteerTemplateFamily family;
+
+  if (family_name == NULL)
+    return steer_chat_template_new_for_directory (path, error);
+  if (!steer_template_family_from_name (family_name, &family))
+    {
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+                   "there is no chat template called \"%s\": use llama3, chatml, llama2, mistral, gemma or zephyr",
+                   family_name);
+      return NULL;
+    }
+  return steer_chat_template_new_for_family (family, NULL, NULL);
+}
+
+/* Tokenizer and template; a model that lacks them serves requests by ids, so that is no failure to load. A tokenizer
+ * that is there and broken is one. */
+static gboolean
+load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
+{
+  g_autofree char *path = g_build_filename (job->path, "tokenizer.json", NULL);
+  g_autoptr (GError) local = NULL;
+
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      loaded->text_error = g_error_new (STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
+                                        "%s has no tokenizer.json: copy it from where the model was published, or give "
+                                        "token ids instead of text",
+                                        job->path);
+      return TRUE;
+    }
+  loaded->tokenizer = steer_tokenizer_new_from_file (path, error);
+  if (loaded->tokenizer == NULL)
+    return FALSE;
+
+  loaded->template = find_template (job->path, job->template, &local);
+  if (loaded->template == NULL)
+    {
+      /* A family that was asked for by a wrong name is the caller's mistake. */
+      if (job->template != NULL)
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
+        }
+      loaded->text_error = g_steal_pointer (&local);
+    }
+  return TRUE;
+}
+
+static void
+on_progress (double fraction, gpointer data)
+{
+  SteerWorker *self = data;
+
+  steer_engine_post_progress (&self->owner, fraction);
+}
+
+static guint32 *
+find_special (SteerTokenizer *tokenizer, guint n_vocab)
+{
+  guint32 *special = g_new0 (guint32, (n_vocab + 31) / 32);
+
+  for (guint id = 0; tokenizer != NULL && id < MIN (n_vocab, steer_tokenizer_get_n_tokens (tokenizer)); id++)
+    {
+      if (steer_tokenizer_is_special (tokenizer, (gint32) id))
+        special[id / 32] |= 1u << (id % 32);
+    }
+  return special;
+}
+
+static void
+install (SteerWorker *self, SteerContext *context, SteerLoaded *loaded)
+{
+  guint n_vocab = steer_model_get_config (loaded->model)->n_vocab;
+
+  steer_worker_unload (self);
+  self->context = context;
+  self->loaded = steer_loaded_ref (loaded);
+  self->sampler = steer_sampler_new (n_vocab);
+  self->special = find_special (loaded->tokenizer, n_vocab);
+  for (guint i = 0; i < context->options.n_slots; i++)
+    {
+      self->sessions[i] = steer_session_new (context, i);
+      steer_session_set_special (self->sessions[i], self->special);
+    }
+}
+
+void
+steer_worker_unload (SteerWorker *self)
+{
+  for (guint i = 0; i < STEER_MAX_SLOTS; i++)
+    g_clear_pointer (&self->sessions[i], steer_session_free);
+  g_clear_pointer (&self->sampler, steer_sampler_free);
+  g_clear_pointer (&self->special, g_free);
+  g_clear_pointer (&self->context, steer_context_close);
+  g_clear_pointer (&self->loaded, steer_loaded_unref);
+}
+
+void
+steer_worker_load (SteerWorker *self, SteerJob *job)
+{
+  GCancellable *cancellable = g_task_get_cancellable (job->task);
+  g_autoptr (SteerLoaded) loaded = g_new0 (SteerLoaded, 1);
+  SteerContext *context;
+  GError *error = NULL;
+  gint64 start = g_get_monotonic_time ();
+
+  g_atomic_ref_count_init (&loaded->ref_count);
+  steer_engine_post_progress (&self->owner, 0.0);
+
+  loaded->model = steer_model_open (job->path, cancellable, &error);
+  if (loaded->model == NULL || !load_text (loaded, job, &error))
+    {
+      g_task_return_error (job->task, error);
+      return;
+    }
+  loaded->chat_ends = find_chat_ends (loaded->tokenizer, loaded->template);
+
+  context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &error);
+  if (context == NULL && self->context != NULL
+      && g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY))
+    {
+      /* Both do not fit: the old model goes first. */
+      g_clear_error (&error);
+      steer_worker_unload (self);
+      steer_engine_post_loaded (&self->owner, NULL);
+      context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &error);
+    }
+  if (context == NULL)
+    {
+      g_task_return_error (job->task, error);
+      return;
+    }
+
+  loaded->device_id = g_strdup (context->device_id);
+  loaded->device_name = g_strdup (context->device_name);
+  loaded->n_context = context->options.n_context;
+  loaded->n_slots = context->options.n_slots;
+  loaded->load_seconds = (double) (g_get_monotonic_time () - start) / 1e6;
+  install (self, context, loaded);
+  steer_engine_post_loaded (&self->owner, loaded);
+  g_task_return_boolean (job->task, TRUE);
+}
+
+void
+steer_trace_free (SteerTrace *trace)
+{
+  if (trace == NULL)
+    return;
+  g_free (trace->layers);
+  g_free (trace->tokens);
+  g_free (trace->logits);
+  g_free (trace->residual);
+  g_free (trace);
+}
+
+/* [a, b, c] floats, or NULL with an error. */
+static gboolean
+allocate (float **array, gsize a, gsize b, gsize c, const char *what, GError **error)
+{
+  gsize n;
+
+  if (g_size_checked_mul (&n, a, b) && g_size_checked_mul (&n, n, c) && (*array = g_try_new (float, n)) != NULL)
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
+               "%zu x %zu x %zu numbers for the %s do not fit in memory: trace fewer tokens or layers", a, b, c, what);
+  return FALSE;
+}
+
+static SteerTrace *
+make_trace (SteerWorker *self, SteerJob *job, GError **error)
+{
+  const SteerModelConfig *config;
+  g_autoptr (SteerTrace) trace = g_new0 (SteerTrace, 1);
+  SteerTimeline timeline;
+
+  if (self->context == NULL)
+    {
+      g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
+      return NULL;
+    }
+  if (job->tokens->len == 0)
+    {
+      g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID, "there are no tokens to trace");
+      return NULL;
+    }
+  config = steer_model_get_config (self->loaded->model);
+  for (guint i = 0; i < job->layers->len; i++)
+    {
+      guint layer = g_array_index (job->layers, guint, i);
+
+      if (layer >= config->n_layers)
+        {
+          g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                       "layer %u does not exist: the model has layers 0 to %u", layer, config->n_layers - 1);
+          return NULL;
+        }
+    }
+  trace->n_tokens = job->tokens->len;
+  trace->n_vocab = config->n_vocab;
+  trace->d_model = config->d_model;
+  trace->n_layers = job->layers->len;
+  trace->layers = g_memdup2 (job->layers->data, job->layers->len * sizeof (guint));
+  trace->tokens = g_memdup2 (job->tokens->data, job->tokens->len * sizeof (gint32));
+  if (job->want_logits && !allocate (&trace->logits, 1, trace->n_tokens, trace->n_vocab, "logits", error))
+    return NULL;
+  if (trace->n_layers > 0
+      && !allocate (&trace->residual, trace->n_layers, trace->n_tokens, trace->d_model, "residual stream", error))
+    return NULL;
+
+  timeline = (SteerTimeline){
+    .session = self->sessions[0],
+    .tokens = trace->tokens,
+    .n_tokens = trace->n_tokens,
+    .n_prompt = trace->n_tokens,
+    .plan = job->plan,
+  };
+  if (!steer_session_trace (&timeline, trace->layers, trace->n_layers, trace->logits, trace->residual,
+                            g_task_get_cancellable (job->task), error))
+    return NULL;
+  return g_steal_pointer (&trace);
+}
+
+static void
+run_trace (SteerWorker *self, SteerJob *job)
+{
+  GError *error = NULL;
+  SteerTrace *trace = make_trace (self, job, &error);
+
+  if (trace != NULL)
+    g_task_return_pointer (job->task, trace, (GDestroyNotify) steer_trace_free);
+  else
+    g_task_return_error (job->task, error);
+}
+
+gpointer
+steer_worker_run (gpointer data)
+{
+  SteerWorker *self = data;
+  gboolean running = TRUE;
+
+  while (running)
+    {
+      SteerJob *job = g_async_queue_pop (self->queue);
+
+      switch (job->kind)
+        {
+        case STEER_JOB_LOAD:
+          steer_worker_load (self, job);
+          break;
+        case STEER_JOB_UNLOAD:
+          steer_worker_unload (self);
+          steer_engine_post_loaded (&self->owner, NULL);
+          g_task_return_boolean (job->task, TRUE);
+          break;
+        case STEER_JOB_REPLIES:
+          steer_worker_write_replies (self, job);
+          break;
+        case STEER_JOB_TRACE:
+          run_trace (self, job);
+          break;
+        case STEER_JOB_QUIT:
+        default:
+          running = FALSE;
+          break;
+        }
+      steer_job_drop (&self->owner, job);
+    }
+
+  steer_worker_unload (self);
+  g_async_queue_unref (self->queue);
+  g_main_context_unref (self->owner.context);
+  g_weak_ref_clear (self->owner.engine);
+  g_free (self->owner.engine);
+  g_free (self);
+  return NULL;
+}
