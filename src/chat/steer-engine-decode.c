@@ -134,7 +134,7 @@ check_request (SteerWorker *worker, SteerRequest *request, const GArray *tokens,
 
 /* Encodes the prompt and computes it; on return the session has the logits of its last token. */
 static gboolean
-start_writer (SteerWorker *worker, Writer *writer, GError **error)
+start_writer (SteerWorker *worker, Writer *writer, guint slot, GError **error)
 {
   guint n_vocab;
   SteerTimeline timeline;
@@ -144,6 +144,14 @@ start_writer (SteerWorker *worker, Writer *writer, GError **error)
   if (worker->context == NULL)
     {
       g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
+      return FALSE;
+    }
+  writer->session = worker->sessions[slot];
+  if (writer->session == NULL)
+    {
+      g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                   "the model was loaded for %u replies at a time: load it with more slots to compare",
+                   worker->loaded->n_slots);
       return FALSE;
     }
   writer->tokens = steer_loaded_encode (worker->loaded, writer->request, error);
@@ -302,11 +310,10 @@ steer_worker_write_replies (SteerWorker *self, SteerJob *job)
 
       writers[i].reply = job->replies[i];
       writers[i].request = steer_reply_get_request (job->replies[i]);
-      writers[i].session = self->sessions[i];
       writers[i].held = g_string_new (NULL);
       writers[i].started = g_get_monotonic_time ();
       writers[i].active = TRUE;
-      if (!start_writer (self, &writers[i], &error))
+      if (!start_writer (self, &writers[i], i, &error))
         fail_writer (&writers[i], error);
     }
 

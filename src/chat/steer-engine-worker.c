@@ -225,40 +225,37 @@ steer_worker_unload (SteerWorker *self)
   g_clear_pointer (&self->loaded, steer_loaded_unref);
 }
 
-void
-steer_worker_load (SteerWorker *self, SteerJob *job)
+static gboolean
+load (SteerWorker *self, SteerJob *job, GError **error)
 {
   GCancellable *cancellable = g_task_get_cancellable (job->task);
   g_autoptr (SteerLoaded) loaded = g_new0 (SteerLoaded, 1);
   SteerContext *context;
-  GError *error = NULL;
+  GError *local = NULL;
   gint64 start = g_get_monotonic_time ();
 
   g_atomic_ref_count_init (&loaded->ref_count);
   steer_engine_post_progress (&self->owner, 0.0);
 
-  loaded->model = steer_model_open (job->path, cancellable, &error);
-  if (loaded->model == NULL || !load_text (loaded, job, &error))
-    {
-      g_task_return_error (job->task, error);
-      return;
-    }
+  loaded->model = steer_model_open (job->path, cancellable, error);
+  if (loaded->model == NULL || !load_text (loaded, job, error))
+    return FALSE;
   loaded->chat_ends = find_chat_ends (loaded->tokenizer, loaded->template);
 
-  context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &error);
+  context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &local);
   if (context == NULL && self->context != NULL
-      && g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY))
+      && g_error_matches (local, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY))
     {
       /* Both do not fit: the old model goes first. */
-      g_clear_error (&error);
+      g_clear_error (&local);
       steer_worker_unload (self);
       steer_engine_post_loaded (&self->owner, NULL);
-      context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &error);
+      context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &local);
     }
   if (context == NULL)
     {
-      g_task_return_error (job->task, error);
-      return;
+      g_propagate_error (error, local);
+      return FALSE;
     }
 
   loaded->device_id = g_strdup (context->device_id);
@@ -268,7 +265,20 @@ steer_worker_load (SteerWorker *self, SteerJob *job)
   loaded->load_seconds = (double) (g_get_monotonic_time () - start) / 1e6;
   install (self, context, loaded);
   steer_engine_post_loaded (&self->owner, loaded);
-  g_task_return_boolean (job->task, TRUE);
+  return TRUE;
+}
+
+void
+steer_worker_load (SteerWorker *self, SteerJob *job)
+{
+  GError *error = NULL;
+  gboolean loaded = load (self, job, &error);
+
+  steer_engine_post_load_ended (&self->owner);
+  if (loaded)
+    g_task_return_boolean (job->task, TRUE);
+  else
+    g_task_return_error (job->task, error);
 }
 
 void
