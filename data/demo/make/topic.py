@@ -1,0 +1,70 @@
+"""Topics and phrases as the generator sees them."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).parent
+PRONOUNS = {"she": ("she", "her", "her", "herself"), "he": ("he", "him", "his", "himself"), "it": ("it", "it", "its", "itself")}
+DOUBLED = {"run", "swim", "sit", "put", "cut", "get", "set", "let", "plan", "stop", "hum", "hug", "dig", "shop", "win", "chop", "clap", "tap", "spin"}
+
+
+def capital(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def gerund(phrase: str) -> str:
+    """'take a boat' as 'taking a boat'."""
+    verb, _, rest = phrase.partition(" ")
+    if verb in DOUBLED:
+        verb += verb[-1]
+    elif verb.endswith("ie"):
+        verb = verb[:-2] + "y"
+    elif verb.endswith("e") and not verb.endswith(("ee", "be")):
+        verb = verb[:-1]
+    return f"{verb}ing {rest}".strip()
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic file; `data` holds its lists under the keys that topics/README.md explains."""
+    data: dict
+
+    def __getattr__(self, key: str):
+        try:
+            return self.data[key]
+        except KeyError:
+            raise AttributeError(key) from None
+
+    @cached_property
+    def forms(self) -> dict[str, str]:
+        """What a template may ask for: the name and the words that agree with it."""
+        many = self.data["plural"]
+        name = self.data["name"]
+        return {"t": name, "T": capital(name), "is": "are" if many else "is", "does": "do" if many else "does",
+                "Does": "Do" if many else "Does", "it": "them" if many else "it"}
+
+    @cached_property
+    def shows(self) -> re.Pattern[str]:
+        """Matches where a text speaks of the topic. Short words must stand alone: "sea" is not in "season"."""
+        words = [re.escape(word) + (r"(e?s)?\b" if len(word) <= 4 else "") for word in self.data["words"]]
+        return re.compile(r"\b(" + "|".join(words) + ")", re.IGNORECASE)
+
+
+def load_topics(folder: Path = HERE / "topics") -> list[Topic]:
+    return [Topic(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.yaml"))]
+
+
+def load_grammar(name: str) -> dict | list:
+    return yaml.safe_load((HERE / "grammar" / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def hero_words(text: str, pronoun: str) -> str:
+    """Put the hero's pronouns into a sentence of a story."""
+    they, them, their, themself = PRONOUNS[pronoun]
+    words = {"they": they, "them": them, "their": their, "themself": themself, "They": capital(they), "Their": capital(their)}
+    return re.sub(r"<(\w+)>", lambda match: words[match.group(1)], text)
