@@ -32,7 +32,7 @@ typedef struct
   guint64 memory_total; /* bytes */
   guint64 memory_free;  /* bytes */
   gboolean usable;
-  char *why_not;        /* nullable: reason when not usable, with the remedy */
+  char *why_not; /* nullable: reason when not usable, with the remedy */
 } SteerDevice;
 
 void steer_device_free (SteerDevice *device);
@@ -40,10 +40,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerDevice, steer_device_free)
 
 typedef struct
 {
-  guint n_slots;         /* 1 .. STEER_MAX_SLOTS */
-  guint n_context;       /* tokens a slot; 0: the model's own, at most 8192 */
-  SteerDtype kv_dtype;   /* F16 or F32 */
-  guint n_threads;       /* 0: one a physical core. CPU only */
+  guint n_slots;       /* 1 .. STEER_MAX_SLOTS */
+  guint n_context;     /* tokens a slot; 0: the model's own, at most 8192 */
+  SteerDtype kv_dtype; /* F16 or F32 */
+  guint n_threads;     /* 0: one a physical core. CPU only */
 } SteerContextOptions;
 
 /* One slot, the model's context up to 8192 tokens, KV cache in F16, threads chosen. */
@@ -51,8 +51,8 @@ void steer_context_options_init (SteerContextOptions *self);
 
 typedef struct
 {
-  guint64 weights;   /* bytes taken on the device beyond what is mapped from the file */
-  guint64 mapped;    /* bytes used in place from the mapped file */
+  guint64 weights; /* bytes taken on the device beyond what is mapped from the file */
+  guint64 mapped;  /* bytes used in place from the mapped file */
   guint64 kv_cache;
   guint64 work;
   guint64 available; /* bytes free on the device now */
@@ -74,29 +74,28 @@ typedef enum
 typedef struct
 {
   guint slot;
-  guint position;            /* of the first token; at most what the slot's cache holds */
-  const gint32 *tokens;      /* [n_tokens], each inside the vocabulary */
-  guint n_tokens;            /* at least 1 */
-  SteerPlan *plan;           /* (nullable) */
-  const guint8 *steer_mask;  /* [n_tokens] (nullable): 0 leaves that position unsteered. NULL: all are steered */
+  guint position;           /* of the first token; at most what the slot's cache holds */
+  const gint32 *tokens;     /* [n_tokens], each inside the vocabulary */
+  guint n_tokens;           /* at least 1 */
+  SteerPlan *plan;          /* (nullable) */
+  const guint8 *steer_mask; /* [n_tokens] (nullable): 0 leaves that position unsteered. NULL: all are steered */
 
   SteerWant want;
-  float *logits;             /* out, as @want says */
+  float *logits; /* out, as @want says */
 
-  const guint *tap_layers;   /* [n_taps]: decoder layers whose output after steering is wanted */
+  const guint *tap_layers; /* [n_taps]: decoder layers whose output after steering is wanted */
   guint n_taps;
-  float *taps;               /* out: [n_taps, n_tokens, d_model] */
+  float *taps; /* out: [n_taps, n_tokens, d_model] */
 
   /* For STEER_WANT_TOKEN. */
   const SteerSampling *sampling;
-  const guint32 *seen;       /* bit set [(n_vocab + 31) / 32]: tokens already in prompt or reply */
-  double uniform;            /* [0, 1), drawn by the caller, so a seed means the same on every backend */
-  gint32 token;              /* out */
+  const guint32 *seen; /* bit set [(n_vocab + 31) / 32]: tokens already in prompt or reply */
+  double uniform;      /* [0, 1), drawn by the caller, so a seed means the same on every backend */
+  gint32 token;        /* out */
 } SteerRun;
 
 /* @fraction: 0 .. 1. Called from the thread that loads. */
-typedef void (*SteerProgressFunc) (double fraction,
-                                   gpointer data);
+typedef void (*SteerProgressFunc) (double fraction, gpointer data);
 
 struct _SteerBackend
 {
@@ -126,18 +125,14 @@ struct _SteerBackend
 
   /* [n_runs] runs of different slots in one pass. Long runs are processed in chunks inside; the cancellable is looked
    * at between layers. After an error or a cancel the cache before each run's position is intact. */
-  gboolean (*forward) (SteerContext *context,
-                       SteerRun *runs,
-                       guint n_runs,
-                       GCancellable *cancellable,
-                       GError **error);
+  gboolean (*forward) (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error);
 };
 
 /* Every context begins with this, so that callers need not know the backend. */
 struct _SteerContext
 {
   const SteerBackend *backend;
-  SteerModel *model;         /* owned reference */
+  SteerModel *model;           /* owned reference */
   SteerContextOptions options; /* with every 0 replaced by the value in use */
   char *device_id;
   char *device_name;
@@ -167,10 +162,7 @@ void steer_context_close (SteerContext *context);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerContext, steer_context_close)
 
 /* Checks the runs (slots, positions, token ids, plan width and layers), then calls the backend. */
-gboolean steer_context_forward (SteerContext *context,
-                                SteerRun *runs,
-                                guint n_runs,
-                                GCancellable *cancellable,
-                                GError **error);
+gboolean
+steer_context_forward (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

@@ -57,7 +57,7 @@ typedef struct
   guint head_dim;   /* even; n_heads * head_dim need not equal d_model */
   guint d_ff;
   guint n_vocab;
-  guint n_context;  /* longest context the model was trained for */
+  guint n_context;      /* longest context the model was trained for */
   guint sliding_window; /* 0: none. Mistral: a position sees this many positions, itself included */
   double rms_norm_eps;
   gboolean tie_embeddings;
@@ -67,10 +67,10 @@ typedef struct
 
   SteerRopeType rope_type;
   double rope_theta;
-  double rope_factor;                /* linear and llama3 */
-  double rope_low_freq_factor;       /* llama3 */
-  double rope_high_freq_factor;      /* llama3 */
-  guint rope_original_context;       /* llama3 */
+  double rope_factor;           /* linear and llama3 */
+  double rope_low_freq_factor;  /* llama3 */
+  double rope_high_freq_factor; /* llama3 */
+  guint rope_original_context;  /* llama3 */
 
   gint32 bos_id;                     /* -1: none */
   gint32 eos_ids[STEER_MAX_EOS_IDS]; /* [n_eos_ids], generation_config.json first, config.json else */
@@ -78,14 +78,11 @@ typedef struct
 } SteerModelConfig;
 
 /* Reads config.json and, where present, generation_config.json of @directory. */
-gboolean steer_model_config_read (SteerModelConfig *self,
-                                  const char *directory,
-                                  GError **error);
+gboolean steer_model_config_read (SteerModelConfig *self, const char *directory, GError **error);
 
 /* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
  * float32 to the last bit that matters (relative 1e-7). */
-void steer_model_config_get_inv_freq (const SteerModelConfig *self,
-                                      float *inv_freq);
+void steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq);
 
 /* A short line for people: "Llama, 32 layers, d 4096, 8.03 B parameters". Free with g_free(). */
 char *steer_model_config_dup_summary (const SteerModelConfig *self);

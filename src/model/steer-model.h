@@ -20,10 +20,10 @@ typedef struct
   const SteerTensor *k_bias;
   const SteerTensor *v_bias;
   const SteerTensor *o_bias;
-  const SteerTensor *mlp_norm;  /* [d_model] */
-  const SteerTensor *gate;      /* [d_ff, d_model] */
-  const SteerTensor *up;        /* [d_ff, d_model] */
-  const SteerTensor *down;      /* [d_model, d_ff] */
+  const SteerTensor *mlp_norm; /* [d_model] */
+  const SteerTensor *gate;     /* [d_ff, d_model] */
+  const SteerTensor *up;       /* [d_ff, d_model] */
+  const SteerTensor *down;     /* [d_model, d_ff] */
   const SteerTensor *gate_bias;
   const SteerTensor *up_bias;
   const SteerTensor *down_bias;
@@ -48,9 +48,7 @@ typedef struct
 G_DECLARE_FINAL_TYPE (SteerModel, steer_model, STEER, MODEL, GObject)
 
 /* @path: a Hugging Face directory. Errors: STEER_MODEL_ERROR, STEER_TENSOR_ERROR. Blocks on I/O; reads only headers. */
-SteerModel *steer_model_open (const char *path,
-                              GCancellable *cancellable,
-                              GError **error);
+SteerModel *steer_model_open (const char *path, GCancellable *cancellable, GError **error);
 
 /* The directory's name, for people. */
 const char *steer_model_get_name (SteerModel *self);

@@ -227,18 +227,30 @@ steer_archive_list_metadata (SteerArchive *self)
   return keys;
 }
 
-/* Whether the tensor's bytes lie in a mapped file: memory of another kind must not be handed to madvise(). */
-static gboolean
-is_mapped (SteerArchive *self, const SteerTensor *tensor)
+/* The mapped file that the tensor's bytes lie in, or NULL. */
+static const SteerFileMap *
+find_file (SteerArchive *self, const SteerTensor *tensor)
 {
   for (guint i = 0; i < self->table.files->len; i++)
     {
       const SteerFileMap *file = g_ptr_array_index (self->table.files, i);
 
-      if (file->data != NULL && tensor->data >= file->data && tensor->data < file->data + file->size)
-        return TRUE;
+      /* An empty tensor may stand at the very end. */
+      if (file->data != NULL && tensor->data >= file->data && tensor->data <= file->data + file->size)
+        return file;
     }
-  return FALSE;
+  return NULL;
+}
+
+const char *
+steer_archive_get_tensor_file (SteerArchive *self, const SteerTensor *tensor)
+{
+  const SteerFileMap *file;
+
+  g_return_val_if_fail (STEER_IS_ARCHIVE (self) && tensor != NULL, NULL);
+
+  file = find_file (self, tensor);
+  return file != NULL ? file->name : self->path;
 }
 
 void
@@ -249,7 +261,8 @@ steer_archive_prefetch (SteerArchive *self, const SteerTensor *tensor)
 
   g_return_if_fail (STEER_IS_ARCHIVE (self) && tensor != NULL);
 
-  if (tensor->n_bytes == 0 || !is_mapped (self, tensor))
+  /* Memory of another kind, whose contents madvise() could drop, is left alone. */
+  if (tensor->n_bytes == 0 || find_file (self, tensor) == NULL)
     return;
   start = (guintptr) tensor->data / page * page;
   end = (guintptr) tensor->data + tensor->n_bytes;
@@ -264,7 +277,8 @@ steer_archive_release (SteerArchive *self, const SteerTensor *tensor)
 
   g_return_if_fail (STEER_IS_ARCHIVE (self) && tensor != NULL);
 
-  if (tensor->n_bytes == 0 || !is_mapped (self, tensor))
+  /* Memory of another kind, whose contents madvise() could drop, is left alone. */
+  if (tensor->n_bytes == 0 || find_file (self, tensor) == NULL)
     return;
   /* Only whole pages: a neighbour may still be in use. */
   start = ((guintptr) tensor->data + page - 1) / page * page;

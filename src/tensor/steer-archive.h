@@ -39,6 +39,9 @@ const SteerTensor *steer_archive_get_tensor (SteerArchive *self, guint index);
 /* Also finds names that `__metadata__` declares as aliases of a stored tensor. NULL when there is none. */
 const SteerTensor *steer_archive_find (SteerArchive *self, const char *name);
 
+/* The file that holds the tensor's bytes, as text for messages; the archive's path when they are in none. */
+const char *steer_archive_get_tensor_file (SteerArchive *self, const SteerTensor *tensor);
+
 /* String metadata (safetensors `__metadata__`). NULL when there is no such key. */
 const char *steer_archive_get_metadata (SteerArchive *self, const char *key);
 

@@ -1,0 +1,363 @@
+#include "steer-model.h"
+
+#include <string.h>
+
+struct _SteerModel
+{
+  GObject parent_instance;
+
+  char *path;
+  char *name;
+  SteerModelConfig config;
+  SteerArchive *archive;
+  SteerWeights weights; /* layers: [n_layers], owned */
+};
+
+G_DEFINE_FINAL_TYPE (SteerModel, steer_model, G_TYPE_OBJECT)
+
+static void
+steer_model_finalize (GObject *object)
+{
+  SteerModel *self = STEER_MODEL (object);
+
+  g_free (self->path);
+  g_free (self->name);
+  g_free (self->weights.layers);
+  g_clear_object (&self->archive);
+
+  G_OBJECT_CLASS (steer_model_parent_class)->finalize (object);
+}
+
+static void
+steer_model_class_init (SteerModelClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = steer_model_finalize;
+}
+
+static void
+steer_model_init (SteerModel *self)
+{
+}
+
+/* What a weight must look like. */
+typedef struct
+{
+  gint64 n_rows; /* n_out of a linear layer; the length of a vector */
+  gint64 n_cols; /* n_in; 0 for a vector */
+} Shape;
+
+static Shape
+matrix (guint64 n_rows, guint64 n_cols)
+{
+  return (Shape){ (gint64) n_rows, (gint64) n_cols };
+}
+
+static Shape
+vector (guint64 length)
+{
+  return (Shape){ (gint64) length, 0 };
+}
+
+/* Vectors are always plain floats; matrices may be quantised. */
+static gboolean
+is_weight_dtype (const SteerTensor *tensor)
+{
+  switch (tensor->dtype)
+    {
+    case STEER_DTYPE_F32:
+    case STEER_DTYPE_F16:
+    case STEER_DTYPE_BF16:
+      return TRUE;
+    default:
+      return steer_dtype_is_quantized (tensor->dtype) && tensor->n_dims == 2;
+    }
+}
+
+static gboolean
+check_tensor (SteerModel *self, const SteerTensor *tensor, Shape shape, GError **error)
+{
+  const char *file = steer_archive_get_tensor_file (self->archive, tensor);
+  gboolean is_matrix = shape.n_cols > 0;
+
+  if (tensor->n_dims != (is_matrix ? 2 : 1) || tensor->shape[0] != shape.n_rows
+      || (is_matrix && tensor->shape[1] != shape.n_cols))
+    {
+      g_autofree char *found = steer_tensor_dup_shape_string (tensor);
+      g_autofree char *wanted
+        = is_matrix ? g_strdup_printf ("[%" G_GINT64_FORMAT ", %" G_GINT64_FORMAT "]", shape.n_rows, shape.n_cols)
+                    : g_strdup_printf ("[%" G_GINT64_FORMAT "]", shape.n_rows);
+
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
+                   "%s: tensor \"%s\" has the shape %s, but the configuration asks for %s", file, tensor->name, found,
+                   wanted);
+      return FALSE;
+    }
+  if (!is_weight_dtype (tensor))
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: tensor \"%s\" is stored as %s, but weights must be F32, F16 or BF16", file, tensor->name,
+                   steer_dtype_get_name (tensor->dtype));
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+fail_missing (SteerModel *self, const char *name, GError **error)
+{
+  g_autofree char *display = g_filename_display_name (self->path);
+
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING,
+               "%s: the tensor \"%s\", which the configuration asks for, is missing", display, name);
+  return FALSE;
+}
+
+static gboolean
+take_tensor (SteerModel *self, const char *name, Shape shape, const SteerTensor **tensor, GError **error)
+{
+  *tensor = steer_archive_find (self->archive, name);
+  if (*tensor == NULL)
+    return fail_missing (self, name, error);
+  return check_tensor (self, *tensor, shape, error);
+}
+
+static gboolean
+take_layer (SteerModel *self, const char *prefix, guint index, GError **error)
+{
+  const SteerModelConfig *config = &self->config;
+  SteerLayerWeights *layer = &self->weights.layers[index];
+  guint64 d = config->d_model;
+  guint64 q_width = (guint64) config->n_heads * config->head_dim;
+  guint64 kv_width = (guint64) config->n_kv_heads * config->head_dim;
+  const struct
+  {
+    const char *name;
+    const SteerTensor **tensor;
+    Shape shape;
+    gboolean wanted;
+  } roles[] = {
+    { "input_layernorm.weight", &layer->attn_norm, vector (d), TRUE },
+    { "self_attn.q_proj.weight", &layer->q, matrix (q_width, d), TRUE },
+    { "self_attn.k_proj.weight", &layer->k, matrix (kv_width, d), TRUE },
+    { "self_attn.v_proj.weight", &layer->v, matrix (kv_width, d), TRUE },
+    { "self_attn.o_proj.weight", &layer->o, matrix (d, q_width), TRUE },
+    { "self_attn.q_proj.bias", &layer->q_bias, vector (q_width), config->qkv_bias },
+    { "self_attn.k_proj.bias", &layer->k_bias, vector (kv_width), config->qkv_bias },
+    { "self_attn.v_proj.bias", &layer->v_bias, vector (kv_width), config->qkv_bias },
+    { "self_attn.o_proj.bias", &layer->o_bias, vector (d), config->output_bias },
+    { "post_attention_layernorm.weight", &layer->mlp_norm, vector (d), TRUE },
+    { "mlp.gate_proj.weight", &layer->gate, matrix (config->d_ff, d), TRUE },
+    { "mlp.up_proj.weight", &layer->up, matrix (config->d_ff, d), TRUE },
+    { "mlp.down_proj.weight", &layer->down, matrix (d, config->d_ff), TRUE },
+    { "mlp.gate_proj.bias", &layer->gate_bias, vector (config->d_ff), config->mlp_bias },
+    { "mlp.up_proj.bias", &layer->up_bias, vector (config->d_ff), config->mlp_bias },
+    { "mlp.down_proj.bias", &layer->down_bias, vector (d), config->mlp_bias },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
+    {
+      g_autofree char *name = NULL;
+
+      if (!roles[i].wanted)
+        continue;
+      name = g_strdup_printf ("%slayers.%u.%s", prefix, index, roles[i].name);
+      if (!take_tensor (self, name, roles[i].shape, roles[i].tensor, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Tied models store the matrix once, under either name; some exporters store it twice, and then the embedding is the
+ * one that transformers ties the other to. */
+static gboolean
+take_embeddings (SteerModel *self, const char *prefix, GError **error)
+{
+  g_autofree char *embed_name = g_strconcat (prefix, "embed_tokens.weight", NULL);
+  const char *output_name = "lm_head.weight";
+  Shape shape = matrix (self->config.n_vocab, self->config.d_model);
+  SteerWeights *weights = &self->weights;
+
+  weights->embed = steer_archive_find (self->archive, embed_name);
+  weights->output = steer_archive_find (self->archive, output_name);
+  if (self->config.tie_embeddings)
+    {
+      if (weights->embed == NULL)
+        weights->embed = weights->output;
+      weights->output = weights->embed;
+    }
+  if (weights->embed == NULL)
+    return fail_missing (self, embed_name, error);
+  if (weights->output == NULL)
+    return fail_missing (self, output_name, error);
+  return check_tensor (self, weights->embed, shape, error)
+         && (weights->output == weights->embed || check_tensor (self, weights->output, shape, error));
+}
+
+static gboolean
+take_weights (SteerModel *self, GCancellable *cancellable, GError **error)
+{
+  /* A base model that was saved without its head has no prefix. */
+  const char *prefix = steer_archive_find (self->archive, "norm.weight") != NULL ? "" : "model.";
+  g_autofree char *norm_name = g_strconcat (prefix, "norm.weight", NULL);
+
+  self->weights.layers = g_try_new0 (SteerLayerWeights, self->config.n_layers);
+  if (self->weights.layers == NULL)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY, "no memory for the table of %u layers",
+                   self->config.n_layers);
+      return FALSE;
+    }
+  if (!take_embeddings (self, prefix, error)
+      || !take_tensor (self, norm_name, vector (self->config.d_model), &self->weights.final_norm, error))
+    return FALSE;
+  for (guint i = 0; i < self->config.n_layers; i++)
+    if (g_cancellable_set_error_if_cancelled (cancellable, error) || !take_layer (self, prefix, i, error))
+      return FALSE;
+  return TRUE;
+}
+
+/* The last part of the path; in the Hub's cache, models--ORG--NAME/snapshots/REVISION, the part that means something.
+ */
+static char *
+make_name (const char *path)
+{
+  g_autofree char *canonical = g_canonicalize_filename (path, NULL);
+  g_autofree char *last = g_path_get_basename (canonical);
+  g_autofree char *parent = g_path_get_dirname (canonical);
+  g_autofree char *grandparent = g_path_get_dirname (parent);
+  g_autofree char *parent_name = g_path_get_basename (parent);
+  g_autofree char *repository = g_path_get_basename (grandparent);
+  const char *separator;
+
+  if (strcmp (parent_name, "snapshots") == 0 && g_str_has_prefix (repository, "models--")
+      && (separator = g_strrstr (repository, "--")) != NULL && separator[2] != '\0')
+    return g_filename_display_name (separator + 2);
+  return g_filename_display_name (last);
+}
+
+/* Turns "no safetensors here" into advice where another kind of weights is. */
+static void
+explain_missing_weights (const char *path, GError **error)
+{
+  static const char *const others[] = { "pytorch_model.bin", "pytorch_model.bin.index.json", "consolidated.00.pth" };
+  g_autofree char *display = g_filename_display_name (path);
+
+  if (!g_error_matches (*error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_NOT_FOUND))
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (others); i++)
+    {
+      g_autofree char *other = g_build_filename (path, others[i], NULL);
+
+      if (!g_file_test (other, G_FILE_TEST_EXISTS))
+        continue;
+      g_clear_error (error);
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: the weights are in %s, which is not read: save the model as safetensors "
+                   "(save_pretrained of transformers does it)",
+                   display, others[i]);
+      return;
+    }
+}
+
+SteerModel *
+steer_model_open (const char *path, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (SteerModel) self = NULL;
+  g_autoptr (GError) local_error = NULL;
+  g_autofree char *display = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+
+  display = g_filename_display_name (path);
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    {
+      gboolean exists = g_file_test (path, G_FILE_TEST_EXISTS);
+
+      g_set_error (error, STEER_MODEL_ERROR, exists ? STEER_MODEL_ERROR_INVALID : STEER_MODEL_ERROR_MISSING,
+                   exists ? "%s: not a folder; a model is a folder with config.json and safetensors files"
+                          : "%s: there is no such folder",
+                   display);
+      return NULL;
+    }
+
+  self = g_object_new (STEER_TYPE_MODEL, NULL);
+  self->path = g_strdup (path);
+  self->name = make_name (path);
+  if (!steer_model_config_read (&self->config, path, error))
+    return NULL;
+  self->archive = steer_archive_open (path, cancellable, &local_error);
+  if (self->archive == NULL)
+    {
+      explain_missing_weights (path, &local_error);
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return NULL;
+    }
+  return take_weights (self, cancellable, error) ? g_steal_pointer (&self) : NULL;
+}
+
+const char *
+steer_model_get_name (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->name;
+}
+
+const char *
+steer_model_get_path (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->path;
+}
+
+const SteerModelConfig *
+steer_model_get_config (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return &self->config;
+}
+
+const SteerWeights *
+steer_model_get_weights (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return &self->weights;
+}
+
+SteerArchive *
+steer_model_get_archive (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->archive;
+}
+
+static guint64
+get_layer_bytes (const SteerLayerWeights *layer)
+{
+  const SteerTensor *all[]
+    = { layer->attn_norm, layer->q,         layer->k,       layer->v,        layer->o,    layer->q_bias,
+        layer->k_bias,    layer->v_bias,    layer->o_bias,  layer->mlp_norm, layer->gate, layer->up,
+        layer->down,      layer->gate_bias, layer->up_bias, layer->down_bias };
+  guint64 n_bytes = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (all); i++)
+    n_bytes += all[i] != NULL ? all[i]->n_bytes : 0;
+  return n_bytes;
+}
+
+guint64
+steer_model_get_decode_bytes (SteerModel *self)
+{
+  guint64 n_bytes;
+
+  g_return_val_if_fail (STEER_IS_MODEL (self), 0);
+
+  n_bytes = self->weights.final_norm->n_bytes + self->weights.output->n_bytes;
+  for (guint i = 0; i < self->config.n_layers; i++)
+    n_bytes += get_layer_bytes (&self->weights.layers[i]);
+  return n_bytes;
+}
