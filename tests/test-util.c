@@ -73,9 +73,7 @@ on_timeout (gpointer data)
 }
 
 void
-test_wait_until (gboolean (*condition) (gpointer data),
-                 gpointer data,
-                 double seconds)
+test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double seconds)
 {
   gboolean expired = FALSE;
   guint timeout = g_timeout_add ((guint) (seconds * 1000), on_timeout, &expired);
@@ -87,9 +85,7 @@ test_wait_until (gboolean (*condition) (gpointer data),
 }
 
 double
-test_max_relative_error (const float *a,
-                         const float *b,
-                         gsize n)
+test_max_relative_error (const float *a, const float *b, gsize n)
 {
   double scale = 0.0;
   double worst = 0.0;

@@ -15,13 +15,9 @@ char *test_make_dir (void);
 void test_remove_dir (char *path);
 
 /* Runs the main context until @condition returns TRUE; fails the test after @seconds. */
-void test_wait_until (gboolean (*condition) (gpointer data),
-                      gpointer data,
-                      double seconds);
+void test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double seconds);
 
 /* Largest |a - b| / (largest |b|) over [n]: relative to the scale of the reference as a whole. */
-double test_max_relative_error (const float *a,
-                                const float *b,
-                                gsize n);
+double test_max_relative_error (const float *a, const float *b, gsize n);
 
 G_END_DECLS

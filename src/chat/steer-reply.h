@@ -5,6 +5,7 @@
 #include "steering/steer-plan.h"
 #include "steering/steer-sampling.h"
 #include "text/steer-chat-template.h"
+#include "steer-chat-error.h"
 #include "steer-session.h"
 
 G_BEGIN_DECLS

@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-G_DEFINE_QUARK (steer - chat - error - quark, steer_chat_error)
-
 typedef struct
 {
   float logit;

@@ -1,24 +1,9 @@
 #pragma once
 
+#include "steer-chat-entry.h"
 #include "steer-conversation.h"
 
 G_BEGIN_DECLS
-
-/* A line of the list of chats. */
-#define STEER_TYPE_CHAT_ENTRY (steer_chat_entry_get_type ())
-
-/**
- * SteerChatEntry:
- *
- * Properties (notifying): id (int64), title, preview (strings), modified (int64). `preview` is the beginning of the
- * last message, or, in a search result, the hit with its surroundings and the hit's bytes between \001 and \002.
- */
-G_DECLARE_FINAL_TYPE (SteerChatEntry, steer_chat_entry, STEER, CHAT_ENTRY, GObject)
-
-gint64 steer_chat_entry_get_id (SteerChatEntry *self);
-const char *steer_chat_entry_get_title (SteerChatEntry *self);
-const char *steer_chat_entry_get_preview (SteerChatEntry *self);
-gint64 steer_chat_entry_get_modified (SteerChatEntry *self);
 
 #define STEER_TYPE_STORE (steer_store_get_type ())
 

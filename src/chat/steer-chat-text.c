@@ -1,0 +1,96 @@
+/* Small texts that the room writes: a plan as JSON, the summary of a message. */
+#include "steer-message-private.h"
+
+#include <json-glib/json-glib.h>
+
+#include "steering/steer-feature.h"
+
+static char *
+quote (const char *text)
+{
+  g_autoptr (JsonNode) node = json_node_init_string (json_node_alloc (), text);
+
+  return json_to_string (node, FALSE);
+}
+
+/* (transfer full) (nullable) */
+static char *
+find_label (GListModel *features, guint layer, guint64 index)
+{
+  guint n_features = features != NULL ? g_list_model_get_n_items (features) : 0;
+
+  for (guint i = 0; i < n_features; i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (features, i);
+
+      if (steer_feature_get_layer (feature) == layer && steer_feature_get_index (feature) == index)
+        return g_strdup (steer_feature_get_label (feature));
+    }
+  return NULL;
+}
+
+char *
+steer_plan_describe (SteerPlan *plan, GListModel *features)
+{
+  const SteerPlanOp *ops;
+  GString *json;
+
+  if (plan == NULL || steer_plan_get_n_ops (plan) == 0)
+    return NULL;
+  ops = steer_plan_get_ops (plan);
+  json = g_string_new ("[");
+  for (guint i = 0; i < steer_plan_get_n_ops (plan); i++)
+    {
+      g_autofree char *label = find_label (features, ops[i].layer, ops[i].index);
+      g_autofree char *quoted = quote (label != NULL ? label : "");
+      char strength[G_ASCII_DTOSTR_BUF_SIZE];
+
+      /* Seven digits: what a float holds, without the noise that its conversion to double would show. */
+      g_ascii_formatd (strength, sizeof strength, "%.7g", (double) ops[i].strength);
+      g_string_append_printf (json,
+                              "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT
+                              ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"}",
+                              i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength,
+                              ops[i].mode == STEER_MODE_CLAMP ? "clamp" : "add");
+    }
+  g_string_append_c (json, ']');
+  return g_string_free (json, FALSE);
+}
+
+char *
+steer_text_summarize (const char *text, guint n_chars)
+{
+  g_autoptr (GString) summary = g_string_new (NULL);
+  gsize word_end = 0;
+  guint length = 0;
+  gboolean space = FALSE;
+
+  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      if (g_unichar_isspace (c) || g_unichar_iscntrl (c))
+        {
+          space = summary->len > 0;
+          continue;
+        }
+      if (length + (space ? 2 : 1) > n_chars)
+        {
+          /* Half a word at the end reads worse than a shorter line, unless the word is most of the line. */
+          if (!space && word_end > summary->len / 2)
+            g_string_truncate (summary, word_end);
+          g_string_append (summary, "…");
+          break;
+        }
+      if (space)
+        {
+          word_end = summary->len;
+          g_string_append_c (summary, ' ');
+          length++;
+          space = FALSE;
+        }
+      g_string_append_unichar (summary, c);
+      length++;
+    }
+  return g_string_free (g_steal_pointer (&summary), FALSE);
+}

@@ -1,0 +1,79 @@
+#pragma once
+
+#include "steer-message.h"
+
+G_BEGIN_DECLS
+
+/* A node of the tree. The conversation owns its first node, a sentinel without text, and every node its children. */
+struct _SteerMessage
+{
+  GObject parent_instance;
+
+  gint64 id;
+  SteerRole role;
+  GString *text;
+  GArray *runs; /* SteerTextRun, in order, touching each other */
+  gboolean complete;
+  char *preset_name; /* nullable */
+  guint n_tokens;
+  double tokens_per_second;
+  SteerStopReason stop_reason;
+  guint64 seed;
+  gint64 created;
+  guint n_alternatives;
+  guint alternative;
+
+  SteerMessage *parent; /* nullable, not owned */
+  GPtrArray *children;  /* SteerMessage, owned; nullable */
+  guint active_child;   /* index in children */
+  guint depth;          /* position in a path; the sentinel's is not used */
+  gboolean stored;      /* its row is in the store, or on the way there */
+  guint n_batches;      /* batches written so far, while incomplete */
+};
+
+/* @text is made valid UTF-8. Complete until told otherwise. */
+SteerMessage *steer_message_new (SteerRole role,
+                                 const char *text);
+
+/* A copy without id and place in a tree. */
+SteerMessage *steer_message_copy (SteerMessage *self);
+
+/* Adds to the last run when @steering is the same, else begins a new one. @steering: (nullable) */
+void steer_message_append (SteerMessage *self,
+                           const char *text,
+                           gsize length,
+                           guint n_tokens,
+                           const char *steering);
+/* For a run read from outside: FALSE, adding nothing, when it does not follow the last one inside the text. */
+gboolean steer_message_add_run (SteerMessage *self,
+                                gsize start,
+                                gsize length,
+                                guint n_tokens,
+                                const char *steering);
+void steer_message_set_rate (SteerMessage *self,
+                             double tokens_per_second);
+void steer_message_complete (SteerMessage *self,
+                             SteerStopReason reason);
+
+/* Where a child of @self lies in its path. @child: (transfer full) */
+void steer_message_insert_child (SteerMessage *self,
+                                 guint index,
+                                 SteerMessage *child);
+/* (transfer full) */
+SteerMessage *steer_message_remove_child (SteerMessage *self,
+                                          guint index);
+guint steer_message_get_n_children (SteerMessage *self);
+SteerMessage *steer_message_get_child (SteerMessage *self,
+                                       guint index);
+
+/* @self and all below it, parents before children, without recursion: a chat of 100,000 messages is that deep.
+ * (element-type SteerMessage) (transfer full) */
+GPtrArray *steer_message_list_subtree (SteerMessage *self);
+/* Takes the subtree apart node by node, so that freeing it does not recurse either. */
+void steer_message_dismantle (SteerMessage *self);
+
+/* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */
+char *steer_text_summarize (const char *text,
+                            guint n_chars);
+
+G_END_DECLS
