@@ -1,3 +1,3 @@
 #include "steer-chat-error.h"
 
-G_DEFINE_QUARK (steer - chat - error - quark, steer_chat_error)
+G_DEFINE_QUARK (steer_chat_error_quark, steer_chat_error)

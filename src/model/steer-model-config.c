@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (steer - model - error - quark, steer_model_error)
+G_DEFINE_QUARK (steer_model_error_quark, steer_model_error)
 
 /* Far above every real model, and small enough that each product that sizes an array fits in a gint64: the largest,
  * a KV cache in F32, is 2 * layers * context * width * 4 < 2^62 bytes. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-G_DEFINE_QUARK (steer - tensor - error - quark, steer_tensor_error)
+G_DEFINE_QUARK (steer_tensor_error_quark, steer_tensor_error)
 
 /* Elements of the largest block of any quantised type. */
 #define MAX_BLOCK_ELEMENTS 256
