@@ -1,0 +1,107 @@
+#define G_SETTINGS_ENABLE_BACKEND
+
+#include "app-test-util.h"
+
+#include <gio/gsettingsbackend.h>
+
+#include "test-util.h"
+
+void
+app_test_init (int *argc, char ***argv)
+{
+  g_autoptr (GtkCssProvider) styles = NULL;
+
+  g_test_init (argc, argv, NULL);
+  adw_init ();
+
+  g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
+  styles = gtk_css_provider_new ();
+  gtk_css_provider_load_from_resource (styles, "/com/example/SteerChat/style.css");
+  gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (styles),
+                                              GTK_STYLE_PROVIDER_PRIORITY_APPLICATION);
+  gtk_icon_theme_add_resource_path (gtk_icon_theme_get_for_display (gdk_display_get_default ()),
+                                    "/com/example/SteerChat/icons");
+}
+
+void
+app_test_settle (void)
+{
+  const gint64 start = g_get_monotonic_time ();
+  gint64 end = start + 50 * G_TIME_SPAN_MILLISECOND;
+
+  /* A frame clock is idle between frames, so "nothing pending" has to hold for longer than a frame; and a spinner never
+   * lets it hold. */
+  while (g_get_monotonic_time () < MIN (end, start + G_TIME_SPAN_SECOND))
+    if (g_main_context_iteration (NULL, FALSE))
+      end = MAX (end, g_get_monotonic_time () + 20 * G_TIME_SPAN_MILLISECOND);
+    else
+      g_usleep (1000);
+}
+
+static gboolean
+is_mapped (gpointer widget)
+{
+  return gtk_widget_get_mapped (widget);
+}
+
+GtkWindow *
+app_test_show (GtkWidget *widget, int width, int height)
+{
+  GtkWindow *window = GTK_WINDOW (adw_window_new ());
+
+  gtk_window_set_default_size (window, width, height);
+  adw_window_set_content (ADW_WINDOW (window), widget);
+  gtk_window_present (window);
+  test_wait_until (is_mapped, widget, 10);
+  app_test_settle ();
+  return window;
+}
+
+GtkWidget *
+app_test_find (GtkWidget *root, GType type, const char *property, const char *value)
+{
+  if (g_type_is_a (G_OBJECT_TYPE (root), type))
+    {
+      g_autofree char *found = NULL;
+
+      if (property == NULL)
+        return root;
+      if (g_object_class_find_property (G_OBJECT_GET_CLASS (root), property) != NULL)
+        g_object_get (root, property, &found, NULL);
+      if (g_strcmp0 (found, value) == 0)
+        return root;
+    }
+  for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
+    {
+      GtkWidget *found = app_test_find (child, type, property, value);
+
+      if (found != NULL)
+        return found;
+    }
+  return NULL;
+}
+
+void
+app_test_save_png (GtkWidget *widget, const char *path)
+{
+  g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (widget);
+  g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
+  g_autoptr (GskRenderNode) node = NULL;
+  g_autoptr (GdkTexture) texture = NULL;
+  int width = gtk_widget_get_width (widget), height = gtk_widget_get_height (widget);
+
+  gdk_paintable_snapshot (paintable, snapshot, width, height);
+  node = gtk_snapshot_to_node (snapshot);
+  g_assert_nonnull (node);
+  texture = gsk_renderer_render_texture (gtk_native_get_renderer (gtk_widget_get_native (widget)), node,
+                                         &GRAPHENE_RECT_INIT (0, 0, width, height));
+  g_assert_true (gdk_texture_save_to_png (texture, path));
+}
+
+GSettings *
+app_test_settings (void)
+{
+  g_autoptr (GSettingsBackend) backend = g_memory_settings_backend_new ();
+
+  return g_settings_new_with_backend ("com.example.SteerChat", backend);
+}
