@@ -14,10 +14,13 @@ G_BEGIN_DECLS
  * in use and the live plan made of it. Knows nothing of widgets.
  *
  * Properties: engine, store (NULL when it could not be opened), library, presets (SteerPresetFolder), settings
- * (GSettings), read-only; preset (SteerPreset, never NULL, writable); preset-modified (boolean: differs from the file
- * it came from); plan-error (string, nullable: why a feature of the preset cannot be used with this model);
- * load-error (string, nullable: why the last model did not load); device-note (string, nullable: why the CPU is used
- * although the machine has a GPU).
+ * (GSettings), read-only; preset (SteerPreset, never NULL, writable); preset-path (string, nullable: the file that the
+ * preset in use was read from or saved to); preset-modified (boolean: differs from that file); plan-error (string,
+ * nullable: why a feature of the preset cannot be used with this model); load-error (string, nullable: why the last
+ * model did not load); loading-path (string, nullable: the folder being loaded) and loading-bytes (uint64: its size, 0
+ * until known); device-note (string, nullable: why the CPU is used although the machine has a GPU).
+ *
+ * The preset in use, its unsaved changes included, is kept in the data folder and is there again at the next start.
  *
  * The live plan follows every change of the preset at once: steer_live_plan_set() is called inside the change's own
  * signal, so that the next decode step of a running reply sees it.
@@ -48,6 +51,13 @@ void steer_workspace_cancel_load (SteerWorkspace *self);
 gboolean steer_workspace_open_preset (SteerWorkspace *self,
                                       const char *path,
                                       GError **error);
+
+/* The preset in use is now what stands in the file @path: call it after saving or renaming. NULL: it has no file any
+ * more (deleted). */
+void steer_workspace_preset_saved (SteerWorkspace *self,
+                                   const char *path);
+const char *steer_workspace_get_preset_path (SteerWorkspace *self);
+gboolean steer_workspace_get_preset_modified (SteerWorkspace *self);
 
 /* Sampling in force: the preset's, or the preferences' where a preset sets none. */
 void steer_workspace_get_sampling (SteerWorkspace *self,
