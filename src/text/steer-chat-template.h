@@ -13,8 +13,7 @@ typedef enum
 
 /* "system", "user", "assistant" and back; FALSE when unknown. */
 const char *steer_role_get_name (SteerRole role);
-gboolean steer_role_from_name (const char *name,
-                               SteerRole *role);
+gboolean steer_role_from_name (const char *name, SteerRole *role);
 
 /* One turn as a template sees it; the strings are borrowed. */
 typedef struct
@@ -36,8 +35,7 @@ typedef enum
 } SteerTemplateFamily;
 
 const char *steer_template_family_get_name (SteerTemplateFamily family);
-gboolean steer_template_family_from_name (const char *name,
-                                          SteerTemplateFamily *family);
+gboolean steer_template_family_from_name (const char *name, SteerTemplateFamily *family);
 
 /**
  * SteerChatTemplate:
@@ -51,19 +49,15 @@ G_DECLARE_FINAL_TYPE (SteerChatTemplate, steer_chat_template, STEER, CHAT_TEMPLA
 
 /* Looks in @directory for chat_template.jinja, then tokenizer_config.json (a string or a list of named ones).
  * Errors: STEER_TEXT_ERROR_NOT_FOUND, _UNSUPPORTED (the message names `--template` and the families). */
-SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory,
-                                                          GError **error);
+SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory, GError **error);
 
-/* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them. */
-SteerChatTemplate *steer_chat_template_new_from_source (const char *source,
-                                                        const char *bos,
-                                                        const char *eos,
-                                                        GError **error);
+/* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them.
+ */
+SteerChatTemplate *
+steer_chat_template_new_from_source (const char *source, const char *bos, const char *eos, GError **error);
 
 /* A family chosen by the user. @bos and @eos: (nullable): the family's usual ones when NULL. */
-SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily family,
-                                                       const char *bos,
-                                                       const char *eos);
+SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily family, const char *bos, const char *eos);
 
 SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);
 

@@ -12,19 +12,14 @@ G_BEGIN_DECLS
  */
 typedef struct _SteerDetokenizer SteerDetokenizer;
 
-SteerDetokenizer *steer_detokenizer_new (SteerTokenizer *tokenizer,
-                                         gboolean skip_special);
+SteerDetokenizer *steer_detokenizer_new (SteerTokenizer *tokenizer, gboolean skip_special);
 void steer_detokenizer_free (SteerDetokenizer *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerDetokenizer, steer_detokenizer_free)
 
 /* Appends to @text what has become certain with @id: possibly nothing. FALSE for an id outside the vocabulary. */
-gboolean steer_detokenizer_push (SteerDetokenizer *self,
-                                 gint32 id,
-                                 GString *text,
-                                 GError **error);
+gboolean steer_detokenizer_push (SteerDetokenizer *self, gint32 id, GString *text, GError **error);
 
 /* The stream has ended: what was held back is appended, incomplete characters as U+FFFD. */
-void steer_detokenizer_finish (SteerDetokenizer *self,
-                               GString *text);
+void steer_detokenizer_finish (SteerDetokenizer *self, GString *text);
 
 G_END_DECLS

@@ -61,28 +61,21 @@ typedef struct
 G_DECLARE_FINAL_TYPE (SteerTokenizer, steer_tokenizer, STEER, TOKENIZER, GObject)
 
 /* @path: a tokenizer.json. Errors: STEER_TEXT_ERROR, G_FILE_ERROR. */
-SteerTokenizer *steer_tokenizer_new_from_file (const char *path,
-                                               GError **error);
+SteerTokenizer *steer_tokenizer_new_from_file (const char *path, GError **error);
 
 /* @name stands for the file in messages; @json is not kept. */
-SteerTokenizer *steer_tokenizer_new_from_json (const char *json,
-                                               gsize length,
-                                               const char *name,
-                                               GError **error);
+SteerTokenizer *steer_tokenizer_new_from_json (const char *json, gsize length, const char *name, GError **error);
 
 /* Number of ids, added tokens included: ids are 0 .. n-1, with possible holes. */
 guint steer_tokenizer_get_n_tokens (SteerTokenizer *self);
 
 /* The id of a token by its exact content, added tokens included; -1 when there is none. */
-gint32 steer_tokenizer_find (SteerTokenizer *self,
-                             const char *content);
+gint32 steer_tokenizer_find (SteerTokenizer *self, const char *content);
 
 /* The token's content as the vocabulary spells it (byte-level alphabets and all); NULL for a hole. */
-const char *steer_tokenizer_get_content (SteerTokenizer *self,
-                                         gint32 id);
+const char *steer_tokenizer_get_content (SteerTokenizer *self, gint32 id);
 
-gboolean steer_tokenizer_is_special (SteerTokenizer *self,
-                                     gint32 id);
+gboolean steer_tokenizer_is_special (SteerTokenizer *self, gint32 id);
 
 /**
  * steer_tokenizer_encode:
@@ -108,10 +101,18 @@ gboolean steer_tokenizer_encode_spans (SteerTokenizer *self,
                                        GError **error);
 
 /* Whole text of @ids ([n_ids]); invalid UTF-8 becomes U+FFFD. NULL with an error for an id outside the vocabulary. */
-char *steer_tokenizer_decode (SteerTokenizer *self,
-                              const gint32 *ids,
-                              gsize n_ids,
-                              gboolean skip_special,
-                              GError **error);
+char *
+steer_tokenizer_decode (SteerTokenizer *self, const gint32 *ids, gsize n_ids, gboolean skip_special, GError **error);
+
+/* The same, appended to @text, which also keeps a NUL where the tokens spell one. */
+gboolean steer_tokenizer_decode_append (SteerTokenizer *self,
+                                        const gint32 *ids,
+                                        gsize n_ids,
+                                        gboolean skip_special,
+                                        GString *text,
+                                        GError **error);
+
+/* Bytes of memory held by the vocabulary and the merges. */
+gsize steer_tokenizer_get_memory_size (SteerTokenizer *self);
 
 G_END_DECLS

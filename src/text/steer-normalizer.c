@@ -1,0 +1,292 @@
+#include "steer-normalizer.h"
+
+#include "steer-regex.h"
+#include "steer-unicode.h"
+
+#include <string.h>
+
+typedef enum
+{
+  STEP_PREPEND,
+  STEP_REPLACE,
+  STEP_REPLACE_REGEX,
+  STEP_FORM,
+  STEP_STRIP,
+} StepKind;
+
+typedef struct
+{
+  StepKind kind;
+  char *pattern; /* STEP_REPLACE */
+  char *content; /* STEP_PREPEND, STEP_REPLACE* */
+  GRegex *regex;
+  GNormalizeMode mode;
+  gboolean left, right; /* STEP_STRIP */
+} Step;
+
+struct _SteerNormalizer
+{
+  GArray *steps; /* of Step */
+};
+
+static void
+step_clear (gpointer data)
+{
+  Step *step = data;
+
+  g_free (step->pattern);
+  g_free (step->content);
+  g_clear_pointer (&step->regex, g_regex_unref);
+}
+
+SteerNormalizer *
+steer_normalizer_new (void)
+{
+  SteerNormalizer *self = g_new0 (SteerNormalizer, 1);
+
+  self->steps = g_array_new (FALSE, FALSE, sizeof (Step));
+  g_array_set_clear_func (self->steps, step_clear);
+  return self;
+}
+
+void
+steer_normalizer_free (SteerNormalizer *self)
+{
+  if (self == NULL)
+    return;
+  g_array_unref (self->steps);
+  g_free (self);
+}
+
+static void
+add_step (SteerNormalizer *self, Step step)
+{
+  g_array_append_val (self->steps, step);
+}
+
+void
+steer_normalizer_add_prepend (SteerNormalizer *self, const char *prefix)
+{
+  add_step (self, (Step){ .kind = STEP_PREPEND, .content = g_strdup (prefix) });
+}
+
+void
+steer_normalizer_add_replace (SteerNormalizer *self, const char *literal, const char *content)
+{
+  add_step (self, (Step){ .kind = STEP_REPLACE, .pattern = g_strdup (literal), .content = g_strdup (content) });
+}
+
+void
+steer_normalizer_add_replace_regex (SteerNormalizer *self, GRegex *regex, const char *content)
+{
+  add_step (self, (Step){ .kind = STEP_REPLACE_REGEX, .regex = regex, .content = g_strdup (content) });
+}
+
+void
+steer_normalizer_add_form (SteerNormalizer *self, GNormalizeMode mode)
+{
+  add_step (self, (Step){ .kind = STEP_FORM, .mode = mode });
+}
+
+void
+steer_normalizer_add_strip (SteerNormalizer *self, gboolean left, gboolean right)
+{
+  add_step (self, (Step){ .kind = STEP_STRIP, .left = left, .right = right });
+}
+
+gboolean
+steer_normalizer_is_empty (const SteerNormalizer *self)
+{
+  return self->steps->len == 0;
+}
+
+/* --- the steps; each replaces @text and, where it is there, @trust --- */
+
+static gboolean
+all_trusted (const GString *trust, gsize start, gsize end)
+{
+  return memchr (trust->str + start, 0, end - start) == NULL;
+}
+
+static void
+append_trust (GString *trust, gboolean trusted, gsize n)
+{
+  gsize old = trust->len;
+
+  g_string_set_size (trust, old + n);
+  memset (trust->str + old, trusted ? 1 : 0, n);
+}
+
+static void
+prepend (const Step *step, GString *text, GString *trust)
+{
+  if (text->len == 0)
+    return;
+  g_string_prepend (text, step->content);
+  if (trust != NULL)
+    {
+      g_autofree char *prefix = g_malloc (strlen (step->content) + 1);
+
+      /* the prefix is the tokenizer's own and belongs to what it stands before */
+      memset (prefix, trust->str[0], strlen (step->content));
+      g_string_prepend_len (trust, prefix, (gssize) strlen (step->content));
+    }
+}
+
+static gboolean
+replace (const Step *step, GString *text, GString *trust, GError **error)
+{
+  g_autoptr (GArray) matches = g_array_new (FALSE, FALSE, sizeof (SteerMatch));
+  g_autoptr (GString) new_text = NULL;
+  g_autoptr (GString) new_trust = NULL;
+  gsize content_length = strlen (step->content);
+  gsize done = 0;
+
+  if (step->kind == STEP_REPLACE)
+    steer_literal_find_all (step->pattern, strlen (step->pattern), text->str, text->len, matches);
+  else if (!steer_regex_find_all (step->regex, text->str, text->len, matches, error))
+    return FALSE;
+  if (matches->len == 0)
+    return TRUE;
+
+  new_text = g_string_sized_new (text->len + matches->len * content_length);
+  new_trust = trust != NULL ? g_string_sized_new (new_text->allocated_len) : NULL;
+  for (guint i = 0; i < matches->len; i++)
+    {
+      SteerMatch match = g_array_index (matches, SteerMatch, i);
+
+      g_string_append_len (new_text, text->str + done, (gssize) (match.start - done));
+      g_string_append_len (new_text, step->content, (gssize) content_length);
+      if (trust != NULL)
+        {
+          g_string_append_len (new_trust, trust->str + done, (gssize) (match.start - done));
+          append_trust (new_trust, all_trusted (trust, match.start, match.end), content_length);
+        }
+      done = match.end;
+    }
+  g_string_append_len (new_text, text->str + done, (gssize) (text->len - done));
+  if (trust != NULL)
+    {
+      g_string_append_len (new_trust, trust->str + done, (gssize) (trust->len - done));
+      g_string_truncate (trust, 0);
+      g_string_append_len (trust, new_trust->str, (gssize) new_trust->len);
+    }
+  g_string_truncate (text, 0);
+  g_string_append_len (text, new_text->str, (gssize) new_text->len);
+  return TRUE;
+}
+
+/* No normalization form changes ASCII text, and no character composes with an ASCII character after it: so an ASCII
+ * character with what is not ASCII behind it can be normalized by itself. NUL, where g_utf8_normalize() would stop,
+ * composes with nothing at all. */
+static void
+apply_form (const Step *step, GString *text, GString *trust)
+{
+  g_autoptr (GString) new_text = NULL;
+  g_autoptr (GString) new_trust = NULL;
+  gsize at = 0;
+
+  while (at < text->len && (guint8) text->str[at] < 0x80)
+    at++;
+  if (at == text->len)
+    return;
+
+  new_text = g_string_sized_new (text->len);
+  new_trust = trust != NULL ? g_string_sized_new (text->len) : NULL;
+  at = 0;
+  while (at < text->len)
+    {
+      gsize run = at; /* end of the ASCII run at @at, less its last character */
+      gsize end;
+      g_autofree char *normal = NULL;
+
+      while (run < text->len && (guint8) text->str[run] < 0x80)
+        run++;
+      if (run > at && run < text->len && text->str[run - 1] != '\0')
+        run--;
+      g_string_append_len (new_text, text->str + at, (gssize) (run - at));
+      if (trust != NULL)
+        g_string_append_len (new_trust, trust->str + at, (gssize) (run - at));
+      at = run;
+      if (at == text->len)
+        break;
+
+      end = at + 1;
+      while (end < text->len && (guint8) text->str[end] >= 0x80)
+        end++;
+      normal = g_utf8_normalize (text->str + at, (gssize) (end - at), step->mode);
+      if (normal != NULL)
+        {
+          g_string_append (new_text, normal);
+          if (trust != NULL)
+            append_trust (new_trust, all_trusted (trust, at, end), strlen (normal));
+        }
+      at = end;
+    }
+  g_string_truncate (text, 0);
+  g_string_append_len (text, new_text->str, (gssize) new_text->len);
+  if (trust != NULL)
+    {
+      g_string_truncate (trust, 0);
+      g_string_append_len (trust, new_trust->str, (gssize) new_trust->len);
+    }
+}
+
+static void
+strip (const Step *step, GString *text, GString *trust)
+{
+  gsize start = 0;
+  gsize end = text->len;
+  guint size;
+
+  while (step->left && start < end
+         && steer_unicode_classify (steer_utf8_get (text->str + start, &size)) == STEER_CHAR_SPACE)
+    start += size;
+  while (step->right && end > start)
+    {
+      gsize last = end - 1;
+
+      while (steer_utf8_is_continuation (text->str[last]))
+        last--;
+      if (steer_unicode_classify (steer_utf8_get (text->str + last, &size)) != STEER_CHAR_SPACE)
+        break;
+      end = last;
+    }
+  g_string_truncate (text, end);
+  g_string_erase (text, 0, (gssize) start);
+  if (trust != NULL)
+    {
+      g_string_truncate (trust, end);
+      g_string_erase (trust, 0, (gssize) start);
+    }
+}
+
+gboolean
+steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *trust, GError **error)
+{
+  for (guint i = 0; i < self->steps->len; i++)
+    {
+      const Step *step = &g_array_index (self->steps, Step, i);
+
+      switch (step->kind)
+        {
+        case STEP_PREPEND:
+          prepend (step, text, trust);
+          break;
+        case STEP_REPLACE:
+        case STEP_REPLACE_REGEX:
+          if (!replace (step, text, trust, error))
+            return FALSE;
+          break;
+        case STEP_FORM:
+          apply_form (step, text, trust);
+          break;
+        case STEP_STRIP:
+          strip (step, text, trust);
+          break;
+        default:
+          g_assert_not_reached ();
+        }
+    }
+  return TRUE;
+}

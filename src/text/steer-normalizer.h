@@ -1,0 +1,38 @@
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * SteerNormalizer:
+ *
+ * What a tokenizer does to text before it looks for words: a list of steps. Immutable once built; any thread.
+ */
+typedef struct _SteerNormalizer SteerNormalizer;
+
+SteerNormalizer *steer_normalizer_new (void);
+void steer_normalizer_free (SteerNormalizer *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerNormalizer, steer_normalizer_free)
+
+/* Puts @prefix before every text that is not empty. */
+void steer_normalizer_add_prepend (SteerNormalizer *self, const char *prefix);
+
+/* Replaces every occurrence of a literal, which is not empty. */
+void steer_normalizer_add_replace (SteerNormalizer *self, const char *literal, const char *content);
+
+/* Takes @regex. */
+void steer_normalizer_add_replace_regex (SteerNormalizer *self, GRegex *regex, const char *content);
+
+/* A Unicode normalization form, by the tables of the GLib at hand. */
+void steer_normalizer_add_form (SteerNormalizer *self, GNormalizeMode mode);
+
+void steer_normalizer_add_strip (SteerNormalizer *self, gboolean left, gboolean right);
+
+gboolean steer_normalizer_is_empty (const SteerNormalizer *self);
+
+/* Changes @text, which is valid UTF-8, in place. @trust: (nullable): one byte for each byte of @text, changed along
+ * with it; a byte of the result is trusted (1) where all that it was made of was. */
+gboolean steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *trust, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,3 @@
+#include "steer-tokenizer.h"
+
+G_DEFINE_QUARK (steer_text_error_quark, steer_text_error)
