@@ -8,4 +8,9 @@ G_BEGIN_DECLS
  * instruction set (for tests; one the machine lacks is refused with a message). */
 const SteerBackend *steer_cpu_backend (void);
 
+/* How fast this machine reads memory with @n_threads (0: one a physical core), in bytes a second: the best of a few
+ * passes over an area of up to 1 GiB, which is taken and given back. Takes about a second. 0 when there is no memory
+ * for it. What decoding is measured against. */
+double steer_cpu_measure_bandwidth (guint n_threads);
+
 G_END_DECLS

@@ -1,0 +1,373 @@
+#include "steer-cpu-attention.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Softmax over a long row in pieces ("flash attention"): a span of positions gives its largest score, the sum of
+ * exp(score - largest), and the values weighted by them; two spans are joined by bringing both to the larger maximum.
+ * Spans begin at fixed positions and are joined in their order, so a token's result does not depend on how the work
+ * is cut. All heads that share keys and values are computed together, so the cache is read once. */
+
+/* Some tokens of a segment with the query heads of one key/value head. */
+typedef struct
+{
+  const SteerCpuSegment *segment;
+  guint first; /* of the segment's tokens */
+  guint n;
+  guint kv_head;
+  guint first_span;
+  guint n_spans;
+  gsize first_partial; /* row in work.partials; used when the spans are separate items */
+  gint n_open;         /* spans not yet computed; atomic */
+} Unit;
+
+/* All of a unit, or one span of it. */
+typedef struct
+{
+  guint unit;
+  gint span; /* -1: all */
+} Item;
+
+typedef struct
+{
+  SteerCpuContext *self;
+  guint layer;
+  Unit *units;
+  const Item *items;
+} Job;
+
+/* Rows of a partial result: values, then maximum and sum. */
+static inline float *
+row_max (const SteerCpuWork *work, float *row)
+{
+  return row + work->head_stride;
+}
+
+static inline float *
+row_sum (const SteerCpuWork *work, float *row)
+{
+  return row + work->head_stride + 1;
+}
+
+static guint
+get_position (const Unit *unit, guint token)
+{
+  return unit->segment->run->position + unit->segment->first + unit->first + token;
+}
+
+static guint
+get_first_visible (const SteerCpuContext *self, guint position)
+{
+  guint window = self->config->sliding_window;
+
+  return window > 0 && position >= window ? position - window + 1 : 0;
+}
+
+static void
+add_unit (SteerCpuContext *self,
+          const SteerCpuStep *step,
+          const SteerCpuSegment *segment,
+          guint first,
+          guint n,
+          guint kv_head,
+          gsize *n_partial_rows)
+{
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  Unit unit = { .segment = segment, .first = first, .n = n, .kv_head = kv_head };
+  guint index = self->attention_units->len;
+  guint last = get_position (&unit, n - 1) / STEER_CPU_SPAN;
+
+  unit.first_span = get_first_visible (self, get_position (&unit, 0)) / STEER_CPU_SPAN;
+  unit.n_spans = last - unit.first_span + 1;
+  unit.n_open = (gint) unit.n_spans;
+  unit.first_partial = *n_partial_rows;
+  if (step->short_run && unit.n_spans > 1)
+    {
+      *n_partial_rows += (gsize) unit.n_spans * n * group;
+      for (guint span = 0; span < unit.n_spans; span++)
+        {
+          Item item = { index, (gint) span };
+
+          g_array_append_val (self->attention_items, item);
+        }
+    }
+  else
+    {
+      Item item = { index, -1 };
+
+      g_array_append_val (self->attention_items, item);
+    }
+  g_array_append_val (self->attention_units, unit);
+}
+
+void
+steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
+{
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  guint n_together = MAX (STEER_CPU_QUERY_ROWS / group, 1);
+  gsize n_partial_rows = 0;
+
+  if (self->attention_units == NULL)
+    {
+      self->attention_units = g_array_new (FALSE, FALSE, sizeof (Unit));
+      self->attention_items = g_array_new (FALSE, FALSE, sizeof (Item));
+    }
+  g_array_set_size (self->attention_units, 0);
+  g_array_set_size (self->attention_items, 0);
+
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+      guint n_blocks = (segment->n + n_together - 1) / n_together;
+
+      /* The last tokens see most, and the longest work is best begun first. */
+      for (guint block = n_blocks; block-- > 0;)
+        {
+          guint first = block * n_together;
+
+          for (guint kv_head = 0; kv_head < self->config->n_kv_heads; kv_head++)
+            add_unit (self, step, segment, first, MIN (n_together, segment->n - first), kv_head, &n_partial_rows);
+        }
+    }
+  g_assert (n_partial_rows <= self->work.n_partial_rows);
+}
+
+static void
+load_query (const SteerCpuContext *self, const Unit *unit, float *query)
+{
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  guint n = self->config->head_dim;
+  float factor = (float) (1.0 / sqrt ((double) n));
+
+  for (guint r = 0; r < unit->n * group; r++)
+    {
+      gsize column = unit->segment->column + unit->first + r / group;
+      gsize head = (gsize) unit->kv_head * group + r % group;
+      float *to = query + (gsize) r * STEER_CPU_TILE_STRIDE;
+
+      memcpy (to, self->work.query + column * self->work.query_stride + head * n, n * sizeof (float));
+      self->kernels->scale (to, n, factor);
+    }
+}
+
+static void
+clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
+{
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *row = rows + r * (work->head_stride + 2);
+
+      memset (row, 0, work->head_stride * sizeof (float));
+      *row_max (work, row) = -INFINITY;
+      *row_sum (work, row) = 0.0f;
+    }
+}
+
+/* A block of keys or values as the right operand of a tile: in place where it already is one. */
+static const float *
+get_keys (const SteerCpuContext *self, const Unit *unit, guint layer, guint block, float *room)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const guint8 *keys = steer_cpu_cache_get_keys (cache, layer, unit->segment->run->slot, block, unit->kv_head);
+
+  if (cache->dtype == STEER_DTYPE_F32)
+    return (const float *) (gconstpointer) keys;
+  self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
+  return room;
+}
+
+static const float *
+get_values (const SteerCpuContext *self, const Unit *unit, guint layer, guint block, guint n_positions, float *room)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const guint8 *values = steer_cpu_cache_get_values (cache, layer, unit->segment->run->slot, block, unit->kv_head);
+  gsize stride = self->work.head_stride;
+  gsize n = cache->head_dim;
+  gsize row_bytes = n * steer_dtype_get_block_bytes (cache->dtype);
+
+  if (n == stride)
+    {
+      if (cache->dtype == STEER_DTYPE_F32)
+        return (const float *) (gconstpointer) values;
+      self->kernels->weights[cache->dtype].expand (values, n * n_positions, room);
+      return room;
+    }
+  for (guint i = 0; i < n_positions; i++)
+    {
+      self->kernels->weights[cache->dtype].expand (values + i * row_bytes, n, room + i * stride);
+      memset (room + i * stride + n, 0, (stride - n) * sizeof (float));
+    }
+  return room;
+}
+
+/* c[rows, columns] (+)= a[rows, depth] b[depth, columns] */
+static void
+multiply (const SteerCpuKernels *kernels,
+          guint n_rows,
+          gsize depth,
+          gsize n_columns,
+          const float *a,
+          const float *b,
+          gsize b_stride,
+          float *c,
+          gsize c_stride,
+          gboolean accumulate)
+{
+  for (guint r = 0; r < n_rows; r += kernels->tile_rows)
+    for (gsize j = 0; j < n_columns; j += kernels->tile_columns)
+      kernels->tile (MIN (kernels->tile_rows, n_rows - r), depth, a + (gsize) r * STEER_CPU_TILE_STRIDE, b + j,
+                     b_stride, c + r * c_stride + j, c_stride, accumulate);
+}
+
+static void
+mask_scores (const SteerCpuContext *self, guint position, guint block_start, float *scores)
+{
+  guint first = get_first_visible (self, position);
+
+  for (guint j = 0; j < STEER_CPU_BLOCK; j++)
+    if (block_start + j > position || block_start + j < first)
+      scores[j] = -INFINITY;
+}
+
+static void
+attend_block (const SteerCpuContext *self,
+              const Unit *unit,
+              guint layer,
+              guint block,
+              SteerCpuScratch *scratch,
+              float *rows)
+{
+  const SteerCpuWork *work = &self->work;
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  guint n_rows = unit->n * group;
+  guint start = block * STEER_CPU_BLOCK;
+  guint n_written = MIN (STEER_CPU_BLOCK, get_position (unit, unit->n - 1) + 1 - start);
+  const float *keys = get_keys (self, unit, layer, block, scratch->keys);
+  const float *values;
+
+  multiply (self->kernels, n_rows, self->config->head_dim, STEER_CPU_BLOCK, scratch->query, keys, STEER_CPU_BLOCK,
+            scratch->scores, STEER_CPU_TILE_STRIDE, FALSE);
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *row = rows + r * (work->head_stride + 2);
+      float *scores = scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE;
+      float factor;
+
+      mask_scores (self, get_position (unit, r / group), start, scores);
+      factor = self->kernels->softmax_block (scores, STEER_CPU_BLOCK, row_max (work, row), row_sum (work, row));
+      if (factor != 1.0f)
+        self->kernels->scale (row, work->head_stride, factor);
+    }
+  /* Positions that were never written may hold anything, and 0 times anything need not be 0. */
+  values = get_values (self, unit, layer, block, n_written, scratch->values);
+  multiply (self->kernels, n_rows, n_written, work->head_stride, scratch->scores, values, work->head_stride, rows,
+            work->head_stride + 2, TRUE);
+}
+
+/* The partial result of one span, from nothing. */
+static void
+attend_span (const SteerCpuContext *self,
+             const Unit *unit,
+             guint layer,
+             guint span,
+             SteerCpuScratch *scratch,
+             float *rows)
+{
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  guint start = (unit->first_span + span) * STEER_CPU_SPAN;
+  guint first = MAX (start, get_first_visible (self, get_position (unit, 0)));
+  guint last = MIN (start + STEER_CPU_SPAN - 1, get_position (unit, unit->n - 1));
+
+  clear_rows (&self->work, rows, unit->n * group);
+  for (guint block = first / STEER_CPU_BLOCK; block <= last / STEER_CPU_BLOCK; block++)
+    attend_block (self, unit, layer, block, scratch, rows);
+}
+
+static void
+join (const SteerCpuContext *self, guint n_rows, float *rows, float *total)
+{
+  const SteerCpuWork *work = &self->work;
+  gsize stride = work->head_stride + 2;
+
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *from = rows + r * stride;
+      float *to = total + r * stride;
+      float max = MAX (*row_max (work, from), *row_max (work, to));
+      float from_factor, to_factor;
+
+      if (*row_max (work, from) == -INFINITY)
+        continue;
+      from_factor = *row_max (work, from) == max ? 1.0f : expf (*row_max (work, from) - max);
+      to_factor = *row_max (work, to) == max ? 1.0f : expf (*row_max (work, to) - max);
+      self->kernels->scale (to, work->head_stride, to_factor);
+      self->kernels->axpy (from_factor, from, work->head_stride, to);
+      *row_sum (work, to) = *row_sum (work, to) * to_factor + *row_sum (work, from) * from_factor;
+      *row_max (work, to) = max;
+    }
+}
+
+static void
+store (const SteerCpuContext *self, const Unit *unit, float *total)
+{
+  const SteerCpuWork *work = &self->work;
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+  guint n = self->config->head_dim;
+
+  for (guint r = 0; r < unit->n * group; r++)
+    {
+      gsize column = unit->segment->column + unit->first + r / group;
+      gsize head = (gsize) unit->kv_head * group + r % group;
+      float *row = total + r * (work->head_stride + 2);
+
+      self->kernels->scale (row, n, 1.0f / *row_sum (work, row));
+      memcpy (work->attended + column * work->query_stride + head * n, row, n * sizeof (float));
+    }
+}
+
+static void
+run_item (gpointer data, guint item, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  Unit *unit = &job->units[job->items[item].unit];
+  gint span = job->items[item].span;
+  SteerCpuScratch *scratch = &self->work.scratch[thread];
+  guint n_rows = unit->n * (self->config->n_heads / self->config->n_kv_heads);
+  gsize stride = self->work.head_stride + 2;
+  float *partials = self->work.partials + unit->first_partial * stride;
+
+  load_query (self, unit, scratch->query);
+  clear_rows (&self->work, scratch->total, n_rows);
+  if (span < 0)
+    {
+      for (guint i = 0; i < unit->n_spans; i++)
+        {
+          attend_span (self, unit, job->layer, i, scratch, scratch->span);
+          join (self, n_rows, scratch->span, scratch->total);
+        }
+      store (self, unit, scratch->total);
+      return;
+    }
+  attend_span (self, unit, job->layer, (guint) span, scratch, partials + (gsize) span * n_rows * stride);
+  /* Who computes the last span joins them all. */
+  if (!g_atomic_int_dec_and_test (&unit->n_open))
+    return;
+  g_atomic_int_set (&unit->n_open, (gint) unit->n_spans); /* for the next layer */
+  for (guint i = 0; i < unit->n_spans; i++)
+    join (self, n_rows, partials + (gsize) i * n_rows * stride, scratch->total);
+  store (self, unit, scratch->total);
+}
+
+void
+steer_cpu_attention_run (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  Job job = {
+    .self = self,
+    .layer = layer,
+    .units = (Unit *) (gpointer) self->attention_units->data,
+    .items = (const Item *) (gpointer) self->attention_items->data,
+  };
+
+  steer_thread_pool_run (self->pool, self->attention_items->len, run_item, &job);
+}

@@ -1,0 +1,100 @@
+#include "steer-cpu-cache.h"
+
+#include <string.h>
+
+#include "steer-cpu-limits.h"
+#include "steer-cpu-memory.h"
+
+gboolean
+steer_cpu_cache_measure (SteerCpuCache *self,
+                         SteerDtype dtype,
+                         guint n_layers,
+                         guint n_slots,
+                         guint n_context,
+                         guint n_kv_heads,
+                         guint head_dim)
+{
+  memset (self, 0, sizeof *self);
+  self->dtype = dtype;
+  self->n_layers = n_layers;
+  self->n_slots = n_slots;
+  self->n_blocks = n_context / STEER_CPU_BLOCK + (n_context % STEER_CPU_BLOCK != 0);
+  self->n_kv_heads = n_kv_heads;
+  self->head_dim = head_dim;
+  self->block_bytes = steer_dtype_get_block_bytes (dtype) * STEER_CPU_BLOCK;
+  return g_size_checked_mul (&self->block_bytes, self->block_bytes, head_dim)
+         && g_size_checked_mul (&self->n_bytes, self->block_bytes, 2)
+         && g_size_checked_mul (&self->n_bytes, self->n_bytes, n_kv_heads)
+         && g_size_checked_mul (&self->n_bytes, self->n_bytes, self->n_blocks)
+         && g_size_checked_mul (&self->n_bytes, self->n_bytes, n_slots)
+         && g_size_checked_mul (&self->n_bytes, self->n_bytes, n_layers) && self->n_bytes <= G_MAXSSIZE;
+}
+
+gboolean
+steer_cpu_cache_allocate (SteerCpuCache *self)
+{
+  self->data = steer_cpu_memory_reserve (self->n_bytes);
+  return self->data != NULL;
+}
+
+void
+steer_cpu_cache_clear (SteerCpuCache *self)
+{
+  steer_cpu_memory_release (self->data, self->n_bytes);
+  self->data = NULL;
+}
+
+static guint8 *
+get_block (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head)
+{
+  gsize index = (((gsize) layer * self->n_slots + slot) * self->n_blocks + block) * self->n_kv_heads + kv_head;
+
+  return self->data + index * 2 * self->block_bytes;
+}
+
+const guint8 *
+steer_cpu_cache_get_keys (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head)
+{
+  return get_block (self, layer, slot, block, kv_head);
+}
+
+const guint8 *
+steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head)
+{
+  return get_block (self, layer, slot, block, kv_head) + self->block_bytes;
+}
+
+void
+steer_cpu_cache_write (SteerCpuCache *self,
+                       const SteerCpuKernels *kernels,
+                       guint layer,
+                       guint slot,
+                       guint position,
+                       guint kv_head,
+                       const float *key,
+                       const float *value)
+{
+  guint8 *keys = get_block (self, layer, slot, position / STEER_CPU_BLOCK, kv_head);
+  guint8 *values = keys + self->block_bytes;
+  guint column = position % STEER_CPU_BLOCK;
+  guint n = self->head_dim;
+
+  if (self->dtype == STEER_DTYPE_F16)
+    {
+      guint16 narrow[STEER_CPU_MAX_HEAD_DIM];
+      guint16 *k = (gpointer) keys;
+
+      kernels->narrow_f16 (value, n, (guint16 *) (gpointer) values + (gsize) column * n);
+      kernels->narrow_f16 (key, n, narrow);
+      for (guint i = 0; i < n; i++)
+        k[(gsize) i * STEER_CPU_BLOCK + column] = narrow[i];
+    }
+  else
+    {
+      float *k = (gpointer) keys;
+
+      memcpy ((float *) (gpointer) values + (gsize) column * n, value, n * sizeof (float));
+      for (guint i = 0; i < n; i++)
+        k[(gsize) i * STEER_CPU_BLOCK + column] = key[i];
+    }
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "steer-cpu-kernels.h"
+
+G_BEGIN_DECLS
+
+/* Positions in a block of the cache. */
+#define STEER_CPU_BLOCK 64
+
+/**
+ * SteerCpuCache:
+ *
+ * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks, n_kv_heads] pairs of blocks. A block of keys
+ * is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its positions at once;
+ * a block of values is [STEER_CPU_BLOCK, head_dim]. What attention reads for one head is contiguous, and pages of
+ * positions that were never written are never taken from the system.
+ */
+typedef struct
+{
+  SteerDtype dtype; /* F16 or F32 */
+  guint n_layers;
+  guint n_slots;
+  guint n_blocks;
+  guint n_kv_heads;
+  guint head_dim;
+  gsize block_bytes; /* of one head's keys, or of its values */
+  gsize n_bytes;
+  guint8 *data; /* [n_bytes], owned */
+} SteerCpuCache;
+
+/* Sets everything but data. FALSE when the size overflows. */
+gboolean steer_cpu_cache_measure (SteerCpuCache *self,
+                                  SteerDtype dtype,
+                                  guint n_layers,
+                                  guint n_slots,
+                                  guint n_context,
+                                  guint n_kv_heads,
+                                  guint head_dim);
+
+/* After measuring. FALSE when the memory cannot be had. */
+gboolean steer_cpu_cache_allocate (SteerCpuCache *self);
+void steer_cpu_cache_clear (SteerCpuCache *self);
+
+const guint8 *steer_cpu_cache_get_keys (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
+const guint8 *
+steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
+
+/* key, value: [head_dim] */
+void steer_cpu_cache_write (SteerCpuCache *self,
+                            const SteerCpuKernels *kernels,
+                            guint layer,
+                            guint slot,
+                            guint position,
+                            guint kv_head,
+                            const float *key,
+                            const float *value);
+
+G_END_DECLS

@@ -1,0 +1,120 @@
+#pragma once
+
+#include "steer-cpu-cache.h"
+#include "steer-cpu-limits.h"
+#include "steer-thread-pool.h"
+
+G_BEGIN_DECLS
+
+/* A weight matrix as it lies in the file. */
+typedef struct
+{
+  SteerDtype dtype;
+  const SteerCpuWeightKernels *kernels;
+  const guint8 *data; /* [n_rows, n_columns], in the file's mapping, at any alignment */
+  gsize n_rows;
+  gsize n_columns;
+  gsize row_bytes;
+} SteerCpuMatrix;
+
+/* Vectors are float32 copies, in the context's `vectors`; a bias is NULL where there is none. */
+typedef struct
+{
+  SteerCpuMatrix q, k, v, o;
+  SteerCpuMatrix gate, up, down;
+  const float *attn_norm; /* [d_model] */
+  const float *mlp_norm;  /* [d_model] */
+  const float *q_bias;    /* [n_heads * head_dim] */
+  const float *k_bias;    /* [n_kv_heads * head_dim] */
+  const float *v_bias;    /* [n_kv_heads * head_dim] */
+  const float *o_bias;    /* [d_model] */
+  const float *gate_bias; /* [d_ff] */
+  const float *up_bias;   /* [d_ff] */
+  const float *down_bias; /* [d_model] */
+} SteerCpuLayer;
+
+/* What one thread works in. */
+typedef struct
+{
+  float *panels; /* [STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH], packed weights */
+  float *result; /* [2, STEER_CPU_CHUNK, STEER_CPU_ITEM_ROWS]: a product, or gate and up */
+  float *query;  /* [n_query_rows, STEER_CPU_TILE_STRIDE] */
+  float *scores; /* [n_query_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row in use */
+  float *keys;   /* [head_dim, STEER_CPU_BLOCK] */
+  float *values; /* [STEER_CPU_BLOCK, head_stride] */
+  float *span;   /* [n_query_rows, head_stride + 2]: the partial result of one span */
+  float *total;  /* [n_query_rows, head_stride + 2]: of all spans so far */
+} SteerCpuScratch;
+
+/* Activations of the tokens that go through the layers together. Strides are odd numbers of cache lines, so that the
+ * rows of a power of two of elements do not fall on the same sets of the cache. */
+typedef struct
+{
+  float *residual;          /* [STEER_CPU_CHUNK, model_stride] */
+  float *normed;            /* [STEER_CPU_CHUNK, model_stride] */
+  float *query;             /* [STEER_CPU_CHUNK, query_stride] */
+  float *key;               /* [STEER_CPU_CHUNK, kv_stride] */
+  float *value;             /* [STEER_CPU_CHUNK, kv_stride] */
+  float *attended;          /* [STEER_CPU_CHUNK, query_stride] */
+  float *hidden;            /* [STEER_CPU_CHUNK, ff_stride] */
+  float *staged;            /* [depth blocks, STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE]: left operand of the tiles */
+  float *cosine;            /* [STEER_CPU_CHUNK, head_dim / 2] */
+  float *sine;              /* [STEER_CPU_CHUNK, head_dim / 2] */
+  float *logits;            /* [STEER_MAX_SLOTS, n_vocab] */
+  float *partials;          /* [n_partial_rows, head_stride + 2] */
+  SteerCpuScratch *scratch; /* [n_threads] */
+  gsize model_stride;
+  gsize query_stride;
+  gsize kv_stride;
+  gsize ff_stride;
+  gsize head_stride;  /* head_dim rounded up to STEER_CPU_MAX_TILE_COLUMNS */
+  gsize n_query_rows; /* STEER_CPU_QUERY_ROWS, or the size of a group of heads where that is more */
+  gsize n_partial_rows;
+  gsize n_bytes;
+  float *memory; /* [n_bytes], owned: all of the above */
+} SteerCpuWork;
+
+typedef struct
+{
+  SteerContext parent;
+  const SteerModelConfig *config; /* the model's */
+  const SteerCpuKernels *kernels;
+  SteerThreadPool *pool;
+  SteerCpuMatrix embed;
+  SteerCpuMatrix output;
+  SteerCpuLayer *layers;   /* [n_layers] */
+  const float *final_norm; /* [d_model] */
+  float *vectors;          /* norms and biases as float32 */
+  float *inv_freq;         /* [head_dim / 2] */
+  SteerCpuCache cache;
+  SteerCpuWork work;
+  GArray *attention_units; /* see steer-cpu-attention.c; kept to save allocations */
+  GArray *attention_items;
+} SteerCpuContext;
+
+gboolean steer_cpu_context_estimate (SteerModel *model,
+                                     const char *device_id,
+                                     const SteerContextOptions *options,
+                                     SteerMemoryEstimate *estimate,
+                                     GError **error);
+SteerContext *steer_cpu_context_open (SteerModel *model,
+                                      const char *device_id,
+                                      const SteerContextOptions *options,
+                                      SteerProgressFunc progress,
+                                      gpointer progress_data,
+                                      GCancellable *cancellable,
+                                      GError **error);
+void steer_cpu_context_close (SteerContext *context);
+gboolean steer_cpu_context_forward (SteerContext *context,
+                                    SteerRun *runs,
+                                    guint n_runs,
+                                    GCancellable *cancellable,
+                                    GError **error);
+
+/* "Intel(R) Xeon(R) Processor, 2 cores, AVX-512". Free with g_free(). */
+char *steer_cpu_context_dup_device_name (const SteerCpuKernels *kernels);
+
+/* @done: 0 .. n_bytes of the tensor. Element size of a row's first @column columns, in bytes. */
+gsize steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column);
+
+G_END_DECLS

@@ -1,0 +1,442 @@
+#include "steer-cpu-context.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "steer-cpu-attention.h"
+#include "steer-cpu-product.h"
+#include "steer-cpu-step.h"
+
+/* A forward pass cuts its runs into steps: all short runs together, then the long ones in chunks. A step goes through
+ * the layers with its tokens as columns 0 .. n_tokens - 1 of the work areas. */
+
+typedef struct
+{
+  SteerCpuContext *self;
+  const SteerCpuStep *step;
+  guint layer;
+  const float *weight; /* of a norm, [d_model] */
+} Job;
+
+/* Long steps share work by tokens; a short step's few tokens are not worth waking anybody. */
+static void
+for_each_token (SteerCpuContext *self, const SteerCpuStep *step, SteerThreadFunc func, Job *job)
+{
+  if (!step->short_run)
+    {
+      steer_thread_pool_run (self->pool, step->n_tokens, func, job);
+      return;
+    }
+  for (guint t = 0; t < step->n_tokens; t++)
+    func (job, t, 0);
+}
+
+static const SteerCpuSegment *
+find_segment (const SteerCpuStep *step, guint column)
+{
+  const SteerCpuSegment *segment = step->segments;
+
+  while (column >= segment->column + segment->n)
+    segment++;
+  return segment;
+}
+
+static void
+embed_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  const SteerCpuSegment *segment = find_segment (job->step, column);
+  gint32 token = segment->run->tokens[segment->first + column - segment->column];
+
+  self->embed.kernels->expand (self->embed.data + (gsize) token * self->embed.row_bytes, self->embed.n_columns,
+                               self->work.residual + column * self->work.model_stride);
+}
+
+/* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's. */
+static void
+turn_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  const SteerCpuSegment *segment = find_segment (job->step, column);
+  guint position = segment->run->position + segment->first + column - segment->column;
+  guint half = self->config->head_dim / 2;
+
+  for (guint i = 0; i < half; i++)
+    {
+      float angle = (float) position * self->inv_freq[i];
+
+      self->work.cosine[column * half + i] = (float) cos ((double) angle);
+      self->work.sine[column * half + i] = (float) sin ((double) angle);
+    }
+}
+
+static void
+embed (SteerCpuContext *self, const SteerCpuStep *step)
+{
+  Job job = { self, step, 0, NULL };
+
+  for_each_token (self, step, embed_token, &job);
+  for_each_token (self, step, turn_token, &job);
+}
+
+static void
+norm_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuWork *work = &job->self->work;
+  const SteerModelConfig *config = job->self->config;
+
+  job->self->kernels->rms_norm (work->residual + column * work->model_stride, job->weight, config->d_model,
+                                (float) config->rms_norm_eps, work->normed + column * work->model_stride);
+}
+
+static void
+normalise (SteerCpuContext *self, const SteerCpuStep *step, const float *weight)
+{
+  Job job = { self, step, 0, weight };
+
+  for_each_token (self, step, norm_token, &job);
+}
+
+static void
+project_query_key_value (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+{
+  SteerCpuWork *work = &self->work;
+  const SteerCpuProduct products[] = {
+    { &layer->q, layer->q_bias, work->query, work->query_stride },
+    { &layer->k, layer->k_bias, work->key, work->kv_stride },
+    { &layer->v, layer->v_bias, work->value, work->kv_stride },
+  };
+
+  steer_cpu_multiply (self, work->normed, work->model_stride, step->n_tokens, step->short_run, STEER_CPU_STORE,
+                      products, G_N_ELEMENTS (products));
+}
+
+/* One key/value head of all tokens, with its query heads: two threads never write to one block of the cache. */
+static void
+cache_head (gpointer data, guint kv_head, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  SteerCpuWork *work = &self->work;
+  gsize n = self->config->head_dim;
+  guint group = self->config->n_heads / self->config->n_kv_heads;
+
+  for (guint s = 0; s < job->step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &job->step->segments[s];
+
+      for (guint t = 0; t < segment->n; t++)
+        {
+          gsize column = segment->column + t;
+          const float *cosine = work->cosine + column * (n / 2);
+          const float *sine = work->sine + column * (n / 2);
+          float *query = work->query + column * work->query_stride + (gsize) kv_head * group * n;
+          float *key = work->key + column * work->kv_stride + kv_head * n;
+          const float *value = work->value + column * work->kv_stride + kv_head * n;
+
+          for (guint head = 0; head < group; head++)
+            self->kernels->rope (query + head * n, cosine, sine, n);
+          self->kernels->rope (key, cosine, sine, n);
+          steer_cpu_cache_write (&self->cache, self->kernels, job->layer, segment->run->slot,
+                                 segment->run->position + segment->first + t, kv_head, key, value);
+        }
+    }
+}
+
+static void
+rotate_and_cache (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  Job job = { self, step, layer, NULL };
+
+  if (!step->short_run)
+    {
+      steer_thread_pool_run (self->pool, self->config->n_kv_heads, cache_head, &job);
+      return;
+    }
+  for (guint kv_head = 0; kv_head < self->config->n_kv_heads; kv_head++)
+    cache_head (&job, kv_head, 0);
+}
+
+static void
+add_attention_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+{
+  SteerCpuWork *work = &self->work;
+  const SteerCpuProduct product = { &layer->o, layer->o_bias, work->residual, work->model_stride };
+
+  steer_cpu_multiply (self, work->attended, work->query_stride, step->n_tokens, step->short_run, STEER_CPU_ADD,
+                      &product, 1);
+}
+
+static void
+gate_and_up (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+{
+  SteerCpuWork *work = &self->work;
+  const SteerCpuProduct products[] = {
+    { &layer->gate, layer->gate_bias, work->hidden, work->ff_stride },
+    { &layer->up, layer->up_bias, work->hidden, work->ff_stride },
+  };
+
+  steer_cpu_multiply (self, work->normed, work->model_stride, step->n_tokens, step->short_run, STEER_CPU_SILU_MUL,
+                      products, G_N_ELEMENTS (products));
+}
+
+static void
+add_mlp_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+{
+  SteerCpuWork *work = &self->work;
+  const SteerCpuProduct product = { &layer->down, layer->down_bias, work->residual, work->model_stride };
+
+  steer_cpu_multiply (self, work->hidden, work->ff_stride, step->n_tokens, step->short_run, STEER_CPU_ADD, &product, 1);
+}
+
+/* add: h = h + a*v; clamp: h = h + (a - h.v)*v, with the h that earlier operations have already changed. */
+static void
+steer_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  const SteerCpuSegment *segment = find_segment (job->step, column);
+  const SteerRun *run = segment->run;
+  float *h = self->work.residual + column * self->work.model_stride;
+  gsize n = self->config->d_model;
+  const SteerPlanOp *ops;
+  guint n_ops;
+
+  if (run->steer_mask != NULL && run->steer_mask[segment->first + column - segment->column] == 0)
+    return;
+  ops = steer_plan_get_layer_ops (run->plan, job->layer, &n_ops);
+  for (guint i = 0; i < n_ops; i++)
+    {
+      float amount = ops[i].strength;
+
+      if (ops[i].mode == STEER_MODE_CLAMP)
+        amount = (float) ((double) amount - self->kernels->dot (h, ops[i].vector, n));
+      self->kernels->axpy (amount, ops[i].vector, n, h);
+    }
+}
+
+static void
+steer (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  Job job = { self, step, layer, NULL };
+  guint n_ops = 0;
+
+  for (guint s = 0; s < step->n_segments && n_ops == 0; s++)
+    steer_plan_get_layer_ops (step->segments[s].run->plan, layer, &n_ops);
+  if (n_ops > 0)
+    for_each_token (self, step, steer_token, &job);
+}
+
+static void
+tap (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  gsize d_model = self->config->d_model;
+
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+      const SteerRun *run = segment->run;
+
+      for (guint i = 0; i < run->n_taps; i++)
+        if (run->tap_layers[i] == layer)
+          for (guint t = 0; t < segment->n; t++)
+            memcpy (run->taps + ((gsize) i * run->n_tokens + segment->first + t) * d_model,
+                    self->work.residual + (segment->column + t) * self->work.model_stride, d_model * sizeof (float));
+    }
+}
+
+static void
+run_layer (SteerCpuContext *self, const SteerCpuStep *step, guint index)
+{
+  const SteerCpuLayer *layer = &self->layers[index];
+
+  normalise (self, step, layer->attn_norm);
+  project_query_key_value (self, step, layer);
+  rotate_and_cache (self, step, index);
+  steer_cpu_attention_run (self, step, index);
+  add_attention_output (self, step, layer);
+  normalise (self, step, layer->mlp_norm);
+  gate_and_up (self, step, layer);
+  add_mlp_output (self, step, layer);
+  steer (self, step, index);
+  tap (self, step, index);
+}
+
+static void
+write_logits (SteerCpuContext *self, const float *normed, guint n_tokens, gboolean short_run, float *logits)
+{
+  const SteerCpuProduct product = { &self->output, NULL, logits, self->config->n_vocab };
+
+  steer_cpu_multiply (self, normed, self->work.model_stride, n_tokens, short_run, STEER_CPU_STORE, &product, 1);
+}
+
+/* The last tokens of several runs are multiplied together, so that a batch reads the output matrix once. */
+static void
+write_last_logits (SteerCpuContext *self, const SteerCpuStep *step)
+{
+  SteerCpuWork *work = &self->work;
+  const SteerCpuSegment *ending[STEER_MAX_SLOTS];
+  guint n_ending = 0;
+
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+
+      if (segment->run->want == STEER_WANT_LAST_LOGITS && segment->first + segment->n == segment->run->n_tokens)
+        ending[n_ending++] = segment;
+    }
+  /* Segments are in the order of columns, so a row moves only to a place that is no longer needed. */
+  for (guint i = 0; i < n_ending; i++)
+    memmove (work->normed + i * work->model_stride,
+             work->normed + (ending[i]->column + ending[i]->n - 1) * work->model_stride,
+             self->config->d_model * sizeof (float));
+  if (n_ending == 1)
+    write_logits (self, work->normed, 1, TRUE, ending[0]->run->logits);
+  else if (n_ending > 1)
+    {
+      write_logits (self, work->normed, n_ending, TRUE, work->logits);
+      for (guint i = 0; i < n_ending; i++)
+        memcpy (ending[i]->run->logits, work->logits + (gsize) i * self->config->n_vocab,
+                self->config->n_vocab * sizeof (float));
+    }
+}
+
+static void
+write_all_logits (SteerCpuContext *self, const SteerCpuStep *step)
+{
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+
+      if (segment->run->want == STEER_WANT_ALL_LOGITS)
+        write_logits (self, self->work.normed + segment->column * self->work.model_stride, segment->n, step->short_run,
+                      segment->run->logits + (gsize) segment->first * self->config->n_vocab);
+    }
+}
+
+static gboolean
+run_step (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
+{
+  steer_cpu_attention_plan (self, step);
+  embed (self, step);
+  for (guint layer = 0; layer < self->config->n_layers; layer++)
+    {
+      if (g_cancellable_set_error_if_cancelled (cancellable, error))
+        return FALSE;
+      run_layer (self, step, layer);
+    }
+  normalise (self, step, self->final_norm);
+  write_all_logits (self, step);
+  write_last_logits (self, step);
+  return TRUE;
+}
+
+static void
+add_segment (SteerCpuStep *step, SteerRun *run, guint first, guint n)
+{
+  SteerCpuSegment *segment = &step->segments[step->n_segments++];
+
+  segment->run = run;
+  segment->first = first;
+  segment->n = n;
+  segment->column = step->n_tokens;
+  step->n_tokens += n;
+}
+
+static gboolean
+is_short (const SteerRun *run)
+{
+  return run->n_tokens <= STEER_CPU_SHORT_RUN;
+}
+
+static gboolean
+run_short (SteerCpuContext *self, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
+{
+  SteerCpuStep step = { .short_run = TRUE };
+
+  for (guint i = 0; i < n_runs; i++)
+    if (is_short (&runs[i]))
+      add_segment (&step, &runs[i], 0, runs[i].n_tokens);
+  return step.n_tokens == 0 || run_step (self, &step, cancellable, error);
+}
+
+/* Chunks of even length, so that none is left with a few tokens for which all weights are unpacked again. Short
+ * prompts of several sequences share a chunk. */
+static gboolean
+run_long (SteerCpuContext *self, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
+{
+  SteerCpuStep step = { .short_run = FALSE };
+  gsize n_left = 0;
+  gsize n_steps;
+
+  for (guint i = 0; i < n_runs; i++)
+    n_left += is_short (&runs[i]) ? 0 : runs[i].n_tokens;
+  n_steps = (n_left + STEER_CPU_CHUNK - 1) / STEER_CPU_CHUNK;
+
+  for (guint i = 0; i < n_runs; i++)
+    for (guint first = 0; !is_short (&runs[i]) && first < runs[i].n_tokens;)
+      {
+        guint length = (guint) ((n_left + n_steps - 1) / n_steps);
+        guint n = MIN (length - step.n_tokens, runs[i].n_tokens - first);
+
+        add_segment (&step, &runs[i], first, n);
+        first += n;
+        if (step.n_tokens < length)
+          continue;
+        if (!run_step (self, &step, cancellable, error))
+          return FALSE;
+        n_left -= length;
+        n_steps--;
+        step.n_segments = 0;
+        step.n_tokens = 0;
+      }
+  return TRUE;
+}
+
+static gboolean
+check_runs (const SteerCpuContext *self, const SteerRun *runs, guint n_runs, GError **error)
+{
+  if (n_runs > STEER_MAX_SLOTS)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%u sequences in one pass; the CPU takes %u", n_runs, STEER_MAX_SLOTS);
+      return FALSE;
+    }
+  for (guint i = 0; i < n_runs; i++)
+    {
+      const SteerRun *run = &runs[i];
+
+      if (run->want == STEER_WANT_TOKEN)
+        {
+          g_set_error_literal (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                               "the CPU does not choose tokens; ask for the last logits");
+          return FALSE;
+        }
+      if (run->slot >= self->parent.options.n_slots || run->n_tokens > self->parent.options.n_context
+          || run->position > self->parent.options.n_context - run->n_tokens)
+        {
+          g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                       "positions %u to %u of slot %u; the context holds %u positions in %u slots", run->position,
+                       run->position + run->n_tokens, run->slot, self->parent.options.n_context,
+                       self->parent.options.n_slots);
+          return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+gboolean
+steer_cpu_context_forward (SteerContext *context,
+                           SteerRun *runs,
+                           guint n_runs,
+                           GCancellable *cancellable,
+                           GError **error)
+{
+  SteerCpuContext *self = (SteerCpuContext *) context;
+
+  return check_runs (self, runs, n_runs, error) && run_short (self, runs, n_runs, cancellable, error)
+         && run_long (self, runs, n_runs, cancellable, error);
+}

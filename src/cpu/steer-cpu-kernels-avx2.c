@@ -1,0 +1,78 @@
+#include "steer-cpu-kernels.h"
+
+#include <immintrin.h>
+
+/* Kernels for AVX2, FMA and F16C: vectors of eight floats. A tile of 6 x 16 takes 12 of the 16 registers. */
+
+#define V_BYTES 32
+#define TILE_ROWS 6
+#define TILE_VECTORS 2
+#define KERNELS_SYMBOL steer_cpu_kernels_avx2
+#define KERNELS_ISA STEER_CPU_ISA_AVX2
+#define KERNELS_NAME "AVX2"
+
+typedef float Vector __attribute__ ((vector_size (32)));
+
+static inline Vector
+v_set (float x)
+{
+  return (Vector) _mm256_set1_ps (x);
+}
+
+static inline Vector
+v_fma (Vector a, Vector b, Vector c)
+{
+  return (Vector) _mm256_fmadd_ps ((__m256) a, (__m256) b, (__m256) c);
+}
+
+static inline __m128i
+load_halves (const guint8 *p)
+{
+  return _mm_loadu_si128 ((const __m128i *) (gconstpointer) p);
+}
+
+static inline Vector
+v_load_bf16 (const guint8 *p)
+{
+  return (Vector) _mm256_slli_epi32 (_mm256_cvtepu16_epi32 (load_halves (p)), 16);
+}
+
+static inline Vector
+v_load_f16 (const guint8 *p)
+{
+  return (Vector) _mm256_cvtph_ps (load_halves (p));
+}
+
+/* Pairs, then quadruples of rows inside each half of the registers, then the halves. */
+static inline void
+v_transpose (Vector rows[8])
+{
+  __m256 pairs[8];
+  __m256 quads[8];
+
+  for (guint i = 0; i < 8; i += 2)
+    {
+      pairs[i] = _mm256_unpacklo_ps ((__m256) rows[i], (__m256) rows[i + 1]);
+      pairs[i + 1] = _mm256_unpackhi_ps ((__m256) rows[i], (__m256) rows[i + 1]);
+    }
+  for (guint i = 0; i < 8; i += 4)
+    {
+      quads[i] = _mm256_shuffle_ps (pairs[i], pairs[i + 2], 0x44);
+      quads[i + 1] = _mm256_shuffle_ps (pairs[i], pairs[i + 2], 0xee);
+      quads[i + 2] = _mm256_shuffle_ps (pairs[i + 1], pairs[i + 3], 0x44);
+      quads[i + 3] = _mm256_shuffle_ps (pairs[i + 1], pairs[i + 3], 0xee);
+    }
+  for (guint i = 0; i < 4; i++)
+    {
+      rows[i] = (Vector) _mm256_permute2f128_ps (quads[i], quads[i + 4], 0x20);
+      rows[i + 4] = (Vector) _mm256_permute2f128_ps (quads[i], quads[i + 4], 0x31);
+    }
+}
+
+static inline void
+v_store_f16 (guint16 *p, Vector v)
+{
+  _mm_storeu_si128 ((__m128i *) (gpointer) p, _mm256_cvtps_ph ((__m256) v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+#include "steer-cpu-vector-template.h"

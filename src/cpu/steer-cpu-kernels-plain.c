@@ -1,0 +1,70 @@
+#include "steer-cpu-kernels.h"
+
+/* Kernels for any machine: the compiler's own vectors of four floats, which every 64-bit processor has in hardware. */
+
+#define V_BYTES 16
+#define TILE_ROWS 4
+#define TILE_VECTORS 2
+#define KERNELS_SYMBOL steer_cpu_kernels_plain
+#define KERNELS_ISA STEER_CPU_ISA_PLAIN
+#define KERNELS_NAME "plain C"
+
+typedef float Vector __attribute__ ((vector_size (16)));
+typedef guint32 Bits __attribute__ ((vector_size (16)));
+typedef guint16 Halves __attribute__ ((vector_size (8)));
+typedef guint16 HalvesAny __attribute__ ((vector_size (8), aligned (1), may_alias));
+
+static inline Vector
+v_set (float x)
+{
+  return (Vector){ x, x, x, x };
+}
+
+static inline Vector
+v_fma (Vector a, Vector b, Vector c)
+{
+  return a * b + c;
+}
+
+static inline Bits
+load_bits (const guint8 *p)
+{
+  return __builtin_convertvector((Halves) * (const HalvesAny *) (gconstpointer) p, Bits);
+}
+
+static inline Vector
+v_load_bf16 (const guint8 *p)
+{
+  return (Vector) (load_bits (p) << 16);
+}
+
+/* Exponent and mantissa moved into place give the value times 2^-112, also where it is subnormal; an infinity or NaN
+ * needs its exponent filled up. */
+static inline Vector
+v_load_f16 (const guint8 *p)
+{
+  Bits bits = load_bits (p);
+  Bits magnitude = (bits & 0x7fff) << 13;
+  Bits value = (Bits) ((Vector) magnitude * 0x1p112f);
+  Bits special = (Bits) (magnitude >= 0x7c00u << 13);
+
+  return (Vector) (value | (special & 0x7f800000u) | ((bits & 0x8000) << 16));
+}
+
+static inline void
+v_transpose (Vector rows[4])
+{
+  Vector from[4] = { rows[0], rows[1], rows[2], rows[3] };
+
+  for (guint i = 0; i < 4; i++)
+    rows[i] = (Vector){ from[0][i], from[1][i], from[2][i], from[3][i] };
+}
+
+static inline void
+v_store_f16 (guint16 *p, Vector v)
+{
+  for (guint i = 0; i < 4; i++)
+    p[i] = steer_f32_to_f16 (v[i]);
+}
+
+#include "steer-cpu-vector-template.h"

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "tensor/steer-dtype.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerCpuKernels:
+ *
+ * The inner loops of a forward pass, one table an instruction set, chosen at run time. Activations are float32;
+ * weights are read as they are stored, at any alignment.
+ *
+ * Every kernel computes an element by the same operations in the same order whatever else is computed in the same
+ * call: how rows and columns are dealt out to calls and to threads never changes a result. No product is fused with a
+ * sum except where a kernel says so by a fused multiply-add, hence compilers do not change results either.
+ */
+
+typedef enum
+{
+  STEER_CPU_ISA_PLAIN,
+  STEER_CPU_ISA_AVX2,   /* with FMA and F16C */
+  STEER_CPU_ISA_AVX512, /* F, BW, DQ and VL */
+  STEER_CPU_N_ISAS
+} SteerCpuIsa;
+
+/* Columns of activations that a gemv call takes at most. */
+#define STEER_CPU_GEMV_COLUMNS 4
+
+/* Longest inner dimension of one tile call, and the distance in floats between the rows of its left operand. A
+ * constant distance lets a kernel address all rows from one pointer; being an odd number of cache lines, it spreads
+ * them over the cache's sets. */
+#define STEER_CPU_TILE_DEPTH 512
+#define STEER_CPU_TILE_STRIDE 528
+
+/* What a tile computes at most, over all instruction sets. */
+#define STEER_CPU_MAX_TILE_ROWS 14
+#define STEER_CPU_MAX_TILE_COLUMNS 32
+
+/* Kernels of one storage type of weights; all NULL for a type that an instruction set cannot multiply. Rows of
+ * weights lie @row_bytes apart. */
+typedef struct
+{
+  /* y[c * y_stride + r] = sum over i of w[r][i] * x[c * x_stride + i], r < n_rows, i < depth,
+   * c < n_columns <= STEER_CPU_GEMV_COLUMNS. */
+  void (*gemv) (const guint8 *w,
+                gsize row_bytes,
+                gsize n_rows,
+                gsize depth,
+                const float *x,
+                gsize x_stride,
+                guint n_columns,
+                float *y,
+                gsize y_stride);
+
+  /* The right operand of a tile: panel[i * tile_columns + r] = w[r][i], zero for n_rows <= r < tile_columns. */
+  void (*pack) (const guint8 *w, gsize row_bytes, gsize n_rows, gsize depth, float *panel);
+
+  /* out[i] = w[i], exactly. */
+  void (*expand) (const guint8 *w, gsize n, float *out);
+} SteerCpuWeightKernels;
+
+typedef struct
+{
+  SteerCpuIsa isa;
+  const char *name; /* "AVX-512", for people */
+  guint tile_rows;
+  guint tile_columns; /* divides 32 */
+
+  SteerCpuWeightKernels weights[STEER_N_DTYPES];
+
+  /* c[r * c_stride + j] (+)= sum over i of a[r * STEER_CPU_TILE_STRIDE + i] * b[i * b_stride + j], in the order of i,
+   * r < n_rows <= tile_rows, j < tile_columns, i < depth; starts from c when @accumulate, from 0 when not. */
+  void (*tile) (guint n_rows,
+                gsize depth,
+                const float *a,
+                const float *b,
+                gsize b_stride,
+                float *c,
+                gsize c_stride,
+                gboolean accumulate);
+
+  /* out = weight * (x * 1/sqrt(mean(x^2) + eps)); the order of Hugging Face's LlamaRMSNorm. */
+  void (*rms_norm) (const float *x, const float *weight, gsize n, float eps, float *out);
+
+  /* Rotary embedding of one head, in place, as transformers' rotate_half: element i turns with element i + n / 2.
+   * cosine, sine: [n / 2]. */
+  void (*rope) (float *x, const float *cosine, const float *sine, gsize n);
+
+  /* out = gate / (1 + exp(-gate)) * up; out may be gate. */
+  void (*silu_mul) (const float *gate, const float *up, gsize n, float *out);
+
+  /* One block of an online softmax: raises *max to the largest score, replaces each score by exp(score - max), adds
+   * their sum to *sum, and returns the factor that brings what was summed under the old maximum to the new one (also
+   * applied to *sum). A score of -INFINITY counts nothing. n is a multiple of 16. */
+  float (*softmax_block) (float *scores, gsize n, float *max, float *sum);
+
+  /* x *= factor */
+  void (*scale) (float *x, gsize n, float factor);
+
+  /* y += a * x, the product rounded first, as h + a*v in PyTorch. */
+  void (*axpy) (float a, const float *x, gsize n, float *y);
+
+  /* Exact products summed in float64, the same bits on every instruction set. */
+  double (*dot) (const float *x, const float *y, gsize n);
+
+  /* Index of the largest element, the first of equals; elements that are not a number never win unless all are. */
+  gsize (*argmax) (const float *x, gsize n);
+
+  /* Rounds to nearest even. */
+  void (*narrow_f16) (const float *x, gsize n, guint16 *out);
+} SteerCpuKernels;
+
+/* NULL when the program was built without that instruction set or the machine lacks it. */
+const SteerCpuKernels *steer_cpu_kernels_get (SteerCpuIsa isa);
+
+/* The best the machine has, or what the environment variable STEER_CPU_ISA names. Errors:
+ * STEER_MODEL_ERROR_DEVICE when that name is unknown or the machine lacks it. */
+const SteerCpuKernels *steer_cpu_kernels_choose (GError **error);
+
+/* The tables themselves; only steer-cpu-kernels.c may use them, after asking the machine. */
+extern const SteerCpuKernels steer_cpu_kernels_plain;
+extern const SteerCpuKernels steer_cpu_kernels_avx2;
+extern const SteerCpuKernels steer_cpu_kernels_avx512;
+
+G_END_DECLS

@@ -1,0 +1,223 @@
+#include "steer-cpu-product.h"
+
+#include <string.h>
+
+/* Bytes of weights in an item of a short run: long enough for the prefetcher, short enough that threads end together.
+ */
+#define SHORT_ITEM_BYTES (128 * 1024)
+#define SHORT_ITEM_BYTES_MIN (16 * 1024)
+#define SHORT_ITEMS_A_THREAD 8
+
+/* A short run's item shares the room for a chunk's. */
+#define SHORT_ITEM_ROWS (STEER_CPU_CHUNK / STEER_CPU_SHORT_TOKENS * STEER_CPU_ITEM_ROWS)
+
+typedef struct
+{
+  SteerCpuContext *self;
+  const float *x; /* [n_tokens, x_stride] */
+  gsize x_stride;
+  gsize depth;
+  guint n_tokens;
+  gboolean short_run;
+  SteerCpuEpilogue epilogue;
+  const SteerCpuProduct *products; /* [n_products] */
+  guint n_parts;                   /* products that are dealt out; gate and up go together */
+  gsize item_rows;
+  guint first_item[STEER_CPU_MAX_PRODUCTS + 1]; /* [n_parts + 1] */
+} Job;
+
+/* Lays one token's row out as the left operand of tiles: [depth block][token][STEER_CPU_TILE_STRIDE]. */
+static void
+stage_token (gpointer data, guint token, guint thread)
+{
+  const Job *job = data;
+  const float *x = job->x + token * job->x_stride;
+  float *staged = job->self->work.staged;
+
+  for (gsize i = 0; i < job->depth; i += STEER_CPU_TILE_DEPTH)
+    {
+      gsize n = MIN (STEER_CPU_TILE_DEPTH, job->depth - i);
+      gsize block = i / STEER_CPU_TILE_DEPTH;
+
+      memcpy (staged + (block * job->n_tokens + token) * STEER_CPU_TILE_STRIDE, x + i, n * sizeof (float));
+    }
+}
+
+/* result: [n_tokens, item_rows] */
+static void
+multiply_short (const Job *job, const SteerCpuMatrix *matrix, gsize row, gsize n_rows, float *result)
+{
+  const guint8 *w = matrix->data + row * matrix->row_bytes;
+
+  /* From the second group of tokens on, the rows come from the cache. */
+  for (guint t = 0; t < job->n_tokens; t += STEER_CPU_GEMV_COLUMNS)
+    matrix->kernels->gemv (w, matrix->row_bytes, n_rows, job->depth, job->x + t * job->x_stride, job->x_stride,
+                           MIN (STEER_CPU_GEMV_COLUMNS, job->n_tokens - t), result + t * job->item_rows,
+                           job->item_rows);
+}
+
+static void
+pack_panels (const Job *job,
+             const SteerCpuMatrix *matrix,
+             gsize row,
+             gsize n_rows,
+             gsize column,
+             gsize depth,
+             float *panels)
+{
+  guint width = job->self->kernels->tile_columns;
+
+  for (gsize p = 0; p < n_rows; p += width)
+    matrix->kernels->pack (matrix->data + steer_cpu_matrix_get_offset (matrix, row + p, column), matrix->row_bytes,
+                           MIN (width, n_rows - p), depth, panels + p * STEER_CPU_TILE_DEPTH);
+}
+
+/* result: [n_tokens, item_rows]. Rows beyond n_rows, up to the width of a tile, are zero. */
+static void
+multiply_chunk (const Job *job, const SteerCpuMatrix *matrix, gsize row, gsize n_rows, float *panels, float *result)
+{
+  const SteerCpuKernels *kernels = job->self->kernels;
+  guint n_groups = (job->n_tokens + kernels->tile_rows - 1) / kernels->tile_rows;
+
+  for (gsize column = 0; column < job->depth; column += STEER_CPU_TILE_DEPTH)
+    {
+      gsize depth = MIN (STEER_CPU_TILE_DEPTH, job->depth - column);
+      const float *staged
+        = job->self->work.staged + column / STEER_CPU_TILE_DEPTH * job->n_tokens * STEER_CPU_TILE_STRIDE;
+
+      pack_panels (job, matrix, row, n_rows, column, depth, panels);
+      for (guint group = 0; group < n_groups; group++)
+        {
+          guint first = group * job->n_tokens / n_groups;
+          guint n = (group + 1) * job->n_tokens / n_groups - first;
+
+          for (gsize p = 0; p < n_rows; p += kernels->tile_columns)
+            kernels->tile (n, depth, staged + (gsize) first * STEER_CPU_TILE_STRIDE, panels + p * STEER_CPU_TILE_DEPTH,
+                           kernels->tile_columns, result + first * job->item_rows + p, job->item_rows, column > 0);
+        }
+    }
+}
+
+static void
+add_bias (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows, float *result)
+{
+  if (product->bias == NULL)
+    return;
+  for (guint t = 0; t < job->n_tokens; t++)
+    for (gsize r = 0; r < n_rows; r++)
+      result[t * job->item_rows + r] += product->bias[row + r];
+}
+
+static void
+finish (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows, const float *result, const float *up)
+{
+  for (guint t = 0; t < job->n_tokens; t++)
+    {
+      const float *from = result + t * job->item_rows;
+      float *out = product->out + t * product->out_stride + row;
+
+      switch (job->epilogue)
+        {
+        case STEER_CPU_STORE:
+          memcpy (out, from, n_rows * sizeof (float));
+          break;
+        case STEER_CPU_ADD:
+          for (gsize r = 0; r < n_rows; r++)
+            out[r] += from[r];
+          break;
+        case STEER_CPU_SILU_MUL:
+          job->self->kernels->silu_mul (from, up + t * job->item_rows, n_rows, out);
+          break;
+        default:
+          g_assert_not_reached ();
+        }
+    }
+}
+
+static void
+multiply_rows (const Job *job,
+               const SteerCpuProduct *product,
+               gsize row,
+               gsize n_rows,
+               SteerCpuScratch *scratch,
+               float *result)
+{
+  if (job->short_run)
+    multiply_short (job, product->matrix, row, n_rows, result);
+  else
+    multiply_chunk (job, product->matrix, row, n_rows, scratch->panels, result);
+  add_bias (job, product, row, n_rows, result);
+}
+
+static void
+run_item (gpointer data, guint item, guint thread)
+{
+  const Job *job = data;
+  SteerCpuScratch *scratch = &job->self->work.scratch[thread];
+  float *up = scratch->result + STEER_CPU_CHUNK * STEER_CPU_ITEM_ROWS;
+  const SteerCpuProduct *product;
+  gsize row, n_rows;
+  guint part = 0;
+
+  while (item >= job->first_item[part + 1])
+    part++;
+  product = &job->products[part];
+  row = (item - job->first_item[part]) * job->item_rows;
+  n_rows = MIN (job->item_rows, product->matrix->n_rows - row);
+
+  multiply_rows (job, product, row, n_rows, scratch, scratch->result);
+  if (job->epilogue == STEER_CPU_SILU_MUL)
+    multiply_rows (job, &job->products[1], row, n_rows, scratch, up);
+  finish (job, product, row, n_rows, scratch->result, up);
+}
+
+static gsize
+choose_item_rows (const Job *job)
+{
+  gsize row_bytes = job->products[0].matrix->row_bytes;
+  gsize n_bytes = 0;
+  gsize share, rows;
+
+  if (!job->short_run)
+    return STEER_CPU_ITEM_ROWS;
+  for (guint i = 0; i < job->n_parts; i++)
+    n_bytes += job->products[i].matrix->n_rows * row_bytes;
+  share = n_bytes / (SHORT_ITEMS_A_THREAD * steer_thread_pool_get_n_threads (job->self->pool));
+  rows = CLAMP (share, SHORT_ITEM_BYTES_MIN, SHORT_ITEM_BYTES) / row_bytes;
+  /* A multiple of the rows that a kernel takes at once. */
+  return CLAMP (rows / 4 * 4, 4, SHORT_ITEM_ROWS);
+}
+
+void
+steer_cpu_multiply (SteerCpuContext *self,
+                    const float *x,
+                    gsize x_stride,
+                    guint n_tokens,
+                    gboolean short_run,
+                    SteerCpuEpilogue epilogue,
+                    const SteerCpuProduct *products,
+                    guint n_products)
+{
+  Job job = {
+    .self = self,
+    .x = x,
+    .x_stride = x_stride,
+    .depth = products[0].matrix->n_columns,
+    .n_tokens = n_tokens,
+    .short_run = short_run,
+    .epilogue = epilogue,
+    .products = products,
+    .n_parts = epilogue == STEER_CPU_SILU_MUL ? 1 : n_products,
+  };
+
+  g_assert (n_products <= STEER_CPU_MAX_PRODUCTS);
+  g_assert (n_tokens <= (short_run ? STEER_CPU_SHORT_TOKENS : STEER_CPU_CHUNK));
+  job.item_rows = choose_item_rows (&job);
+  for (guint i = 0; i < job.n_parts; i++)
+    job.first_item[i + 1]
+      = job.first_item[i] + (guint) ((products[i].matrix->n_rows + job.item_rows - 1) / job.item_rows);
+
+  if (!short_run)
+    steer_thread_pool_run (self->pool, n_tokens, stage_token, &job);
+  steer_thread_pool_run (self->pool, job.first_item[job.n_parts], run_item, &job);
+}

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "steer-cpu-context.h"
+
+G_BEGIN_DECLS
+
+/* Consecutive tokens of one run inside a step. */
+typedef struct
+{
+  SteerRun *run;
+  guint first; /* of the run's tokens */
+  guint n;
+  guint column; /* the first token's place in the step */
+} SteerCpuSegment;
+
+/* The tokens that go through the layers together. */
+typedef struct
+{
+  SteerCpuSegment segments[STEER_MAX_SLOTS]; /* [n_segments] */
+  guint n_segments;
+  guint n_tokens;
+  gboolean short_run; /* which kind of product; see STEER_CPU_SHORT_RUN */
+} SteerCpuStep;
+
+G_END_DECLS

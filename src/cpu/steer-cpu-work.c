@@ -1,0 +1,134 @@
+#include "steer-cpu-work.h"
+
+#include <string.h>
+
+#include "steer-cpu-memory.h"
+
+#define LINE_FLOATS 16
+
+/* Deals out pieces of one allocation. The first pass has no memory and only adds up; the second hands out the same
+ * pieces, so the two cannot disagree. */
+typedef struct
+{
+  float *memory; /* nullable */
+  gsize n_floats;
+  gboolean overflow;
+} Dealer;
+
+static float *
+deal (Dealer *dealer, gsize rows, gsize columns)
+{
+  float *piece = dealer->memory != NULL ? dealer->memory + dealer->n_floats : NULL;
+  gsize n = 0;
+
+  if (!g_size_checked_mul (&n, rows, columns) || !g_size_checked_add (&n, n, LINE_FLOATS - 1)
+      || !g_size_checked_add (&dealer->n_floats, dealer->n_floats, n / LINE_FLOATS * LINE_FLOATS)
+      || dealer->n_floats > G_MAXSSIZE / sizeof (float))
+    {
+      dealer->overflow = TRUE;
+      dealer->n_floats = 0;
+    }
+  return piece;
+}
+
+static gsize
+round_up (gsize n, gsize unit)
+{
+  return (n + unit - 1) / unit * unit;
+}
+
+/* The smallest odd number of cache lines that holds @n floats. */
+static gsize
+odd_lines (gsize n)
+{
+  return ((n + LINE_FLOATS - 1) / LINE_FLOATS | 1) * LINE_FLOATS;
+}
+
+static void
+deal_scratch (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, guint n_threads)
+{
+  gsize span_stride = self->head_stride + 2;
+
+  for (guint i = 0; i < n_threads; i++)
+    {
+      SteerCpuScratch scratch;
+
+      scratch.panels = deal (dealer, STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH);
+      scratch.result = deal (dealer, 2 * STEER_CPU_CHUNK, STEER_CPU_ITEM_ROWS);
+      scratch.query = deal (dealer, self->n_query_rows, STEER_CPU_TILE_STRIDE);
+      scratch.scores = deal (dealer, self->n_query_rows, STEER_CPU_TILE_STRIDE);
+      scratch.keys = deal (dealer, config->head_dim, STEER_CPU_BLOCK);
+      scratch.values = deal (dealer, STEER_CPU_BLOCK, self->head_stride);
+      scratch.span = deal (dealer, self->n_query_rows, span_stride);
+      scratch.total = deal (dealer, self->n_query_rows, span_stride);
+      /* Threads must not write to one cache line, nor to the line that is fetched along with it. */
+      deal (dealer, 1, 4 * LINE_FLOATS);
+      if (dealer->memory != NULL)
+        self->scratch[i] = scratch;
+    }
+}
+
+static void
+deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, guint n_context, guint n_threads)
+{
+  gsize n_query = (gsize) config->n_heads * config->head_dim;
+  gsize n_kv = (gsize) config->n_kv_heads * config->head_dim;
+  gsize deepest = MAX (MAX (config->d_model, config->d_ff), n_query);
+  gsize n_depth_blocks = (deepest + STEER_CPU_TILE_DEPTH - 1) / STEER_CPU_TILE_DEPTH;
+  gsize n_spans = n_context / STEER_CPU_SPAN + 1;
+
+  self->model_stride = odd_lines (config->d_model);
+  self->query_stride = odd_lines (n_query);
+  self->kv_stride = odd_lines (n_kv);
+  self->ff_stride = odd_lines (config->d_ff);
+  self->head_stride = round_up (config->head_dim, STEER_CPU_MAX_TILE_COLUMNS);
+  self->n_query_rows = MAX (STEER_CPU_QUERY_ROWS, config->n_heads / config->n_kv_heads);
+  self->n_partial_rows = n_spans * STEER_CPU_SHORT_TOKENS * config->n_heads;
+
+  self->residual = deal (dealer, STEER_CPU_CHUNK, self->model_stride);
+  self->normed = deal (dealer, STEER_CPU_CHUNK, self->model_stride);
+  self->query = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
+  self->key = deal (dealer, STEER_CPU_CHUNK, self->kv_stride);
+  self->value = deal (dealer, STEER_CPU_CHUNK, self->kv_stride);
+  self->attended = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
+  self->hidden = deal (dealer, STEER_CPU_CHUNK, self->ff_stride);
+  self->staged = deal (dealer, n_depth_blocks * STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE);
+  self->cosine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
+  self->sine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
+  self->logits = deal (dealer, STEER_MAX_SLOTS, config->n_vocab);
+  self->partials = deal (dealer, self->n_partial_rows, self->head_stride + 2);
+  deal_scratch (self, dealer, config, n_threads);
+}
+
+gboolean
+steer_cpu_work_measure (SteerCpuWork *self, const SteerModelConfig *config, guint n_context, guint n_threads)
+{
+  Dealer dealer = { NULL, 0, FALSE };
+
+  memset (self, 0, sizeof *self);
+  deal_all (self, &dealer, config, n_context, n_threads);
+  self->n_bytes = dealer.n_floats * sizeof (float);
+  return !dealer.overflow;
+}
+
+gboolean
+steer_cpu_work_allocate (SteerCpuWork *self, const SteerModelConfig *config, guint n_context, guint n_threads)
+{
+  Dealer dealer = { NULL, 0, FALSE };
+
+  self->memory = steer_cpu_memory_reserve (self->n_bytes);
+  self->scratch = g_try_new0 (SteerCpuScratch, n_threads);
+  if (self->memory == NULL || self->scratch == NULL)
+    return FALSE;
+  dealer.memory = self->memory;
+  deal_all (self, &dealer, config, n_context, n_threads);
+  return TRUE;
+}
+
+void
+steer_cpu_work_clear (SteerCpuWork *self)
+{
+  steer_cpu_memory_release (self->memory, self->n_bytes);
+  self->memory = NULL;
+  g_clear_pointer (&self->scratch, g_free);
+}

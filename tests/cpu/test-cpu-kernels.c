@@ -1,0 +1,558 @@
+#include "cpu/steer-cpu-kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "test-util.h"
+
+/* Every kernel of every instruction set that this machine has, against float64. Shapes include single elements and
+ * sizes that no vector divides; outputs are filled with a poison before, and what lies behind them is checked after. */
+
+#define POISON 12345.678f
+#define ROOM 8
+
+static const gsize sizes[] = { 1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 63, 64, 65, 100, 127, 128, 200, 255, 256, 300, 512 };
+
+static const SteerDtype dtypes[] = { STEER_DTYPE_F32, STEER_DTYPE_BF16, STEER_DTYPE_F16 };
+
+static float
+random_float (void)
+{
+  return (float) g_test_rand_double_range (-1.0, 1.0);
+}
+
+static float *
+random_floats (gsize n)
+{
+  float *values = g_new (float, n);
+
+  for (gsize i = 0; i < n; i++)
+    values[i] = random_float ();
+  return values;
+}
+
+static float *
+poisoned (gsize n)
+{
+  float *values = g_new (float, n + ROOM);
+
+  for (gsize i = 0; i < n + ROOM; i++)
+    values[i] = POISON;
+  return values;
+}
+
+static void
+assert_room_untouched (const float *values, gsize n)
+{
+  for (gsize i = n; i < n + ROOM; i++)
+    g_assert_cmpfloat (values[i], ==, POISON);
+}
+
+static void
+assert_close (double actual, double expected, double scale)
+{
+  if (!(fabs (actual - expected) <= 2e-6 * scale + 1e-30))
+    g_error ("%.9g instead of %.9g, at a scale of %.3g", actual, expected, scale);
+}
+
+static gsize
+element_bytes (SteerDtype dtype)
+{
+  return steer_dtype_get_block_bytes (dtype);
+}
+
+/* A random matrix as stored, beginning at an odd address, and what it holds. */
+typedef struct
+{
+  guint8 *memory;
+  guint8 *data;   /* [rows, row_bytes] */
+  double *values; /* [rows, columns] */
+  gsize row_bytes;
+} Matrix;
+
+static void
+matrix_init (Matrix *self, SteerDtype dtype, gsize rows, gsize columns)
+{
+  self->row_bytes = columns * element_bytes (dtype);
+  self->memory = g_malloc (rows * self->row_bytes + 1);
+  self->data = self->memory + 1;
+  self->values = g_new (double, rows *columns);
+  for (gsize i = 0; i < rows * columns; i++)
+    {
+      guint8 *p = self->data + i * element_bytes (dtype);
+      float value = random_float ();
+      guint16 half;
+
+      switch (dtype)
+        {
+        case STEER_DTYPE_BF16:
+          half = steer_f32_to_bf16 (value);
+          value = steer_bf16_to_f32 (half);
+          memcpy (p, &half, 2);
+          break;
+        case STEER_DTYPE_F16:
+          half = steer_f32_to_f16 (value);
+          value = steer_f16_to_f32 (half);
+          memcpy (p, &half, 2);
+          break;
+        default:
+          memcpy (p, &value, 4);
+        }
+      self->values[i] = (double) value;
+    }
+}
+
+static void
+matrix_clear (Matrix *self)
+{
+  g_free (self->memory);
+  g_free (self->values);
+}
+
+static void
+check_gemv (const SteerCpuKernels *kernels, SteerDtype dtype, gsize rows, gsize depth, guint columns)
+{
+  gsize x_stride = depth + 3;
+  gsize y_stride = rows + 2;
+  g_autofree float *x = random_floats (columns * x_stride);
+  g_autofree float *y = poisoned (columns * y_stride);
+  Matrix w;
+
+  matrix_init (&w, dtype, rows, depth);
+  kernels->weights[dtype].gemv (w.data, w.row_bytes, rows, depth, x, x_stride, columns, y, y_stride);
+  for (guint c = 0; c < columns; c++)
+    for (gsize r = 0; r < rows; r++)
+      {
+        double expected = 0.0;
+        double scale = 0.0;
+
+        for (gsize i = 0; i < depth; i++)
+          {
+            expected += w.values[r * depth + i] * (double) x[c * x_stride + i];
+            scale += fabs (w.values[r * depth + i] * (double) x[c * x_stride + i]);
+          }
+        assert_close ((double) y[c * y_stride + r], expected, scale);
+      }
+  for (guint c = 0; c < columns; c++)
+    for (gsize r = rows; r < y_stride; r++)
+      g_assert_cmpfloat (y[c * y_stride + r], ==, POISON);
+  assert_room_untouched (y, columns * y_stride);
+  matrix_clear (&w);
+}
+
+static void
+test_gemv (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+    for (guint columns = 1; columns <= STEER_CPU_GEMV_COLUMNS; columns++)
+      for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+        check_gemv (kernels, dtypes[d], (gsize) g_test_rand_int_range (1, 20), sizes[s], columns);
+}
+
+static void
+test_gemv_alone (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const gsize rows = 23;
+  const gsize depth = 1037;
+
+  for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+    {
+      g_autofree float *x = random_floats (STEER_CPU_GEMV_COLUMNS * depth);
+      g_autofree float *together = poisoned (STEER_CPU_GEMV_COLUMNS * rows);
+      Matrix w;
+
+      matrix_init (&w, dtypes[d], rows, depth);
+      kernels->weights[dtypes[d]].gemv (w.data, w.row_bytes, rows, depth, x, depth, STEER_CPU_GEMV_COLUMNS, together,
+                                        rows);
+      for (gsize r = 0; r < rows; r++)
+        for (guint c = 0; c < STEER_CPU_GEMV_COLUMNS; c++)
+          {
+            float alone = POISON;
+
+            kernels->weights[dtypes[d]].gemv (w.data + r * w.row_bytes, w.row_bytes, 1, depth, x + c * depth, depth, 1,
+                                              &alone, 1);
+            g_assert_cmpmem (&alone, sizeof alone, &together[c * rows + r], sizeof alone);
+          }
+      matrix_clear (&w);
+    }
+}
+
+static void
+test_pack (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  guint width = kernels->tile_columns;
+
+  for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+    for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+      for (guint rows = 1; rows <= width; rows += rows == 1 ? width - 2 : 1)
+        {
+          gsize depth = sizes[s];
+          g_autofree float *panel = poisoned (depth * width);
+          Matrix w;
+
+          matrix_init (&w, dtypes[d], rows, depth);
+          kernels->weights[dtypes[d]].pack (w.data, w.row_bytes, rows, depth, panel);
+          for (gsize i = 0; i < depth; i++)
+            for (guint r = 0; r < width; r++)
+              g_assert_cmpfloat ((double) panel[i * width + r], ==, r < rows ? w.values[r * depth + i] : 0.0);
+          assert_room_untouched (panel, depth * width);
+          matrix_clear (&w);
+        }
+}
+
+static void
+test_expand (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+    for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+      {
+        g_autofree float *out = poisoned (sizes[s]);
+        Matrix w;
+
+        matrix_init (&w, dtypes[d], 1, sizes[s]);
+        kernels->weights[dtypes[d]].expand (w.data, sizes[s], out);
+        for (gsize i = 0; i < sizes[s]; i++)
+          g_assert_cmpfloat ((double) out[i], ==, w.values[i]);
+        assert_room_untouched (out, sizes[s]);
+        matrix_clear (&w);
+      }
+}
+
+/* All 65,536 bit patterns, infinities, subnormals and NaNs among them. */
+static void
+test_every_half (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  g_autofree guint16 *halves = g_new (guint16, 65536);
+  g_autofree float *out = g_new (float, 65536);
+
+  for (guint i = 0; i < 65536; i++)
+    halves[i] = (guint16) i;
+  kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) halves, 65536, out);
+  for (guint i = 0; i < 65536; i++)
+    {
+      float expected = steer_f16_to_f32 (halves[i]);
+
+      g_assert_true (isnan (expected) ? isnan (out[i]) : memcmp (&expected, &out[i], sizeof expected) == 0);
+    }
+  kernels->weights[STEER_DTYPE_BF16].expand ((const guint8 *) halves, 65536, out);
+  for (guint i = 0; i < 65536; i++)
+    {
+      float expected = steer_bf16_to_f32 (halves[i]);
+
+      g_assert_true (isnan (expected) ? isnan (out[i]) : memcmp (&expected, &out[i], sizeof expected) == 0);
+    }
+}
+
+static void
+test_narrow (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      g_autofree float *x = random_floats (sizes[s]);
+      g_autofree guint16 *out = g_new0 (guint16, sizes[s] + 1);
+
+      x[0] = g_test_rand_bit () ? 1e-7f : 70000.0f;
+      out[sizes[s]] = 0xdead;
+      kernels->narrow_f16 (x, sizes[s], out);
+      for (gsize i = 0; i < sizes[s]; i++)
+        g_assert_cmphex (out[i], ==, steer_f32_to_f16 (x[i]));
+      g_assert_cmphex (out[sizes[s]], ==, 0xdead);
+    }
+}
+
+static void
+check_tile (const SteerCpuKernels *kernels, guint rows, gsize depth, gboolean accumulate)
+{
+  guint width = kernels->tile_columns;
+  gsize b_stride = width + 5;
+  gsize c_stride = width + 1;
+  g_autofree float *a = random_floats ((gsize) rows * STEER_CPU_TILE_STRIDE);
+  g_autofree float *b = random_floats (depth * b_stride);
+  g_autofree float *c = poisoned (rows * c_stride);
+
+  for (guint r = 0; accumulate && r < rows; r++)
+    for (guint j = 0; j < width; j++)
+      c[r * c_stride + j] = (float) r - (float) j;
+  kernels->tile (rows, depth, a, b, b_stride, c, c_stride, accumulate);
+  for (guint r = 0; r < rows; r++)
+    {
+      for (guint j = 0; j < width; j++)
+        {
+          double expected = accumulate ? (double) r - (double) j : 0.0;
+          double scale = fabs (expected);
+
+          for (gsize i = 0; i < depth; i++)
+            {
+              double product = (double) a[r * STEER_CPU_TILE_STRIDE + i] * (double) b[i * b_stride + j];
+
+              expected += product;
+              scale += fabs (product);
+            }
+          assert_close ((double) c[r * c_stride + j], expected, scale);
+        }
+      g_assert_cmpfloat (c[r * c_stride + width], ==, POISON);
+    }
+}
+
+static void
+test_tile (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint rows = 1; rows <= kernels->tile_rows; rows++)
+    for (guint s = 0; s < G_N_ELEMENTS (sizes); s += 4)
+      {
+        check_tile (kernels, rows, sizes[s], FALSE);
+        check_tile (kernels, rows, sizes[s], TRUE);
+      }
+}
+
+static void
+test_tile_alone (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  guint width = kernels->tile_columns;
+  const gsize depth = 77;
+  g_autofree float *a = random_floats ((gsize) kernels->tile_rows * STEER_CPU_TILE_STRIDE);
+  g_autofree float *b = random_floats (depth * width);
+  g_autofree float *together = poisoned (kernels->tile_rows * width);
+  g_autofree float *alone = poisoned (width);
+
+  kernels->tile (kernels->tile_rows, depth, a, b, width, together, width, FALSE);
+  for (guint r = 0; r < kernels->tile_rows; r++)
+    {
+      kernels->tile (1, depth, a + (gsize) r * STEER_CPU_TILE_STRIDE, b, width, alone, width, FALSE);
+      g_assert_cmpmem (alone, width * sizeof (float), together + r * width, width * sizeof (float));
+    }
+}
+
+static void
+test_rms_norm (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *x = random_floats (n);
+      g_autofree float *weight = random_floats (n);
+      g_autofree float *out = poisoned (n);
+      double squares = 0.0;
+
+      for (gsize i = 0; i < n; i++)
+        squares += (double) x[i] * (double) x[i];
+      kernels->rms_norm (x, weight, n, 1e-5f, out);
+      for (gsize i = 0; i < n; i++)
+        {
+          double expected = (double) weight[i] * (double) x[i] / sqrt (squares / (double) n + (double) 1e-5f);
+
+          assert_close ((double) out[i], expected, fabs (expected));
+        }
+      assert_room_untouched (out, n);
+    }
+}
+
+static void
+test_rope (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (gsize half = 1; half <= 65; half += half < 5 ? 1 : 15)
+    {
+      g_autofree float *x = random_floats (2 * half);
+      g_autofree float *cosine = random_floats (half);
+      g_autofree float *sine = random_floats (half);
+      g_autofree float *before = g_memdup2 (x, 2 * half * sizeof (float));
+
+      kernels->rope (x, cosine, sine, 2 * half);
+      for (gsize i = 0; i < half; i++)
+        {
+          double a = (double) before[i];
+          double b = (double) before[i + half];
+
+          assert_close ((double) x[i], a * (double) cosine[i] - b * (double) sine[i], 1.0);
+          assert_close ((double) x[i + half], b * (double) cosine[i] + a * (double) sine[i], 1.0);
+        }
+    }
+}
+
+static void
+test_silu (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *gate = random_floats (n);
+      g_autofree float *up = random_floats (n);
+      g_autofree float *out = poisoned (n);
+
+      for (gsize i = 0; i < n; i++)
+        gate[i] *= (float) g_test_rand_double_range (0.0, 30.0);
+      kernels->silu_mul (gate, up, n, out);
+      for (gsize i = 0; i < n; i++)
+        {
+          double expected = (double) gate[i] / (1.0 + exp (-(double) gate[i])) * (double) up[i];
+
+          assert_close ((double) out[i], expected, fabs (expected));
+        }
+      assert_room_untouched (out, n);
+    }
+}
+
+static void
+test_silu_extremes (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const float gate[] = { -1e30f, -200.0f, -88.0f, 0.0f, 88.0f, 200.0f, 1e30f };
+  const float up[] = { 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f };
+  float out[G_N_ELEMENTS (gate)];
+
+  kernels->silu_mul (gate, up, G_N_ELEMENTS (gate), out);
+  for (guint i = 1; i < 3; i++)
+    g_assert_cmpfloat_with_epsilon (out[i], 0.0, 1e-30);
+  g_assert_cmpfloat (out[3], ==, 0.0f);
+  for (guint i = 4; i < G_N_ELEMENTS (gate); i++)
+    g_assert_cmpfloat (out[i], ==, gate[i]);
+}
+
+static void
+test_softmax (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const gsize n_blocks = 5;
+  const gsize n = 64;
+  g_autofree float *scores = random_floats (n_blocks * n);
+  g_autofree float *before = NULL;
+  float max = -INFINITY;
+  float sum = 0.0f;
+  double kept = 0.0; /* what the caller has accumulated: here, the same sum */
+  double top = -INFINITY;
+  double expected = 0.0;
+
+  for (gsize i = 0; i < n_blocks * n; i++)
+    scores[i] = i < n || i % 7 == 0 ? -INFINITY : scores[i] * 40.0f;
+  before = g_memdup2 (scores, n_blocks * n * sizeof (float));
+  for (gsize i = 0; i < n_blocks * n; i++)
+    top = MAX (top, (double) before[i]);
+  for (gsize i = 0; i < n_blocks * n; i++)
+    expected += exp ((double) before[i] - top);
+
+  for (gsize block = 0; block < n_blocks; block++)
+    {
+      float factor = kernels->softmax_block (scores + block * n, n, &max, &sum);
+
+      kept *= (double) factor;
+      for (gsize i = block * n; i < (block + 1) * n; i++)
+        {
+          g_assert_true (isfinite (scores[i]));
+          if (before[i] == -INFINITY)
+            g_assert_cmpfloat (scores[i], ==, 0.0f);
+          else
+            assert_close ((double) scores[i], exp ((double) before[i] - (double) max),
+                          exp ((double) before[i] - (double) max));
+          kept += (double) scores[i];
+        }
+      if (block == 0)
+        g_assert_cmpfloat (factor, ==, 1.0f);
+    }
+  assert_close ((double) max, top, fabs (top));
+  assert_close ((double) sum, expected, expected);
+  assert_close (kept, expected, expected);
+}
+
+static void
+test_linear (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *x = random_floats (n);
+      g_autofree float *y = random_floats (n);
+      g_autofree float *sum = g_memdup2 (y, n * sizeof (float));
+      g_autofree float *scaled = g_memdup2 (y, n * sizeof (float));
+      double dot = 0.0;
+
+      kernels->axpy (0.37f, x, n, sum);
+      kernels->scale (scaled, n, 0.37f);
+      for (gsize i = 0; i < n; i++)
+        {
+          volatile float product = 0.37f * x[i]; /* rounded by itself, as PyTorch does */
+
+          g_assert_cmpfloat (sum[i], ==, y[i] + product);
+          g_assert_cmpfloat (scaled[i], ==, y[i] * 0.37f);
+          dot += (double) x[i] * (double) y[i];
+        }
+      g_assert_cmpfloat_with_epsilon (kernels->dot (x, y, n), dot, 1e-12);
+      g_assert_true (kernels->dot (x, y, n) == steer_cpu_kernels_get (STEER_CPU_ISA_PLAIN)->dot (x, y, n));
+    }
+}
+
+static void
+test_argmax (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *x = random_floats (n);
+      gsize at = (gsize) g_test_rand_int_range (0, (gint32) n);
+
+      x[at] = 2.0f;
+      if (at + 1 < n)
+        x[n - 1] = 2.0f;
+      if (at > 0)
+        x[at - 1] = NAN;
+      g_assert_cmpuint (kernels->argmax (x, n), ==, at);
+    }
+}
+
+static void
+add (const SteerCpuKernels *kernels, const char *sentence, GTestDataFunc func)
+{
+  g_autofree char *path = g_strdup_printf ("/cpu/kernels/%s/%s", kernels->name, sentence);
+
+  g_test_add_data_func (path, kernels, func);
+}
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  for (guint isa = 0; isa < STEER_CPU_N_ISAS; isa++)
+    {
+      const SteerCpuKernels *kernels = steer_cpu_kernels_get ((SteerCpuIsa) isa);
+
+      if (kernels == NULL)
+        continue;
+      add (kernels, "a row of weights times activations equals float64", test_gemv);
+      add (kernels, "a row's product has the same bits alone and among others", test_gemv_alone);
+      add (kernels, "a panel holds its rows transposed and zeros behind them", test_pack);
+      add (kernels, "stored weights become float32 exactly", test_expand);
+      add (kernels, "every bit pattern of a 16-bit type is converted", test_every_half);
+      add (kernels, "float32 is rounded to the nearest float16", test_narrow);
+      add (kernels, "a tile of products equals float64", test_tile);
+      add (kernels, "a tile's row has the same bits alone and among others", test_tile_alone);
+      add (kernels, "RMS norm equals float64", test_rms_norm);
+      add (kernels, "rotary embedding equals float64", test_rope);
+      add (kernels, "SiLU times up equals float64", test_silu);
+      add (kernels, "SiLU of very large and very small numbers is finite", test_silu_extremes);
+      add (kernels, "softmax block by block equals softmax over the whole", test_softmax);
+      add (kernels, "scaling, adding and dot products equal their definitions", test_linear);
+      add (kernels, "the first of the largest elements is found", test_argmax);
+    }
+  return g_test_run ();
+}
