@@ -11,11 +11,18 @@ G_BEGIN_DECLS
  *
  * One row of the steering panel: a direction and how strongly it is used. Main thread only; a backend never sees it.
  *
- * Properties: layer (uint), index (uint64), source (string, nullable: id of the source its vector comes from),
- * label (string), strength (double), clamp (boolean), enabled (boolean, TRUE), and what is known about its range,
- * from the source: recommended, minimum, maximum, layer-norm (double, 0 when unknown). All notify.
+ * Properties: layer (uint, construct-only), index (uint64, construct-only), source (string, nullable: id of the source
+ * its vector comes from), label (string, nullable), strength (double), clamp (boolean), enabled (boolean, TRUE), and
+ * what is known about its range, from the source: recommended, minimum, maximum, layer-norm (double, 0 when unknown).
+ * All notify, and only when their value differs. What is known about the range is not written to a file.
  */
 G_DECLARE_FINAL_TYPE (SteerFeature, steer_feature, STEER, FEATURE, GObject)
+
+/* Strengths outside, and NaN, do not get into a feature: a setter bounds them, a file that has them is refused. */
+#define STEER_FEATURE_MAX_STRENGTH 1e9
+
+/* Layers and indices that a plan and a file accept. */
+#define STEER_FEATURE_MAX_LAYER 65535
 
 SteerFeature *steer_feature_new (guint layer,
                                  guint64 index);
@@ -24,6 +31,8 @@ SteerFeature *steer_feature_copy (SteerFeature *self);
 guint steer_feature_get_layer (SteerFeature *self);
 guint64 steer_feature_get_index (SteerFeature *self);
 const char *steer_feature_get_source (SteerFeature *self);
+void steer_feature_set_source (SteerFeature *self,
+                               const char *source);
 const char *steer_feature_get_label (SteerFeature *self);
 void steer_feature_set_label (SteerFeature *self,
                               const char *label);
@@ -40,5 +49,13 @@ double steer_feature_get_recommended (SteerFeature *self);
 double steer_feature_get_minimum (SteerFeature *self);
 double steer_feature_get_maximum (SteerFeature *self);
 double steer_feature_get_layer_norm (SteerFeature *self);
+
+/* What a source knows. @recommended: 0 when unknown; @minimum, @maximum: both 0 when unknown. */
+void steer_feature_set_range (SteerFeature *self,
+                              double recommended,
+                              double minimum,
+                              double maximum);
+void steer_feature_set_layer_norm (SteerFeature *self,
+                                   double layer_norm);
 
 G_END_DECLS

@@ -3,6 +3,7 @@
 #include <gio/gio.h>
 
 #include "steer-feature.h"
+#include "steer-library.h"
 #include "steer-plan.h"
 #include "steer-sampling.h"
 #include "steer-vector-source.h"
@@ -10,6 +11,8 @@
 G_BEGIN_DECLS
 
 #define STEER_TYPE_PRESET (steer_preset_get_type ())
+
+#define STEER_PRESET_MAX_MULTIPLIER 2.0
 
 /**
  * SteerPreset:
@@ -19,17 +22,23 @@ G_BEGIN_DECLS
  * Eiffel Tower demonstration, which is read only. Main thread.
  *
  * Properties: name, description, model-hint, system-prompt (strings, nullable), master-enabled (boolean, TRUE),
- * master-multiplier (double, 1, 0 .. 2), steer-prompt (boolean, TRUE), skip-special (boolean, FALSE).
+ * master-multiplier (double, 1, 0 .. 2), steer-prompt (boolean, TRUE), skip-special (boolean, FALSE), default-clamp
+ * (boolean, FALSE: new rows of the panel begin in clamp mode).
  *
- * Signal `changed`: something that a plan depends on has changed, a feature's own properties included. Emitted once
- * a change, so a slider's drag emits it once a step.
+ * Signal `changed`: something that a plan depends on, or that a saved file would hold, has changed, a feature's own
+ * properties included. Emitted once a change, so a slider's drag emits it once a step. Setting a value to what it is
+ * already changes nothing; neither does what a source tells of a feature's range.
  */
 G_DECLARE_FINAL_TYPE (SteerPreset, steer_preset, STEER, PRESET, GObject)
 
 SteerPreset *steer_preset_new (void);
 SteerPreset *steer_preset_copy (SteerPreset *self);
 
-/* Either schema. Errors: STEER_STEERING_ERROR_INVALID "file:line:column: ...", G_FILE_ERROR. */
+/* What a file would hold is the same. */
+gboolean steer_preset_equal (SteerPreset *a,
+                             SteerPreset *b);
+
+/* Either schema. A file without a name is called after its stem. Errors: STEER_STEERING_ERROR_INVALID "file:line:column: ...", G_FILE_ERROR. */
 SteerPreset *steer_preset_new_from_file (const char *path,
                                          GError **error);
 SteerPreset *steer_preset_new_from_yaml (const char *yaml,
@@ -61,7 +70,11 @@ const char *steer_preset_get_name (SteerPreset *self);
 void steer_preset_set_name (SteerPreset *self,
                             const char *name);
 const char *steer_preset_get_description (SteerPreset *self);
+void steer_preset_set_description (SteerPreset *self,
+                                   const char *description);
 const char *steer_preset_get_model_hint (SteerPreset *self);
+void steer_preset_set_model_hint (SteerPreset *self,
+                                  const char *model_hint);
 const char *steer_preset_get_system_prompt (SteerPreset *self);
 void steer_preset_set_system_prompt (SteerPreset *self,
                                      const char *system_prompt);
@@ -72,39 +85,28 @@ double steer_preset_get_master_multiplier (SteerPreset *self);
 void steer_preset_set_master_multiplier (SteerPreset *self,
                                          double multiplier);
 
-/* (transfer none); change through the setter so that `changed` is emitted. */
+gboolean steer_preset_get_steer_prompt (SteerPreset *self);
+void steer_preset_set_steer_prompt (SteerPreset *self,
+                                    gboolean steer_prompt);
+gboolean steer_preset_get_skip_special (SteerPreset *self);
+void steer_preset_set_skip_special (SteerPreset *self,
+                                    gboolean skip_special);
+gboolean steer_preset_get_default_clamp (SteerPreset *self);
+void steer_preset_set_default_clamp (SteerPreset *self,
+                                     gboolean default_clamp);
+
+/* (transfer none); change through the setters so that `changed` is emitted. Members that the preset does not state
+ * have the defaults of steer_sampling_init(). */
 const SteerSampling *steer_preset_get_sampling (SteerPreset *self);
+/* States every member; NULL: none. */
 void steer_preset_set_sampling (SteerPreset *self,
                                 const SteerSampling *sampling);
 
-/**
- * SteerLibrary:
- *
- * The vector sources that are loaded, in order of preference. A feature that names its source gets it from there;
- * one that names none, from the first source that covers it. Vectors are cached once loaded, so that a slider's
- * move never touches a file. Thread-safe.
- */
-#define STEER_TYPE_LIBRARY (steer_library_get_type ())
-G_DECLARE_FINAL_TYPE (SteerLibrary, steer_library, STEER, LIBRARY, GObject)
-
-SteerLibrary *steer_library_new (void);
-void steer_library_add (SteerLibrary *self,
-                        SteerVectorSource *source);
-void steer_library_remove (SteerLibrary *self,
-                           SteerVectorSource *source);
-/* (transfer full) (element-type SteerVectorSource) */
-GPtrArray *steer_library_list_sources (SteerLibrary *self);
-
-/* @source_id: (nullable). Errors: STEER_STEERING_ERROR_NOT_FOUND, naming layer, index and source. */
-GBytes *steer_library_load_vector (SteerLibrary *self,
-                                   const char *source_id,
-                                   guint layer,
-                                   guint64 index,
-                                   GError **error);
-
-/* Fills label, recommended, minimum, maximum and layer-norm where the feature has none and a source knows them. */
-void steer_library_describe (SteerLibrary *self,
-                             SteerFeature *feature);
+/* The members that the preset states; where it states none, the program's preferences count. */
+SteerSamplingFields steer_preset_get_sampling_fields (SteerPreset *self);
+void steer_preset_set_sampling_fields (SteerPreset *self,
+                                       const SteerSampling *sampling,
+                                       SteerSamplingFields fields);
 
 /**
  * steer_preset_make_plan:

@@ -21,7 +21,25 @@ typedef struct
   guint max_tokens;          /* 0: as many as the context holds */
 } SteerSampling;
 
+/* Names the members of a SteerSampling, for a preset that states only some of them. */
+typedef enum
+{
+  STEER_SAMPLING_TEMPERATURE = 1 << 0,
+  STEER_SAMPLING_TOP_K = 1 << 1,
+  STEER_SAMPLING_TOP_P = 1 << 2,
+  STEER_SAMPLING_MIN_P = 1 << 3,
+  STEER_SAMPLING_REPETITION_PENALTY = 1 << 4,
+  STEER_SAMPLING_SEED = 1 << 5,
+  STEER_SAMPLING_MAX_TOKENS = 1 << 6,
+  STEER_SAMPLING_ALL = (1 << 7) - 1,
+} SteerSamplingFields;
+
 /* temperature 0.7, top_p 0.95, everything else off, seed 0, max_tokens 512. */
 void steer_sampling_init (SteerSampling *self);
+
+/* Copies the members that @fields names from @from. */
+void steer_sampling_merge (SteerSampling *self, const SteerSampling *from, SteerSamplingFields fields);
+
+gboolean steer_sampling_equal (const SteerSampling *a, const SteerSampling *b);
 
 G_END_DECLS

@@ -1,0 +1,85 @@
+#include "steer-preset.h"
+
+static void
+fail_mismatch (SteerFeature *feature, GError **error, const char *what)
+{
+  const char *label = steer_feature_get_label (feature);
+
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_MISMATCH,
+               "feature %" G_GUINT64_FORMAT " of layer %u%s%s%s does not fit this model: %s",
+               steer_feature_get_index (feature), steer_feature_get_layer (feature), label != NULL ? " (" : "",
+               label != NULL ? label : "", label != NULL ? ")" : "", what);
+}
+
+static GBytes *
+load_vector (SteerFeature *feature, SteerLibrary *library, guint d_model, guint n_layers, GError **error)
+{
+  guint layer = steer_feature_get_layer (feature);
+  g_autoptr (GBytes) vector = NULL;
+  guint width;
+
+  if (n_layers > 0 && layer >= n_layers)
+    {
+      g_autofree char *what = g_strdup_printf ("the model's layers are 0 to %u", n_layers - 1);
+
+      fail_mismatch (feature, error, what);
+      return NULL;
+    }
+  vector = steer_library_load_vector (library, steer_feature_get_source (feature), layer,
+                                      steer_feature_get_index (feature), error);
+  if (vector == NULL)
+    return NULL;
+  width = (guint) (g_bytes_get_size (vector) / sizeof (float));
+  if (d_model > 0 && width != d_model)
+    {
+      g_autofree char *what = g_strdup_printf ("its vector has %u numbers where %u are needed", width, d_model);
+
+      fail_mismatch (feature, error, what);
+      return NULL;
+    }
+  return g_steal_pointer (&vector);
+}
+
+static SteerPlanBuilder *
+new_builder (SteerPreset *self, guint d_model)
+{
+  SteerPlanBuilder *builder = steer_plan_builder_new (d_model);
+
+  steer_plan_builder_set_steer_prompt (builder, steer_preset_get_steer_prompt (self));
+  steer_plan_builder_set_skip_special (builder, steer_preset_get_skip_special (self));
+  return builder;
+}
+
+/* Vectors of features with strength 0 are loaded too, so that leaving 0 does not wait for a file. */
+SteerPlan *
+steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model, guint n_layers, GError **error)
+{
+  g_autoptr (SteerPlanBuilder) builder = NULL;
+  double multiplier;
+  guint n;
+
+  g_return_val_if_fail (STEER_IS_PRESET (self), NULL);
+  g_return_val_if_fail (STEER_IS_LIBRARY (library), NULL);
+  multiplier = steer_preset_get_master_multiplier (self);
+  n = steer_preset_get_master_enabled (self) ? g_list_model_get_n_items (G_LIST_MODEL (self)) : 0;
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self), i);
+      g_autoptr (GBytes) vector = NULL;
+
+      if (!steer_feature_get_enabled (feature))
+        continue;
+      vector = load_vector (feature, library, d_model, n_layers, error);
+      if (vector == NULL)
+        return NULL;
+      d_model = (guint) (g_bytes_get_size (vector) / sizeof (float));
+      if (builder == NULL)
+        builder = new_builder (self, d_model);
+      steer_plan_builder_add (builder, steer_feature_get_layer (feature), steer_feature_get_index (feature),
+                              steer_feature_get_clamp (feature) ? STEER_MODE_CLAMP : STEER_MODE_ADD,
+                              (float) (steer_feature_get_strength (feature) * multiplier), vector);
+    }
+  if (builder == NULL)
+    builder = new_builder (self, d_model);
+  return steer_plan_builder_end (builder);
+}

@@ -1,0 +1,41 @@
+#include "steer-sampling.h"
+
+void
+steer_sampling_init (SteerSampling *self)
+{
+  *self = (SteerSampling){
+    .temperature = 0.7,
+    .top_k = 0,
+    .top_p = 0.95,
+    .min_p = 0.0,
+    .repetition_penalty = 1.0,
+    .seed = 0,
+    .max_tokens = 512,
+  };
+}
+
+void
+steer_sampling_merge (SteerSampling *self, const SteerSampling *from, SteerSamplingFields fields)
+{
+  if (fields & STEER_SAMPLING_TEMPERATURE)
+    self->temperature = from->temperature;
+  if (fields & STEER_SAMPLING_TOP_K)
+    self->top_k = from->top_k;
+  if (fields & STEER_SAMPLING_TOP_P)
+    self->top_p = from->top_p;
+  if (fields & STEER_SAMPLING_MIN_P)
+    self->min_p = from->min_p;
+  if (fields & STEER_SAMPLING_REPETITION_PENALTY)
+    self->repetition_penalty = from->repetition_penalty;
+  if (fields & STEER_SAMPLING_SEED)
+    self->seed = from->seed;
+  if (fields & STEER_SAMPLING_MAX_TOKENS)
+    self->max_tokens = from->max_tokens;
+}
+
+gboolean
+steer_sampling_equal (const SteerSampling *a, const SteerSampling *b)
+{
+  return a->temperature == b->temperature && a->top_k == b->top_k && a->top_p == b->top_p && a->min_p == b->min_p
+         && a->repetition_penalty == b->repetition_penalty && a->seed == b->seed && a->max_tokens == b->max_tokens;
+}
