@@ -97,7 +97,7 @@ is_steered (const SteerTimeline *timeline, guint position)
   const guint32 *special = timeline->session->special;
   guint32 token = (guint32) timeline->tokens[position];
 
-  if (steer_plan_get_n_ops (timeline->plan) == 0)
+  if (timeline->plan == NULL || steer_plan_get_n_ops (timeline->plan) == 0)
     return FALSE;
   if (position < timeline->n_prompt && !steer_plan_get_steer_prompt (timeline->plan))
     return FALSE;
@@ -120,7 +120,8 @@ steer_session_count_reusable (const SteerTimeline *timeline)
       SteerPlan *had = g_ptr_array_index (self->plans, i);
       SteerPlan *wanted = is_steered (timeline, i) ? timeline->plan : NULL;
 
-      if (timeline->reuse == STEER_REUSE_ANY_PLAN || had == wanted || (wanted != NULL && had == known_equal))
+      if (timeline->reuse == STEER_REUSE_ANY_PLAN || had == wanted
+          || (had != NULL && wanted != NULL && had == known_equal))
         continue;
       if (!steer_plan_equal (had, wanted))
         break;
