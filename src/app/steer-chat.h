@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  * comparison that waits for a choice); context-used, context-size (uint, tokens: the gauge); tokens-per-second
  * (double, live).
  *
- * Signal `failed` (const char *message): a reply ended with an error; for a toast.
+ * Signals: `failed` (const char *message): a reply ended with an error; for a toast. `replied` (SteerConversation,
+ * SteerMessage): a reply ended with text, in whichever conversation; for announcing it.
  */
 G_DECLARE_FINAL_TYPE (SteerChat, steer_chat, STEER, CHAT, GObject)
 
@@ -28,8 +29,14 @@ SteerWorkspace *steer_chat_get_workspace (SteerChat *self);
 SteerConversation *steer_chat_get_conversation (SteerChat *self);
 void steer_chat_set_conversation (SteerChat *self,
                                   SteerConversation *conversation);
+/* (transfer none) (nullable) */
 SteerReply *steer_chat_get_reply (SteerChat *self);
+SteerMessage *steer_chat_get_plain_message (SteerChat *self);
+SteerMessage *steer_chat_get_steered_message (SteerChat *self);
 gboolean steer_chat_get_busy (SteerChat *self);
+gboolean steer_chat_get_can_send (SteerChat *self);
+/* A reply is being written into any conversation of this chat's. */
+gboolean steer_chat_get_writing (SteerChat *self);
 gboolean steer_chat_get_comparing (SteerChat *self);
 void steer_chat_set_comparing (SteerChat *self,
                                gboolean comparing);
@@ -53,7 +60,10 @@ void steer_chat_edit (SteerChat *self,
 /* Answers the last message when it is the user's. */
 void steer_chat_continue (SteerChat *self);
 
+/* Ends what is being written into the chat's conversation, within a token; what was written stays. */
 void steer_chat_stop (SteerChat *self);
+/* The same for every conversation; before quitting. */
+void steer_chat_stop_all (SteerChat *self);
 
 /* Keeps one column of a comparison as the conversation's reply. The other stays as an alternative. */
 void steer_chat_keep (SteerChat *self,

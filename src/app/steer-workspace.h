@@ -40,6 +40,8 @@ SteerPreset *steer_workspace_get_preset (SteerWorkspace *self);
 void steer_workspace_set_preset (SteerWorkspace *self,
                                  SteerPreset *preset);
 SteerLivePlan *steer_workspace_get_live_plan (SteerWorkspace *self);
+/* The features of whatever preset is in use, for looking up their labels. (transfer none) */
+GListModel *steer_workspace_get_features (SteerWorkspace *self);
 
 /* Loads a model directory, its progress and state seen on the engine. The bundled model brings its vector library.
  * NULL: the bundled model. Remembers it among the recent ones when it loads. */

@@ -1,0 +1,345 @@
+/* Loading a model: the engine does the work; what it needs beside (its size, its vectors, what GPU there is) is found
+ * by a thread in the meantime. */
+#include "steer-workspace-private.h"
+
+#include <glib/gi18n.h>
+
+/* A comparison decodes two sequences as one batch. */
+#define N_SLOTS 2
+#define N_RECENT 8
+
+struct _SteerModelProbe
+{
+  gatomicrefcount refs;
+  SteerWorkspace *workspace; /* nullable: not owned; NULL once a newer load has begun */
+  char *path;
+  char *vectors;  /* nullable: the library that belongs to this model */
+  char *user_dir; /* the person's own libraries */
+
+  guint64 bytes;
+  GPtrArray *sources; /* (element-type SteerVectorSource) */
+  char *gpu_name;     /* nullable: none found */
+  char *gpu_why_not;  /* nullable: it can be used */
+};
+
+static SteerModelProbe *
+probe_ref (SteerModelProbe *self)
+{
+  g_atomic_ref_count_inc (&self->refs);
+  return self;
+}
+
+void
+steer_model_probe_unref (SteerModelProbe *self)
+{
+  if (!g_atomic_ref_count_dec (&self->refs))
+    return;
+  g_free (self->path);
+  g_free (self->vectors);
+  g_free (self->user_dir);
+  g_clear_pointer (&self->sources, g_ptr_array_unref);
+  g_free (self->gpu_name);
+  g_free (self->gpu_why_not);
+  g_free (self);
+}
+
+static guint64
+measure_weights (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  guint64 bytes = 0;
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autoptr (GFile) file = g_file_new_build_filename (path, name, NULL);
+      g_autoptr (GFileInfo) info = NULL;
+
+      if (!g_str_has_suffix (name, ".safetensors"))
+        continue;
+      info = g_file_query_info (file, G_FILE_ATTRIBUTE_STANDARD_SIZE, G_FILE_QUERY_INFO_NONE, NULL, NULL);
+      if (info != NULL)
+        bytes += g_file_info_get_size (info);
+    }
+  return bytes;
+}
+
+static void
+open_vectors (SteerModelProbe *self, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  SteerVectorLibrary *source = steer_vector_library_open (path, NULL, &error);
+
+  if (source != NULL)
+    g_ptr_array_add (self->sources, source);
+  else
+    g_message ("steering vectors were left out: %s", error->message);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return g_strcmp0 (*(const char *const *) a, *(const char *const *) b);
+}
+
+static void
+open_user_vectors (SteerModelProbe *self)
+{
+  g_autoptr (GDir) dir = g_dir_open (self->user_dir, 0, NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (g_str_has_suffix (name, ".safetensors"))
+      g_ptr_array_add (names, g_build_filename (self->user_dir, name, NULL));
+  g_ptr_array_sort (names, compare_names);
+  for (guint i = 0; i < names->len; i++)
+    open_vectors (self, g_ptr_array_index (names, i));
+}
+
+static void
+find_gpu (SteerModelProbe *self)
+{
+  g_autoptr (GPtrArray) devices = steer_backend_list_devices ();
+  g_autoptr (GDir) driver = NULL;
+
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const SteerDevice *device = g_ptr_array_index (devices, i);
+
+      if (g_str_has_prefix (device->id, "cpu"))
+        continue;
+      self->gpu_name = g_strdup (device->name);
+      self->gpu_why_not = device->usable ? NULL : g_strdup (device->why_not);
+      return;
+    }
+
+  driver = g_dir_open ("/proc/driver/nvidia/gpus", 0, NULL);
+  if (driver != NULL && g_dir_read_name (driver) != NULL)
+    {
+      self->gpu_name = g_strdup (_ ("NVIDIA GPU"));
+      self->gpu_why_not = g_strdup (_ ("this copy of Steer Chat comes without its CUDA module"));
+    }
+}
+
+static void
+probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  SteerModelProbe *self = data;
+
+  self->bytes = measure_weights (self->path);
+  if (self->vectors != NULL)
+    open_vectors (self, self->vectors);
+  open_user_vectors (self);
+  find_gpu (self);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+update_device_note (SteerWorkspace *self, SteerModelProbe *probe)
+{
+  g_autofree char *id = NULL, *wanted = g_settings_get_string (self->settings, "device"), *note = NULL;
+
+  g_object_get (self->engine, "device-id", &id, NULL);
+  if (probe->gpu_name != NULL && id != NULL && g_str_has_prefix (id, "cpu"))
+    {
+      if (g_str_has_prefix (wanted, "cpu"))
+        note = g_strdup_printf (_ ("%s is not used: the CPU was chosen in Preferences"), probe->gpu_name);
+      else if (probe->gpu_why_not != NULL)
+        note = g_strdup_printf (_ ("%s is not used: %s"), probe->gpu_name, probe->gpu_why_not);
+      else
+        note = g_strdup_printf (_ ("%s is not used: the model does not fit into its memory"), probe->gpu_name);
+    }
+  steer_workspace_set_string (self, &self->device_note, note, STEER_WORKSPACE_PROP_DEVICE_NOTE);
+}
+
+/* Both the model and its vectors are there: from now on the library is this model's. */
+static void
+settle (SteerWorkspace *self)
+{
+  SteerModelProbe *probe = self->probe;
+  SteerModel *model = steer_engine_get_model (self->engine);
+
+  if (self->loading_path != NULL || probe == NULL || probe->workspace != NULL)
+    return;
+  self->probe = NULL;
+  if (model != NULL && g_strcmp0 (steer_model_get_path (model), probe->path) == 0)
+    {
+      guint d_model = steer_model_get_config (model)->d_model;
+
+      for (guint i = 0; i < self->sources->len; i++)
+        steer_library_remove (self->library, g_ptr_array_index (self->sources, i));
+      g_ptr_array_set_size (self->sources, 0);
+      for (guint i = 0; i < probe->sources->len; i++)
+        {
+          SteerVectorSource *source = g_ptr_array_index (probe->sources, i);
+
+          if (steer_vector_source_get_d_model (source) != d_model)
+            continue;
+          steer_library_add (self->library, source);
+          g_ptr_array_add (self->sources, g_object_ref (source));
+        }
+      update_device_note (self, probe);
+    }
+  steer_model_probe_unref (probe);
+  steer_workspace_refresh_steering (self);
+}
+
+static void
+on_probed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SteerModelProbe *probe = data;
+  SteerWorkspace *self = probe->workspace;
+
+  probe->workspace = NULL;
+  if (self != NULL && self->probe == probe)
+    {
+      self->loading_bytes = probe->bytes;
+      steer_workspace_notify (self, STEER_WORKSPACE_PROP_LOADING_BYTES);
+      settle (self);
+    }
+  steer_model_probe_unref (probe);
+}
+
+/* Forgets what an earlier load is still finding out. */
+static void
+drop_probe (SteerWorkspace *self)
+{
+  if (self->probe != NULL)
+    self->probe->workspace = NULL;
+  g_clear_pointer (&self->probe, steer_model_probe_unref);
+}
+
+static void
+start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
+{
+  g_autoptr (GTask) task = NULL;
+  SteerModelProbe *probe = g_new0 (SteerModelProbe, 1);
+
+  g_atomic_ref_count_init (&probe->refs);
+  probe->workspace = self;
+  probe->path = g_strdup (path);
+  probe->vectors = bundled ? steer_dup_demo_vectors_path () : NULL;
+  probe->user_dir = g_build_filename (self->data_dir, "vectors", NULL);
+  probe->sources = g_ptr_array_new_with_free_func (g_object_unref);
+
+  drop_probe (self);
+  self->probe = probe;
+  task = g_task_new (NULL, NULL, on_probed, probe_ref (probe));
+  g_task_set_task_data (task, probe_ref (probe), (GDestroyNotify) steer_model_probe_unref);
+  g_task_run_in_thread (task, probe_in_thread);
+}
+
+static void
+remember (SteerWorkspace *self, const char *path)
+{
+  g_autofree char *bundled = steer_dup_demo_model_path ();
+  g_auto (GStrv) old = g_settings_get_strv (self->settings, "recent-models");
+  g_autoptr (GPtrArray) recent = g_ptr_array_new ();
+
+  if (g_strcmp0 (path, bundled) == 0)
+    {
+      g_settings_set_string (self->settings, "model-path", "");
+      return;
+    }
+  g_ptr_array_add (recent, (char *) path);
+  for (guint i = 0; old[i] != NULL && recent->len < N_RECENT; i++)
+    if (!g_str_equal (old[i], path))
+      g_ptr_array_add (recent, old[i]);
+  g_ptr_array_add (recent, NULL);
+  g_settings_set_string (self->settings, "model-path", path);
+  g_settings_set_strv (self->settings, "recent-models", (const char *const *) recent->pdata);
+}
+
+typedef struct
+{
+  GWeakRef workspace;
+  GCancellable *cancellable;
+  char *path;
+} Load;
+
+static void
+load_free (Load *load)
+{
+  g_weak_ref_clear (&load->workspace);
+  g_object_unref (load->cancellable);
+  g_free (load->path);
+  g_free (load);
+}
+
+static void
+on_loaded (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Load *load = data;
+  g_autoptr (SteerWorkspace) self = g_weak_ref_get (&load->workspace);
+  g_autoptr (GError) error = NULL;
+  gboolean loaded = steer_engine_load_finish (STEER_ENGINE (source), result, &error);
+
+  /* A newer load has taken this one's place. */
+  if (self == NULL || self->loading != load->cancellable)
+    {
+      load_free (load);
+      return;
+    }
+  g_clear_object (&self->loading);
+  steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
+  if (loaded)
+    remember (self, load->path);
+  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    steer_workspace_set_string (self, &self->load_error, error->message, STEER_WORKSPACE_PROP_LOAD_ERROR);
+  settle (self);
+  load_free (load);
+}
+
+void
+steer_workspace_load_model (SteerWorkspace *self, const char *path)
+{
+  g_autofree char *bundled = steer_dup_demo_model_path ();
+  g_autofree char *chosen = NULL, *device = NULL;
+  SteerLoadOptions options;
+  Load *load;
+
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  steer_workspace_cancel_load (self);
+  steer_workspace_set_string (self, &self->load_error, NULL, STEER_WORKSPACE_PROP_LOAD_ERROR);
+  chosen = path != NULL ? g_canonicalize_filename (path, NULL) : g_strdup (bundled);
+  if (chosen == NULL)
+    {
+      steer_workspace_set_string (self, &self->load_error,
+                                  _ ("the bundled model is not installed; open the folder of another model"),
+                                  STEER_WORKSPACE_PROP_LOAD_ERROR);
+      return;
+    }
+
+  device = g_settings_get_string (self->settings, "device");
+  steer_load_options_init (&options, chosen);
+  options.device = *device != '\0' ? device : "auto";
+  options.context.n_slots = N_SLOTS;
+  options.context.n_threads = g_settings_get_uint (self->settings, "threads");
+  options.context.n_context = g_settings_get_uint (self->settings, "context-size");
+
+  self->loading_bytes = 0;
+  self->loading = g_cancellable_new ();
+  steer_workspace_set_string (self, &self->loading_path, chosen, STEER_WORKSPACE_PROP_LOADING_PATH);
+  start_probe (self, chosen, g_strcmp0 (chosen, bundled) == 0);
+
+  load = g_new0 (Load, 1);
+  g_weak_ref_init (&load->workspace, self);
+  load->cancellable = g_object_ref (self->loading);
+  load->path = g_steal_pointer (&chosen);
+  steer_engine_load_async (self->engine, &options, self->loading, on_loaded, load);
+}
+
+void
+steer_workspace_cancel_load (SteerWorkspace *self)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  drop_probe (self);
+  if (self->loading == NULL)
+    return;
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+  steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
+}

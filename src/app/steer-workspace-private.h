@@ -1,0 +1,77 @@
+#pragma once
+
+#include <gtk/gtk.h>
+
+#include "steer-workspace.h"
+
+G_BEGIN_DECLS
+
+/* What a thread finds out about a model's folder and the machine while the engine loads the model. */
+typedef struct _SteerModelProbe SteerModelProbe;
+
+struct _SteerWorkspace
+{
+  GObject parent_instance;
+
+  GSettings *settings;
+  char *data_dir;
+  SteerEngine *engine;
+  SteerStore *store; /* nullable */
+  SteerLibrary *library;
+  SteerPresetFolder *presets;
+  SteerLivePlan *live_plan;
+
+  SteerPreset *preset;
+  GListStore *in_use;            /* holds `preset` alone */
+  GtkFlattenListModel *features; /* of `in_use` */
+  SteerPreset *baseline; /* what `preset` would be without unsaved changes */
+  char *preset_path;     /* nullable */
+  gboolean modified;
+  guint autosave_id;
+
+  char *plan_error;
+  char *load_error;
+  char *device_note;
+
+  GCancellable *loading; /* nullable: of the load in progress */
+  char *loading_path;    /* nullable */
+  guint64 loading_bytes;
+  SteerModelProbe *probe; /* nullable: of the newest load */
+  GPtrArray *sources;     /* (element-type SteerVectorSource): those in the library */
+};
+
+enum
+{
+  STEER_WORKSPACE_PROP_0,
+  STEER_WORKSPACE_PROP_ENGINE,
+  STEER_WORKSPACE_PROP_STORE,
+  STEER_WORKSPACE_PROP_LIBRARY,
+  STEER_WORKSPACE_PROP_PRESETS,
+  STEER_WORKSPACE_PROP_SETTINGS,
+  STEER_WORKSPACE_PROP_PRESET,
+  STEER_WORKSPACE_PROP_PRESET_PATH,
+  STEER_WORKSPACE_PROP_PRESET_MODIFIED,
+  STEER_WORKSPACE_PROP_PLAN_ERROR,
+  STEER_WORKSPACE_PROP_LOAD_ERROR,
+  STEER_WORKSPACE_PROP_LOADING_PATH,
+  STEER_WORKSPACE_PROP_LOADING_BYTES,
+  STEER_WORKSPACE_PROP_DEVICE_NOTE,
+
+  STEER_WORKSPACE_N_PROPS
+};
+
+void steer_workspace_notify (SteerWorkspace *self,
+                             guint property);
+
+/* Sets one of the strings above and notifies when it changed. */
+void steer_workspace_set_string (SteerWorkspace *self,
+                                 char **place,
+                                 const char *value,
+                                 guint property);
+
+/* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
+void steer_workspace_refresh_steering (SteerWorkspace *self);
+
+void steer_model_probe_unref (SteerModelProbe *self);
+
+G_END_DECLS

@@ -1,0 +1,464 @@
+#include "steer-workspace-private.h"
+
+#include <glib/gi18n.h>
+
+/* A slider's drag writes the preset in use to disk once, not sixty times a second. */
+#define AUTOSAVE_MS 800
+
+static GParamSpec *properties[STEER_WORKSPACE_N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SteerWorkspace, steer_workspace, G_TYPE_OBJECT)
+
+void
+steer_workspace_notify (SteerWorkspace *self, guint property)
+{
+  g_object_notify_by_pspec (G_OBJECT (self), properties[property]);
+}
+
+void
+steer_workspace_set_string (SteerWorkspace *self, char **place, const char *value, guint property)
+{
+  if (g_strcmp0 (*place, value) == 0)
+    return;
+  g_free (*place);
+  *place = g_strdup (value);
+  steer_workspace_notify (self, property);
+}
+
+static char *
+dup_autosave_path (SteerWorkspace *self)
+{
+  return g_build_filename (self->data_dir, "preset-in-use.yaml", NULL);
+}
+
+static void
+on_autosaved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!g_file_replace_contents_finish (G_FILE (source), result, NULL, &error))
+    g_message ("the preset in use could not be kept for the next start: %s", error->message);
+}
+
+static gboolean
+autosave (gpointer data)
+{
+  SteerWorkspace *self = data;
+  g_autofree char *path = dup_autosave_path (self);
+  g_autofree char *yaml = steer_preset_to_yaml (self->preset);
+  g_autoptr (GBytes) bytes = g_bytes_new (yaml, strlen (yaml));
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  self->autosave_id = 0;
+  g_file_replace_contents_bytes_async (file, bytes, NULL, FALSE, G_FILE_CREATE_PRIVATE, NULL, on_autosaved, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+schedule_autosave (SteerWorkspace *self)
+{
+  if (self->autosave_id == 0)
+    self->autosave_id = g_timeout_add (AUTOSAVE_MS, autosave, self);
+}
+
+/* Only where the model and its vectors are there can a feature be said not to fit. */
+static void
+update_plan (SteerWorkspace *self)
+{
+  SteerModel *model = steer_engine_get_model (self->engine);
+  const SteerModelConfig *config = model != NULL ? steer_model_get_config (model) : NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerPlan) plan = NULL;
+  gboolean settled = config != NULL && self->loading_path == NULL && self->probe == NULL;
+
+  plan = steer_preset_make_plan (self->preset, self->library, config != NULL ? config->d_model : 0,
+                                 config != NULL ? config->n_layers : 0, &error);
+  steer_live_plan_set (self->live_plan, plan);
+  steer_workspace_set_string (self, &self->plan_error, error != NULL && settled ? error->message : NULL,
+                              STEER_WORKSPACE_PROP_PLAN_ERROR);
+}
+
+static void
+update_modified (SteerWorkspace *self)
+{
+  gboolean modified = !steer_preset_equal (self->preset, self->baseline);
+
+  if (modified == self->modified)
+    return;
+  self->modified = modified;
+  steer_workspace_notify (self, STEER_WORKSPACE_PROP_PRESET_MODIFIED);
+}
+
+static void
+on_preset_changed (SteerWorkspace *self)
+{
+  update_plan (self);
+  update_modified (self);
+  schedule_autosave (self);
+}
+
+static void
+describe_features (SteerWorkspace *self, SteerPreset *preset)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (preset)); i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), i);
+
+      steer_library_describe (self->library, feature);
+    }
+}
+
+void
+steer_workspace_refresh_steering (SteerWorkspace *self)
+{
+  /* A label that a source gives is no change of the person's. */
+  describe_features (self, self->baseline);
+  describe_features (self, self->preset);
+  update_plan (self);
+  update_modified (self);
+}
+
+/* @preset: (transfer full). @baseline: (transfer full) (nullable): the preset is as its file. */
+static void
+take_preset (SteerWorkspace *self, SteerPreset *preset, SteerPreset *baseline, const char *path)
+{
+  if (self->preset != NULL)
+    g_signal_handlers_disconnect_by_func (self->preset, on_preset_changed, self);
+  g_clear_object (&self->preset);
+  g_clear_object (&self->baseline);
+  self->preset = preset;
+  g_list_store_splice (self->in_use, 0, g_list_model_get_n_items (G_LIST_MODEL (self->in_use)), (gpointer *) &preset,
+                       1);
+  self->baseline = baseline != NULL ? baseline : steer_preset_copy (preset);
+  g_signal_connect_swapped (preset, "changed", G_CALLBACK (on_preset_changed), self);
+
+  steer_workspace_refresh_steering (self);
+  steer_workspace_notify (self, STEER_WORKSPACE_PROP_PRESET);
+  steer_workspace_set_string (self, &self->preset_path, path, STEER_WORKSPACE_PROP_PRESET_PATH);
+  g_settings_set_string (self->settings, "preset-path", path != NULL ? path : "");
+  update_modified (self);
+}
+
+/* Problems with a remembered preset are no reason to bother anyone at the start. */
+static void
+restore_preset (SteerWorkspace *self)
+{
+  g_autofree char *autosaved = dup_autosave_path (self);
+  g_autofree char *path = g_settings_get_string (self->settings, "preset-path");
+  g_autoptr (SteerPreset) in_use = steer_preset_new_from_file (autosaved, NULL);
+  g_autoptr (SteerPreset) on_disk = *path != '\0' ? steer_preset_new_from_file (path, NULL) : NULL;
+
+  if (in_use == NULL)
+    in_use = on_disk != NULL ? steer_preset_copy (on_disk) : steer_preset_new ();
+  if (on_disk == NULL)
+    take_preset (self, g_steal_pointer (&in_use), NULL, NULL);
+  else
+    take_preset (self, g_steal_pointer (&in_use), g_steal_pointer (&on_disk), path);
+}
+
+static void
+steer_workspace_dispose (GObject *object)
+{
+  SteerWorkspace *self = STEER_WORKSPACE (object);
+
+  steer_workspace_cancel_load (self);
+  if (self->autosave_id != 0)
+    {
+      g_autofree char *path = dup_autosave_path (self);
+
+      g_clear_handle_id (&self->autosave_id, g_source_remove);
+      steer_preset_save (self->preset, path, NULL);
+    }
+  if (self->preset != NULL)
+    g_signal_handlers_disconnect_by_func (self->preset, on_preset_changed, self);
+  if (self->engine != NULL)
+    g_signal_handlers_disconnect_by_data (self->engine, self);
+  G_OBJECT_CLASS (steer_workspace_parent_class)->dispose (object);
+}
+
+static void
+steer_workspace_finalize (GObject *object)
+{
+  SteerWorkspace *self = STEER_WORKSPACE (object);
+
+  g_clear_pointer (&self->probe, steer_model_probe_unref);
+  g_clear_pointer (&self->sources, g_ptr_array_unref);
+  g_clear_object (&self->settings);
+  g_clear_object (&self->engine);
+  g_clear_object (&self->store);
+  g_clear_object (&self->library);
+  g_clear_object (&self->presets);
+  g_clear_object (&self->preset);
+  g_clear_object (&self->baseline);
+  g_clear_object (&self->features);
+  g_clear_object (&self->in_use);
+  g_clear_pointer (&self->live_plan, steer_live_plan_unref);
+  g_free (self->data_dir);
+  g_free (self->preset_path);
+  g_free (self->plan_error);
+  g_free (self->load_error);
+  g_free (self->loading_path);
+  g_free (self->device_note);
+  G_OBJECT_CLASS (steer_workspace_parent_class)->finalize (object);
+}
+
+static void
+steer_workspace_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  SteerWorkspace *self = STEER_WORKSPACE (object);
+
+  switch (id)
+    {
+    case STEER_WORKSPACE_PROP_ENGINE:
+      g_value_set_object (value, self->engine);
+      break;
+    case STEER_WORKSPACE_PROP_STORE:
+      g_value_set_object (value, self->store);
+      break;
+    case STEER_WORKSPACE_PROP_LIBRARY:
+      g_value_set_object (value, self->library);
+      break;
+    case STEER_WORKSPACE_PROP_PRESETS:
+      g_value_set_object (value, self->presets);
+      break;
+    case STEER_WORKSPACE_PROP_SETTINGS:
+      g_value_set_object (value, self->settings);
+      break;
+    case STEER_WORKSPACE_PROP_PRESET:
+      g_value_set_object (value, self->preset);
+      break;
+    case STEER_WORKSPACE_PROP_PRESET_PATH:
+      g_value_set_string (value, self->preset_path);
+      break;
+    case STEER_WORKSPACE_PROP_PRESET_MODIFIED:
+      g_value_set_boolean (value, self->modified);
+      break;
+    case STEER_WORKSPACE_PROP_PLAN_ERROR:
+      g_value_set_string (value, self->plan_error);
+      break;
+    case STEER_WORKSPACE_PROP_LOAD_ERROR:
+      g_value_set_string (value, self->load_error);
+      break;
+    case STEER_WORKSPACE_PROP_LOADING_PATH:
+      g_value_set_string (value, self->loading_path);
+      break;
+    case STEER_WORKSPACE_PROP_LOADING_BYTES:
+      g_value_set_uint64 (value, self->loading_bytes);
+      break;
+    case STEER_WORKSPACE_PROP_DEVICE_NOTE:
+      g_value_set_string (value, self->device_note);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+steer_workspace_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  if (id == STEER_WORKSPACE_PROP_PRESET)
+    steer_workspace_set_preset (STEER_WORKSPACE (object), g_value_get_object (value));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+steer_workspace_class_init (SteerWorkspaceClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GParamFlags readable = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+  GParamFlags writable = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  object_class->dispose = steer_workspace_dispose;
+  object_class->finalize = steer_workspace_finalize;
+  object_class->get_property = steer_workspace_get_property;
+  object_class->set_property = steer_workspace_set_property;
+
+  properties[STEER_WORKSPACE_PROP_ENGINE] = g_param_spec_object ("engine", NULL, NULL, STEER_TYPE_ENGINE, readable);
+  properties[STEER_WORKSPACE_PROP_STORE] = g_param_spec_object ("store", NULL, NULL, STEER_TYPE_STORE, readable);
+  properties[STEER_WORKSPACE_PROP_LIBRARY] = g_param_spec_object ("library", NULL, NULL, STEER_TYPE_LIBRARY, readable);
+  properties[STEER_WORKSPACE_PROP_PRESETS]
+    = g_param_spec_object ("presets", NULL, NULL, STEER_TYPE_PRESET_FOLDER, readable);
+  properties[STEER_WORKSPACE_PROP_SETTINGS] = g_param_spec_object ("settings", NULL, NULL, G_TYPE_SETTINGS, readable);
+  properties[STEER_WORKSPACE_PROP_PRESET] = g_param_spec_object ("preset", NULL, NULL, STEER_TYPE_PRESET, writable);
+  properties[STEER_WORKSPACE_PROP_PRESET_PATH] = g_param_spec_string ("preset-path", NULL, NULL, NULL, readable);
+  properties[STEER_WORKSPACE_PROP_PRESET_MODIFIED]
+    = g_param_spec_boolean ("preset-modified", NULL, NULL, FALSE, readable);
+  properties[STEER_WORKSPACE_PROP_PLAN_ERROR] = g_param_spec_string ("plan-error", NULL, NULL, NULL, readable);
+  properties[STEER_WORKSPACE_PROP_LOAD_ERROR] = g_param_spec_string ("load-error", NULL, NULL, NULL, readable);
+  properties[STEER_WORKSPACE_PROP_LOADING_PATH] = g_param_spec_string ("loading-path", NULL, NULL, NULL, readable);
+  properties[STEER_WORKSPACE_PROP_LOADING_BYTES]
+    = g_param_spec_uint64 ("loading-bytes", NULL, NULL, 0, G_MAXUINT64, 0, readable);
+  properties[STEER_WORKSPACE_PROP_DEVICE_NOTE] = g_param_spec_string ("device-note", NULL, NULL, NULL, readable);
+  g_object_class_install_properties (object_class, STEER_WORKSPACE_N_PROPS, properties);
+}
+
+static void
+steer_workspace_init (SteerWorkspace *self)
+{
+  self->engine = steer_engine_new ();
+  self->library = steer_library_new ();
+  self->live_plan = steer_live_plan_new (NULL);
+  self->in_use = g_list_store_new (STEER_TYPE_PRESET);
+  self->features = gtk_flatten_list_model_new (G_LIST_MODEL (g_object_ref (self->in_use)));
+  self->sources = g_ptr_array_new_with_free_func (g_object_unref);
+}
+
+SteerWorkspace *
+steer_workspace_new (GSettings *settings, const char *data_dir)
+{
+  SteerWorkspace *self = g_object_new (STEER_TYPE_WORKSPACE, NULL);
+  g_autofree char *bundled = steer_dup_presets_path ();
+  g_autofree char *presets = NULL;
+  g_autofree char *conversations = NULL;
+  g_autoptr (GError) error = NULL;
+
+  self->settings = g_object_ref (settings);
+  self->data_dir
+    = data_dir != NULL ? g_strdup (data_dir) : g_build_filename (g_get_user_data_dir (), "steer-chat", NULL);
+  g_mkdir_with_parents (self->data_dir, 0700);
+
+  presets = g_build_filename (self->data_dir, "presets", NULL);
+  self->presets = steer_preset_folder_new (bundled, presets);
+
+  conversations = g_build_filename (self->data_dir, "conversations.db", NULL);
+  self->store = steer_store_open (conversations, &error);
+  if (self->store == NULL)
+    g_message ("chats will not be kept: %s", error->message);
+
+  restore_preset (self);
+  return self;
+}
+
+SteerEngine *
+steer_workspace_get_engine (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->engine;
+}
+
+SteerStore *
+steer_workspace_get_store (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->store;
+}
+
+SteerLibrary *
+steer_workspace_get_library (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->library;
+}
+
+SteerPresetFolder *
+steer_workspace_get_presets (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->presets;
+}
+
+GSettings *
+steer_workspace_get_settings (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->settings;
+}
+
+SteerPreset *
+steer_workspace_get_preset (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->preset;
+}
+
+void
+steer_workspace_set_preset (SteerWorkspace *self, SteerPreset *preset)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+  g_return_if_fail (STEER_IS_PRESET (preset));
+
+  if (preset == self->preset)
+    return;
+  take_preset (self, g_object_ref (preset), NULL, NULL);
+  schedule_autosave (self);
+}
+
+SteerLivePlan *
+steer_workspace_get_live_plan (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->live_plan;
+}
+
+GListModel *
+steer_workspace_get_features (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return G_LIST_MODEL (self->features);
+}
+
+const char *
+steer_workspace_get_preset_path (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->preset_path;
+}
+
+gboolean
+steer_workspace_get_preset_modified (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), FALSE);
+  return self->modified;
+}
+
+gboolean
+steer_workspace_open_preset (SteerWorkspace *self, const char *path, GError **error)
+{
+  SteerPreset *preset;
+
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  preset = steer_preset_new_from_file (path, error);
+  if (preset == NULL)
+    return FALSE;
+  take_preset (self, preset, NULL, path);
+  schedule_autosave (self);
+  return TRUE;
+}
+
+void
+steer_workspace_preset_saved (SteerWorkspace *self, const char *path)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  if (path != NULL)
+    {
+      g_object_unref (self->baseline);
+      self->baseline = steer_preset_copy (self->preset);
+    }
+  steer_workspace_set_string (self, &self->preset_path, path, STEER_WORKSPACE_PROP_PRESET_PATH);
+  g_settings_set_string (self->settings, "preset-path", path != NULL ? path : "");
+  update_modified (self);
+  schedule_autosave (self);
+}
+
+void
+steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+  g_return_if_fail (sampling != NULL);
+
+  *sampling = (SteerSampling){
+    .temperature = g_settings_get_double (self->settings, "temperature"),
+    .top_k = g_settings_get_uint (self->settings, "top-k"),
+    .top_p = g_settings_get_double (self->settings, "top-p"),
+    .min_p = g_settings_get_double (self->settings, "min-p"),
+    .repetition_penalty = g_settings_get_double (self->settings, "repetition-penalty"),
+    .seed = g_settings_get_uint64 (self->settings, "seed"),
+    .max_tokens = g_settings_get_uint (self->settings, "max-tokens"),
+  };
+  steer_sampling_merge (sampling, steer_preset_get_sampling (self->preset),
+                        steer_preset_get_sampling_fields (self->preset));
+}
