@@ -72,6 +72,18 @@ steer_yaml_writer_end (SteerYamlWriter *self)
   return text;
 }
 
+/* libyaml would quote an unquoted 12:30 inside brackets, and quotes make text of it. */
+static gboolean
+breaks_in_flow (SteerYaml *node)
+{
+  if (node->kind == STEER_YAML_SCALAR)
+    return node->style == YAML_PLAIN_SCALAR_STYLE && strpbrk (node->value, ":?,[]{}") != NULL;
+  for (guint i = 0; i < node->children->len; i++)
+    if (breaks_in_flow (g_ptr_array_index (node->children, i)))
+      return TRUE;
+  return FALSE;
+}
+
 /* A value that was kept as the file had it. */
 static void
 emit_node (SteerYamlWriter *self, SteerYaml *node)
@@ -80,31 +92,27 @@ emit_node (SteerYamlWriter *self, SteerYaml *node)
   gboolean implicit = tag == NULL;
   yaml_event_t event;
 
-  switch (node->kind)
+  if (node->kind == STEER_YAML_SCALAR)
     {
-    case STEER_YAML_SCALAR:
-      emit_scalar (self, node->tag, node->value, implicit && node->style == YAML_PLAIN_SCALAR_STYLE,
-                   implicit && node->style != YAML_PLAIN_SCALAR_STYLE, node->style);
-      break;
-    case STEER_YAML_SEQUENCE:
-      yaml_sequence_start_event_initialize (&event, NULL, tag, implicit, (yaml_sequence_style_t) node->style);
-      emit (self, &event);
-      for (guint i = 0; i < node->children->len; i++)
-        emit_node (self, g_ptr_array_index (node->children, i));
-      yaml_sequence_end_event_initialize (&event);
-      emit (self, &event);
-      break;
-    case STEER_YAML_MAPPING:
-      yaml_mapping_start_event_initialize (&event, NULL, tag, implicit, (yaml_mapping_style_t) node->style);
-      emit (self, &event);
-      for (guint i = 0; i < node->children->len; i++)
-        emit_node (self, g_ptr_array_index (node->children, i));
-      yaml_mapping_end_event_initialize (&event);
-      emit (self, &event);
-      break;
-    default:
-      g_assert_not_reached ();
+      emit_scalar (self, node->tag, node->value, implicit, implicit, node->style);
+      return;
     }
+  if (node->kind == STEER_YAML_SEQUENCE)
+    yaml_sequence_start_event_initialize (&event, NULL, tag, implicit,
+                                          breaks_in_flow (node) ? YAML_BLOCK_SEQUENCE_STYLE
+                                                                : (yaml_sequence_style_t) node->style);
+  else
+    yaml_mapping_start_event_initialize (&event, NULL, tag, implicit,
+                                         breaks_in_flow (node) ? YAML_BLOCK_MAPPING_STYLE
+                                                               : (yaml_mapping_style_t) node->style);
+  emit (self, &event);
+  for (guint i = 0; i < node->children->len; i++)
+    emit_node (self, g_ptr_array_index (node->children, i));
+  if (node->kind == STEER_YAML_SEQUENCE)
+    yaml_sequence_end_event_initialize (&event);
+  else
+    yaml_mapping_end_event_initialize (&event);
+  emit (self, &event);
 }
 
 void

@@ -87,6 +87,12 @@ load_scalar (Loader *loader, const yaml_event_t *event, GError **error)
   self->value = g_strndup ((const char *) event->data.scalar.value, event->data.scalar.length);
   self->style = event->data.scalar.style;
   self->tag = g_strdup ((const char *) event->data.scalar.tag);
+  if (g_strcmp0 (self->tag, "!") == 0) /* "no other type than text", which is what quotes say */
+    {
+      g_clear_pointer (&self->tag, g_free);
+      if (self->style == YAML_PLAIN_SCALAR_STYLE)
+        self->style = YAML_SINGLE_QUOTED_SCALAR_STYLE;
+    }
   return g_steal_pointer (&self);
 }
 

@@ -1,0 +1,191 @@
+#include "steer-preset.h"
+
+#include <string.h>
+
+#include "test-source.h"
+
+typedef struct
+{
+  SteerPreset *preset;
+  SteerLibrary *library;
+  TestSource *source;
+} Fixture;
+
+static void
+add (Fixture *fixture, guint layer, guint64 index, double strength, gboolean clamp)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (layer, index);
+
+  steer_feature_set_strength (feature, strength);
+  steer_feature_set_clamp (feature, clamp);
+  steer_preset_append (fixture->preset, feature);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  fixture->preset = steer_preset_new ();
+  fixture->library = steer_library_new ();
+  fixture->source = test_source_new ("one", 4, 9);
+  steer_library_add (fixture->library, STEER_VECTOR_SOURCE (fixture->source));
+  add (fixture, 5, 1, 2.0, FALSE);
+  add (fixture, 3, 2, -1.5, TRUE);
+  add (fixture, 5, 3, 4.0, TRUE);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_assert_finalize_object (fixture->preset);
+  g_assert_finalize_object (fixture->library);
+  g_assert_finalize_object (fixture->source);
+}
+
+static SteerPlan *
+make (Fixture *fixture, guint d_model, guint n_layers)
+{
+  g_autoptr (GError) error = NULL;
+  SteerPlan *plan = steer_preset_make_plan (fixture->preset, fixture->library, d_model, n_layers, &error);
+
+  g_assert_no_error (error);
+  return plan;
+}
+
+static void
+test_holds_enabled_features_by_layer_in_order (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPlan) plan = make (fixture, 4, 9);
+  const SteerPlanOp *ops;
+  guint n;
+
+  g_assert_cmpuint (steer_plan_get_n_ops (plan), ==, 3);
+  g_assert_cmpuint (steer_plan_get_d_model (plan), ==, 4);
+  ops = steer_plan_get_layer_ops (plan, 5, &n);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_cmpuint (ops[0].index, ==, 1);
+  g_assert_cmpint (ops[0].mode, ==, STEER_MODE_ADD);
+  g_assert_cmpfloat (ops[0].strength, ==, 2.0f);
+  g_assert_cmpfloat (ops[0].vector[1], ==, 1.0f);
+  g_assert_cmpuint (ops[1].index, ==, 3);
+  g_assert_cmpint (ops[1].mode, ==, STEER_MODE_CLAMP);
+}
+
+static void
+test_multiplies_every_strength_clamps_too (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPlan) plan = NULL;
+  const SteerPlanOp *ops;
+
+  steer_preset_set_master_multiplier (fixture->preset, 0.5);
+  plan = make (fixture, 4, 9);
+  ops = steer_plan_get_ops (plan);
+  g_assert_cmpfloat (ops[0].strength, ==, -0.75f);
+  g_assert_cmpfloat (ops[1].strength, ==, 1.0f);
+  g_assert_cmpfloat (ops[2].strength, ==, 2.0f);
+}
+
+static void
+test_is_empty_when_off (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPlan) plan = NULL;
+
+  add (fixture, 80, 1, 2.0, FALSE); /* which no source covers */
+  steer_preset_set_master_enabled (fixture->preset, FALSE);
+  plan = make (fixture, 4, 9);
+  g_assert_true (steer_plan_equal (plan, NULL));
+}
+
+static void
+test_leaves_out_what_changes_nothing (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerFeature) first = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
+  g_autoptr (SteerFeature) second = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 1);
+  g_autoptr (SteerPlan) plan = NULL;
+
+  steer_feature_set_strength (first, 0.0);
+  steer_feature_set_enabled (second, FALSE);
+  plan = make (fixture, 4, 9);
+  g_assert_cmpuint (steer_plan_get_n_ops (plan), ==, 1);
+  g_assert_cmpuint (steer_plan_get_ops (plan)[0].index, ==, 3);
+}
+
+static void
+test_carries_the_options (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPlan) before = make (fixture, 4, 9);
+  g_autoptr (SteerPlan) after = NULL;
+
+  steer_preset_set_steer_prompt (fixture->preset, FALSE);
+  steer_preset_set_skip_special (fixture->preset, TRUE);
+  after = make (fixture, 4, 9);
+  g_assert_true (steer_plan_get_steer_prompt (before));
+  g_assert_false (steer_plan_get_skip_special (before));
+  g_assert_false (steer_plan_get_steer_prompt (after));
+  g_assert_true (steer_plan_get_skip_special (after));
+}
+
+static void
+test_reads_no_file_when_a_slider_moves (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
+
+  for (guint i = 0; i < 50; i++)
+    {
+      g_autoptr (SteerPlan) plan = NULL;
+
+      steer_feature_set_strength (feature, i);
+      plan = make (fixture, 4, 9);
+    }
+  g_assert_cmpuint (test_source_get_n_loads (fixture->source), ==, 3);
+}
+
+static void
+expect_error (Fixture *fixture, guint d_model, guint n_layers, SteerSteeringError code, const char *message)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (steer_preset_make_plan (fixture->preset, fixture->library, d_model, n_layers, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, (int) code);
+  if (strstr (error->message, message) == NULL)
+    g_error ("expected '%s' in '%s'", message, error->message);
+}
+
+static void
+test_names_the_feature_that_does_not_fit (Fixture *fixture, gconstpointer data)
+{
+  expect_error (fixture, 4, 5, STEER_STEERING_ERROR_MISMATCH,
+                "feature 1 of layer 5 does not fit this model: the model's layers are 0 to 4");
+  expect_error (fixture, 8, 9, STEER_STEERING_ERROR_MISMATCH, "its vector has 4 numbers where 8 are needed");
+  add (fixture, 80, 77, 0.0, FALSE);
+  expect_error (fixture, 4, 0, STEER_STEERING_ERROR_NOT_FOUND, "layer 80, feature 77");
+}
+
+static void
+test_takes_any_width_but_one_only (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (TestSource) wide = test_source_new ("wide", 8, 90);
+  g_autoptr (SteerPlan) plan = make (fixture, 0, 0);
+
+  g_assert_cmpuint (steer_plan_get_d_model (plan), ==, 4);
+  steer_library_add (fixture->library, STEER_VECTOR_SOURCE (wide));
+  add (fixture, 20, 1, 1.0, FALSE);
+  expect_error (fixture, 0, 0, STEER_STEERING_ERROR_MISMATCH, "feature 1 of layer 20");
+  steer_library_remove (fixture->library, STEER_VECTOR_SOURCE (wide));
+}
+
+#define ADD(name, function) g_test_add ("/preset plan/" name, Fixture, NULL, set_up, function, tear_down)
+
+int
+main (int argc, char *argv[])
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("holds the enabled features by layer, in the preset's order", test_holds_enabled_features_by_layer_in_order);
+  ADD ("multiplies every strength, in clamp mode too", test_multiplies_every_strength_clamps_too);
+  ADD ("is empty when the master switch is off", test_is_empty_when_off);
+  ADD ("leaves out what cannot change anything", test_leaves_out_what_changes_nothing);
+  ADD ("carries the options", test_carries_the_options);
+  ADD ("reads no file when a slider moves", test_reads_no_file_when_a_slider_moves);
+  ADD ("names the feature that does not fit", test_names_the_feature_that_does_not_fit);
+  ADD ("takes any width, but one only", test_takes_any_width_but_one_only);
+  return g_test_run ();
+}
