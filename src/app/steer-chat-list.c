@@ -1,0 +1,396 @@
+#include "steer-chat-list-private.h"
+
+#include <glib/gi18n.h>
+
+#include "steer-chat-row.h"
+
+enum
+{
+  PROP_0,
+  PROP_CHAT,
+  PROP_N_ITEMS,
+  PROP_SEARCHING,
+  N_PROPS
+};
+
+enum
+{
+  TOAST,
+  OPENED,
+  N_SIGNALS
+};
+
+static GParamSpec *properties[N_PROPS];
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SteerChatList, steer_chat_list, GTK_TYPE_WIDGET)
+
+char *
+steer_chat_list_dup_preview_markup (gpointer self, const char *preview)
+{
+  g_autofree char *escaped = preview != NULL ? g_markup_escape_text (preview, -1) : g_strdup ("");
+  g_autoptr (GString) markup = g_string_new (NULL);
+  gboolean open = FALSE;
+
+  /* g_markup_escape_text() writes control characters as character references. */
+  for (const char *p = escaped; *p != '\0';)
+    if (g_str_has_prefix (p, "&#x1;"))
+      {
+        g_string_append (markup, open ? "" : "<b>");
+        open = TRUE;
+        p += strlen ("&#x1;");
+      }
+    else if (g_str_has_prefix (p, "&#x2;"))
+      {
+        g_string_append (markup, open ? "</b>" : "");
+        open = FALSE;
+        p += strlen ("&#x2;");
+      }
+    else
+      g_string_append_c (markup, *p++);
+  g_string_append (markup, open ? "</b>" : "");
+  return g_string_free (g_steal_pointer (&markup), FALSE);
+}
+
+char *
+steer_chat_list_dup_page (gpointer self, guint n_items, gboolean searching)
+{
+  return g_strdup (n_items > 0 ? "list" : searching ? "nothing" : "empty");
+}
+
+SteerStore *
+steer_chat_list_get_store (SteerChatList *self)
+{
+  return steer_workspace_get_store (steer_chat_get_workspace (self->chat));
+}
+
+void
+steer_chat_list_emit_toast (SteerChatList *self, AdwToast *toast)
+{
+  g_signal_emit (self, signals[TOAST], 0, toast);
+}
+
+void
+steer_chat_list_toast (SteerChatList *self, const char *format, ...)
+{
+  g_autofree char *text = NULL, *escaped = NULL;
+  g_autoptr (AdwToast) toast = NULL;
+  va_list arguments;
+
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  escaped = g_markup_escape_text (text, -1);
+  toast = g_object_ref_sink (adw_toast_new (escaped));
+  steer_chat_list_emit_toast (self, toast);
+}
+
+static void
+on_opened (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerChatList) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerConversation) conversation = steer_store_load_finish (STEER_STORE (source), result, &error);
+
+  if (conversation != NULL && self->chat != NULL)
+    steer_chat_set_conversation (self->chat, conversation);
+  else if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    steer_chat_list_toast (self, _ ("The chat could not be opened: %s"), error->message);
+}
+
+void
+steer_chat_list_open (SteerChatList *self, gint64 id)
+{
+  g_cancellable_cancel (self->opening);
+  g_clear_object (&self->opening);
+  self->opening = g_cancellable_new ();
+  steer_store_load_async (steer_chat_list_get_store (self), id, self->opening, on_opened, g_object_ref (self));
+}
+
+static void
+on_selected (SteerChatList *self)
+{
+  SteerChatEntry *entry = gtk_single_selection_get_selected_item (self->selection);
+
+  if (entry == NULL)
+    return;
+  if (steer_chat_entry_get_id (entry) != steer_conversation_get_id (steer_chat_get_conversation (self->chat)))
+    steer_chat_list_open (self, steer_chat_entry_get_id (entry));
+}
+
+/* A click or Enter on the row that is open already: where the list covers the transcript, that is how it goes away. */
+static void
+on_activated (SteerChatList *self)
+{
+  g_signal_emit (self, signals[OPENED], 0);
+}
+
+static guint
+find_position (GListModel *model, gint64 id)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (model); i++)
+    {
+      g_autoptr (SteerChatEntry) entry = g_list_model_get_item (model, i);
+
+      if (steer_chat_entry_get_id (entry) == id)
+        return i;
+    }
+  return GTK_INVALID_LIST_POSITION;
+}
+
+/* The row of the conversation that is open is the selected one, wherever it has moved to. */
+static void
+sync_selection (SteerChatList *self)
+{
+  gint64 id = self->chat != NULL ? steer_conversation_get_id (steer_chat_get_conversation (self->chat)) : 0;
+  guint position = find_position (G_LIST_MODEL (self->selection), id);
+
+  g_signal_handlers_block_by_func (self->selection, on_selected, self);
+  gtk_single_selection_set_selected (self->selection, position);
+  g_signal_handlers_unblock_by_func (self->selection, on_selected, self);
+}
+
+static void
+on_items_changed (SteerChatList *self)
+{
+  sync_selection (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_N_ITEMS]);
+}
+
+static void
+show_model (SteerChatList *self, GListModel *model, gboolean in_search)
+{
+  g_signal_handlers_block_by_func (self->selection, on_selected, self);
+  gtk_single_selection_set_model (self->selection, model);
+  g_signal_handlers_unblock_by_func (self->selection, on_selected, self);
+  self->in_search = in_search;
+  on_items_changed (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SEARCHING]);
+}
+
+static void
+on_found (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerChatList) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GListModel) found = steer_store_search_finish (STEER_STORE (source), result, &error);
+
+  if (found != NULL && self->searching != NULL)
+    show_model (self, found, TRUE);
+  else if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    steer_chat_list_toast (self, _ ("The search failed: %s"), error->message);
+}
+
+static void
+on_search_changed (SteerChatList *self)
+{
+  g_autofree char *query = g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->search))));
+  SteerStore *store = self->chat != NULL ? steer_chat_list_get_store (self) : NULL;
+
+  g_cancellable_cancel (self->searching);
+  g_clear_object (&self->searching);
+  if (*query == '\0' || store == NULL)
+    {
+      show_model (self, self->chats, FALSE);
+      return;
+    }
+  self->searching = g_cancellable_new ();
+  steer_store_search_async (store, query, self->searching, on_found, g_object_ref (self));
+}
+
+static void
+on_stop_search (SteerChatList *self)
+{
+  gtk_editable_set_text (GTK_EDITABLE (self->search), "");
+  on_search_changed (self);
+}
+
+/* Enter in the search entry opens the best hit. */
+static void
+on_search_activate (SteerChatList *self)
+{
+  g_autoptr (SteerChatEntry) first = g_list_model_get_item (G_LIST_MODEL (self->selection), 0);
+
+  if (first == NULL)
+    return;
+  steer_chat_list_open (self, steer_chat_entry_get_id (first));
+  g_signal_emit (self, signals[OPENED], 0);
+}
+
+static void
+setup_row (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
+{
+  gtk_list_item_set_child (item, steer_chat_row_new ());
+}
+
+static void
+bind_row (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
+{
+  steer_chat_row_set_entry (STEER_CHAT_ROW (gtk_list_item_get_child (item)), gtk_list_item_get_item (item));
+}
+
+static void
+unbind_row (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
+{
+  steer_chat_row_set_entry (STEER_CHAT_ROW (gtk_list_item_get_child (item)), NULL);
+}
+
+static void
+steer_chat_list_constructed (GObject *object)
+{
+  SteerChatList *self = STEER_CHAT_LIST (object);
+  g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
+  SteerStore *store = steer_chat_list_get_store (self);
+
+  G_OBJECT_CLASS (steer_chat_list_parent_class)->constructed (object);
+
+  self->chats
+    = store != NULL ? G_LIST_MODEL (g_object_ref (store)) : G_LIST_MODEL (g_list_store_new (STEER_TYPE_CHAT_ENTRY));
+  self->selection = gtk_single_selection_new (NULL);
+  gtk_single_selection_set_autoselect (self->selection, FALSE);
+  gtk_single_selection_set_can_unselect (self->selection, TRUE);
+  g_signal_connect_object (self->selection, "notify::selected", G_CALLBACK (on_selected), self, G_CONNECT_SWAPPED);
+
+  g_signal_connect (factory, "setup", G_CALLBACK (setup_row), NULL);
+  g_signal_connect (factory, "bind", G_CALLBACK (bind_row), NULL);
+  g_signal_connect (factory, "unbind", G_CALLBACK (unbind_row), NULL);
+  gtk_list_view_set_factory (self->list, factory);
+  gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (self->selection));
+  g_signal_connect_object (self->list, "activate", G_CALLBACK (on_activated), self, G_CONNECT_SWAPPED);
+
+  show_model (self, self->chats, FALSE);
+  /* After the selection has followed the change itself. */
+  g_signal_connect_object (self->selection, "items-changed", G_CALLBACK (on_items_changed), self,
+                           G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+  g_signal_connect_object (self->chat, "notify::conversation", G_CALLBACK (sync_selection), self, G_CONNECT_SWAPPED);
+}
+
+static void
+steer_chat_list_dispose (GObject *object)
+{
+  SteerChatList *self = STEER_CHAT_LIST (object);
+  GtkWidget *child = gtk_widget_get_first_child (GTK_WIDGET (self));
+
+  g_cancellable_cancel (self->searching);
+  g_clear_object (&self->searching);
+  g_cancellable_cancel (self->opening);
+  g_clear_object (&self->opening);
+  if (child != NULL)
+    gtk_widget_unparent (child);
+  g_clear_object (&self->selection);
+  g_clear_object (&self->chats);
+  g_clear_object (&self->chat);
+  G_OBJECT_CLASS (steer_chat_list_parent_class)->dispose (object);
+}
+
+static void
+steer_chat_list_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  SteerChatList *self = STEER_CHAT_LIST (object);
+
+  switch (id)
+    {
+    case PROP_CHAT:
+      g_value_set_object (value, self->chat);
+      break;
+    case PROP_N_ITEMS:
+      g_value_set_uint (value, self->selection != NULL ? g_list_model_get_n_items (G_LIST_MODEL (self->selection)) : 0);
+      break;
+    case PROP_SEARCHING:
+      g_value_set_boolean (value, self->in_search);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+steer_chat_list_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  SteerChatList *self = STEER_CHAT_LIST (object);
+
+  if (id == PROP_CHAT)
+    self->chat = g_value_dup_object (value);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+steer_chat_list_class_init (SteerChatListClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->constructed = steer_chat_list_constructed;
+  object_class->dispose = steer_chat_list_dispose;
+  object_class->get_property = steer_chat_list_get_property;
+  object_class->set_property = steer_chat_list_set_property;
+
+  properties[PROP_CHAT] = g_param_spec_object ("chat", NULL, NULL, STEER_TYPE_CHAT,
+                                               G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_N_ITEMS] = g_param_spec_uint ("n-items", NULL, NULL, 0, G_MAXUINT, 0,
+                                                G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  properties[PROP_SEARCHING] = g_param_spec_boolean (
+    "searching", NULL, NULL, FALSE, G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+
+  signals[TOAST] = g_signal_new ("toast", STEER_TYPE_CHAT_LIST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                                 ADW_TYPE_TOAST);
+  signals[OPENED]
+    = g_signal_new ("opened", STEER_TYPE_CHAT_LIST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-list.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerChatList, search);
+  gtk_widget_class_bind_template_child (widget_class, SteerChatList, list);
+  gtk_widget_class_bind_template_callback (widget_class, steer_chat_list_dup_page);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_stop_search);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_activate);
+  steer_chat_list_install_actions (widget_class);
+}
+
+static void
+steer_chat_list_init (SteerChatList *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+GtkWidget *
+steer_chat_list_new (SteerChat *chat)
+{
+  return g_object_new (STEER_TYPE_CHAT_LIST, "chat", chat, NULL);
+}
+
+void
+steer_chat_list_search (SteerChatList *self)
+{
+  g_return_if_fail (STEER_IS_CHAT_LIST (self));
+  gtk_widget_grab_focus (GTK_WIDGET (self->search));
+}
+
+void
+steer_chat_list_step (SteerChatList *self, int step)
+{
+  guint n, position;
+  gint64 target;
+
+  g_return_if_fail (STEER_IS_CHAT_LIST (self));
+  n = g_list_model_get_n_items (G_LIST_MODEL (self->selection));
+  position = gtk_single_selection_get_selected (self->selection);
+  target = position == GTK_INVALID_LIST_POSITION ? (step > 0 ? 0 : -1) : (gint64) position + step;
+  if (target < 0 || target >= n)
+    return;
+  gtk_single_selection_set_selected (self->selection, (guint) target);
+  gtk_widget_activate_action (GTK_WIDGET (self->list), "list.scroll-to-item", "u", (guint) target);
+}
+
+void
+steer_chat_list_delete_open (SteerChatList *self)
+{
+  gint64 id;
+
+  g_return_if_fail (STEER_IS_CHAT_LIST (self));
+  id = steer_conversation_get_id (steer_chat_get_conversation (self->chat));
+  if (find_position (self->chats, id) != GTK_INVALID_LIST_POSITION)
+    steer_chat_list_delete (self, id);
+}

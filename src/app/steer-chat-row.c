@@ -1,0 +1,139 @@
+#include "steer-chat-row.h"
+
+#include <glib/gi18n.h>
+
+#include "steer-chat-list.h"
+
+struct _SteerChatRow
+{
+  GtkBox parent_instance;
+
+  SteerChatEntry *entry;
+  GtkMenuButton *button;
+};
+
+enum
+{
+  PROP_0,
+  PROP_ENTRY,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SteerChatRow, steer_chat_row, GTK_TYPE_BOX)
+
+static char *
+dup_title (gpointer self, const char *title)
+{
+  return g_strdup (title != NULL && *title != '\0' ? title : _ ("New Chat"));
+}
+
+/* "row.rename" of this row's menu is "chats.rename" of its list with this row's id. */
+static void
+activate (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerChatRow *self = STEER_CHAT_ROW (widget);
+  g_autofree char *action = g_strconcat ("chats.", name + strlen ("row."), NULL);
+
+  if (self->entry != NULL)
+    gtk_widget_activate_action (widget, action, "x", steer_chat_entry_get_id (self->entry));
+}
+
+static void
+on_secondary_press (SteerChatRow *self)
+{
+  steer_chat_row_popup (self);
+}
+
+static void
+on_long_press (SteerChatRow *self)
+{
+  steer_chat_row_popup (self);
+}
+
+static void
+steer_chat_row_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  SteerChatRow *self = STEER_CHAT_ROW (object);
+
+  if (id == PROP_ENTRY)
+    g_value_set_object (value, self->entry);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+steer_chat_row_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_ENTRY)
+    steer_chat_row_set_entry (STEER_CHAT_ROW (object), g_value_get_object (value));
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+steer_chat_row_dispose (GObject *object)
+{
+  g_clear_object (&STEER_CHAT_ROW (object)->entry);
+  G_OBJECT_CLASS (steer_chat_row_parent_class)->dispose (object);
+}
+
+static void
+steer_chat_row_class_init (SteerChatRowClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+  static const char *const actions[] = { "row.rename", "row.export-markdown", "row.export-json", "row.delete" };
+
+  object_class->dispose = steer_chat_row_dispose;
+  object_class->get_property = steer_chat_row_get_property;
+  object_class->set_property = steer_chat_row_set_property;
+  properties[PROP_ENTRY] = g_param_spec_object ("entry", NULL, NULL, STEER_TYPE_CHAT_ENTRY,
+                                                G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-row.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);
+  gtk_widget_class_bind_template_callback (widget_class, dup_title);
+  gtk_widget_class_bind_template_callback (widget_class, steer_chat_list_dup_preview_markup);
+  gtk_widget_class_bind_template_callback (widget_class, on_secondary_press);
+  gtk_widget_class_bind_template_callback (widget_class, on_long_press);
+  for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
+    gtk_widget_class_install_action (widget_class, actions[i], NULL, activate);
+}
+
+static void
+steer_chat_row_init (SteerChatRow *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+GtkWidget *
+steer_chat_row_new (void)
+{
+  return g_object_new (STEER_TYPE_CHAT_ROW, NULL);
+}
+
+SteerChatEntry *
+steer_chat_row_get_entry (SteerChatRow *self)
+{
+  g_return_val_if_fail (STEER_IS_CHAT_ROW (self), NULL);
+  return self->entry;
+}
+
+void
+steer_chat_row_set_entry (SteerChatRow *self, SteerChatEntry *entry)
+{
+  g_return_if_fail (STEER_IS_CHAT_ROW (self));
+
+  if (g_set_object (&self->entry, entry))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ENTRY]);
+}
+
+void
+steer_chat_row_popup (SteerChatRow *self)
+{
+  g_return_if_fail (STEER_IS_CHAT_ROW (self));
+  gtk_menu_button_popup (self->button);
+}

@@ -1,0 +1,68 @@
+#pragma once
+
+#include <adwaita.h>
+
+G_BEGIN_DECLS
+
+/* File choosers and questions, each as an asynchronous call. A dialog that is dismissed finishes with NULL (FALSE) and
+ * G_IO_ERROR_CANCELLED, which nobody needs to be told. */
+
+/* What a file chooser offers. */
+typedef enum
+{
+  STEER_FILES_PRESET,   /* *.yaml, *.yml */
+  STEER_FILES_CHAT,     /* *.json */
+  STEER_FILES_MARKDOWN, /* *.md */
+} SteerFileKind;
+
+void steer_dialog_open_file_async (GtkWindow *parent,
+                                   const char *title,
+                                   SteerFileKind kind,
+                                   GAsyncReadyCallback callback,
+                                   gpointer data);
+
+void steer_dialog_open_folder_async (GtkWindow *parent,
+                                     const char *title,
+                                     GAsyncReadyCallback callback,
+                                     gpointer data);
+
+/* @name: proposed, with its suffix; characters that no file name should have are replaced. */
+void steer_dialog_save_file_async (GtkWindow *parent,
+                                   const char *title,
+                                   const char *name,
+                                   SteerFileKind kind,
+                                   GAsyncReadyCallback callback,
+                                   gpointer data);
+
+/* For the three above. */
+GFile *steer_dialog_file_finish (GAsyncResult *result,
+                                 GError **error);
+
+/* Asks for a line of text that is not empty. @text: (nullable): what stands there first, selected. */
+void steer_dialog_ask_text_async (GtkWindow *parent,
+                                  const char *heading,
+                                  const char *label,
+                                  const char *text,
+                                  const char *accept,
+                                  GAsyncReadyCallback callback,
+                                  gpointer data);
+char *steer_dialog_ask_text_finish (GAsyncResult *result,
+                                    GError **error);
+
+/* @destructive: the answer @accept destroys something. */
+void steer_dialog_confirm_async (GtkWindow *parent,
+                                 const char *heading,
+                                 const char *body,
+                                 const char *accept,
+                                 gboolean destructive,
+                                 GAsyncReadyCallback callback,
+                                 gpointer data);
+gboolean steer_dialog_confirm_finish (GAsyncResult *result,
+                                      GError **error);
+
+/* @title as a file name: without separators, control characters and what other systems refuse; never empty, at most 80
+ * characters. Free with g_free(). */
+char *steer_dialog_make_file_name (const char *title,
+                                   const char *suffix);
+
+G_END_DECLS

@@ -1,0 +1,70 @@
+#include "steer-model-names.h"
+
+#include <glib/gi18n.h>
+
+#include "steer/steer.h"
+
+/* "models--owner--name" is how the Hugging Face cache calls a repository. */
+static char *
+dup_hub_name (const char *path)
+{
+  g_auto (GStrv) parts = g_strsplit (path, G_DIR_SEPARATOR_S, -1);
+
+  for (guint i = 0; parts[i] != NULL; i++)
+    {
+      g_auto (GStrv) words = NULL;
+
+      if (!g_str_has_prefix (parts[i], "models--"))
+        continue;
+      words = g_strsplit (parts[i] + strlen ("models--"), "--", 2);
+      return words[1] != NULL ? g_strconcat (words[0], "/", words[1], NULL) : g_strdup (words[0]);
+    }
+  return NULL;
+}
+
+char *
+steer_model_dup_title (const char *path)
+{
+  g_autofree char *bundled = NULL, *title = NULL;
+
+  if (path == NULL || *path == '\0')
+    return g_strdup ("");
+  bundled = steer_dup_demo_model_path ();
+  if (g_strcmp0 (path, bundled) == 0)
+    return g_strdup (_ ("Steer Demo"));
+  title = dup_hub_name (path);
+  return title != NULL ? g_steal_pointer (&title) : g_path_get_basename (path);
+}
+
+/* "Intel Xeon, 2 cores, AVX-512": of a CPU only the instruction set, its last part, tells how fast it will be. */
+static char *
+dup_short_name (const char *device_name, gboolean is_cpu)
+{
+  const char *comma = is_cpu ? strrchr (device_name, ',') : NULL;
+
+  return g_strstrip (g_strdup (comma != NULL ? comma + 1 : device_name));
+}
+
+char *
+steer_model_dup_subtitle (const char *device_id, const char *device_name, double tokens_per_second)
+{
+  gboolean is_cpu = device_id != NULL && g_str_has_prefix (device_id, "cpu");
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  if (device_id == NULL)
+    return g_strdup ("");
+  g_string_append (text, is_cpu ? _ ("CPU") : _ ("GPU"));
+  if (device_name != NULL && *device_name != '\0')
+    {
+      g_autofree char *name = dup_short_name (device_name, is_cpu);
+
+      g_string_append_printf (text, " · %s", name);
+    }
+  if (tokens_per_second >= 0.05)
+    {
+      g_string_append (text, " · ");
+      /* Translators: speed of a reply, "268 tokens/s" */
+      g_string_append_printf (text, _ ("%.*f tokens/s"), tokens_per_second < 9.95 ? 1 : 0, tokens_per_second);
+    }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
