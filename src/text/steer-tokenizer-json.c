@@ -89,7 +89,6 @@ expect (Reader *reader, SteerJsonToken token, SteerJsonToken expected, const cha
 static JsonNode *
 read_node (Reader *reader, SteerJsonToken token, GError **error)
 {
-  g_autoptr (JsonNode) node = NULL;
   gint64 integer;
 
   switch (token)

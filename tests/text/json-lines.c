@@ -5,6 +5,15 @@
 guint
 json_lines_foreach (const char *path, void (*func) (JsonObject *line, gpointer data), gpointer data)
 {
+  return json_lines_foreach_lenient (path, func, NULL, data);
+}
+
+guint
+json_lines_foreach_lenient (const char *path,
+                            void (*func) (JsonObject *line, gpointer data),
+                            void (*broken) (const char *line, gpointer data),
+                            gpointer data)
+{
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GError) error = NULL;
   g_autoptr (GFileInputStream) raw = g_file_read (file, NULL, &error);
@@ -34,10 +43,16 @@ json_lines_foreach (const char *path, void (*func) (JsonObject *line, gpointer d
         return n;
       if (length == 0)
         continue;
-      if (!json_parser_load_from_data (parser, line, (gssize) length, &error))
-        g_error ("%s, line %u: %s", path, n + 1, error->message);
-      func (json_node_get_object (json_parser_get_root (parser)), data);
       n++;
+      if (json_parser_load_from_data (parser, line, (gssize) length, &error))
+        func (json_node_get_object (json_parser_get_root (parser)), data);
+      else if (broken != NULL)
+        {
+          g_clear_error (&error);
+          broken (line, data);
+        }
+      else
+        g_error ("%s, line %u: %s", path, n, error->message);
     }
 }
 

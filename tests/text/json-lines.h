@@ -6,6 +6,12 @@
  * the test. Returns how many lines there were. */
 guint json_lines_foreach (const char *path, void (*func) (JsonObject *line, gpointer data), gpointer data);
 
+/* The same, where a line that is no JSON object goes to @broken. */
+guint json_lines_foreach_lenient (const char *path,
+                                  void (*func) (JsonObject *line, gpointer data),
+                                  void (*broken) (const char *line, gpointer data),
+                                  gpointer data);
+
 /* The list @member as an array of gint32. */
 GArray *json_lines_get_ids (JsonObject *line, const char *member);
 
