@@ -47,11 +47,10 @@ steer_plan_describe (SteerPlan *plan, GListModel *features)
 
       /* Seven digits: what a float holds, without the noise that its conversion to double would show. */
       g_ascii_formatd (strength, sizeof strength, "%.7g", (double) ops[i].strength);
-      g_string_append_printf (json,
-                              "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT
-                              ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"}",
-                              i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength,
-                              ops[i].mode == STEER_MODE_CLAMP ? "clamp" : "add");
+      g_string_append_printf (
+        json, "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"}",
+        i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength,
+        ops[i].mode == STEER_MODE_CLAMP ? "clamp" : "add");
     }
   g_string_append_c (json, ']');
   return g_string_free (json, FALSE);

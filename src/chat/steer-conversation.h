@@ -33,6 +33,10 @@ void steer_conversation_set_system_prompt (SteerConversation *self,
                                            const char *system_prompt);
 gint64 steer_conversation_get_modified (SteerConversation *self);
 
+/* What @message answers; NULL for the first of a conversation. (transfer none) */
+SteerMessage *steer_conversation_get_parent (SteerConversation *self,
+                                             SteerMessage *message);
+
 /* Adds a message at the end of the active path. (transfer none) */
 SteerMessage *steer_conversation_append (SteerConversation *self,
                                          SteerRole role,

@@ -23,6 +23,7 @@ struct _SteerMessage
   guint n_alternatives;
   guint alternative;
 
+  SteerReply *reply;    /* nullable, not owned: what is writing it */
   SteerMessage *parent; /* nullable, not owned */
   GPtrArray *children;  /* SteerMessage, owned; nullable */
   guint active_child;   /* index in children */
@@ -32,39 +33,27 @@ struct _SteerMessage
 };
 
 /* @text is made valid UTF-8. Complete until told otherwise. */
-SteerMessage *steer_message_new (SteerRole role,
-                                 const char *text);
+SteerMessage *steer_message_new (SteerRole role, const char *text);
 
 /* A copy without id and place in a tree. */
 SteerMessage *steer_message_copy (SteerMessage *self);
 
 /* Adds to the last run when @steering is the same, else begins a new one. @steering: (nullable) */
-void steer_message_append (SteerMessage *self,
-                           const char *text,
-                           gsize length,
-                           guint n_tokens,
-                           const char *steering);
+void steer_message_append (SteerMessage *self, const char *text, gsize length, guint n_tokens, const char *steering);
 /* For a run read from outside: FALSE, adding nothing, when it does not follow the last one inside the text. */
-gboolean steer_message_add_run (SteerMessage *self,
-                                gsize start,
-                                gsize length,
-                                guint n_tokens,
-                                const char *steering);
-void steer_message_set_rate (SteerMessage *self,
-                             double tokens_per_second);
-void steer_message_complete (SteerMessage *self,
-                             SteerStopReason reason);
+gboolean steer_message_add_run (SteerMessage *self, gsize start, gsize length, guint n_tokens, const char *steering);
+void steer_message_set_rate (SteerMessage *self, double tokens_per_second);
+void steer_message_complete (SteerMessage *self, SteerStopReason reason);
 
 /* Where a child of @self lies in its path. @child: (transfer full) */
-void steer_message_insert_child (SteerMessage *self,
-                                 guint index,
-                                 SteerMessage *child);
+void steer_message_insert_child (SteerMessage *self, guint index, SteerMessage *child);
+/* The same for a tree that is read as a whole: the children are numbered once, afterwards. */
+void steer_message_attach_child (SteerMessage *self, guint index, SteerMessage *child);
+void steer_message_number_children (SteerMessage *self);
 /* (transfer full) */
-SteerMessage *steer_message_remove_child (SteerMessage *self,
-                                          guint index);
+SteerMessage *steer_message_remove_child (SteerMessage *self, guint index);
 guint steer_message_get_n_children (SteerMessage *self);
-SteerMessage *steer_message_get_child (SteerMessage *self,
-                                       guint index);
+SteerMessage *steer_message_get_child (SteerMessage *self, guint index);
 
 /* @self and all below it, parents before children, without recursion: a chat of 100,000 messages is that deep.
  * (element-type SteerMessage) (transfer full) */
@@ -73,7 +62,6 @@ GPtrArray *steer_message_list_subtree (SteerMessage *self);
 void steer_message_dismantle (SteerMessage *self);
 
 /* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */
-char *steer_text_summarize (const char *text,
-                            guint n_chars);
+char *steer_text_summarize (const char *text, guint n_chars);
 
 G_END_DECLS

@@ -252,8 +252,8 @@ steer_message_get_child (SteerMessage *self, guint index)
   return index < steer_message_get_n_children (self) ? g_ptr_array_index (self->children, index) : NULL;
 }
 
-static void
-number_children (SteerMessage *self)
+void
+steer_message_number_children (SteerMessage *self)
 {
   guint n_children = steer_message_get_n_children (self);
 
@@ -275,13 +275,19 @@ number_children (SteerMessage *self)
 }
 
 void
-steer_message_insert_child (SteerMessage *self, guint index, SteerMessage *child)
+steer_message_attach_child (SteerMessage *self, guint index, SteerMessage *child)
 {
   if (self->children == NULL)
     self->children = g_ptr_array_new_with_free_func (g_object_unref);
   child->parent = self;
   g_ptr_array_insert (self->children, (int) MIN (index, self->children->len), child);
-  number_children (self);
+}
+
+void
+steer_message_insert_child (SteerMessage *self, guint index, SteerMessage *child)
+{
+  steer_message_attach_child (self, index, child);
+  steer_message_number_children (self);
 }
 
 SteerMessage *
@@ -290,7 +296,7 @@ steer_message_remove_child (SteerMessage *self, guint index)
   SteerMessage *child = g_ptr_array_steal_index (self->children, index);
 
   child->parent = NULL;
-  number_children (self);
+  steer_message_number_children (self);
   return child;
 }
 
