@@ -13,6 +13,7 @@ G_DECLARE_FINAL_TYPE (SteerPresetEntry, steer_preset_entry, STEER, PRESET_ENTRY,
 const char *steer_preset_entry_get_name (SteerPresetEntry *self);
 const char *steer_preset_entry_get_path (SteerPresetEntry *self);
 gboolean steer_preset_entry_get_bundled (SteerPresetEntry *self);
+const char *steer_preset_entry_get_error (SteerPresetEntry *self);
 
 #define STEER_TYPE_PRESET_FOLDER (steer_preset_folder_get_type ())
 
@@ -27,6 +28,13 @@ G_DECLARE_FINAL_TYPE (SteerPresetFolder, steer_preset_folder, STEER, PRESET_FOLD
 /* @bundled_dir: (nullable). @user_dir is made when it does not exist. */
 SteerPresetFolder *steer_preset_folder_new (const char *bundled_dir,
                                             const char *user_dir);
+
+/* The entry of that file, or NULL. (transfer none) */
+SteerPresetEntry *steer_preset_folder_find (SteerPresetFolder *self,
+                                            const char *path);
+
+/* The file name, without its ending, that a preset of this name gets. */
+char *steer_preset_folder_make_stem (const char *name);
 
 /* Writes @preset under its name (a safe file name is made of it); an existing file of that name is replaced only when
  * @overwrite. Returns the path. */
