@@ -1,0 +1,195 @@
+/* `steer info`: what a file or a folder is, and what it lacks. */
+#include "steer-cli-info.h"
+
+#include <string.h>
+
+#include "steer-cli-options.h"
+#include "steer-cli-output.h"
+
+static gboolean as_json;
+static gboolean all_tensors;
+
+static const GOptionEntry entries[] = {
+  { "tensors", 0, 0, G_OPTION_ARG_NONE, &all_tensors, "One line for each tensor", NULL },
+  { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "One JSON object instead of text, with every tensor", NULL },
+  { 0 },
+};
+
+static const SteerCliUsage usage = {
+  .name = "info",
+  .arguments = "[OPTION…] PATH",
+  .description
+  = "Tells what PATH is: a model's folder (its kind, tokenizer, chat template, tensors, and what it lacks), a\n"
+    "safetensors file, a library of steering vectors, a preset, or a tokenizer.json. Weights are not read.",
+  .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors",
+  .max_arguments = 1,
+};
+
+void
+steer_cli_info_clear (SteerCliInfo *self)
+{
+  g_clear_object (&self->archive);
+  g_clear_object (&self->tokenizer);
+  g_clear_object (&self->template);
+  g_clear_pointer (&self->lacks, g_ptr_array_unref);
+  g_clear_object (&self->vectors);
+  g_clear_object (&self->preset);
+}
+
+const char *
+steer_cli_info_get_kind_name (const SteerCliInfo *self)
+{
+  static const char *const names[] = {
+    [STEER_CLI_INFO_MODEL] = "model",   [STEER_CLI_INFO_ARCHIVE] = "archive",     [STEER_CLI_INFO_VECTORS] = "vectors",
+    [STEER_CLI_INFO_PRESET] = "preset", [STEER_CLI_INFO_TOKENIZER] = "tokenizer",
+  };
+
+  return names[self->kind];
+}
+
+static void
+lack (SteerCliInfo *self, GError *error)
+{
+  for (guint i = 0; i < self->lacks->len; i++)
+    {
+      if (strcmp (g_ptr_array_index (self->lacks, i), error->message) == 0)
+        {
+          g_error_free (error);
+          return;
+        }
+    }
+  g_ptr_array_add (self->lacks, g_strdup (error->message));
+  g_error_free (error);
+}
+
+/* Every part for itself, so that one that is missing hides nothing of the others. */
+static void
+examine_model (SteerCliInfo *self)
+{
+  g_autofree char *tokenizer = g_build_filename (self->path, "tokenizer.json", NULL);
+  GError *error = NULL;
+
+  self->kind = STEER_CLI_INFO_MODEL;
+  self->lacks = g_ptr_array_new_with_free_func (g_free);
+
+  self->has_config = steer_model_config_read (&self->config, self->path, &error);
+  if (!self->has_config)
+    lack (self, g_steal_pointer (&error));
+  self->archive = steer_archive_open (self->path, NULL, &error);
+  if (self->archive == NULL)
+    lack (self, g_steal_pointer (&error));
+  if (self->has_config && self->archive != NULL)
+    {
+      g_autoptr (SteerModel) model = steer_model_open (self->path, NULL, &error);
+
+      if (model == NULL)
+        lack (self, g_steal_pointer (&error));
+    }
+
+  if (!g_file_test (tokenizer, G_FILE_TEST_EXISTS))
+    g_ptr_array_add (self->lacks, g_strdup ("no tokenizer.json: the model can be used with --ids only; copy it from "
+                                            "where the model was published"));
+  else if ((self->tokenizer = steer_tokenizer_new_from_file (tokenizer, &error)) == NULL)
+    lack (self, g_steal_pointer (&error));
+  self->template = steer_chat_template_new_for_directory (self->path, &error);
+  if (self->template == NULL)
+    lack (self, g_steal_pointer (&error));
+}
+
+static gboolean
+is_vector_name (const char *name)
+{
+  const char *end;
+  guint layer;
+  guint64 index;
+
+  return steer_cli_parse_address (name, &layer, &index, &end);
+}
+
+/* A vector library says so itself, or its tensors' names do: LAYER.INDEX and nothing else. */
+static gboolean
+looks_like_vectors (SteerArchive *archive)
+{
+  const char *format = steer_archive_get_metadata (archive, "format");
+  guint n_tensors = steer_archive_get_n_tensors (archive);
+
+  if (g_strcmp0 (format, "steer-vectors") == 0)
+    return TRUE;
+  for (guint i = 0; i < n_tensors; i++)
+    {
+      g_autofree char *name = g_strdelimit (g_strdup (steer_archive_get_tensor (archive, i)->name), ".", ':');
+
+      if (!is_vector_name (name))
+        return FALSE;
+    }
+  return n_tensors > 0;
+}
+
+static gboolean
+examine_archive (SteerCliInfo *self, GError **error)
+{
+  self->kind = STEER_CLI_INFO_ARCHIVE;
+  self->archive = steer_archive_open (self->path, NULL, error);
+  if (self->archive == NULL)
+    return FALSE;
+  if (!looks_like_vectors (self->archive))
+    return TRUE;
+  self->kind = STEER_CLI_INFO_VECTORS;
+  self->vectors = steer_vector_library_open (self->path, NULL, error);
+  return self->vectors != NULL;
+}
+
+static gboolean
+examine (SteerCliInfo *self, GError **error)
+{
+  g_autofree char *config = g_build_filename (self->path, "config.json", NULL);
+  g_autofree char *tokenizer = g_build_filename (self->path, "tokenizer.json", NULL);
+
+  if (g_file_test (self->path, G_FILE_TEST_IS_DIR))
+    {
+      if (g_file_test (config, G_FILE_TEST_EXISTS) || g_file_test (tokenizer, G_FILE_TEST_EXISTS))
+        {
+          examine_model (self);
+          return TRUE;
+        }
+      return examine_archive (self, error);
+    }
+  if (g_str_has_suffix (self->path, ".yaml") || g_str_has_suffix (self->path, ".yml"))
+    {
+      self->kind = STEER_CLI_INFO_PRESET;
+      self->preset = steer_preset_new_from_file (self->path, error);
+      return self->preset != NULL;
+    }
+  if (g_str_has_suffix (self->path, ".json"))
+    {
+      self->kind = STEER_CLI_INFO_TOKENIZER;
+      self->tokenizer = steer_tokenizer_new_from_file (self->path, error);
+      return self->tokenizer != NULL;
+    }
+  return examine_archive (self, error);
+}
+
+SteerCliStatus
+steer_cli_info (int argc, char **argv)
+{
+  g_auto (SteerCliOptions) options = { 0 };
+  g_auto (SteerCliInfo) info = { 0 };
+  g_autoptr (GError) error = NULL;
+  SteerCliStatus status;
+
+  if (!steer_cli_options_parse (&options, &usage, entries, argc, argv, &status))
+    return status;
+  if (options.n_arguments == 0)
+    {
+      g_set_error_literal (&error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE, "name a file or a folder");
+      return steer_cli_fail (usage.name, error);
+    }
+  info.path = options.arguments[0];
+  if (!examine (&info, &error))
+    return steer_cli_fail (usage.name, error);
+  if (as_json)
+    steer_cli_info_print_json (&info);
+  else
+    steer_cli_info_print_text (&info, all_tensors);
+  return steer_cli_output_works () ? STEER_CLI_OK : STEER_CLI_FAILED;
+}

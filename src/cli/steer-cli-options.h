@@ -1,0 +1,135 @@
+#pragma once
+
+#include "steer-cli.h"
+
+G_BEGIN_DECLS
+
+/* Groups of options that commands share. */
+typedef enum
+{
+  STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template */
+  STEER_CLI_GROUP_DEVICE = 1 << 1,   /* --device, --threads, --context, --kv */
+  STEER_CLI_GROUP_PROMPT = 1 << 2,   /* --prompt, --messages, --ids, --raw, --date */
+  STEER_CLI_GROUP_SYSTEM = 1 << 3,   /* --system */
+  STEER_CLI_GROUP_STEERING = 1 << 4, /* --preset, --vectors, --steer, --steer-prompt, --skip-special */
+  STEER_CLI_GROUP_SAMPLING = 1 << 5, /* --temperature ... --stop */
+} SteerCliGroups;
+
+/* What `--help` says of a command beside its options. */
+typedef struct
+{
+  const char *name;
+  const char *arguments;   /* "[OPTION…] PATH" */
+  const char *description; /* paragraphs */
+  const char *examples;    /* lines, each a whole command */
+  SteerCliGroups groups;
+  guint max_arguments; /* that are not options */
+} SteerCliUsage;
+
+/* LAYER:INDEX=STRENGTH[,clamp] */
+typedef struct
+{
+  guint layer;
+  guint64 index;
+  double strength; /* finite */
+  gboolean clamp;
+} SteerCliFeature;
+
+/* A yes or no that may be left open. */
+typedef enum
+{
+  STEER_CLI_UNSET,
+  STEER_CLI_NO,
+  STEER_CLI_YES,
+} SteerCliSwitch;
+
+typedef enum
+{
+  STEER_CLI_SET_TEMPERATURE = 1 << 0,
+  STEER_CLI_SET_TOP_K = 1 << 1,
+  STEER_CLI_SET_TOP_P = 1 << 2,
+  STEER_CLI_SET_MIN_P = 1 << 3,
+  STEER_CLI_SET_REPETITION_PENALTY = 1 << 4,
+  STEER_CLI_SET_SEED = 1 << 5,
+  STEER_CLI_SET_MAX_TOKENS = 1 << 6,
+} SteerCliSamplingSet;
+
+/**
+ * SteerCliOptions:
+ *
+ * The shared options of one command line, checked. Strings are bytes as they were typed: the locale does not touch
+ * them.
+ */
+typedef struct
+{
+  char *model;    /* nullable */
+  char *template; /* nullable; a known family */
+
+  char *device; /* nullable */
+  SteerContextOptions context;
+
+  char *prompt;   /* nullable */
+  char *messages; /* nullable; "-": standard input */
+  GArray *ids;    /* gint32; nullable */
+  gboolean raw;
+  char *date;   /* nullable */
+  char *system; /* nullable */
+
+  char *preset;     /* nullable: a file, or the name of a bundled preset */
+  char **vectors;   /* NULL-terminated; nullable */
+  GArray *features; /* SteerCliFeature */
+  SteerCliSwitch steer_prompt;
+  SteerCliSwitch skip_special;
+
+  SteerSampling sampling; /* the fields that @sampling_set names */
+  SteerCliSamplingSet sampling_set;
+  char **stop; /* NULL-terminated; nullable */
+
+  /* Arguments that are not options: [n_arguments], borrowed from argv. */
+  char **arguments;
+  guint n_arguments;
+} SteerCliOptions;
+
+/**
+ * steer_cli_options_parse:
+ * @own: (nullable): the command's own options, ended by an empty entry
+ *
+ * Returns FALSE when the command is to end with *@status at once: after `--help`, or a mistake that has been told.
+ */
+gboolean steer_cli_options_parse (SteerCliOptions *self,
+                                  const SteerCliUsage *usage,
+                                  const GOptionEntry *own,
+                                  int argc,
+                                  char **argv,
+                                  SteerCliStatus *status);
+void steer_cli_options_clear (SteerCliOptions *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliOptions, steer_cli_options_clear)
+
+/* Replaces the fields of @sampling that the command line gives. */
+void steer_cli_options_apply_sampling (const SteerCliOptions *self, SteerSampling *sampling);
+
+/* The folder of the model that is meant: --model, or else the bundled one. Errors: STEER_CLI_ERROR_USAGE, naming the
+ * remedy, when there is neither. Free with g_free(). */
+char *steer_cli_options_dup_model (const SteerCliOptions *self, GError **error);
+
+/* Parsers of single values, with STEER_CLI_ERROR_USAGE naming @what. */
+gboolean steer_cli_parse_feature (const char *text, SteerCliFeature *feature, GError **error);
+gboolean steer_cli_parse_double (const char *text,
+                                 const char *what,
+                                 double minimum,
+                                 double maximum,
+                                 double *value,
+                                 GError **error);
+gboolean steer_cli_parse_uint (const char *text,
+                               const char *what,
+                               guint64 minimum,
+                               guint64 maximum,
+                               guint64 *value,
+                               GError **error);
+gboolean steer_cli_parse_switch (const char *text, const char *what, SteerCliSwitch *value, GError **error);
+/* "LAYER:INDEX" at the beginning of @text; *end is set behind it. FALSE where it is none. */
+gboolean steer_cli_parse_address (const char *text, guint *layer, guint64 *index, const char **end);
+/* A number, or "random". */
+gboolean steer_cli_parse_seed (const char *text, guint64 *seed, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,249 @@
+#include "steer-cli-steering.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static gboolean
+add_vectors (SteerCliSteering *self, const char *path, GError **error)
+{
+  g_autoptr (SteerVectorLibrary) vectors = steer_vector_library_open (path, NULL, error);
+
+  if (vectors == NULL)
+    return FALSE;
+  steer_library_add (self->library, STEER_VECTOR_SOURCE (vectors));
+  return TRUE;
+}
+
+static gboolean
+is_demo_model (const char *path)
+{
+  g_autofree char *demo = steer_dup_demo_model_path ();
+  g_autofree char *real_demo = NULL;
+  g_autofree char *real_path = NULL;
+
+  if (demo == NULL)
+    return FALSE;
+  real_demo = realpath (demo, NULL);
+  real_path = realpath (path, NULL);
+  return g_strcmp0 (real_demo, real_path) == 0 && real_path != NULL;
+}
+
+/* The command line's own files come first, so that they win over what is bundled. */
+static gboolean
+open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char *model_path, GError **error)
+{
+  g_autofree char *bundled = NULL;
+
+  for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
+    {
+      if (!add_vectors (self, options->vectors[i], error))
+        return FALSE;
+    }
+  if (model_path == NULL || !is_demo_model (model_path))
+    return TRUE;
+  bundled = steer_dup_demo_vectors_path ();
+  return bundled == NULL || add_vectors (self, bundled, error);
+}
+
+static int
+compare_names (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+char **
+steer_cli_list_presets (void)
+{
+  g_autofree char *folder = steer_dup_presets_path ();
+  g_autoptr (GDir) dir = folder != NULL ? g_dir_open (folder, 0, NULL) : NULL;
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      if (g_str_has_suffix (name, ".yaml"))
+        g_ptr_array_add (names, g_strndup (name, strlen (name) - strlen (".yaml")));
+    }
+  g_ptr_array_sort (names, compare_names);
+  g_ptr_array_add (names, NULL);
+  return (char **) g_ptr_array_free (g_steal_pointer (&names), FALSE);
+}
+
+SteerPreset *
+steer_cli_open_preset (const char *name, GError **error)
+{
+  g_autofree char *folder = steer_dup_presets_path ();
+  g_autofree char *file = g_strconcat (name, ".yaml", NULL);
+  g_autofree char *bundled = folder != NULL ? g_build_filename (folder, file, NULL) : NULL;
+
+  if (bundled != NULL && strchr (name, G_DIR_SEPARATOR) == NULL && !g_file_test (name, G_FILE_TEST_EXISTS)
+      && g_file_test (bundled, G_FILE_TEST_EXISTS))
+    return steer_preset_new_from_file (bundled, error);
+  return steer_preset_new_from_file (name, error);
+}
+
+SteerFeature *
+steer_cli_steering_find (SteerCliSteering *self, guint layer, guint64 index, guint *position)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->preset)); i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self->preset), i);
+
+      if (steer_feature_get_layer (feature) != layer || steer_feature_get_index (feature) != index)
+        continue;
+      if (position != NULL)
+        *position = i;
+      return g_steal_pointer (&feature);
+    }
+  return NULL;
+}
+
+static void
+describe_features (SteerCliSteering *self, SteerPreset *preset)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (preset)); i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), i);
+
+      steer_library_describe (self->library, feature);
+    }
+}
+
+static void
+apply_feature (SteerCliSteering *self, const SteerCliFeature *typed)
+{
+  g_autoptr (SteerFeature) feature = steer_cli_steering_find (self, typed->layer, typed->index, NULL);
+  gboolean is_new = feature == NULL;
+
+  if (is_new)
+    feature = steer_feature_new (typed->layer, typed->index);
+  steer_feature_set_strength (feature, typed->strength);
+  steer_feature_set_clamp (feature, typed->clamp);
+  steer_feature_set_enabled (feature, TRUE);
+  if (is_new)
+    steer_preset_append (self->preset, feature);
+}
+
+/* What the command line says of every preset, whichever is in use. */
+static void
+apply_options (const SteerCliOptions *options, SteerPreset *preset)
+{
+  SteerSampling sampling = *steer_preset_get_sampling (preset);
+
+  if (options->steer_prompt != STEER_CLI_UNSET)
+    g_object_set (preset, "steer-prompt", options->steer_prompt == STEER_CLI_YES, NULL);
+  if (options->skip_special != STEER_CLI_UNSET)
+    g_object_set (preset, "skip-special", options->skip_special == STEER_CLI_YES, NULL);
+  steer_cli_options_apply_sampling (options, &sampling);
+  steer_preset_set_sampling (preset, &sampling);
+}
+
+SteerCliSteering *
+steer_cli_steering_new (const SteerCliOptions *options, const char *model_path, GError **error)
+{
+  g_autoptr (SteerCliSteering) self = g_new0 (SteerCliSteering, 1);
+
+  self->library = steer_library_new ();
+  self->live = steer_live_plan_new (NULL);
+  if (!open_vectors (self, options, model_path, error))
+    return NULL;
+  self->preset = options->preset != NULL ? steer_cli_open_preset (options->preset, error) : steer_preset_new ();
+  if (self->preset == NULL)
+    return NULL;
+
+  for (guint i = 0; options->features != NULL && i < options->features->len; i++)
+    apply_feature (self, &g_array_index (options->features, SteerCliFeature, i));
+  describe_features (self, self->preset);
+  apply_options (options, self->preset);
+  return g_steal_pointer (&self);
+}
+
+void
+steer_cli_steering_free (SteerCliSteering *self)
+{
+  if (self == NULL)
+    return;
+  g_clear_object (&self->library);
+  g_clear_object (&self->preset);
+  g_clear_pointer (&self->live, steer_live_plan_unref);
+  g_free (self);
+}
+
+SteerPlan *
+steer_cli_steering_make_plan (SteerCliSteering *self, SteerPreset *preset, GError **error)
+{
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+  SteerPlan *plan = steer_preset_make_plan (preset, self->library, self->d_model, self->n_layers, error);
+
+  if (plan == NULL && sources->len == 0)
+    g_prefix_error (error, "no vectors are open: name them with --vectors FILE: ");
+  return plan;
+}
+
+gboolean
+steer_cli_steering_take_preset (SteerCliSteering *self,
+                                const SteerCliOptions *options,
+                                SteerPreset *preset,
+                                GError **error)
+{
+  g_autoptr (SteerPlan) plan = NULL;
+
+  describe_features (self, preset);
+  apply_options (options, preset);
+  plan = steer_cli_steering_make_plan (self, preset, error);
+  if (plan == NULL)
+    return FALSE;
+  g_set_object (&self->preset, preset);
+  steer_live_plan_set (self->live, plan);
+  return TRUE;
+}
+
+gboolean
+steer_cli_steering_update (SteerCliSteering *self, GError **error)
+{
+  g_autoptr (SteerPlan) plan = steer_cli_steering_make_plan (self, self->preset, error);
+
+  if (plan == NULL)
+    return FALSE;
+  steer_live_plan_set (self->live, plan);
+  return TRUE;
+}
+
+gboolean
+steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error)
+{
+  self->d_model = steer_model_get_config (model)->d_model;
+  self->n_layers = steer_model_get_config (model)->n_layers;
+  return steer_cli_steering_update (self, error);
+}
+
+gboolean
+steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *typed, GError **error)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (typed->layer, typed->index);
+  guint position = g_list_model_get_n_items (G_LIST_MODEL (self->preset));
+
+  steer_feature_set_strength (feature, typed->strength);
+  steer_feature_set_clamp (feature, typed->clamp);
+  steer_library_describe (self->library, feature);
+  steer_preset_append (self->preset, feature);
+  if (steer_cli_steering_update (self, error))
+    return TRUE;
+  steer_preset_remove (self->preset, position);
+  return FALSE;
+}
+
+JsonNode *
+steer_cli_describe_plan (SteerPlan *plan, SteerPreset *preset)
+{
+  g_autofree char *json
+    = plan != NULL ? steer_plan_describe (plan, preset != NULL ? G_LIST_MODEL (preset) : NULL) : NULL;
+  JsonNode *node = json != NULL ? json_from_string (json, NULL) : NULL;
+
+  if (node == NULL)
+    {
+      node = json_node_new (JSON_NODE_ARRAY);
+      json_node_take_array (node, json_array_new ());
+    }
+  return node;
+}

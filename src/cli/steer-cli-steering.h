@@ -1,0 +1,63 @@
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "steer-cli-options.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerCliSteering:
+ *
+ * What steers in this process: where vectors come from, the preset with its features, and the plan that the engine
+ * takes up at every step. Main thread.
+ */
+typedef struct
+{
+  SteerLibrary *library;
+  SteerPreset *preset;
+  SteerLivePlan *live;
+  guint d_model; /* of the model; 0 until it is bound */
+  guint n_layers;
+} SteerCliSteering;
+
+/* Opens the vector files and the preset that @options name, adds the features of the command line, and gives the preset
+ * the sampling settings. The bundled model at @model_path brings its own vectors. Nothing is steered until
+ * steer_cli_steering_bind(). */
+SteerCliSteering *steer_cli_steering_new (const SteerCliOptions *options, const char *model_path, GError **error);
+void steer_cli_steering_free (SteerCliSteering *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerCliSteering, steer_cli_steering_free)
+
+/* Makes @preset the one that steers: the command line's wishes for prompt, special tokens and sampling hold for it too.
+ * The old one stays after an error. */
+gboolean steer_cli_steering_take_preset (SteerCliSteering *self,
+                                         const SteerCliOptions *options,
+                                         SteerPreset *preset,
+                                         GError **error);
+
+/* Checks the preset against the model and puts its plan in force. */
+gboolean steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error);
+
+/* Makes the plan of this moment and puts it in force; the old one stays after an error. */
+gboolean steer_cli_steering_update (SteerCliSteering *self, GError **error);
+
+/* The plan of another preset under the same library. */
+SteerPlan *steer_cli_steering_make_plan (SteerCliSteering *self, SteerPreset *preset, GError **error);
+
+/* The first feature with that address, and its position; NULL when the preset has none. (transfer full) */
+SteerFeature *steer_cli_steering_find (SteerCliSteering *self, guint layer, guint64 index, guint *position);
+
+/* Appends a feature, described by the library. Nothing changes when no vector is known for it. */
+gboolean steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *feature, GError **error);
+
+/* A preset from a file, or a bundled one by its name. */
+SteerPreset *steer_cli_open_preset (const char *name, GError **error);
+
+/* Names of the bundled presets, sorted; free with g_strfreev(). Never NULL. */
+char **steer_cli_list_presets (void);
+
+/* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any.
+ * @preset: (nullable): where labels are looked up. */
+JsonNode *steer_cli_describe_plan (SteerPlan *plan, SteerPreset *preset);
+
+G_END_DECLS
