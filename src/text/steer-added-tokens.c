@@ -106,7 +106,7 @@ longest_at (const SteerAddedSet *self,
 
       if (token->length == depth)
         {
-          Trust trusted = token->control ? get_trust (trust, at, at + depth) : TRUSTED;
+          Trust trusted = token->control ? get_trust (trust, at + token->lead, at + depth) : TRUSTED;
 
           if (trusted != MIXED)
             {

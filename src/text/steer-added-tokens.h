@@ -10,6 +10,7 @@ typedef struct
   gint32 id;
   char *text; /* [length] as it is looked for, that is: normalized where @normalized */
   gsize length;
+  gsize lead;       /* bytes at the start that only the normalizer put there: they may be anybody's */
   gboolean control; /* found only where the text is trusted */
   gboolean single_word;
   gboolean left_strip;  /* takes white space before it along */

@@ -129,6 +129,8 @@ add_added (SteerTokenizer *self, const SteerAddedEntry *entry, gint32 id, GError
   if (entry->normalized && !steer_normalizer_apply (self->normalizer, text, NULL, error))
     return FALSE;
   token.length = text->len;
+  if (entry->length > 0 && g_str_has_suffix (text->str, entry->content))
+    token.lead = text->len - strlen (entry->content);
   token.text = g_string_free (g_steal_pointer (&text), FALSE);
   steer_added_set_add (entry->normalized ? &self->normalized_added : &self->raw_added, token);
   return TRUE;
