@@ -22,6 +22,7 @@ struct _SteerPreset
   SteerSamplingFields sampling_fields;
   GPtrArray *extras;
   GPtrArray *sampling_extras;
+  guint n_held; /* while it is not 0, `changed` waits: several members are being set as one change */
 };
 
 enum
@@ -216,32 +217,66 @@ steer_preset_new (void)
   return g_object_new (STEER_TYPE_PRESET, NULL);
 }
 
+static void
+emit_changed (SteerPreset *self)
+{
+  if (self->n_held == 0)
+    g_signal_emit (self, changed_signal, 0);
+}
+
 SteerPreset *
 steer_preset_copy (SteerPreset *self)
 {
   SteerPreset *copy = steer_preset_new ();
 
   g_return_val_if_fail (STEER_IS_PRESET (self), copy);
-  for (guint i = 0; i < self->features->len; i++)
-    {
-      g_autoptr (SteerFeature) feature = steer_feature_copy (g_ptr_array_index (self->features, i));
-
-      steer_preset_append (copy, feature);
-    }
-  copy->name = g_strdup (self->name);
-  copy->description = g_strdup (self->description);
-  copy->model_hint = g_strdup (self->model_hint);
-  copy->system_prompt = g_strdup (self->system_prompt);
-  copy->master_enabled = self->master_enabled;
-  copy->master_multiplier = self->master_multiplier;
-  copy->steer_prompt = self->steer_prompt;
-  copy->skip_special = self->skip_special;
-  copy->default_clamp = self->default_clamp;
-  copy->sampling = self->sampling;
-  copy->sampling_fields = self->sampling_fields;
-  steer_preset_set_extras (copy, self->extras);
-  steer_preset_set_sampling_extras (copy, self->sampling_extras);
+  steer_preset_assign (copy, self);
   return copy;
+}
+
+static void
+replace_features (SteerPreset *self, SteerPreset *from)
+{
+  guint n_old = self->features->len;
+
+  for (guint i = 0; i < n_old; i++)
+    g_signal_handlers_disconnect_by_func (g_ptr_array_index (self->features, i), on_feature_notify, self);
+  g_ptr_array_set_size (self->features, 0);
+  for (guint i = 0; i < from->features->len; i++)
+    {
+      SteerFeature *feature = steer_feature_copy (g_ptr_array_index (from->features, i));
+
+      g_signal_connect (feature, "notify", G_CALLBACK (on_feature_notify), self);
+      g_ptr_array_add (self->features, feature);
+    }
+  if (n_old > 0 || self->features->len > 0)
+    g_list_model_items_changed (G_LIST_MODEL (self), 0, n_old, self->features->len);
+}
+
+void
+steer_preset_assign (SteerPreset *self, SteerPreset *from)
+{
+  g_return_if_fail (STEER_IS_PRESET (self));
+  g_return_if_fail (STEER_IS_PRESET (from));
+
+  if (self == from || steer_preset_equal (self, from))
+    return;
+  self->n_held++;
+  replace_features (self, from);
+  steer_preset_set_name (self, from->name);
+  steer_preset_set_description (self, from->description);
+  steer_preset_set_model_hint (self, from->model_hint);
+  steer_preset_set_system_prompt (self, from->system_prompt);
+  steer_preset_set_master_enabled (self, from->master_enabled);
+  steer_preset_set_master_multiplier (self, from->master_multiplier);
+  steer_preset_set_steer_prompt (self, from->steer_prompt);
+  steer_preset_set_skip_special (self, from->skip_special);
+  steer_preset_set_default_clamp (self, from->default_clamp);
+  steer_preset_set_sampling_fields (self, &from->sampling, from->sampling_fields);
+  steer_preset_set_extras (self, from->extras);
+  steer_preset_set_sampling_extras (self, from->sampling_extras);
+  self->n_held--;
+  emit_changed (self);
 }
 
 gboolean
@@ -251,12 +286,6 @@ steer_preset_equal (SteerPreset *a, SteerPreset *b)
   g_autofree char *right = steer_preset_to_yaml (b);
 
   return g_str_equal (left, right);
-}
-
-static void
-emit_changed (SteerPreset *self)
-{
-  g_signal_emit (self, changed_signal, 0);
 }
 
 static void

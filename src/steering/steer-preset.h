@@ -34,6 +34,10 @@ G_DECLARE_FINAL_TYPE (SteerPreset, steer_preset, STEER, PRESET, GObject)
 SteerPreset *steer_preset_new (void);
 SteerPreset *steer_preset_copy (SteerPreset *self);
 
+/* Makes @self hold what @from holds, with copies of its features. Emits `changed` once, when something differed. */
+void steer_preset_assign (SteerPreset *self,
+                          SteerPreset *from);
+
 /* What a file would hold is the same. */
 gboolean steer_preset_equal (SteerPreset *a,
                              SteerPreset *b);

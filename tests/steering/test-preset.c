@@ -225,6 +225,27 @@ test_copy_is_equal_and_independent (Fixture *fixture, gconstpointer data)
   assert_layers (fixture, "0123");
 }
 
+static void
+test_becomes_another_in_one_change (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPreset) other = steer_preset_new ();
+  g_autoptr (SteerFeature) feature = steer_feature_new (7, 7);
+
+  steer_preset_append (other, feature);
+  steer_preset_set_name (other, "Sea");
+  steer_preset_set_master_enabled (other, FALSE);
+  steer_preset_assign (fixture->preset, other);
+  g_assert_true (steer_preset_equal (fixture->preset, other));
+  g_assert_cmpuint (fixture->n_changed, ==, 1);
+  g_assert_cmpstr (fixture->items_changed->str, ==, "0-4+1 ");
+  steer_preset_assign (fixture->preset, other);
+  g_assert_cmpuint (fixture->n_changed, ==, 1);
+  steer_feature_set_strength (feature, 3.0);
+  g_assert_cmpuint (fixture->n_changed, ==, 1);
+  steer_feature_set_strength (get (fixture, 0), 3.0);
+  g_assert_cmpuint (fixture->n_changed, ==, 2);
+}
+
 #define ADD(name, function) g_test_add ("/preset/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -240,5 +261,6 @@ main (int argc, char *argv[])
   ADD ("bounds the multiplier", test_bounds_the_multiplier);
   ADD ("states only the sampling that is set", test_states_only_the_sampling_that_is_set);
   ADD ("has copies that are equal and independent", test_copy_is_equal_and_independent);
+  ADD ("becomes another in one change", test_becomes_another_in_one_change);
   return g_test_run ();
 }
