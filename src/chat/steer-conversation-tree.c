@@ -92,9 +92,11 @@ SteerMessage *
 steer_conversation_edit (SteerConversation *self, SteerMessage *message, const char *text)
 {
   g_return_val_if_fail (STEER_IS_CONVERSATION (self), NULL);
-  g_return_val_if_fail (STEER_IS_MESSAGE (message) && is_attached (self, message), NULL);
+  g_return_val_if_fail (STEER_IS_MESSAGE (message), NULL);
   g_return_val_if_fail (text != NULL, NULL);
 
+  if (!is_attached (self, message))
+    return NULL;
   return steer_conversation_add_child (self, message->parent, steer_message_new (message->role, text));
 }
 
@@ -104,9 +106,9 @@ steer_conversation_select_alternative (SteerConversation *self, SteerMessage *me
   SteerMessage *parent = message->parent;
 
   g_return_if_fail (STEER_IS_CONVERSATION (self));
-  g_return_if_fail (is_attached (self, message));
+  g_return_if_fail (STEER_IS_MESSAGE (message));
 
-  if (index >= steer_message_get_n_children (parent) || index == parent->active_child)
+  if (!is_attached (self, message) || index >= steer_message_get_n_children (parent) || index == parent->active_child)
     return;
   parent->active_child = index;
   steer_conversation_follow_active (self, parent);
@@ -122,11 +124,14 @@ steer_conversation_remove (SteerConversation *self, SteerMessage *message)
   g_autoptr (GPtrArray) subtree = NULL;
 
   g_return_val_if_fail (STEER_IS_CONVERSATION (self), NULL);
-  g_return_val_if_fail (is_attached (self, message), NULL);
+  g_return_val_if_fail (STEER_IS_MESSAGE (message), NULL);
 
-  subtree = steer_message_list_subtree (message);
   removal = g_new0 (SteerRemoval, 1);
   removal->conversation = g_object_ref (self);
+  /* Whoever stops a reply may come too late to remove it. */
+  if (!is_attached (self, message))
+    return removal;
+  subtree = steer_message_list_subtree (message);
   removal->parent = g_object_ref (parent);
   removal->index = message->alternative;
   removal->was_active = parent->active_child == message->alternative;
@@ -154,14 +159,15 @@ void
 steer_conversation_restore (SteerConversation *self, SteerRemoval *removal)
 {
   SteerMessage *parent = removal->parent;
-  guint index = MIN (removal->index, steer_message_get_n_children (parent));
   g_autoptr (GPtrArray) subtree = NULL;
+  guint index;
 
   g_return_if_fail (STEER_IS_CONVERSATION (self));
   g_return_if_fail (removal->conversation == self);
 
   if (removal->message == NULL || !is_attached (self, parent))
     return;
+  index = MIN (removal->index, steer_message_get_n_children (parent));
   subtree = steer_message_list_subtree (removal->message);
   steer_message_insert_child (parent, index, g_steal_pointer (&removal->message));
   if (removal->was_active || steer_message_get_n_children (parent) == 1)
@@ -183,7 +189,7 @@ steer_removal_free (SteerRemoval *removal)
       steer_message_dismantle (removal->message);
       g_object_unref (removal->message);
     }
-  g_object_unref (removal->parent);
+  g_clear_object (&removal->parent);
   g_object_unref (removal->conversation);
   g_free (removal);
 }
@@ -196,8 +202,10 @@ steer_conversation_branch (SteerConversation *self, SteerMessage *message)
   SteerMessage *parent;
 
   g_return_val_if_fail (STEER_IS_CONVERSATION (self), NULL);
-  g_return_val_if_fail (is_attached (self, message), NULL);
+  g_return_val_if_fail (STEER_IS_MESSAGE (message), NULL);
 
+  if (!is_attached (self, message))
+    return NULL;
   branch = steer_conversation_new ();
   branch->title = (g_free (branch->title), g_strdup (self->title));
   branch->title_by_hand = self->title_by_hand;

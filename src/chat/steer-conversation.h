@@ -42,7 +42,8 @@ SteerMessage *steer_conversation_append (SteerConversation *self,
                                          SteerRole role,
                                          const char *text);
 
-/* A sibling of @message with other text becomes active; what followed stays with the old one. For typed messages. */
+/* A sibling of @message with other text becomes active; what followed stays with the old one. For typed messages.
+ * Here and below, a message that was removed in the meantime is left alone (NULL, or a removal that restores nothing). */
 SteerMessage *steer_conversation_edit (SteerConversation *self,
                                        SteerMessage *message,
                                        const char *text);

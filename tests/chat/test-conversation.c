@@ -136,6 +136,25 @@ test_restore_below_removed (void)
 }
 
 static void
+test_removed_is_left_alone (void)
+{
+  SteerMessage *m[4];
+  g_autoptr (SteerConversation) conversation = make_conversation (m);
+  g_autoptr (SteerRemoval) removal = steer_conversation_remove (conversation, m[1]);
+  g_autoptr (SteerRemoval) again = steer_conversation_remove (conversation, m[1]);
+  g_autoptr (SteerRemoval) below = steer_conversation_remove (conversation, m[3]);
+
+  g_assert_null (steer_conversation_edit (conversation, m[2], "x"));
+  g_assert_null (steer_conversation_branch (conversation, m[2]));
+  steer_conversation_select_alternative (conversation, m[2], 0);
+  steer_conversation_restore (conversation, again);
+  steer_conversation_restore (conversation, below);
+  assert_path (conversation, "u:a");
+  steer_conversation_restore (conversation, removal);
+  assert_path (conversation, "u:a|a:b|u:c|a:d");
+}
+
+static void
 test_branch (void)
 {
   SteerMessage *m[4];
@@ -339,6 +358,7 @@ main (int argc, char **argv)
   g_test_add_func ("/conversation/a-removed-message-comes-back-with-all-below-it", test_remove);
   g_test_add_func ("/conversation/removing-an-alternative-shows-its-neighbour", test_remove_alternative);
   g_test_add_func ("/conversation/nothing-is-restored-below-what-is-removed", test_restore_below_removed);
+  g_test_add_func ("/conversation/what-was-removed-is-left-alone", test_removed_is_left_alone);
   g_test_add_func ("/conversation/a-branch-is-a-copy-of-the-path", test_branch);
   g_test_add_func ("/conversation/the-first-message-names-it-until-a-person-does", test_title);
   g_test_add_func ("/conversation/a-title-without-words-is-cut", test_title_without_words);
