@@ -105,10 +105,15 @@ check_tensor (SteerModel *self, const SteerTensor *tensor, Shape shape, GError *
 static gboolean
 fail_missing (SteerModel *self, const char *name, GError **error)
 {
+  const SteerOpaqueTensor *opaque = steer_archive_find_opaque (self->archive, name);
   g_autofree char *display = g_filename_display_name (self->path);
 
-  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING,
-               "%s: the tensor \"%s\", which the configuration asks for, is missing", display, name);
+  if (opaque != NULL)
+    g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED, "%s: the tensor \"%s\" cannot be read: %s",
+                 display, name, opaque->why);
+  else
+    g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING,
+                 "%s: the tensor \"%s\", which the configuration asks for, is missing", display, name);
   return FALSE;
 }
 

@@ -26,6 +26,41 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerFileMap, steer_file_map_free)
 /* FALSE and STEER_TENSOR_ERROR_POINTER when the file is the text that Git LFS leaves in place of a large file. */
 gboolean steer_file_map_check_not_pointer (const SteerFileMap *self, GError **error);
 
+/* The kinds of a typed value; the numbers are GGUF's. */
+typedef enum
+{
+  STEER_VALUE_U8 = 0,
+  STEER_VALUE_I8 = 1,
+  STEER_VALUE_U16 = 2,
+  STEER_VALUE_I16 = 3,
+  STEER_VALUE_U32 = 4,
+  STEER_VALUE_I32 = 5,
+  STEER_VALUE_F32 = 6,
+  STEER_VALUE_BOOL = 7,
+  STEER_VALUE_STRING = 8,
+  STEER_VALUE_ARRAY = 9,
+  STEER_VALUE_U64 = 10,
+  STEER_VALUE_I64 = 11,
+  STEER_VALUE_F64 = 12,
+
+  STEER_N_VALUE_TYPES
+} SteerValueType;
+
+/* A typed value in a mapped file, little-endian, whose extent the reader has checked. */
+typedef struct
+{
+  SteerValueType type;
+  SteerValueType element_type; /* of an array */
+  gsize n;                     /* elements of an array; bytes of a string */
+  const guint8 *data;          /* the bytes of a string, else the number or the first element */
+} SteerArchiveValue;
+
+/* Bytes of a number; 0 for strings and arrays. */
+gsize steer_value_type_get_size (SteerValueType type);
+
+/* For people, and valid UTF-8. Free with g_free(). */
+char *steer_archive_value_dup_text (const SteerArchiveValue *self);
+
 /**
  * SteerArchiveTable:
  *
@@ -38,7 +73,9 @@ typedef struct
   GStringChunk *strings; /* owns names, keys and values */
   GArray *tensors;       /* (element-type SteerTensor), in the file's order */
   GHashTable *by_name;   /* tensor's name -> its index + 1 */
-  GHashTable *metadata;  /* key -> string */
+  GHashTable *metadata;  /* key -> text */
+  GHashTable *values;    /* key -> SteerArchiveValue: those of the keys that have a type */
+  GPtrArray *opaque;     /* (element-type SteerOpaqueTensor) */
 } SteerArchiveTable;
 
 /* Takes the file; its mapping lives as long as the archive. */
@@ -52,6 +89,15 @@ gboolean steer_archive_table_add_tensor (SteerArchiveTable *self, const SteerTen
 
 /* Copies both. A key that is already there keeps its value: of several shards, the first one speaks. */
 void steer_archive_table_add_metadata (SteerArchiveTable *self, const char *key, const char *value);
+
+/* Copies the key and the value; the bytes that the value points to must live as long as the archive. */
+void steer_archive_table_add_value (SteerArchiveTable *self, const char *key, const SteerArchiveValue *value);
+
+/* Copies the tensor; its strings must live as long as the archive. */
+void steer_archive_table_add_opaque (SteerArchiveTable *self, const SteerOpaqueTensor *tensor);
+
+/* For the accessors of metadata. */
+const SteerArchiveTable *steer_archive_get_table (SteerArchive *self);
 
 /**
  * SteerArchiveFormat:
@@ -68,6 +114,7 @@ typedef struct
 } SteerArchiveFormat;
 
 extern const SteerArchiveFormat steer_safetensors_format;
+extern const SteerArchiveFormat steer_gguf_format;
 
 /* Whether a tensor of a shard belongs to the table. */
 typedef gboolean (*SteerTensorFilter) (const char *name, gpointer data);

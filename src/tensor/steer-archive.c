@@ -16,6 +16,7 @@ G_DEFINE_FINAL_TYPE (SteerArchive, steer_archive, G_TYPE_OBJECT)
 
 /* Tried in this order. */
 static const SteerArchiveFormat *const formats[] = {
+  &steer_gguf_format,
   &steer_safetensors_format,
 };
 
@@ -28,6 +29,8 @@ steer_archive_finalize (GObject *object)
   g_free (self->table.format);
   g_clear_pointer (&self->table.by_name, g_hash_table_unref);
   g_clear_pointer (&self->table.metadata, g_hash_table_unref);
+  g_clear_pointer (&self->table.values, g_hash_table_unref);
+  g_clear_pointer (&self->table.opaque, g_ptr_array_unref);
   g_clear_pointer (&self->table.tensors, g_array_unref);
   g_clear_pointer (&self->table.strings, g_string_chunk_free);
   g_clear_pointer (&self->table.files, g_ptr_array_unref);
@@ -49,6 +52,8 @@ steer_archive_init (SteerArchive *self)
   self->table.tensors = g_array_new (FALSE, TRUE, sizeof (SteerTensor));
   self->table.by_name = g_hash_table_new (g_str_hash, g_str_equal);
   self->table.metadata = g_hash_table_new (g_str_hash, g_str_equal);
+  self->table.values = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
+  self->table.opaque = g_ptr_array_new_with_free_func (g_free);
 }
 
 const SteerFileMap *
@@ -83,6 +88,23 @@ steer_archive_table_add_metadata (SteerArchiveTable *self, const char *key, cons
                        g_string_chunk_insert (self->strings, value));
 }
 
+void
+steer_archive_table_add_value (SteerArchiveTable *self, const char *key, const SteerArchiveValue *value)
+{
+  g_autofree char *text = steer_archive_value_dup_text (value);
+
+  if (g_hash_table_contains (self->values, key))
+    return;
+  steer_archive_table_add_metadata (self, key, text);
+  g_hash_table_insert (self->values, g_string_chunk_insert (self->strings, key), g_memdup2 (value, sizeof *value));
+}
+
+void
+steer_archive_table_add_opaque (SteerArchiveTable *self, const SteerOpaqueTensor *tensor)
+{
+  g_ptr_array_add (self->opaque, g_memdup2 (tensor, sizeof *tensor));
+}
+
 /* A file of none of the known formats: says what it is where that is easy to see. */
 static gboolean
 refuse_unknown (const SteerFileMap *file, GError **error)
@@ -95,7 +117,7 @@ refuse_unknown (const SteerFileMap *file, GError **error)
                  file->name);
   else
     g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_UNSUPPORTED,
-                 "%s: not a file of a known format; known is safetensors", file->name);
+                 "%s: not a file of a known format; known are safetensors and GGUF", file->name);
   return FALSE;
 }
 
@@ -118,6 +140,8 @@ read_file (SteerArchiveTable *table, const char *path, GCancellable *cancellable
    * can tell what is wrong with it. */
   if (file->size > 0 && g_str_has_suffix (path, ".safetensors"))
     return steer_safetensors_format.read (table, file, cancellable, error);
+  if (file->size > 0 && g_str_has_suffix (path, ".gguf"))
+    return steer_gguf_format.read (table, file, cancellable, error);
   return refuse_unknown (file, error);
 }
 
@@ -197,6 +221,44 @@ steer_archive_find (SteerArchive *self, const char *name)
   if (position == 0 && (alias_of = g_hash_table_lookup (self->table.metadata, name)) != NULL)
     position = GPOINTER_TO_UINT (g_hash_table_lookup (self->table.by_name, alias_of));
   return position != 0 ? &g_array_index (self->table.tensors, SteerTensor, position - 1) : NULL;
+}
+
+const SteerArchiveTable *
+steer_archive_get_table (SteerArchive *self)
+{
+  return &self->table;
+}
+
+guint
+steer_archive_get_n_opaque (SteerArchive *self)
+{
+  g_return_val_if_fail (STEER_IS_ARCHIVE (self), 0);
+
+  return self->table.opaque->len;
+}
+
+const SteerOpaqueTensor *
+steer_archive_get_opaque (SteerArchive *self, guint index)
+{
+  g_return_val_if_fail (STEER_IS_ARCHIVE (self), NULL);
+  g_return_val_if_fail (index < self->table.opaque->len, NULL);
+
+  return g_ptr_array_index (self->table.opaque, index);
+}
+
+const SteerOpaqueTensor *
+steer_archive_find_opaque (SteerArchive *self, const char *name)
+{
+  g_return_val_if_fail (STEER_IS_ARCHIVE (self) && name != NULL, NULL);
+
+  for (guint i = 0; i < self->table.opaque->len; i++)
+    {
+      const SteerOpaqueTensor *tensor = g_ptr_array_index (self->table.opaque, i);
+
+      if (strcmp (tensor->name, name) == 0)
+        return tensor;
+    }
+  return NULL;
 }
 
 const char *
