@@ -147,9 +147,12 @@ GPtrArray *steer_backend_list_devices (void);
 
 /**
  * steer_context_open:
- * @device: "auto", "cpu", "cuda", "cuda:1"; "auto" takes the first usable device on which the model fits
+ * @device: (nullable): a device, "cpu" or "cuda:1"; a backend, "cuda", for its first device that will do; NULL or
+ *   "auto" for the first of all devices, in the order of the backends, that is usable and on which the model fits
+ * @options: (nullable): NULL for the defaults. A context longer than the model's own is refused
  *
- * Checks the estimate first and refuses with the numbers when memory does not suffice.
+ * Checks the estimate first and refuses with the numbers when memory does not suffice; what is mapped from the file
+ * does not count, since the system can drop it. Errors: STEER_MODEL_ERROR, G_IO_ERROR_CANCELLED. Blocks; any thread.
  */
 SteerContext *steer_context_open (SteerModel *model,
                                   const char *device,

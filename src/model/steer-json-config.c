@@ -5,7 +5,7 @@
 #include <math.h>
 
 /* Real files have a few kilobytes. */
-#define MAX_FILE_SIZE (16 * 1024 * 1024)
+#define MAX_FILE_SIZE (4 * 1024 * 1024)
 
 static gboolean G_GNUC_PRINTF (4, 5)
   fail (const SteerJsonConfig *self, const char *key, GError **error, const char *format, ...)

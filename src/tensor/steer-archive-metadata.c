@@ -7,6 +7,7 @@
 
 /* Of a list, for people. */
 #define MAX_SHOWN_ELEMENTS 8
+#define MAX_SHOWN_BYTES 64
 
 gsize
 steer_value_type_get_size (SteerValueType type)
@@ -169,9 +170,10 @@ append_array (GString *out, const SteerArchiveValue *value)
       if (value->element_type == STEER_VALUE_STRING)
         {
           SteerArchiveString string = load_string (data, &data);
-          g_autofree char *text = g_utf8_make_valid (string.bytes, (gssize) string.length);
+          gboolean cut = string.length > MAX_SHOWN_BYTES;
+          g_autofree char *text = g_utf8_make_valid (string.bytes, cut ? MAX_SHOWN_BYTES : (gssize) string.length);
 
-          g_string_append_printf (out, "\"%s\"", text);
+          g_string_append_printf (out, "\"%s%s\"", text, cut ? "…" : "");
         }
       else
         {

@@ -57,7 +57,7 @@ gboolean steer_archive_get_int (SteerArchive *self, const char *key, gint64 *val
 gboolean steer_archive_get_double (SteerArchive *self, const char *key, double *value);
 gboolean steer_archive_get_bool (SteerArchive *self, const char *key, gboolean *value);
 
-/* Also safetensors metadata. Exactly the bytes of the file up to the first NUL: not necessarily UTF-8. */
+/* Also safetensors metadata. Made valid UTF-8 where it is not; NULL when the value is no string. */
 const char *steer_archive_get_string (SteerArchive *self, const char *key);
 
 /* A string inside a mapped file: no NUL ends it, it may hold NUL, and it need not be UTF-8. */

@@ -8,7 +8,8 @@ G_BEGIN_DECLS
  * SteerDtype:
  *
  * How the elements of a tensor are stored. The first group holds one element in a fixed number of bytes; the
- * second, quantised, holds a block of elements in a block of bytes, as GGUF defines them (docs/formats.md).
+ * second, quantised, holds a block of elements in a block of bytes, as GGUF defines them
+ * (steer-dequantize.c).
  *
  * The numeric values are ours and are never written to a file.
  */

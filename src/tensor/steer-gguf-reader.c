@@ -6,6 +6,11 @@
 #include <string.h>
 
 #define MAX_NAME_LENGTH 64
+#define MAX_KEY_LENGTH 65535
+/* Not the format's, but this program's: the longest real strings are chat templates of some 100 kB, the longest lists
+ * some million elements. A sparse file of terabytes must not make it allocate or walk as much. */
+#define MAX_STRING_LENGTH (64 * 1024 * 1024)
+#define MAX_LIST_LENGTH (1 << 30)
 #define DEFAULT_ALIGNMENT 32
 /* The format allows lists of lists without saying how deep. */
 #define MAX_ARRAY_DEPTH 8
@@ -144,19 +149,20 @@ take_string (Reader *self, const char *where, const guint8 **bytes, gsize *lengt
 
 /* A name: UTF-8 without NUL. */
 static char *
-take_name (Reader *self, const char *where, GError **error)
+take_name (Reader *self, gsize max_length, const char *where, GError **error)
 {
   const guint8 *bytes;
   gsize length;
 
   if (!take_string (self, where, &bytes, &length, error))
     return NULL;
-  if (!g_utf8_validate ((const char *) bytes, (gssize) length, NULL))
-    {
-      fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s is not valid UTF-8", where);
-      return NULL;
-    }
-  return g_strndup ((const char *) bytes, length);
+  if (length > max_length)
+    fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s is longer than %" G_GSIZE_FORMAT " bytes", where, max_length);
+  else if (!g_utf8_validate ((const char *) bytes, (gssize) length, NULL))
+    fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s is not valid UTF-8", where);
+  else
+    return g_strndup ((const char *) bytes, length);
+  return NULL;
 }
 
 static gboolean
@@ -172,6 +178,9 @@ skip_elements (Reader *self, SteerValueType type, guint64 n, guint depth, const 
   gsize size = steer_value_type_get_size (type);
   guint64 n_bytes;
 
+  if (n > MAX_LIST_LENGTH)
+    return fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s: a list of %" G_GUINT64_FORMAT " elements, over %d",
+                 where, n, MAX_LIST_LENGTH);
   if (size > 0)
     {
       if (!g_uint64_checked_mul (&n_bytes, n, size))
@@ -189,6 +198,8 @@ skip_elements (Reader *self, SteerValueType type, guint64 n, guint depth, const 
       guint32 inner_type;
       guint64 inner_n;
 
+      if (i % 65536 == 0 && g_cancellable_set_error_if_cancelled (self->cancellable, error))
+        return FALSE;
       if (type == STEER_VALUE_STRING)
         {
           if (!take_string (self, where, &bytes, &length, error))
@@ -232,7 +243,10 @@ read_value (Reader *self, const char *key, SteerArchiveValue *value, GError **er
   if (value->type == STEER_VALUE_ARRAY)
     return read_array (self, where, value, error);
   if (value->type == STEER_VALUE_STRING)
-    return take_string (self, where, &value->data, &value->n, error);
+    return take_string (self, where, &value->data, &value->n, error)
+           && (value->n <= MAX_STRING_LENGTH
+               || fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s is a string of more than %d bytes", where,
+                        MAX_STRING_LENGTH));
   value->data = take (self, steer_value_type_get_size (value->type), where, error);
   return value->data != NULL;
 }
@@ -252,7 +266,7 @@ read_keys (Reader *self, guint64 n_keys, GError **error)
 
       if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
         return FALSE;
-      key.key = take_name (self, where, error);
+      key.key = take_name (self, MAX_KEY_LENGTH, where, error);
       if (key.key == NULL)
         return FALSE;
       g_array_append_val (self->header->keys, key);
@@ -406,11 +420,9 @@ read_tensor (Reader *self, guint64 index, guint64 alignment, SteerGgufTensor *te
   g_autofree char *position = g_strdup_printf ("the name of tensor %" G_GUINT64_FORMAT, index);
   g_autofree char *where = NULL;
 
-  tensor->name = take_name (self, position, error);
+  tensor->name = take_name (self, MAX_NAME_LENGTH, position, error);
   if (tensor->name == NULL)
     return FALSE;
-  if (strlen (tensor->name) > MAX_NAME_LENGTH)
-    return fail (self, STEER_TENSOR_ERROR_INVALID, error, "%s is longer than %d bytes", position, MAX_NAME_LENGTH);
   where = g_strdup_printf ("tensor \"%s\"", tensor->name);
   return read_shape (self, tensor, where, error) && read_type (self, tensor, where, error)
          && read_offset (self, tensor, alignment, where, error);

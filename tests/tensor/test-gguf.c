@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct
 {
@@ -369,6 +370,26 @@ test_nested_lists (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* A value of half a terabyte in a sparse file is refused before anything is made of it. */
+static void
+test_huge_string (Fixture *fixture, gconstpointer data)
+{
+  TestGguf *gguf = test_gguf_new (3, 0, 1);
+  guint64 length = (guint64) 1 << 39;
+  g_autofree char *path = NULL;
+
+  test_gguf_string (gguf, "k");
+  test_gguf_u32 (gguf, 8);
+  test_gguf_u64 (gguf, length);
+  path = test_gguf_write (gguf, fixture->dir, "x");
+  if (truncate (path, (off_t) (length + 4096)) != 0)
+    {
+      g_test_skip ("this file system has no sparse files of this size");
+      return;
+    }
+  test_assert_refused (path, STEER_TENSOR_ERROR_INVALID, "\"k\"", "string of more than", NULL);
+}
+
 static void
 test_strings_as_bytes (Fixture *fixture, gconstpointer data)
 {
@@ -596,7 +617,20 @@ list_past_the_end (void)
   test_gguf_string (gguf, "k");
   test_gguf_u32 (gguf, 9);
   test_gguf_u32 (gguf, 10);
-  test_gguf_u64 (gguf, (guint64) 1 << 61); /* 2^64 bytes */
+  test_gguf_u64 (gguf, 1 << 30); /* eight gigabytes */
+  test_gguf_data (gguf, 100);
+  return gguf;
+}
+
+static TestGguf *
+endless_list (void)
+{
+  TestGguf *gguf = test_gguf_new (3, 0, 1);
+
+  test_gguf_string (gguf, "k");
+  test_gguf_u32 (gguf, 9);
+  test_gguf_u32 (gguf, 10);
+  test_gguf_u64 (gguf, (guint64) 1 << 61); /* 2^64 bytes, which is 0 where nobody looks */
   test_gguf_data (gguf, 100);
   return gguf;
 }
@@ -609,9 +643,19 @@ list_of_too_many_strings (void)
   test_gguf_string (gguf, "k");
   test_gguf_u32 (gguf, 9);
   test_gguf_u32 (gguf, 8);
-  test_gguf_u64 (gguf, G_MAXUINT64);
+  test_gguf_u64 (gguf, 1 << 30);
   for (guint i = 0; i < 20; i++)
     test_gguf_string (gguf, "word");
+  return gguf;
+}
+
+static TestGguf *
+long_key (void)
+{
+  g_autofree char *key = g_strnfill (65536, 'k');
+  TestGguf *gguf = test_gguf_new (3, 0, 1);
+
+  test_gguf_key_u32 (gguf, key, 1);
   return gguf;
 }
 
@@ -695,7 +739,9 @@ static const struct
   { "a-list-of-unknown-type", unknown_element_type, STEER_TENSOR_ERROR_INVALID, { "\"k\"", "unknown type 99" } },
   { "a-string-past-the-end", string_past_the_end, STEER_TENSOR_ERROR_TRUNCATED, { "\"k\"", "1099511627776" } },
   { "a-list-past-the-end", list_past_the_end, STEER_TENSOR_ERROR_TRUNCATED, { "\"k\"" } },
+  { "an-endless-list", endless_list, STEER_TENSOR_ERROR_INVALID, { "\"k\"", "2305843009213693952 elements" } },
   { "a-list-of-too-many-strings", list_of_too_many_strings, STEER_TENSOR_ERROR_TRUNCATED, { "\"k\"" } },
+  { "a-key-over-65535-bytes", long_key, STEER_TENSOR_ERROR_INVALID, { "key 0", "65535 bytes" } },
   { "too-many-keys", too_many_keys, STEER_TENSOR_ERROR_INVALID, { "18446744073709551615 keys" } },
   { "too-many-tensors", too_many_tensors, STEER_TENSOR_ERROR_INVALID, { "1099511627776 tensors" } },
   { "an-alignment-that-is-no-power-of-two",
@@ -961,6 +1007,7 @@ main (int argc, char *argv[])
   ADD ("a-description-without-data-loads-without-tensors", test_description_only);
   ADD ("lists-in-lists-are-passed-over-eight-deep", test_nested_lists);
   ADD ("a-string-that-is-no-text-loads", test_strings_as_bytes);
+  ADD ("a-huge-string-is-refused-unread", test_huge_string);
   ADD ("a-name-of-64-bytes-loads", test_longest_name);
   ADD ("every-truncation-is-refused-or-a-description", test_every_truncation);
   ADD ("a-flipped-bit-never-leads-out-of-the-file", test_every_flipped_bit);
