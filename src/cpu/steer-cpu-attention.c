@@ -163,15 +163,14 @@ clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
     }
 }
 
-/* A block of keys or values as the right operand of a tile: in place where it already is one. */
+/* A block of keys or values as the right operand of tiles. F32 is copied too: tiles walk down columns, and reading
+ * memory in its own order once is faster than walking it so. */
 static const float *
 get_keys (const SteerCpuContext *self, const Unit *unit, guint layer, guint block, float *room)
 {
   const SteerCpuCache *cache = &self->cache;
   const guint8 *keys = steer_cpu_cache_get_keys (cache, layer, unit->segment->run->slot, block, unit->kv_head);
 
-  if (cache->dtype == STEER_DTYPE_F32)
-    return (const float *) (gconstpointer) keys;
   self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
   return room;
 }
@@ -187,8 +186,6 @@ get_values (const SteerCpuContext *self, const Unit *unit, guint layer, guint bl
 
   if (n == stride)
     {
-      if (cache->dtype == STEER_DTYPE_F32)
-        return (const float *) (gconstpointer) values;
       self->kernels->weights[cache->dtype].expand (values, n * n_positions, room);
       return room;
     }
@@ -213,10 +210,17 @@ multiply (const SteerCpuKernels *kernels,
           gsize c_stride,
           gboolean accumulate)
 {
-  for (guint r = 0; r < n_rows; r += kernels->tile_rows)
-    for (gsize j = 0; j < n_columns; j += kernels->tile_columns)
-      kernels->tile (MIN (kernels->tile_rows, n_rows - r), depth, a + (gsize) r * STEER_CPU_TILE_STRIDE, b + j,
-                     b_stride, c + r * c_stride + j, c_stride, accumulate);
+  guint n_groups = (n_rows + kernels->tile_rows - 1) / kernels->tile_rows;
+
+  for (guint group = 0; group < n_groups; group++)
+    {
+      guint r = group * n_rows / n_groups;
+      guint n = (group + 1) * n_rows / n_groups - r;
+
+      for (gsize j = 0; j < n_columns; j += kernels->tile_columns)
+        kernels->tile (n, depth, a + (gsize) r * STEER_CPU_TILE_STRIDE, b + j, b_stride, c + r * c_stride + j, c_stride,
+                       accumulate);
+    }
 }
 
 static void
@@ -224,6 +228,8 @@ mask_scores (const SteerCpuContext *self, guint position, guint block_start, flo
 {
   guint first = get_first_visible (self, position);
 
+  if (first <= block_start && block_start + STEER_CPU_BLOCK <= position + 1)
+    return;
   for (guint j = 0; j < STEER_CPU_BLOCK; j++)
     if (block_start + j > position || block_start + j < first)
       scores[j] = -INFINITY;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
 #include "steer-thread-pool.h"
 
@@ -51,12 +52,15 @@ double
 steer_cpu_measure_bandwidth (guint n_threads)
 {
   g_autoptr (SteerThreadPool) pool = steer_thread_pool_new (n_threads);
+  g_auto (SteerCpuMachine) machine = { 0 };
   gsize n_bytes = AREA_BYTES;
   guint8 *area = NULL;
   Job *job = g_new0 (Job, 1);
   gint64 best = G_MAXINT64;
 
-  while (n_bytes >= AREA_BYTES_MIN && (area = steer_cpu_memory_reserve (n_bytes)) == NULL)
+  steer_cpu_machine_init (&machine);
+  while (n_bytes >= AREA_BYTES_MIN
+         && (n_bytes > machine.memory_free / 2 || (area = steer_cpu_memory_reserve (n_bytes)) == NULL))
     n_bytes /= 2;
   if (area == NULL)
     {

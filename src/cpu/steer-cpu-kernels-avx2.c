@@ -25,6 +25,24 @@ v_fma (Vector a, Vector b, Vector c)
   return (Vector) _mm256_fmadd_ps ((__m256) a, (__m256) b, (__m256) c);
 }
 
+static inline float
+v_sum (Vector v)
+{
+  __m128 x = _mm_add_ps (_mm256_castps256_ps128 ((__m256) v), _mm256_extractf128_ps ((__m256) v, 1));
+
+  x = _mm_add_ps (x, _mm_movehl_ps (x, x));
+  return _mm_cvtss_f32 (_mm_add_ss (x, _mm_movehdup_ps (x)));
+}
+
+static inline float
+v_largest (Vector v)
+{
+  __m128 x = _mm_max_ps (_mm256_castps256_ps128 ((__m256) v), _mm256_extractf128_ps ((__m256) v, 1));
+
+  x = _mm_max_ps (x, _mm_movehl_ps (x, x));
+  return _mm_cvtss_f32 (_mm_max_ss (x, _mm_movehdup_ps (x)));
+}
+
 static inline __m128i
 load_halves (const guint8 *p)
 {

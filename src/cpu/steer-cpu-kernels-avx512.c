@@ -25,6 +25,26 @@ v_fma (Vector a, Vector b, Vector c)
   return (Vector) _mm512_fmadd_ps ((__m512) a, (__m512) b, (__m512) c);
 }
 
+static inline float
+v_sum (Vector v)
+{
+  __m256 y = _mm256_add_ps (_mm512_castps512_ps256 ((__m512) v), _mm512_extractf32x8_ps ((__m512) v, 1));
+  __m128 x = _mm_add_ps (_mm256_castps256_ps128 (y), _mm256_extractf128_ps (y, 1));
+
+  x = _mm_add_ps (x, _mm_movehl_ps (x, x));
+  return _mm_cvtss_f32 (_mm_add_ss (x, _mm_movehdup_ps (x)));
+}
+
+static inline float
+v_largest (Vector v)
+{
+  __m256 y = _mm256_max_ps (_mm512_castps512_ps256 ((__m512) v), _mm512_extractf32x8_ps ((__m512) v, 1));
+  __m128 x = _mm_max_ps (_mm256_castps256_ps128 (y), _mm256_extractf128_ps (y, 1));
+
+  x = _mm_max_ps (x, _mm_movehl_ps (x, x));
+  return _mm_cvtss_f32 (_mm_max_ss (x, _mm_movehdup_ps (x)));
+}
+
 static inline __m256i
 load_halves (const guint8 *p)
 {

@@ -26,6 +26,21 @@ v_fma (Vector a, Vector b, Vector c)
   return a * b + c;
 }
 
+static inline float
+v_sum (Vector v)
+{
+  return (v[0] + v[2]) + (v[1] + v[3]);
+}
+
+static inline float
+v_largest (Vector v)
+{
+  float even = v[0] > v[2] ? v[0] : v[2];
+  float odd = v[1] > v[3] ? v[1] : v[3];
+
+  return even > odd ? even : odd;
+}
+
 static inline Bits
 load_bits (const guint8 *p)
 {

@@ -19,8 +19,9 @@
 /* A head's query is the left operand of a tile. */
 #define STEER_CPU_MAX_HEAD_DIM STEER_CPU_TILE_DEPTH
 
-/* Query rows (tokens times heads of a group) that attention takes through the cache together. */
-#define STEER_CPU_QUERY_ROWS 64
+/* Query rows (tokens times heads of a group) that attention takes through the cache together: enough to make the
+ * unpacking of a block cheap, few enough for the second level cache. */
+#define STEER_CPU_QUERY_ROWS 112
 
 /* Positions after which attention closes a partial result. Partial results are combined in the order of positions
  * whoever computed them, so a long context can be shared by threads. A multiple of STEER_CPU_BLOCK. */

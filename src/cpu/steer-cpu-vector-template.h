@@ -5,6 +5,7 @@
  *   Vector                                 float vector of V_BYTES
  *   v_set (x)                              x in every lane
  *   v_fma (a, b, c)                        a * b + c; fused or not, but always the same
+ *   v_sum (v), v_largest (v)               over the lanes, the upper half onto the lower until one is left
  *   v_load_bf16 (p), v_load_f16 (p)        V_LANES elements at any address, as float
  *   v_transpose (rows)                     transposes [V_LANES] vectors in place
  *   v_store_f16 (p, v)                     rounds to nearest even
@@ -76,31 +77,6 @@ INLINE Vector
 v_choose (VectorInt mask, Vector a, Vector b)
 {
   return (Vector) (((VectorInt) a & mask) | ((VectorInt) b & ~mask));
-}
-
-INLINE float
-v_sum (Vector v)
-{
-  float lanes[V_LANES];
-
-  v_store (lanes, v);
-  for (guint half = V_LANES / 2; half > 0; half /= 2)
-    for (guint i = 0; i < half; i++)
-      lanes[i] += lanes[i + half];
-  return lanes[0];
-}
-
-INLINE float
-v_max_lane (Vector v)
-{
-  float lanes[V_LANES];
-  float max;
-
-  v_store (lanes, v);
-  max = lanes[0];
-  for (guint i = 1; i < V_LANES; i++)
-    max = lanes[i] > max ? lanes[i] : max;
-  return max;
 }
 
 /* exp(x) to about one unit in the last place: 2^n * exp(r) with |r| <= ln(2)/2 and the polynomial of Cephes' expf.
@@ -299,7 +275,10 @@ expand_any (SteerDtype dtype, const guint8 *w, gsize n, float *out)
   gsize i = 0;
 
   for (; i + V_LANES <= n; i += V_LANES)
-    v_store (out + i, v_load_weights (dtype, w + i * element_bytes (dtype)));
+    {
+      __builtin_prefetch (w + i * element_bytes (dtype) + GEMV_PREFETCH);
+      v_store (out + i, v_load_weights (dtype, w + i * element_bytes (dtype)));
+    }
   if (i < n)
     v_store_some (out + i, v_load_some_weights (dtype, w + i * element_bytes (dtype), n - i), n - i);
 }
@@ -478,7 +457,7 @@ softmax_block (float *scores, gsize n, float *max, float *sum)
 
       most = v_choose ((VectorInt) (s > most), s, most);
     }
-  new_max = v_max_lane (most);
+  new_max = v_largest (most);
   new_max = new_max > *max ? new_max : *max;
   if (new_max == -INFINITY)
     {
@@ -544,7 +523,7 @@ argmax (const float *x, gsize n)
 
       most = v_choose ((VectorInt) (v > most), v, most);
     }
-  max = v_max_lane (most);
+  max = v_largest (most);
   for (; i < n; i++)
     max = x[i] > max ? x[i] : max;
   for (i = 0; i < n; i++)
