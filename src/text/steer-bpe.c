@@ -453,6 +453,8 @@ merge_long (const SteerBpe *self, SteerBpeScratch *scratch, const char *word, gs
 static gboolean
 append_spelled (const SteerBpe *self, const char *word, const Symbol *symbol, GArray *ids, GError **error)
 {
+  gboolean follows_unknown = symbol->start > 0 && ids->len > 0
+                             && g_array_index (ids, gint32, ids->len - 1) == self->unknown;
   gboolean have_bytes = self->byte_fallback;
 
   for (guint k = 0; have_bytes && k < symbol->length; k++)
@@ -460,10 +462,10 @@ append_spelled (const SteerBpe *self, const char *word, const Symbol *symbol, GA
   if (have_bytes)
     for (guint k = 0; k < symbol->length; k++)
       g_array_append_val (ids, self->byte_ids[(guint8) word[symbol->start + k]]);
-  else if (self->unknown >= 0)
-    g_array_append_val (ids, self->unknown);
-  else
+  else if (self->unknown < 0)
     return fail_unknown (word + symbol->start, symbol->length, FALSE, error);
+  else if (!follows_unknown || !self->fuse_unknown)
+    g_array_append_val (ids, self->unknown);
   return TRUE;
 }
 

@@ -114,23 +114,17 @@ grow_pool (SteerStringTable *self, gsize need)
   return TRUE;
 }
 
-SteerStringAdded
-steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gsize length)
+/* Keeps the text, without making it findable. */
+static SteerStringAdded
+store (SteerStringTable *self, guint32 id, const char *text, gsize length)
 {
-  guint32 hash;
-  gsize need, slot;
+  gsize need;
 
   if (id >= STEER_MAX_TOKENS || length >= G_MAXINT32 || !g_size_checked_add (&need, self->pool_used, length + 1)
       || need >= HOLE)
     return STEER_STRING_TOO_MANY;
   if (id < self->n_ids && self->offsets[id] != HOLE)
     return STEER_STRING_ID_TAKEN;
-  if (steer_string_table_find (self, text, length) >= 0)
-    return STEER_STRING_TEXT_TAKEN;
-
-  /* at most 5/8 full: probes stay short */
-  if ((self->n_used + 1) * 8 > self->n_slots * 5 && !grow_slots (self))
-    return STEER_STRING_TOO_MANY;
   if (id >= self->ids_size && !grow_ids (self, id))
     return STEER_STRING_TOO_MANY;
   if (need > self->pool_size && !grow_pool (self, need))
@@ -140,10 +134,31 @@ steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gs
     self->offsets[self->n_ids] = HOLE;
   self->offsets[id] = (guint32) self->pool_used;
   self->lengths[id] = (guint32) length;
-  memcpy (self->pool + self->pool_used, text, length);
+  if (length > 0)
+    memcpy (self->pool + self->pool_used, text, length);
   self->pool[need - 1] = '\0';
   self->pool_used = need;
   self->max_length = MAX (self->max_length, (guint) length);
+  return STEER_STRING_ADDED;
+}
+
+SteerStringAdded
+steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gsize length)
+{
+  SteerStringAdded added;
+  guint32 hash;
+  gsize slot;
+
+  if (id < self->n_ids && self->offsets[id] != HOLE)
+    return STEER_STRING_ID_TAKEN;
+  if (steer_string_table_find (self, text, length) >= 0)
+    return STEER_STRING_TEXT_TAKEN;
+  /* at most 5/8 full: probes stay short */
+  if ((self->n_used + 1) * 8 > self->n_slots * 5 && !grow_slots (self))
+    return STEER_STRING_TOO_MANY;
+  added = store (self, id, text, length);
+  if (added != STEER_STRING_ADDED)
+    return added;
 
   hash = hash_bytes (text, length, self->seed);
   slot = (gsize) hash & (self->n_slots - 1);
@@ -152,6 +167,12 @@ steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gs
   self->slots[slot] = (guint64) hash << 32 | (id + 1);
   self->n_used++;
   return STEER_STRING_ADDED;
+}
+
+gboolean
+steer_string_table_add_hidden (SteerStringTable *self, guint32 id, const char *text, gsize length)
+{
+  return store (self, id, text, length) == STEER_STRING_ADDED;
 }
 
 gint32

@@ -44,6 +44,10 @@ typedef enum
 
 SteerStringAdded steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gsize length);
 
+/* Gives @id a string that another id has, and that goes on to be found for that other. FALSE where the id is taken or
+ * too high, or memory ran out. */
+gboolean steer_string_table_add_hidden (SteerStringTable *self, guint32 id, const char *text, gsize length);
+
 /* -1 when there is none. */
 gint32 steer_string_table_find (const SteerStringTable *self, const char *text, gsize length);
 

@@ -49,6 +49,7 @@ typedef struct
   gboolean single_word;
   gboolean left_strip;
   gboolean right_strip;
+  gboolean outside; /* no token of the model's own, though it is listed with them */
 } SteerAddedEntry;
 
 /* An empty tokenizer, for the constructors to fill. */

@@ -252,6 +252,7 @@ steer_tokenizer_finish (SteerTokenizer *self,
     {
       /* a token that the model knows keeps the model's id, as in the reference */
       ids[i] = steer_string_table_find (&self->contents, added[i].content, added[i].length);
+      outside[i] = added[i].outside || ids[i] < 0;
       if (ids[i] >= 0)
         continue;
       if (added[i].id < 0)
@@ -264,7 +265,6 @@ steer_tokenizer_finish (SteerTokenizer *self,
       ids[i] = added[i].id;
       if (!add_content (self, (guint32) ids[i], added[i].content, added[i].length, name, error))
         return FALSE;
-      outside[i] = TRUE;
     }
   steer_string_table_trim (&self->contents);
   if (!check_ids (self, self->prefix, name, error) || !check_ids (self, self->suffix, name, error))
@@ -279,7 +279,11 @@ steer_tokenizer_finish (SteerTokenizer *self,
       guint8 *whole = &self->bpe.whole[ids[i]];
 
       if (added[i].special)
-        self->special[ids[i]] = TRUE;
+        {
+          self->special[ids[i]] = TRUE;
+          if (added[i].outside && (guint) added[i].id < self->contents.n_ids)
+            self->special[added[i].id] = TRUE; /* the same content under a second id */
+        }
       if (outside[i])
         *whole = STEER_WHOLE_OUTSIDE;
       else if (added[i].special && *whole != STEER_WHOLE_OUTSIDE)

@@ -29,14 +29,27 @@ matches (GRegex *regex, gunichar c)
   return g_regex_match_full (regex, text, g_unichar_to_utf8 (c, text), 0, G_REGEX_MATCH_ANCHORED, NULL, NULL);
 }
 
-static SteerCharClass
-class_by_engine (GRegex *letter, GRegex *number, GRegex *space, gunichar c)
+/* Sets @value in @classes ([0x110000]) for every character that @pattern matches. */
+static void
+mark (guint8 *classes, const char *pattern, guint8 value)
 {
-  if (matches (letter, c))
-    return STEER_CHAR_LETTER;
-  if (matches (number, c))
-    return STEER_CHAR_NUMBER;
-  return matches (space, c) ? STEER_CHAR_SPACE : STEER_CHAR_OTHER;
+  g_autoptr (GRegex) regex = compile (pattern);
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GArray) found = g_array_new (FALSE, FALSE, sizeof (SteerMatch));
+  g_autoptr (GError) error = NULL;
+
+  for (gunichar base = 0; base < 0x110000; base += 0x1000)
+    {
+      g_string_truncate (text, 0);
+      g_array_set_size (found, 0);
+      for (gunichar c = base; c < base + 0x1000; c++)
+        if (g_unichar_validate (c))
+          g_string_append_unichar (text, c);
+      steer_regex_find_all (regex, text->str, text->len, found, &error);
+      g_assert_no_error (error);
+      for (guint i = 0; i < found->len; i++)
+        classes[g_utf8_get_char (text->str + g_array_index (found, SteerMatch, i).start)] = value;
+    }
 }
 
 static guint n_classes[4];
@@ -45,14 +58,16 @@ static guint n_classes[4];
 static void
 compare_classes (void)
 {
-  g_autoptr (GRegex) letter = compile ("\\p{L}");
-  g_autoptr (GRegex) number = compile ("\\p{N}");
-  g_autoptr (GRegex) space = compile ("\\s");
-  g_autoptr (GRegex) unassigned = compile ("\\p{Cn}");
+  g_autofree guint8 *by_engine = g_new0 (guint8, 0x110000);
+  g_autofree guint8 *unassigned = g_new0 (guint8, 0x110000);
 
   if (differs != NULL)
     return;
   differs = g_new0 (guint8, 0x110000);
+  mark (by_engine, "\\p{L}", STEER_CHAR_LETTER);
+  mark (by_engine, "\\p{N}", STEER_CHAR_NUMBER);
+  mark (by_engine, "\\s", STEER_CHAR_SPACE);
+  mark (unassigned, "\\p{Cn}", TRUE);
   for (gunichar c = 0; c < 0x110000; c++)
     {
       SteerCharClass class;
@@ -61,8 +76,8 @@ compare_classes (void)
         continue;
       class = steer_unicode_classify (c);
       n_classes[class]++;
-      differs[c] = class_by_engine (letter, number, space, c) != class;
-      if (differs[c] && !matches (unassigned, c) && class != STEER_CHAR_OTHER)
+      differs[c] = by_engine[c] != class;
+      if (differs[c] && !unassigned[c] && class != STEER_CHAR_OTHER)
         g_error ("U+%04X is of class %d, and of another to the engine, which knows it", c, class);
     }
 }
@@ -127,7 +142,7 @@ test_split (gconstpointer data)
   guint n_pieces = 0;
 
   compare_classes ();
-  for (guint round = 0; round < 20000; round++)
+  for (guint round = 0; round < 5000; round++)
     {
       guint i = 0;
 
@@ -159,7 +174,7 @@ test_split (gconstpointer data)
         }
       g_assert_cmpuint (i, ==, expected->len);
     }
-  g_assert_cmpuint (n_pieces, >, 100000);
+  g_assert_cmpuint (n_pieces, >, 30000);
 }
 
 static void
