@@ -1,0 +1,345 @@
+#include "steer-application.h"
+
+#include <glib/gi18n.h>
+
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "steer-about.h"
+#include "steer-preferences.h"
+#include "steer-window.h"
+
+/* What was written when the program was told to quit has this long to reach the store. */
+#define QUIT_SECONDS 2
+
+struct _SteerApplication
+{
+  AdwApplication parent_instance;
+
+  SteerWorkspace *workspace;
+  GSettings *settings;
+  gboolean model_chosen; /* on the command line */
+  gboolean exit_after_startup;
+};
+
+G_DEFINE_FINAL_TYPE (SteerApplication, steer_application, ADW_TYPE_APPLICATION)
+
+void
+steer_application_find_schema (void)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+
+  if (program != NULL && g_str_has_prefix (program, STEER_BUILD_ROOT "/"))
+    g_setenv ("GSETTINGS_SCHEMA_DIR", STEER_BUILD_ROOT "/data", FALSE);
+}
+
+void
+steer_application_set_text_scale (double scale)
+{
+  static GtkCssProvider *provider;
+  g_autofree char *css = g_strdup_printf (".steer-text { font-size: %d%%; }", (int) (scale * 100 + 0.5));
+
+  if (provider == NULL)
+    {
+      provider = gtk_css_provider_new ();
+      gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (provider),
+                                                  GTK_STYLE_PROVIDER_PRIORITY_APPLICATION + 1);
+    }
+  gtk_css_provider_load_from_data (provider, css, -1);
+}
+
+static void
+on_text_scale_changed (SteerApplication *self)
+{
+  steer_application_set_text_scale (g_settings_get_double (self->settings, "text-scale"));
+}
+
+/* Since the process began, as the kernel counts: what happened before main() is part of the wait. */
+static double
+get_seconds_since_start (void)
+{
+  g_autofree char *stat = NULL;
+  g_auto (GStrv) fields = NULL;
+  const char *after_name;
+  struct timespec now;
+
+  if (!g_file_get_contents ("/proc/self/stat", &stat, NULL, NULL) || clock_gettime (CLOCK_BOOTTIME, &now) != 0)
+    return 0;
+  after_name = strrchr (stat, ')');
+  fields = g_strsplit (after_name != NULL ? after_name + 2 : "", " ", -1);
+  /* The 22nd field of proc(5), in clock ticks since the machine started. */
+  if (g_strv_length (fields) < 20)
+    return 0;
+  return (double) now.tv_sec + now.tv_nsec * 1e-9 - g_ascii_strtod (fields[19], NULL) / (double) sysconf (_SC_CLK_TCK);
+}
+
+static void
+on_first_frame (GdkFrameClock *clock, SteerApplication *self)
+{
+  g_signal_handlers_disconnect_by_data (clock, self);
+  g_print ("first frame %.0f ms after the process began\n", 1000 * get_seconds_since_start ());
+  g_application_quit (G_APPLICATION (self));
+}
+
+static SteerWindow *
+get_window (SteerApplication *self)
+{
+  for (GList *item = gtk_application_get_windows (GTK_APPLICATION (self)); item != NULL; item = item->next)
+    if (STEER_IS_WINDOW (item->data))
+      return STEER_WINDOW (item->data);
+  return NULL;
+}
+
+/* After the window is there, so that it never waits for the disk. */
+static gboolean
+load_first_model (gpointer data)
+{
+  SteerApplication *self = data;
+  g_autofree char *path = g_settings_get_string (self->settings, "model-path");
+
+  if (!self->model_chosen)
+    steer_workspace_load_model (self->workspace, *path != '\0' ? path : NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static SteerWindow *
+present_window (SteerApplication *self)
+{
+  SteerWindow *window = get_window (self);
+
+  if (window == NULL)
+    {
+      gint64 last = g_settings_get_int64 (self->settings, "last-chat");
+
+      window = steer_window_new (GTK_APPLICATION (self), self->workspace);
+      steer_window_open_chat (window, last);
+    }
+  gtk_window_present (GTK_WINDOW (window));
+  if (self->exit_after_startup)
+    g_signal_connect (gtk_widget_get_frame_clock (GTK_WIDGET (window)), "after-paint", G_CALLBACK (on_first_frame),
+                      self);
+  return window;
+}
+
+static void
+steer_application_activate (GApplication *application)
+{
+  present_window (STEER_APPLICATION (application));
+}
+
+static void
+steer_application_open (GApplication *application, GFile **files, int n_files, const char *hint)
+{
+  SteerWindow *window = present_window (STEER_APPLICATION (application));
+
+  for (int i = 0; i < n_files; i++)
+    steer_window_open_file (window, files[i]);
+}
+
+static void
+show_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerApplication *self = data;
+
+  gtk_window_present (GTK_WINDOW (steer_preferences_new (GTK_WINDOW (get_window (self)), self->workspace)));
+}
+
+static void
+show_about (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  steer_about_show (GTK_WINDOW (get_window (data)));
+}
+
+static void
+show_chat (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  steer_window_open_chat (present_window (data), g_variant_get_int64 (parameter));
+}
+
+static void
+open_file (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerApplication *self = data;
+  g_autoptr (GFile) file = g_file_new_for_path (g_variant_get_string (parameter, NULL));
+
+  steer_window_open_file (present_window (self), file);
+}
+
+static void
+load_model (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerApplication *self = data;
+
+  self->model_chosen = TRUE;
+  steer_workspace_load_model (self->workspace, g_variant_get_string (parameter, NULL));
+}
+
+static void
+quit (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerWindow *window = get_window (data);
+
+  /* Closing it keeps its size. */
+  if (window != NULL)
+    gtk_window_close (GTK_WINDOW (window));
+  else
+    g_application_quit (data);
+}
+
+static void
+steer_application_startup (GApplication *application)
+{
+  static const GActionEntry actions[] = {
+    { "preferences", show_preferences }, { "about", show_about },           { "show-chat", show_chat, "x" },
+    { "open-file", open_file, "s" },     { "load-model", load_model, "s" }, { "quit", quit },
+  };
+  SteerApplication *self = STEER_APPLICATION (application);
+
+  G_APPLICATION_CLASS (steer_application_parent_class)->startup (application);
+
+  g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);
+  steer_window_install_accels (GTK_APPLICATION (self));
+  gtk_window_set_default_icon_name (STEER_APPLICATION_ID);
+
+  self->settings = g_settings_new (STEER_APPLICATION_ID);
+  self->workspace = steer_workspace_new (self->settings, NULL);
+  g_signal_connect_object (self->settings, "changed::text-scale", G_CALLBACK (on_text_scale_changed), self,
+                           G_CONNECT_SWAPPED);
+  on_text_scale_changed (self);
+  g_idle_add_full (G_PRIORITY_LOW, load_first_model, g_object_ref (self), g_object_unref);
+}
+
+/* Replies end where they are and what they said is on disk before the process goes. */
+static void
+finish_replies (SteerApplication *self)
+{
+  SteerStore *store = steer_workspace_get_store (self->workspace);
+  SteerEngine *engine = steer_workspace_get_engine (self->workspace);
+  gint64 end = g_get_monotonic_time () + QUIT_SECONDS * G_TIME_SPAN_SECOND;
+
+  steer_workspace_cancel_load (self->workspace);
+  while (steer_engine_get_state (engine) == STEER_ENGINE_BUSY && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  if (store != NULL)
+    steer_store_flush (store, NULL);
+}
+
+static void
+steer_application_window_removed (GtkApplication *application, GtkWindow *window)
+{
+  if (STEER_IS_WINDOW (window) && steer_window_get_chat (STEER_WINDOW (window)) != NULL)
+    steer_chat_stop_all (steer_window_get_chat (STEER_WINDOW (window)));
+  GTK_APPLICATION_CLASS (steer_application_parent_class)->window_removed (application, window);
+}
+
+static void
+steer_application_shutdown (GApplication *application)
+{
+  SteerApplication *self = STEER_APPLICATION (application);
+  SteerWindow *window = get_window (self);
+
+  if (window != NULL)
+    gtk_window_destroy (GTK_WINDOW (window));
+  if (self->workspace != NULL)
+    finish_replies (self);
+  G_APPLICATION_CLASS (steer_application_parent_class)->shutdown (application);
+  if (self->workspace != NULL)
+    g_object_run_dispose (G_OBJECT (self->workspace));
+  g_clear_object (&self->workspace);
+  g_clear_object (&self->settings);
+  g_settings_sync ();
+}
+
+static char *
+dup_absolute (const char *path)
+{
+  g_autoptr (GFile) file = g_file_new_for_commandline_arg (path);
+
+  return g_file_get_path (file);
+}
+
+/* What a second start asks for is done by the first. */
+static int
+steer_application_handle_local_options (GApplication *application, GVariantDict *options)
+{
+  SteerApplication *self = STEER_APPLICATION (application);
+  g_autoptr (GError) error = NULL;
+  const char *model = NULL, *preset = NULL;
+
+  if (g_variant_dict_contains (options, "version"))
+    {
+      g_autofree char *versions = steer_dup_library_versions ();
+
+      g_print ("steer-chat %s\n%sGTK %u.%u.%u\nlibadwaita %u.%u.%u\n", STEER_VERSION, versions,
+               gtk_get_major_version (), gtk_get_minor_version (), gtk_get_micro_version (), adw_get_major_version (),
+               adw_get_minor_version (), adw_get_micro_version ());
+      return EXIT_SUCCESS;
+    }
+  self->exit_after_startup = g_variant_dict_contains (options, "exit-after-startup");
+  g_variant_dict_lookup (options, "model", "^&ay", &model);
+  g_variant_dict_lookup (options, "preset", "^&ay", &preset);
+  if (model == NULL && preset == NULL)
+    return -1;
+
+  if (!g_application_register (application, NULL, &error))
+    {
+      g_printerr ("steer-chat: %s\n", error->message);
+      return EXIT_FAILURE;
+    }
+  if (model != NULL)
+    {
+      g_autofree char *path = dup_absolute (model);
+
+      g_action_group_activate_action (G_ACTION_GROUP (self), "load-model", g_variant_new_string (path));
+    }
+  if (preset != NULL)
+    {
+      g_autofree char *path = dup_absolute (preset);
+
+      g_action_group_activate_action (G_ACTION_GROUP (self), "open-file", g_variant_new_string (path));
+    }
+  return -1;
+}
+
+static void
+steer_application_class_init (SteerApplicationClass *klass)
+{
+  GApplicationClass *application_class = G_APPLICATION_CLASS (klass);
+
+  application_class->startup = steer_application_startup;
+  application_class->shutdown = steer_application_shutdown;
+  application_class->activate = steer_application_activate;
+  application_class->open = steer_application_open;
+  application_class->handle_local_options = steer_application_handle_local_options;
+  GTK_APPLICATION_CLASS (klass)->window_removed = steer_application_window_removed;
+}
+
+static void
+steer_application_init (SteerApplication *self)
+{
+  static const GOptionEntry options[] = {
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Load the model in FOLDER"), N_ ("FOLDER") },
+    { "preset", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Steer with the preset in FILE"), N_ ("FILE") },
+    { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Print the version and those of the libraries"), NULL },
+    { "exit-after-startup", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, NULL, NULL, NULL },
+    { NULL },
+  };
+
+  g_application_add_main_option_entries (G_APPLICATION (self), options);
+  g_application_set_option_context_parameter_string (G_APPLICATION (self), _ ("[PRESET…]"));
+}
+
+SteerApplication *
+steer_application_new (void)
+{
+  return g_object_new (STEER_TYPE_APPLICATION, "application-id", STEER_APPLICATION_ID, "flags",
+                       G_APPLICATION_HANDLES_OPEN, "resource-base-path", "/com/example/SteerChat", NULL);
+}
+
+SteerWorkspace *
+steer_application_get_workspace (SteerApplication *self)
+{
+  g_return_val_if_fail (STEER_IS_APPLICATION (self), NULL);
+  return self->workspace;
+}

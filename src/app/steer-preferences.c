@@ -1,0 +1,204 @@
+#include "steer-preferences.h"
+
+#include <glib/gi18n.h>
+
+struct _SteerPreferences
+{
+  AdwPreferencesWindow parent_instance;
+
+  SteerWorkspace *workspace;
+  GPtrArray *device_ids; /* (element-type utf8): in the order of the combo */
+
+  GtkTextView *system_prompt;
+  GtkSpinButton *temperature;
+  GtkSpinButton *top_p;
+  GtkSpinButton *top_k;
+  GtkSpinButton *min_p;
+  GtkSpinButton *repetition_penalty;
+  GtkSpinButton *max_tokens;
+  GtkSpinButton *seed;
+  GtkSwitch *recompute_after_steering;
+  GtkSwitch *mark_steered_text;
+  GtkSpinButton *text_scale;
+  AdwComboRow *device;
+  GtkSpinButton *threads;
+  GtkSpinButton *context_size;
+};
+
+G_DEFINE_FINAL_TYPE (SteerPreferences, steer_preferences, ADW_TYPE_PREFERENCES_WINDOW)
+
+static GSettings *
+get_settings (SteerPreferences *self)
+{
+  return steer_workspace_get_settings (self->workspace);
+}
+
+static void
+on_reset (SteerPreferences *self)
+{
+  static const char *const keys[]
+    = { "temperature", "top-p", "top-k", "min-p", "repetition-penalty", "max-tokens", "seed" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
+    g_settings_reset (get_settings (self), keys[i]);
+}
+
+static void
+on_reload (SteerPreferences *self)
+{
+  g_autofree char *path = g_settings_get_string (get_settings (self), "model-path");
+
+  steer_workspace_load_model (self->workspace, *path != '\0' ? path : NULL);
+}
+
+static void
+on_device_selected (SteerPreferences *self)
+{
+  guint selected = adw_combo_row_get_selected (self->device);
+
+  if (self->device_ids != NULL && selected < self->device_ids->len)
+    g_settings_set_string (get_settings (self), "device", g_ptr_array_index (self->device_ids, selected));
+}
+
+static void
+add_device (GtkStringList *names, GPtrArray *ids, const char *id, const char *name)
+{
+  gtk_string_list_append (names, name);
+  g_ptr_array_add (ids, g_strdup (id));
+}
+
+/* @devices: (nullable): while they are being listed only what is chosen is known. */
+static void
+show_devices (SteerPreferences *self, GPtrArray *devices)
+{
+  g_autofree char *chosen = g_settings_get_string (get_settings (self), "device");
+  g_autoptr (GtkStringList) names = gtk_string_list_new (NULL);
+  g_autoptr (GPtrArray) ids = g_ptr_array_new_with_free_func (g_free);
+  guint selected = 0;
+
+  add_device (names, ids, "auto", _ ("Automatic"));
+  for (guint i = 0; devices != NULL && i < devices->len; i++)
+    {
+      const SteerDevice *device = g_ptr_array_index (devices, i);
+      g_autofree char *unusable = device->usable ? NULL : g_strdup_printf (_ ("%s (unusable)"), device->name);
+
+      add_device (names, ids, device->id, unusable != NULL ? unusable : device->name);
+    }
+  for (guint i = 0; i < ids->len; i++)
+    if (g_str_equal (g_ptr_array_index (ids, i), chosen))
+      selected = i;
+  if (selected == 0 && !g_str_equal (chosen, "auto"))
+    {
+      selected = ids->len;
+      add_device (names, ids, chosen, chosen);
+    }
+
+  g_clear_pointer (&self->device_ids, g_ptr_array_unref);
+  adw_combo_row_set_model (self->device, G_LIST_MODEL (names));
+  adw_combo_row_set_selected (self->device, selected);
+  self->device_ids = g_steal_pointer (&ids);
+}
+
+static void
+list_devices (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, steer_backend_list_devices (), (GDestroyNotify) g_ptr_array_unref);
+}
+
+static void
+on_devices_listed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerPreferences) self = data;
+  g_autoptr (GPtrArray) devices = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (self->workspace != NULL)
+    show_devices (self, devices);
+}
+
+static void
+bind_settings (SteerPreferences *self)
+{
+  const struct
+  {
+    const char *key;
+    gpointer object;
+    const char *property;
+  } bindings[] = {
+    { "temperature", self->temperature, "value" },
+    { "top-p", self->top_p, "value" },
+    { "top-k", gtk_spin_button_get_adjustment (self->top_k), "value" },
+    { "min-p", self->min_p, "value" },
+    { "repetition-penalty", self->repetition_penalty, "value" },
+    { "max-tokens", gtk_spin_button_get_adjustment (self->max_tokens), "value" },
+    { "seed", gtk_spin_button_get_adjustment (self->seed), "value" },
+    { "recompute-after-steering", self->recompute_after_steering, "active" },
+    { "mark-steered-text", self->mark_steered_text, "active" },
+    { "text-scale", self->text_scale, "value" },
+    { "threads", gtk_spin_button_get_adjustment (self->threads), "value" },
+    { "context-size", gtk_spin_button_get_adjustment (self->context_size), "value" },
+    { "system-prompt", gtk_text_view_get_buffer (self->system_prompt), "text" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bindings); i++)
+    g_settings_bind (get_settings (self), bindings[i].key, bindings[i].object, bindings[i].property,
+                     G_SETTINGS_BIND_DEFAULT);
+}
+
+static void
+steer_preferences_dispose (GObject *object)
+{
+  SteerPreferences *self = STEER_PREFERENCES (object);
+
+  g_clear_object (&self->workspace);
+  g_clear_pointer (&self->device_ids, g_ptr_array_unref);
+  G_OBJECT_CLASS (steer_preferences_parent_class)->dispose (object);
+}
+
+static void
+steer_preferences_class_init (SteerPreferencesClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = steer_preferences_dispose;
+
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-preferences.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, system_prompt);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, temperature);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, top_p);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, top_k);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, min_p);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, repetition_penalty);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, max_tokens);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, seed);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, recompute_after_steering);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, mark_steered_text);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, text_scale);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, device);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, threads);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, context_size);
+  gtk_widget_class_bind_template_callback (widget_class, on_reset);
+  gtk_widget_class_bind_template_callback (widget_class, on_reload);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+}
+
+static void
+steer_preferences_init (SteerPreferences *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+SteerPreferences *
+steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
+{
+  SteerPreferences *self = g_object_new (STEER_TYPE_PREFERENCES, "transient-for", parent, NULL);
+  g_autoptr (GTask) task = NULL;
+
+  self->workspace = g_object_ref (workspace);
+  bind_settings (self);
+  show_devices (self, NULL);
+  g_signal_connect_object (self->device, "notify::selected", G_CALLBACK (on_device_selected), self, G_CONNECT_SWAPPED);
+  /* Asking a driver for its devices may take a while. */
+  task = g_task_new (NULL, NULL, on_devices_listed, g_object_ref (self));
+  g_task_run_in_thread (task, list_devices);
+  return self;
+}

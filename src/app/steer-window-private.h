@@ -1,0 +1,40 @@
+#pragma once
+
+#include "steer-chat-list.h"
+#include "steer-composer.h"
+#include "steer-transcript.h"
+#include "steer-window.h"
+
+G_BEGIN_DECLS
+
+struct _SteerWindow
+{
+  AdwApplicationWindow parent_instance;
+
+  SteerChat *chat;
+  gboolean empty;
+  gboolean folding;          /* the flaps open and close by themselves, which is nobody's choice */
+  GCancellable *opening;     /* nullable: of the chat that is being loaded */
+
+  AdwToastOverlay *toasts;
+  AdwFlap *steering_flap;
+  AdwFlap *chats_flap;
+  AdwHeaderBar *header;
+  GtkBox *middle;
+  GtkStack *stack;
+  SteerChatList *chat_list;
+  SteerTranscript *transcript;
+  SteerComposer *composer;
+};
+
+SteerWorkspace *steer_window_get_workspace (SteerWindow *self);
+GSettings *steer_window_get_settings (SteerWindow *self);
+
+/* steer-window-actions.c */
+void steer_window_add_actions (SteerWindow *self);
+void steer_window_update_actions (SteerWindow *self);
+
+/* steer-window-dnd.c */
+void steer_window_add_drop_target (SteerWindow *self);
+
+G_END_DECLS
