@@ -326,6 +326,15 @@ run_system (SteerCliChat *self, char **words, GError **error)
   return TRUE;
 }
 
+/* @field: what was changed, and is to be saved from now on. */
+static void
+set_sampling (SteerCliChat *self, const SteerSampling *sampling, SteerSamplingFields field)
+{
+  SteerPreset *preset = self->steering->preset;
+
+  steer_preset_set_sampling_fields (preset, sampling, steer_preset_get_sampling_fields (preset) | field);
+}
+
 static gboolean
 run_seed (SteerCliChat *self, char **words, GError **error)
 {
@@ -333,7 +342,7 @@ run_seed (SteerCliChat *self, char **words, GError **error)
 
   if (!steer_cli_parse_seed (words[0], &sampling.seed, error))
     return FALSE;
-  steer_preset_set_sampling (self->steering->preset, &sampling);
+  set_sampling (self, &sampling, STEER_SAMPLING_SEED);
   self->n_again = 0;
   steer_cli_terminal_note (self->terminal, "seed %" G_GUINT64_FORMAT " from the next reply on", sampling.seed);
   return TRUE;
@@ -346,7 +355,7 @@ run_temperature (SteerCliChat *self, char **words, GError **error)
 
   if (!steer_cli_parse_double (words[0], "the temperature", 0.0, 5.0, &sampling.temperature, error))
     return FALSE;
-  steer_preset_set_sampling (self->steering->preset, &sampling);
+  set_sampling (self, &sampling, STEER_SAMPLING_TEMPERATURE);
   steer_cli_terminal_note (self->terminal, "temperature %g from the next reply on", sampling.temperature);
   return TRUE;
 }

@@ -344,7 +344,8 @@ greet (SteerCliChat *self)
   steer_cli_terminal_note (self->terminal, "%s on %s. /help lists the commands, Ctrl+C stops a reply, Ctrl+D quits.",
                            name, device);
   if (n > 0)
-    steer_cli_terminal_note (self->terminal, "%u features steer it; /features lists them.", n);
+    steer_cli_terminal_note (self->terminal, "%u feature%s it; /features lists %s.", n, n == 1 ? " steers" : "s steer",
+                             n == 1 ? "it" : "them");
 }
 
 static SteerCliStatus

@@ -137,7 +137,7 @@ append_vectors (GString *out, const SteerCliInfo *self)
   SteerVectorSource *source = STEER_VECTOR_SOURCE (self->vectors);
   g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
 
-  g_string_append_printf (out, "%u features, vectors of width %u\n", infos->len,
+  g_string_append_printf (out, "%u feature%s, vectors of width %u\n", infos->len, infos->len == 1 ? "" : "s",
                           steer_vector_source_get_d_model (source));
   for (guint i = 0; i < infos->len; i++)
     {
@@ -173,7 +173,7 @@ append_preset (GString *out, SteerPreset *preset)
       append_safe (out, hint);
       g_string_append_c (out, '\n');
     }
-  g_string_append_printf (out, "%u features\n", n);
+  g_string_append_printf (out, "%u feature%s\n", n, n == 1 ? "" : "s");
   for (guint i = 0; i < n; i++)
     {
       g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), i);

@@ -260,12 +260,12 @@ check_double (SteerCliOptions *self,
               double minimum,
               double maximum,
               double *value,
-              SteerCliSamplingSet bit,
+              SteerSamplingFields bit,
               GError **error)
 {
   if (typed == NULL)
     return TRUE;
-  self->sampling_set |= bit;
+  self->sampling_fields |= bit;
   return steer_cli_parse_double (typed, name, minimum, maximum, value, error);
 }
 
@@ -276,31 +276,31 @@ check_sampling (SteerCliOptions *self, const Typed *typed, GError **error)
   guint64 n;
 
   if (!check_double (self, typed->temperature, "--temperature", 0.0, 5.0, &sampling->temperature,
-                     STEER_CLI_SET_TEMPERATURE, error)
-      || !check_double (self, typed->top_p, "--top-p", 1e-6, 1.0, &sampling->top_p, STEER_CLI_SET_TOP_P, error)
-      || !check_double (self, typed->min_p, "--min-p", 0.0, 1.0, &sampling->min_p, STEER_CLI_SET_MIN_P, error)
-      || !check_double (self, typed->repetition_penalty, "--repetition-penalty", 0.01, 100.0,
-                        &sampling->repetition_penalty, STEER_CLI_SET_REPETITION_PENALTY, error))
+                     STEER_SAMPLING_TEMPERATURE, error)
+      || !check_double (self, typed->top_p, "--top-p", 1e-6, 1.0, &sampling->top_p, STEER_SAMPLING_TOP_P, error)
+      || !check_double (self, typed->min_p, "--min-p", 0.0, 1.0, &sampling->min_p, STEER_SAMPLING_MIN_P, error)
+      || !check_double (self, typed->repetition_penalty, "--repetition-penalty", 0.01, 10.0,
+                        &sampling->repetition_penalty, STEER_SAMPLING_REPETITION_PENALTY, error))
     return FALSE;
   if (typed->top_k != NULL)
     {
       if (!steer_cli_parse_uint (typed->top_k, "--top-k", 0, G_MAXINT32, &n, error))
         return FALSE;
       sampling->top_k = (guint) n;
-      self->sampling_set |= STEER_CLI_SET_TOP_K;
+      self->sampling_fields |= STEER_SAMPLING_TOP_K;
     }
   if (typed->max_tokens != NULL)
     {
       if (!steer_cli_parse_uint (typed->max_tokens, "--max-tokens", 0, G_MAXINT32, &n, error))
         return FALSE;
       sampling->max_tokens = (guint) n;
-      self->sampling_set |= STEER_CLI_SET_MAX_TOKENS;
+      self->sampling_fields |= STEER_SAMPLING_MAX_TOKENS;
     }
   if (typed->seed != NULL)
     {
       if (!steer_cli_parse_seed (typed->seed, &sampling->seed, error))
         return FALSE;
-      self->sampling_set |= STEER_CLI_SET_SEED;
+      self->sampling_fields |= STEER_SAMPLING_SEED;
     }
   for (guint i = 0; self->stop != NULL && self->stop[i] != NULL; i++)
     {
@@ -412,25 +412,6 @@ steer_cli_options_clear (SteerCliOptions *self)
   g_clear_pointer (&self->features, g_array_unref);
   g_strfreev (self->stop);
   *self = (SteerCliOptions){ 0 };
-}
-
-void
-steer_cli_options_apply_sampling (const SteerCliOptions *self, SteerSampling *sampling)
-{
-  if ((self->sampling_set & STEER_CLI_SET_TEMPERATURE) != 0)
-    sampling->temperature = self->sampling.temperature;
-  if ((self->sampling_set & STEER_CLI_SET_TOP_K) != 0)
-    sampling->top_k = self->sampling.top_k;
-  if ((self->sampling_set & STEER_CLI_SET_TOP_P) != 0)
-    sampling->top_p = self->sampling.top_p;
-  if ((self->sampling_set & STEER_CLI_SET_MIN_P) != 0)
-    sampling->min_p = self->sampling.min_p;
-  if ((self->sampling_set & STEER_CLI_SET_REPETITION_PENALTY) != 0)
-    sampling->repetition_penalty = self->sampling.repetition_penalty;
-  if ((self->sampling_set & STEER_CLI_SET_SEED) != 0)
-    sampling->seed = self->sampling.seed;
-  if ((self->sampling_set & STEER_CLI_SET_MAX_TOKENS) != 0)
-    sampling->max_tokens = self->sampling.max_tokens;
 }
 
 #define MODEL_FOLDER "a folder with config.json, tokenizer.json and *.safetensors as Hugging Face publishes them"

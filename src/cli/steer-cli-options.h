@@ -43,17 +43,6 @@ typedef enum
   STEER_CLI_YES,
 } SteerCliSwitch;
 
-typedef enum
-{
-  STEER_CLI_SET_TEMPERATURE = 1 << 0,
-  STEER_CLI_SET_TOP_K = 1 << 1,
-  STEER_CLI_SET_TOP_P = 1 << 2,
-  STEER_CLI_SET_MIN_P = 1 << 3,
-  STEER_CLI_SET_REPETITION_PENALTY = 1 << 4,
-  STEER_CLI_SET_SEED = 1 << 5,
-  STEER_CLI_SET_MAX_TOKENS = 1 << 6,
-} SteerCliSamplingSet;
-
 /**
  * SteerCliOptions:
  *
@@ -81,9 +70,9 @@ typedef struct
   SteerCliSwitch steer_prompt;
   SteerCliSwitch skip_special;
 
-  SteerSampling sampling; /* the fields that @sampling_set names */
-  SteerCliSamplingSet sampling_set;
-  char **stop; /* NULL-terminated; nullable */
+  SteerSampling sampling;
+  SteerSamplingFields sampling_fields; /* of @sampling, that were given */
+  char **stop;                         /* NULL-terminated; nullable */
 
   /* Arguments that are not options: [n_arguments], borrowed from argv. */
   char **arguments;
@@ -104,9 +93,6 @@ gboolean steer_cli_options_parse (SteerCliOptions *self,
                                   SteerCliStatus *status);
 void steer_cli_options_clear (SteerCliOptions *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliOptions, steer_cli_options_clear)
-
-/* Replaces the fields of @sampling that the command line gives. */
-void steer_cli_options_apply_sampling (const SteerCliOptions *self, SteerSampling *sampling);
 
 /* The folder of the model that is meant: --model, or else the bundled one. Errors: STEER_CLI_ERROR_USAGE, naming the
  * remedy, when there is neither. Free with g_free(). */

@@ -134,8 +134,9 @@ apply_options (const SteerCliOptions *options, SteerPreset *preset)
     g_object_set (preset, "steer-prompt", options->steer_prompt == STEER_CLI_YES, NULL);
   if (options->skip_special != STEER_CLI_UNSET)
     g_object_set (preset, "skip-special", options->skip_special == STEER_CLI_YES, NULL);
-  steer_cli_options_apply_sampling (options, &sampling);
-  steer_preset_set_sampling (preset, &sampling);
+  steer_sampling_merge (&sampling, &options->sampling, options->sampling_fields);
+  steer_preset_set_sampling_fields (preset, &sampling,
+                                    steer_preset_get_sampling_fields (preset) | options->sampling_fields);
 }
 
 SteerCliSteering *
@@ -153,7 +154,6 @@ steer_cli_steering_new (const SteerCliOptions *options, const char *model_path, 
 
   for (guint i = 0; options->features != NULL && i < options->features->len; i++)
     apply_feature (self, &g_array_index (options->features, SteerCliFeature, i));
-  describe_features (self, self->preset);
   apply_options (options, self->preset);
   return g_steal_pointer (&self);
 }
@@ -173,10 +173,15 @@ SteerPlan *
 steer_cli_steering_make_plan (SteerCliSteering *self, SteerPreset *preset, GError **error)
 {
   g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
-  SteerPlan *plan = steer_preset_make_plan (preset, self->library, self->d_model, self->n_layers, error);
+  g_autoptr (GError) local = NULL;
+  SteerPlan *plan;
 
+  describe_features (self, preset);
+  plan = steer_preset_make_plan (preset, self->library, self->d_model, self->n_layers, &local);
   if (plan == NULL && sources->len == 0)
-    g_prefix_error (error, "no vectors are open: name them with --vectors FILE: ");
+    g_set_error (error, local->domain, local->code, "%s: --vectors FILE opens one", local->message);
+  else if (plan == NULL)
+    g_propagate_error (error, g_steal_pointer (&local));
   return plan;
 }
 
@@ -188,7 +193,6 @@ steer_cli_steering_take_preset (SteerCliSteering *self,
 {
   g_autoptr (SteerPlan) plan = NULL;
 
-  describe_features (self, preset);
   apply_options (options, preset);
   plan = steer_cli_steering_make_plan (self, preset, error);
   if (plan == NULL)
@@ -225,7 +229,6 @@ steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *typed, GE
 
   steer_feature_set_strength (feature, typed->strength);
   steer_feature_set_clamp (feature, typed->clamp);
-  steer_library_describe (self->library, feature);
   steer_preset_append (self->preset, feature);
   if (steer_cli_steering_update (self, error))
     return TRUE;

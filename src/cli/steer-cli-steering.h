@@ -41,7 +41,7 @@ gboolean steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GEr
 /* Makes the plan of this moment and puts it in force; the old one stays after an error. */
 gboolean steer_cli_steering_update (SteerCliSteering *self, GError **error);
 
-/* The plan of another preset under the same library. */
+/* The plan of another preset under the same library, its features described by it. */
 SteerPlan *steer_cli_steering_make_plan (SteerCliSteering *self, SteerPreset *preset, GError **error);
 
 /* The first feature with that address, and its position; NULL when the preset has none. (transfer full) */

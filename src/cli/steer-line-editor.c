@@ -438,37 +438,44 @@ finish_escape (SteerLineEditor *self)
   return TRUE;
 }
 
-/* Whether @pending is a whole character; if so it is inserted. */
+/* Whether @pending is a whole character, or can become none any more; then it is inserted. */
 static gboolean
 finish_character (SteerLineEditor *self)
 {
   gunichar c = g_utf8_get_char_validated (self->pending, (gssize) self->n_pending);
 
-  if (c == (gunichar) -2 && self->n_pending < 6)
+  if (c == (gunichar) -2)
     return FALSE;
-  if (c == (gunichar) -1 || c == (gunichar) -2)
-    c = 0xfffd;
   /* C1 controls are nothing that one types. */
-  if (c >= 0xa0)
+  if (c == (gunichar) -1)
+    insert (self, 0xfffd);
+  else if (c >= 0xa0)
     insert (self, c);
   return TRUE;
 }
 
 static SteerLineEvent
+feed_pending (SteerLineEditor *self, char byte)
+{
+  gboolean is_escape = self->n_pending > 0 ? *self->pending == ESCAPE : byte == ESCAPE;
+
+  self->pending[self->n_pending++] = byte;
+  if ((is_escape ? finish_escape (self) : finish_character (self)) || self->n_pending == MAX_PENDING)
+    self->n_pending = 0;
+  return STEER_LINE_NONE;
+}
+
+static SteerLineEvent
 feed_byte (SteerLineEditor *self, char byte)
 {
-  if (self->n_pending > 0)
+  /* A character that breaks off does not swallow what comes next. */
+  if (self->n_pending > 0 && *self->pending != ESCAPE && ((guint8) byte & 0xc0) != 0x80)
     {
-      self->pending[self->n_pending++] = byte;
-      if ((*self->pending == ESCAPE ? finish_escape (self) : finish_character (self)) || self->n_pending == MAX_PENDING)
-        self->n_pending = 0;
-      return STEER_LINE_NONE;
+      self->n_pending = 0;
+      insert (self, 0xfffd);
     }
-  if (byte == ESCAPE || (guint8) byte >= 0x80)
-    {
-      self->pending[self->n_pending++] = byte;
-      return STEER_LINE_NONE;
-    }
+  if (self->n_pending > 0 || byte == ESCAPE || (guint8) byte >= 0x80)
+    return feed_pending (self, byte);
   if (self->pasting && (byte == '\r' || byte == '\n' || byte == '\t'))
     insert (self, byte == '\t' ? '\t' : '\n');
   else if ((guint8) byte < 0x20 || byte == 0x7f)
