@@ -414,8 +414,8 @@ steer_preset_folder_make_stem (const char *name)
   return g_strdup (stem->str);
 }
 
-static char *
-make_path (SteerPresetFolder *self, const char *name)
+char *
+steer_preset_folder_dup_path (SteerPresetFolder *self, const char *name)
 {
   g_autofree char *stem = steer_preset_folder_make_stem (name);
   g_autofree char *file = g_strconcat (stem, ".yaml", NULL);
@@ -431,7 +431,7 @@ steer_preset_folder_save (SteerPresetFolder *self, SteerPreset *preset, gboolean
   g_return_val_if_fail (STEER_IS_PRESET_FOLDER (self), NULL);
   g_return_val_if_fail (STEER_IS_PRESET (preset), NULL);
 
-  path = make_path (self, steer_preset_get_name (preset));
+  path = steer_preset_folder_dup_path (self, steer_preset_get_name (preset));
   if (!overwrite && g_file_test (path, G_FILE_TEST_EXISTS))
     {
       g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_EXIST, _ ("there is already a preset called “%s”"),
@@ -470,7 +470,7 @@ steer_preset_folder_rename (SteerPresetFolder *self, SteerPresetEntry *entry, co
   if (preset == NULL)
     return FALSE;
   old = g_strdup (entry->path);
-  path = make_path (self, name);
+  path = steer_preset_folder_dup_path (self, name);
   steer_preset_set_name (preset, name);
   if (!g_str_equal (path, old) && g_file_test (path, G_FILE_TEST_EXISTS))
     {
@@ -555,4 +555,40 @@ steer_preset_folder_find (SteerPresetFolder *self, const char *path)
 {
   g_return_val_if_fail (STEER_IS_PRESET_FOLDER (self), NULL);
   return path != NULL ? find_entry (self, path) : NULL;
+}
+
+void
+steer_preset_folder_refresh (SteerPresetFolder *self)
+{
+  g_return_if_fail (STEER_IS_PRESET_FOLDER (self));
+  rescan (self);
+}
+
+char *
+steer_preset_folder_import (SteerPresetFolder *self, const char *path, GError **error)
+{
+  g_autoptr (SteerPreset) preset = NULL;
+  g_autofree char *wanted = NULL;
+  g_autofree char *name = NULL;
+  g_autofree char *target = NULL;
+
+  g_return_val_if_fail (STEER_IS_PRESET_FOLDER (self), NULL);
+  g_return_val_if_fail (path != NULL, NULL);
+
+  preset = steer_preset_new_from_file (path, error);
+  if (preset == NULL)
+    return NULL;
+  wanted = steer_preset_folder_dup_path (self, steer_preset_get_name (preset));
+  name = g_path_get_basename (wanted);
+  target = make_free_path (self->user_dir, name);
+  if (!g_str_equal (target, wanted))
+    {
+      g_autofree char *stem = dup_stem (target);
+
+      steer_preset_set_name (preset, stem);
+    }
+  if (!steer_preset_save (preset, target, error))
+    return NULL;
+  rescan (self);
+  return g_steal_pointer (&target);
 }

@@ -36,6 +36,18 @@ SteerPresetEntry *steer_preset_folder_find (SteerPresetFolder *self,
 /* The file name, without its ending, that a preset of this name gets. */
 char *steer_preset_folder_make_stem (const char *name);
 
+/* Where a preset of this name is kept. */
+char *steer_preset_folder_dup_path (SteerPresetFolder *self,
+                                    const char *name);
+
+/* Looks at the folder now, rather than when the system tells of a change. */
+void steer_preset_folder_refresh (SteerPresetFolder *self);
+
+/* Copies a preset from anywhere into the user's folder, under a name that is free there. Returns the path. */
+char *steer_preset_folder_import (SteerPresetFolder *self,
+                                  const char *path,
+                                  GError **error);
+
 /* Writes @preset under its name (a safe file name is made of it); an existing file of that name is replaced only when
  * @overwrite. Returns the path. */
 char *steer_preset_folder_save (SteerPresetFolder *self,

@@ -11,12 +11,17 @@ G_BEGIN_DECLS
  * feature, master multiplier, preset options. Everything acts on the workspace's preset at once.
  *
  * Properties: workspace; show-close-button (boolean: a "back" button when the panel covers the window).
- * Actions `steering.*`: toggle, reset, add-feature, save, save-as, rename, delete, import, export.
+ * Actions `steering.*`: toggle, reset, add-feature, new, load (s: a preset's path), save, save-as, rename, delete,
+ * import, export; and of rows, by position: duplicate-row (u), remove-row (u), move-row (uu: from, to). They work for
+ * the panel and what is in it; a window that wants to bind keys to them inserts the group into itself.
  * Signals: `toast` (AdwToast), `close-requested`.
  */
 #define STEER_TYPE_STEERING_PANEL (steer_steering_panel_get_type ())
 G_DECLARE_FINAL_TYPE (SteerSteeringPanel, steer_steering_panel, STEER, STEERING_PANEL, GtkWidget)
 
 GtkWidget *steer_steering_panel_new (SteerWorkspace *workspace);
+
+/* (transfer none) */
+GActionGroup *steer_steering_panel_get_actions (SteerSteeringPanel *self);
 
 G_END_DECLS

@@ -1,0 +1,281 @@
+#include "steer-add-feature-dialog.h"
+
+#include <glib/gi18n.h>
+
+#include "steer-steering-closures.h"
+#include "steer-steering-edit.h"
+
+struct _SteerAddFeatureDialog
+{
+  AdwWindow parent_instance;
+
+  SteerLibrary *library;
+  GListStore *features; /* (element-type SteerFeature): all that the sources list */
+  GtkFilterListModel *found;
+  GtkCustomFilter *filter;
+  char *query;
+
+  GtkEditable *search;
+  GtkStack *pages;
+  GtkListView *list;
+  GtkSpinButton *layer;
+  GtkSpinButton *index;
+  GtkLabel *verdict;
+  GtkWidget *add_button;
+};
+
+enum
+{
+  CHOSEN,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SteerAddFeatureDialog, steer_add_feature_dialog, ADW_TYPE_WINDOW)
+
+static void
+choose (SteerAddFeatureDialog *self, SteerFeature *found)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_copy (found);
+
+  steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
+  g_signal_emit (self, signals[CHOSEN], 0, feature);
+  gtk_window_close (GTK_WINDOW (self));
+}
+
+static void
+on_row_activated (SteerAddFeatureDialog *self, guint position)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self->found), position);
+
+  if (feature != NULL)
+    choose (self, feature);
+}
+
+static void
+on_search_activate (SteerAddFeatureDialog *self)
+{
+  on_row_activated (self, 0);
+}
+
+static gboolean
+is_found (gpointer item, gpointer data)
+{
+  SteerAddFeatureDialog *self = data;
+  SteerFeature *feature = item;
+
+  return self->query == NULL
+         || steer_steering_matches (self->query, steer_feature_get_label (feature), steer_feature_get_layer (feature),
+                                    steer_feature_get_index (feature));
+}
+
+static void
+update_page (SteerAddFeatureDialog *self)
+{
+  gboolean has_features = g_list_model_get_n_items (G_LIST_MODEL (self->features)) > 0;
+  gboolean has_found = g_list_model_get_n_items (G_LIST_MODEL (self->found)) > 0;
+
+  gtk_stack_set_visible_child_name (self->pages, has_found ? "list" : has_features ? "nothing" : "empty");
+}
+
+static void
+on_search_changed (SteerAddFeatureDialog *self)
+{
+  g_free (self->query);
+  self->query = g_strdup (gtk_editable_get_text (self->search));
+  gtk_filter_changed (GTK_FILTER (self->filter), GTK_FILTER_CHANGE_DIFFERENT);
+  update_page (self);
+}
+
+/* (transfer full): the feature that the two numbers name, as the first source that has it knows it; or NULL. */
+static SteerFeature *
+find_by_number (SteerAddFeatureDialog *self)
+{
+  guint layer = (guint) gtk_spin_button_get_value_as_int (self->layer);
+  guint64 index = (guint64) gtk_spin_button_get_value (self->index);
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+
+  for (guint i = 0; i < sources->len; i++)
+    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), layer, index))
+      {
+        SteerFeature *feature = steer_feature_new (layer, index);
+
+        steer_feature_set_source (feature, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
+        steer_library_describe (self->library, feature);
+        return feature;
+      }
+  return NULL;
+}
+
+static void
+on_number_changed (SteerAddFeatureDialog *self)
+{
+  g_autoptr (SteerFeature) feature = find_by_number (self);
+  g_autofree char *verdict = NULL;
+
+  if (feature == NULL)
+    verdict = g_strdup (_ ("No loaded source has this feature"));
+  else
+    {
+      g_autofree char *title
+        = steer_steering_dup_title (self, steer_feature_get_label (feature), steer_feature_get_index (feature));
+
+      verdict = g_strdup_printf (_ ("“%s” from %s"), title, steer_feature_get_source (feature));
+    }
+  gtk_label_set_text (self->verdict, verdict);
+  gtk_widget_set_sensitive (self->add_button, feature != NULL);
+}
+
+static void
+on_add_clicked (SteerAddFeatureDialog *self)
+{
+  g_autoptr (SteerFeature) feature = NULL;
+
+  gtk_spin_button_update (self->layer);
+  gtk_spin_button_update (self->index);
+  feature = find_by_number (self);
+  if (feature != NULL)
+    choose (self, feature);
+}
+
+static void
+on_setup (GtkListItemFactory *factory, GtkListItem *item)
+{
+  GtkWidget *box = gtk_box_new (GTK_ORIENTATION_VERTICAL, 1);
+  GtkWidget *title = gtk_label_new (NULL);
+  GtkWidget *place = gtk_label_new (NULL);
+
+  gtk_label_set_xalign (GTK_LABEL (title), 0);
+  gtk_label_set_xalign (GTK_LABEL (place), 0);
+  gtk_label_set_ellipsize (GTK_LABEL (title), PANGO_ELLIPSIZE_END);
+  gtk_label_set_ellipsize (GTK_LABEL (place), PANGO_ELLIPSIZE_END);
+  gtk_widget_add_css_class (place, "caption");
+  gtk_widget_add_css_class (place, "dim-label");
+  gtk_widget_add_css_class (place, "numeric");
+  gtk_widget_add_css_class (box, "found-feature");
+  gtk_box_append (GTK_BOX (box), title);
+  gtk_box_append (GTK_BOX (box), place);
+  gtk_list_item_set_child (item, box);
+}
+
+static void
+on_bind (GtkListItemFactory *factory, GtkListItem *item)
+{
+  SteerFeature *feature = gtk_list_item_get_item (item);
+  GtkWidget *box = gtk_list_item_get_child (item);
+  const char *source = steer_feature_get_source (feature);
+  g_autofree char *title
+    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
+  g_autofree char *place
+    = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
+  g_autofree char *line = g_strdup_printf ("%s · %s", place, source);
+
+  gtk_label_set_text (GTK_LABEL (gtk_widget_get_first_child (box)), title);
+  gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (box)), line);
+}
+
+static void
+list_features (SteerAddFeatureDialog *self)
+{
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+  g_autoptr (GPtrArray) features = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < sources->len; i++)
+    {
+      SteerVectorSource *source = g_ptr_array_index (sources, i);
+      g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
+
+      for (guint k = 0; k < infos->len; k++)
+        {
+          const SteerFeatureInfo *info = g_ptr_array_index (infos, k);
+          SteerFeature *feature = steer_feature_new (info->layer, info->index);
+
+          steer_feature_set_source (feature, steer_vector_source_get_id (source));
+          steer_feature_set_label (feature, info->label);
+          steer_feature_set_range (feature, info->recommended, info->minimum, info->maximum);
+          steer_feature_set_layer_norm (feature, steer_vector_source_get_layer_norm (source, info->layer));
+          g_ptr_array_add (features, feature);
+        }
+    }
+  g_list_store_splice (self->features, 0, 0, features->pdata, features->len);
+}
+
+static void
+steer_add_feature_dialog_dispose (GObject *object)
+{
+  SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
+
+  /* The list may outlive its window by a frame. */
+  if (self->filter != NULL)
+    gtk_custom_filter_set_filter_func (self->filter, NULL, NULL, NULL);
+  g_clear_object (&self->library);
+  g_clear_object (&self->features);
+  g_clear_object (&self->found);
+  g_clear_object (&self->filter);
+  G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->dispose (object);
+}
+
+static void
+steer_add_feature_dialog_finalize (GObject *object)
+{
+  g_free (STEER_ADD_FEATURE_DIALOG (object)->query);
+  G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->finalize (object);
+}
+
+static void
+steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = steer_add_feature_dialog_dispose;
+  object_class->finalize = steer_add_feature_dialog_finalize;
+  signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
+
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-add-feature-dialog.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, search);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, pages);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, list);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, layer);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, index);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, verdict);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, add_button);
+  gtk_widget_class_bind_template_callback (widget_class, on_row_activated);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_activate);
+  gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_number_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_add_clicked);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+}
+
+static void
+steer_add_feature_dialog_init (SteerAddFeatureDialog *self)
+{
+  g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
+
+  gtk_widget_init_template (GTK_WIDGET (self));
+  self->features = g_list_store_new (STEER_TYPE_FEATURE);
+  self->filter = gtk_custom_filter_new (is_found, self, NULL);
+  self->found = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (self->features)),
+                                           g_object_ref (GTK_FILTER (self->filter)));
+  g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
+  g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
+  gtk_list_view_set_factory (self->list, factory);
+  gtk_list_view_set_model (self->list,
+                           GTK_SELECTION_MODEL (gtk_no_selection_new (g_object_ref (G_LIST_MODEL (self->found)))));
+}
+
+GtkWidget *
+steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library)
+{
+  SteerAddFeatureDialog *self = g_object_new (STEER_TYPE_ADD_FEATURE_DIALOG, "transient-for", parent, NULL);
+
+  self->library = g_object_ref (library);
+  list_features (self);
+  update_page (self);
+  on_number_changed (self);
+  gtk_widget_grab_focus (GTK_WIDGET (self->search));
+  return GTK_WIDGET (self);
+}

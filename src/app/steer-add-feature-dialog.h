@@ -1,0 +1,21 @@
+#pragma once
+
+#include <adwaita.h>
+
+#include "steering/steer-library.h"
+
+G_BEGIN_DECLS
+
+/**
+ * SteerAddFeatureDialog: finds a feature in the sources that are loaded, by words of its label or by layer and index.
+ *
+ * Signal `chosen` (SteerFeature): a new feature, described, at its recommended strength (0 where none is known). The
+ * dialog closes after it.
+ */
+#define STEER_TYPE_ADD_FEATURE_DIALOG (steer_add_feature_dialog_get_type ())
+G_DECLARE_FINAL_TYPE (SteerAddFeatureDialog, steer_add_feature_dialog, STEER, ADD_FEATURE_DIALOG, AdwWindow)
+
+/* Reads the sources' lists once, now. */
+GtkWidget *steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library);
+
+G_END_DECLS

@@ -1,0 +1,519 @@
+#include "steer-feature-row.h"
+
+#include <adwaita.h>
+#include <glib/gi18n.h>
+
+#include "steer-steering-closures.h"
+#include "steer-strength-scale.h"
+
+struct _SteerFeatureRow
+{
+  GtkListBoxRow parent_instance;
+
+  SteerFeature *feature;
+  SteerStrengthRange range;
+  gboolean beyond;
+  gboolean solo;
+  gboolean showing; /* the widgets are being set from the feature, not the other way round */
+
+  GtkWidget *handle;
+  GtkEditableLabel *title;
+  GtkWidget *toggle;
+  GtkMenuButton *menu_button;
+  SteerStrengthScale *scale;
+  GtkAdjustment *scale_adjustment;
+  GtkSpinButton *number;
+  GtkAdjustment *number_adjustment;
+  GtkWidget *clamp;
+};
+
+enum
+{
+  PROP_0,
+  PROP_FEATURE,
+  PROP_BEYOND,
+  PROP_SOLO,
+  N_PROPS,
+};
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SteerFeatureRow, steer_feature_row, GTK_TYPE_LIST_BOX_ROW)
+
+static void
+set_beyond (SteerFeatureRow *self, gboolean beyond)
+{
+  if (self->beyond == beyond)
+    return;
+  self->beyond = beyond;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_BEYOND]);
+}
+
+/* A slider says its label, its value and its unit. */
+static void
+update_accessible (SteerFeatureRow *self)
+{
+  g_autofree char *title
+    = steer_steering_dup_title (self, steer_feature_get_label (self->feature), steer_feature_get_index (self->feature));
+  g_autofree char *strength = g_strdup_printf (_ ("Strength of %s"), title);
+  g_autofree char *clamp = g_strdup_printf (_ ("Clamp %s"), title);
+  g_autofree char *enabled = g_strdup_printf (_ ("Use %s"), title);
+  g_autofree char *menu = g_strdup_printf (_ ("Menu of %s"), title);
+  g_autofree char *value = steer_steering_dup_value_text (self, steer_feature_get_strength (self->feature),
+                                                          steer_feature_get_layer_norm (self->feature), self->beyond);
+
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->scale), GTK_ACCESSIBLE_PROPERTY_LABEL, strength,
+                                  GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, value, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->number), GTK_ACCESSIBLE_PROPERTY_LABEL, strength, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->clamp), GTK_ACCESSIBLE_PROPERTY_LABEL, clamp, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->toggle), GTK_ACCESSIBLE_PROPERTY_LABEL, enabled, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->menu_button), GTK_ACCESSIBLE_PROPERTY_LABEL, menu, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
+}
+
+static void
+update_marks (SteerFeatureRow *self)
+{
+  double recommended = steer_feature_get_recommended (self->feature);
+  g_autofree char *number = steer_steering_dup_strength (self, recommended);
+  g_autofree char *label = g_markup_printf_escaped ("<small>%s</small>", number);
+
+  steer_strength_scale_set_marks (self->scale, "<small>0</small>", label);
+  steer_strength_scale_set_recommended (self->scale, recommended);
+}
+
+/* While a row lives its slider only grows, so that it does not run away under a hand that drags it. */
+static void
+update_range (SteerFeatureRow *self, gboolean anew)
+{
+  double strength = steer_feature_get_strength (self->feature);
+  SteerStrengthRange range;
+
+  if (!anew && strength >= self->range.lower && strength <= self->range.upper)
+    return;
+  steer_strength_range_init (&range, steer_feature_get_minimum (self->feature),
+                             steer_feature_get_maximum (self->feature), steer_feature_get_recommended (self->feature),
+                             steer_feature_get_layer_norm (self->feature), strength);
+  self->range = range;
+  gtk_adjustment_configure (self->scale_adjustment, strength, range.lower, range.upper, range.step, range.page, 0.0);
+  gtk_adjustment_set_step_increment (self->number_adjustment, range.step);
+  gtk_adjustment_set_page_increment (self->number_adjustment, range.page);
+  gtk_range_set_round_digits (GTK_RANGE (self->scale), range.digits);
+  steer_strength_scale_set_useful (self->scale, range.useful_lower, range.useful_upper);
+}
+
+static void
+show_strength (SteerFeatureRow *self, gboolean anew)
+{
+  double strength = steer_feature_get_strength (self->feature);
+
+  self->showing = TRUE;
+  update_range (self, anew);
+  gtk_adjustment_set_value (self->scale_adjustment, strength);
+  gtk_adjustment_set_value (self->number_adjustment, strength);
+  set_beyond (self, steer_strength_range_is_beyond (&self->range, strength));
+  self->showing = FALSE;
+  update_accessible (self);
+}
+
+static void
+on_strength_notify (SteerFeatureRow *self)
+{
+  show_strength (self, FALSE);
+}
+
+static void
+on_range_notify (SteerFeatureRow *self)
+{
+  show_strength (self, TRUE);
+  update_marks (self);
+  gtk_widget_action_set_enabled (GTK_WIDGET (self), "feature.recommend",
+                                 steer_feature_get_recommended (self->feature) != 0.0);
+}
+
+static void
+on_value_changed (GtkAdjustment *adjustment, SteerFeatureRow *self)
+{
+  if (!self->showing)
+    steer_feature_set_strength (self->feature, gtk_adjustment_get_value (adjustment));
+}
+
+/* The text shows a few decimals only; leaving the entry must not round the strength to them. */
+static int
+on_number_input (SteerFeatureRow *self, double *value, GtkSpinButton *number)
+{
+  g_autofree char *shown = steer_steering_dup_strength (self, gtk_adjustment_get_value (self->number_adjustment));
+  const char *text = gtk_editable_get_text (GTK_EDITABLE (number));
+
+  *value = gtk_adjustment_get_value (self->number_adjustment);
+  if (g_str_equal (text, shown))
+    return TRUE;
+  return steer_steering_parse_strength (text, value) ? TRUE : GTK_INPUT_ERROR;
+}
+
+static gboolean
+on_number_output (SteerFeatureRow *self, GtkSpinButton *number)
+{
+  g_autofree char *text = steer_steering_dup_strength (self, gtk_adjustment_get_value (self->number_adjustment));
+
+  if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (number))))
+    gtk_editable_set_text (GTK_EDITABLE (number), text);
+  return TRUE;
+}
+
+static gboolean
+label_to_title (GBinding *binding, const GValue *from, GValue *to, gpointer data)
+{
+  SteerFeature *feature = data;
+
+  g_value_take_string (to,
+                       steer_steering_dup_title (NULL, g_value_get_string (from), steer_feature_get_index (feature)));
+  return TRUE;
+}
+
+/* A title that only stands in for a label is not made one. */
+static gboolean
+title_to_label (GBinding *binding, const GValue *from, GValue *to, gpointer data)
+{
+  SteerFeature *feature = data;
+  g_autofree char *fallback = steer_steering_dup_title (NULL, NULL, steer_feature_get_index (feature));
+  g_autofree char *text = g_strstrip (g_value_dup_string (from));
+
+  g_value_set_string (to, *text == '\0' || g_str_equal (text, fallback) ? NULL : text);
+  return TRUE;
+}
+
+/* GtkEditableLabel's own label asks for the whole width of its text. */
+static void
+ellipsize (GtkWidget *widget)
+{
+  if (GTK_IS_LABEL (widget))
+    gtk_label_set_ellipsize (GTK_LABEL (widget), PANGO_ELLIPSIZE_END);
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL;
+       child = gtk_widget_get_next_sibling (child))
+    ellipsize (child);
+}
+
+/* Arrow keys and typing change a number; its buttons would take the room of the slider. */
+static void
+hide_buttons (GtkWidget *widget)
+{
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL;
+       child = gtk_widget_get_next_sibling (child))
+    if (GTK_IS_BUTTON (child))
+      gtk_widget_set_visible (child, FALSE);
+}
+
+static void
+on_recommend (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerFeature *feature = STEER_FEATURE_ROW (widget)->feature;
+
+  steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
+}
+
+static void
+on_rename (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_feature_row_rename (STEER_FEATURE_ROW (widget));
+}
+
+static void
+append_number (GString *text, const char *what, double value)
+{
+  g_autofree char *number = steer_steering_dup_strength (NULL, value);
+
+  g_string_append_printf (text, "\n%s: %s", what, number);
+}
+
+static char *
+dup_details (SteerFeature *feature)
+{
+  g_autofree char *place
+    = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
+  const char *source = steer_feature_get_source (feature);
+  GString *text = g_string_new (place);
+
+  g_string_append_c (text, '\n');
+  if (source != NULL)
+    g_string_append_printf (text, _ ("from “%s”"), source);
+  else
+    g_string_append (text, _ ("from whichever source has it"));
+  g_string_append_c (text, '\n');
+  append_number (text, _ ("Strength"), steer_feature_get_strength (feature));
+  if (steer_feature_get_recommended (feature) != 0.0)
+    append_number (text, _ ("Recommended"), steer_feature_get_recommended (feature));
+  if (steer_feature_get_minimum (feature) < steer_feature_get_maximum (feature))
+    {
+      append_number (text, _ ("Useful from"), steer_feature_get_minimum (feature));
+      append_number (text, _ ("Useful up to"), steer_feature_get_maximum (feature));
+    }
+  if (steer_feature_get_layer_norm (feature) > 0.0)
+    append_number (text, _ ("Typical norm of the layer"), steer_feature_get_layer_norm (feature));
+  return g_string_free (text, FALSE);
+}
+
+static void
+on_details (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerFeature *feature = STEER_FEATURE_ROW (widget)->feature;
+  g_autofree char *title
+    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
+  g_autofree char *details = dup_details (feature);
+  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (widget)), title, details);
+
+  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _ ("_Close"));
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
+pass_on (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  guint position = (guint) gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (widget));
+
+  if (g_str_equal (name, "feature.duplicate"))
+    gtk_widget_activate_action (widget, "steering.duplicate-row", "u", position);
+  else if (g_str_equal (name, "feature.remove"))
+    gtk_widget_activate_action (widget, "steering.remove-row", "u", position);
+  else if (g_str_equal (name, "feature.move-down"))
+    gtk_widget_activate_action (widget, "steering.move-row", "(uu)", position, position + 1);
+  else if (position > 0)
+    gtk_widget_activate_action (widget, "steering.move-row", "(uu)", position, position - 1);
+}
+
+static GdkContentProvider *
+on_drag_prepare (GtkDragSource *source, double x, double y, SteerFeatureRow *self)
+{
+  g_autoptr (GdkPaintable) picture = gtk_widget_paintable_new (GTK_WIDGET (self));
+  g_autoptr (GdkPaintable) still = gdk_paintable_get_current_image (picture);
+
+  gtk_drag_source_set_icon (source, still, (int) x, (int) y);
+  return gdk_content_provider_new_typed (STEER_TYPE_FEATURE_ROW, self);
+}
+
+static void
+show_drop_place (SteerFeatureRow *self, gboolean above, gboolean below)
+{
+  GtkWidget *card = gtk_list_box_row_get_child (GTK_LIST_BOX_ROW (self));
+
+  (above ? gtk_widget_add_css_class : gtk_widget_remove_css_class) (card, "drop-above");
+  (below ? gtk_widget_add_css_class : gtk_widget_remove_css_class) (card, "drop-below");
+}
+
+static GdkDragAction
+on_drag_motion (GtkDropTarget *target, double x, double y, SteerFeatureRow *self)
+{
+  gboolean below = y > gtk_widget_get_height (GTK_WIDGET (self)) / 2.0;
+
+  show_drop_place (self, !below, below);
+  return GDK_ACTION_MOVE;
+}
+
+static void
+on_drag_leave (GtkDropTarget *target, SteerFeatureRow *self)
+{
+  show_drop_place (self, FALSE, FALSE);
+}
+
+static gboolean
+on_drop (GtkDropTarget *target, const GValue *value, double x, double y, SteerFeatureRow *self)
+{
+  GtkListBoxRow *row = g_value_get_object (value);
+  int from = gtk_list_box_row_get_index (row);
+  int to = gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (self));
+
+  show_drop_place (self, FALSE, FALSE);
+  if (gtk_widget_get_parent (GTK_WIDGET (row)) != gtk_widget_get_parent (GTK_WIDGET (self)))
+    return FALSE;
+  if (y > gtk_widget_get_height (GTK_WIDGET (self)) / 2.0)
+    to++;
+  if (from < to)
+    to--;
+  if (from != to)
+    gtk_widget_activate_action (GTK_WIDGET (self), "steering.move-row", "(uu)", (guint) from, (guint) to);
+  return TRUE;
+}
+
+static void
+add_drag_and_drop (SteerFeatureRow *self)
+{
+  GtkDragSource *source = gtk_drag_source_new ();
+  GtkDropTarget *target = gtk_drop_target_new (STEER_TYPE_FEATURE_ROW, GDK_ACTION_MOVE);
+
+  gtk_drag_source_set_actions (source, GDK_ACTION_MOVE);
+  g_signal_connect (source, "prepare", G_CALLBACK (on_drag_prepare), self);
+  gtk_widget_add_controller (self->handle, GTK_EVENT_CONTROLLER (source));
+  g_signal_connect (target, "motion", G_CALLBACK (on_drag_motion), self);
+  g_signal_connect (target, "leave", G_CALLBACK (on_drag_leave), self);
+  g_signal_connect (target, "drop", G_CALLBACK (on_drop), self);
+  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (target));
+}
+
+static void
+steer_feature_row_constructed (GObject *object)
+{
+  SteerFeatureRow *self = STEER_FEATURE_ROW (object);
+  GBindingFlags both = G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE;
+
+  G_OBJECT_CLASS (steer_feature_row_parent_class)->constructed (object);
+  g_object_bind_property (self->feature, "enabled", self->toggle, "active", both);
+  g_object_bind_property (self->feature, "clamp", self->clamp, "active", both);
+  g_object_bind_property_full (self->feature, "label", self->title, "text", both, label_to_title, title_to_label,
+                               self->feature, NULL);
+  g_signal_connect_object (self->feature, "notify::strength", G_CALLBACK (on_strength_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::label", G_CALLBACK (update_accessible), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::recommended", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::minimum", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::maximum", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::layer-norm", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect (self->scale_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
+  g_signal_connect (self->number_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
+  on_range_notify (self);
+}
+
+static void
+steer_feature_row_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  SteerFeatureRow *self = STEER_FEATURE_ROW (object);
+
+  switch (id)
+    {
+    case PROP_FEATURE:
+      g_value_set_object (value, self->feature);
+      break;
+    case PROP_BEYOND:
+      g_value_set_boolean (value, self->beyond);
+      break;
+    case PROP_SOLO:
+      g_value_set_boolean (value, self->solo);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+steer_feature_row_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  SteerFeatureRow *self = STEER_FEATURE_ROW (object);
+
+  switch (id)
+    {
+    case PROP_FEATURE:
+      self->feature = g_value_dup_object (value);
+      break;
+    case PROP_SOLO:
+      steer_feature_row_set_solo (self, g_value_get_boolean (value));
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+steer_feature_row_dispose (GObject *object)
+{
+  SteerFeatureRow *self = STEER_FEATURE_ROW (object);
+
+  if (self->scale_adjustment != NULL)
+    g_signal_handlers_disconnect_by_data (self->scale_adjustment, self);
+  if (self->number_adjustment != NULL)
+    g_signal_handlers_disconnect_by_data (self->number_adjustment, self);
+  g_clear_object (&self->feature);
+  G_OBJECT_CLASS (steer_feature_row_parent_class)->dispose (object);
+}
+
+static void
+install_actions (GtkWidgetClass *widget_class)
+{
+  static const char *const passed_on[]
+    = { "feature.duplicate", "feature.remove", "feature.move-up", "feature.move-down" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (passed_on); i++)
+    gtk_widget_class_install_action (widget_class, passed_on[i], NULL, pass_on);
+  gtk_widget_class_install_action (widget_class, "feature.recommend", NULL, on_recommend);
+  gtk_widget_class_install_action (widget_class, "feature.rename", NULL, on_rename);
+  gtk_widget_class_install_action (widget_class, "feature.details", NULL, on_details);
+  gtk_widget_class_install_property_action (widget_class, "feature.solo", "solo");
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Up, GDK_ALT_MASK, "feature.move-up", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Down, GDK_ALT_MASK, "feature.move-down", NULL);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_F2, 0, "feature.rename", NULL);
+}
+
+static void
+steer_feature_row_class_init (SteerFeatureRowClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+  GParamFlags flags = G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
+
+  object_class->constructed = steer_feature_row_constructed;
+  object_class->dispose = steer_feature_row_dispose;
+  object_class->get_property = steer_feature_row_get_property;
+  object_class->set_property = steer_feature_row_set_property;
+  properties[PROP_FEATURE] = g_param_spec_object ("feature", NULL, NULL, STEER_TYPE_FEATURE,
+                                                  G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
+  properties[PROP_BEYOND] = g_param_spec_boolean ("beyond", NULL, NULL, FALSE, G_PARAM_READABLE | flags);
+  properties[PROP_SOLO] = g_param_spec_boolean ("solo", NULL, NULL, FALSE, G_PARAM_READWRITE | flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+
+  g_type_ensure (STEER_TYPE_STRENGTH_SCALE);
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-feature-row.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, handle);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, title);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, toggle);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale_adjustment);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, number);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, number_adjustment);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, clamp);
+  gtk_widget_class_bind_template_callback (widget_class, on_number_input);
+  gtk_widget_class_bind_template_callback (widget_class, on_number_output);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_place);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_share);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_row_classes);
+  install_actions (widget_class);
+}
+
+static void
+steer_feature_row_init (SteerFeatureRow *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+  ellipsize (GTK_WIDGET (self->title));
+  hide_buttons (GTK_WIDGET (self->number));
+  steer_strength_scale_ignore_wheel (GTK_WIDGET (self->number));
+  add_drag_and_drop (self);
+}
+
+GtkWidget *
+steer_feature_row_new (SteerFeature *feature)
+{
+  return g_object_new (STEER_TYPE_FEATURE_ROW, "feature", feature, NULL);
+}
+
+SteerFeature *
+steer_feature_row_get_feature (SteerFeatureRow *self)
+{
+  g_return_val_if_fail (STEER_IS_FEATURE_ROW (self), NULL);
+  return self->feature;
+}
+
+void
+steer_feature_row_set_solo (SteerFeatureRow *self, gboolean solo)
+{
+  g_return_if_fail (STEER_IS_FEATURE_ROW (self));
+
+  if (self->solo == !!solo)
+    return;
+  self->solo = !!solo;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SOLO]);
+}
+
+void
+steer_feature_row_rename (SteerFeatureRow *self)
+{
+  g_return_if_fail (STEER_IS_FEATURE_ROW (self));
+  gtk_widget_grab_focus (GTK_WIDGET (self->title));
+  gtk_editable_label_start_editing (self->title);
+}

@@ -1,0 +1,229 @@
+#include "steer-steering-closures.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+#include <string.h>
+
+#define UNKNOWN_RANGE 20.0      /* either way, where nothing is known */
+#define NORM_RANGE 1.5          /* times the layer's typical norm */
+#define ROOM_BEYOND 0.2         /* of the useful range, on either side */
+#define ROOM_FOR_STRENGTH 1.1   /* so that a knob does not sit at the very end */
+#define STEPS_OF_A_SLIDER 200.0 /* at least this many arrow keys from end to end */
+#define STEPS_OF_A_PAGE 10.0
+#define MAX_DECIMALS 6
+
+/* U+2212; a hyphen before a digit is too short to be seen. */
+#define MINUS "\342\210\222"
+
+static void
+widen (SteerStrengthRange *self, double value)
+{
+  if (value > self->upper)
+    self->upper = value * ROOM_FOR_STRENGTH;
+  if (value < self->lower)
+    self->lower = value * ROOM_FOR_STRENGTH;
+}
+
+void
+steer_strength_range_init (SteerStrengthRange *self,
+                           double minimum,
+                           double maximum,
+                           double recommended,
+                           double layer_norm,
+                           double strength)
+{
+  gboolean is_known = minimum < maximum;
+  gboolean is_symmetric = !is_known || minimum == -maximum;
+  double span;
+
+  if (is_known)
+    {
+      double room = ROOM_BEYOND * (maximum - minimum);
+
+      self->useful_lower = MIN (minimum, 0.0);
+      self->useful_upper = MAX (maximum, 0.0);
+      self->lower = minimum < 0.0 ? minimum - room : 0.0;
+      self->upper = maximum > 0.0 ? maximum + room : 0.0;
+    }
+  else
+    {
+      self->useful_upper = layer_norm > 0.0 ? layer_norm : UNKNOWN_RANGE;
+      self->upper = layer_norm > 0.0 ? NORM_RANGE * layer_norm : UNKNOWN_RANGE;
+      self->useful_lower = -self->useful_upper;
+      self->lower = -self->upper;
+    }
+  widen (self, recommended);
+  widen (self, strength);
+  if (is_symmetric)
+    {
+      self->upper = MAX (self->upper, -self->lower);
+      self->lower = -self->upper;
+    }
+  if (!is_known && layer_norm <= 0.0)
+    {
+      self->useful_lower = self->lower;
+      self->useful_upper = self->upper;
+    }
+
+  span = self->upper - self->lower;
+  self->step = pow (10.0, floor (log10 (span / STEPS_OF_A_SLIDER) + 1e-9));
+  self->page = STEPS_OF_A_PAGE * self->step;
+  self->digits = CLAMP ((int) lround (-log10 (self->step)) + 1, 0, MAX_DECIMALS);
+}
+
+gboolean
+steer_strength_range_is_beyond (const SteerStrengthRange *self, double strength)
+{
+  return strength < self->useful_lower || strength > self->useful_upper;
+}
+
+static char *
+format_decimals (double value, int decimals)
+{
+  char format[] = "%.0f";
+  char buffer[512]; /* 1e9 and six decimals are short; any double fits */
+
+  format[2] = (char) ('0' + decimals);
+  g_ascii_formatd (buffer, sizeof buffer, format, fabs (value));
+  return g_strdup (buffer);
+}
+
+static char *
+format_number (double value, int least)
+{
+  g_autofree char *digits = NULL;
+  gboolean is_zero;
+
+  for (int decimals = least; decimals <= MAX_DECIMALS; decimals++)
+    {
+      g_free (digits);
+      digits = format_decimals (value, decimals);
+      if (fabs (g_ascii_strtod (digits, NULL) - fabs (value)) <= 1e-9 * MAX (1.0, fabs (value)))
+        break;
+    }
+  is_zero = g_ascii_strtod (digits, NULL) == 0.0;
+  return g_strconcat (value < 0.0 && !is_zero ? MINUS : "", digits, NULL);
+}
+
+char *
+steer_steering_dup_strength (gpointer self, double strength)
+{
+  return format_number (strength, 2);
+}
+
+gboolean
+steer_steering_parse_strength (const char *text, double *strength)
+{
+  g_autofree char *plain = g_strstrip (g_strdup (text));
+  g_autoptr (GString) ascii = g_string_new (NULL);
+  double value;
+  char *end;
+
+  for (const char *p = plain; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      g_string_append_unichar (ascii, c == 0x2212 || c == 0x2013 ? '-' : c == ',' ? '.' : c);
+    }
+  if (ascii->len == 0 || strspn (ascii->str, "+-.0123456789eE") != ascii->len)
+    return FALSE;
+  value = g_ascii_strtod (ascii->str, &end);
+  if (*end != '\0' || !isfinite (value))
+    return FALSE;
+  *strength = value;
+  return TRUE;
+}
+
+char *
+steer_steering_dup_place (gpointer self, guint layer, guint64 index)
+{
+  return g_strdup_printf (_ ("layer %u · feature %" G_GUINT64_FORMAT), layer, index);
+}
+
+char *
+steer_steering_dup_title (gpointer self, const char *label, guint64 index)
+{
+  if (label != NULL && *label != '\0')
+    return g_strdup (label);
+  return g_strdup_printf (_ ("Feature %" G_GUINT64_FORMAT), index);
+}
+
+static char *
+format_share (double strength, double layer_norm)
+{
+  double share = round (strength / layer_norm * 100.0) / 100.0;
+
+  return format_number (share, 2);
+}
+
+char *
+steer_steering_dup_share (gpointer self, double strength, double layer_norm, gboolean beyond)
+{
+  g_autofree char *share = NULL;
+
+  if (layer_norm <= 0.0)
+    return g_strdup (beyond ? _ ("Beyond the useful range") : "");
+  share = format_share (strength, layer_norm);
+  if (beyond)
+    return g_strdup_printf (_ ("%s × the layer’s typical norm: beyond the useful range"), share);
+  return g_strdup_printf (_ ("%s × the layer’s typical norm"), share);
+}
+
+char *
+steer_steering_dup_value_text (gpointer self, double strength, double layer_norm, gboolean beyond)
+{
+  g_autofree char *number = steer_steering_dup_strength (NULL, strength);
+  g_autoptr (GString) text = g_string_new (number);
+
+  if (layer_norm > 0.0)
+    {
+      g_autofree char *share = format_share (strength, layer_norm);
+
+      g_string_append_printf (text, _ (", %s times the layer’s typical norm"), share);
+    }
+  if (beyond)
+    g_string_append (text, _ (", beyond the useful range"));
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+char *
+steer_steering_dup_multiplier (gpointer self, double multiplier)
+{
+  g_autofree char *number = format_decimals (multiplier, 2);
+
+  return g_strconcat ("× ", number, NULL);
+}
+
+char *
+steer_steering_dup_preset_name (gpointer self, const char *name)
+{
+  return g_strdup (name != NULL && *name != '\0' ? name : _ ("Untitled"));
+}
+
+char **
+steer_steering_dup_row_classes (gpointer self, gboolean enabled, gboolean beyond)
+{
+  const char *const classes[] = { "feature-row", enabled ? "on" : "off", beyond ? "beyond" : NULL, NULL };
+
+  return g_strdupv ((char **) classes);
+}
+
+char **
+steer_steering_dup_list_classes (gpointer self, gboolean master_enabled)
+{
+  const char *const classes[] = { "feature-list", master_enabled ? "on" : "off", NULL };
+
+  return g_strdupv ((char **) classes);
+}
+
+char *
+steer_steering_dup_page (gpointer self, gboolean empty)
+{
+  return g_strdup (empty ? "empty" : "list");
+}
+
+gboolean
+steer_steering_is_text (gpointer self, const char *text)
+{
+  return text != NULL && *text != '\0';
+}

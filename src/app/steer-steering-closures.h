@@ -1,0 +1,79 @@
+#pragma once
+
+#include <glib-object.h>
+
+G_BEGIN_DECLS
+
+/*
+ * What the steering panel's templates say, as pure functions: the widgets hold no arithmetic and no sentences of their
+ * own. The first argument of those that templates call is the widget; it is not looked at.
+ */
+
+/* A strength's slider: where it ends, where the useful part ends, and how far a key moves it. */
+typedef struct
+{
+  double lower; /* ends of the slider; always hold 0 and the present strength */
+  double upper;
+  double useful_lower; /* the danger zones begin beyond; equal to the ends where no limit is known */
+  double useful_upper;
+  double step; /* an arrow key */
+  double page;
+  int digits; /* decimals that a drag rounds to */
+} SteerStrengthRange;
+
+/**
+ * steer_strength_range_init:
+ * @minimum, @maximum: the useful range, both 0 when unknown
+ * @recommended, @layer_norm: 0 when unknown
+ * @strength: what the slider shows now
+ *
+ * The range that a source knows, with room beyond; else one and a half times the layer's typical norm, of which the
+ * last third is beyond reason; else 20, without a limit. Symmetric unless a source says otherwise.
+ */
+void steer_strength_range_init (SteerStrengthRange *self,
+                                double minimum,
+                                double maximum,
+                                double recommended,
+                                double layer_norm,
+                                double strength);
+
+/* TRUE for strengths in a danger zone. */
+gboolean steer_strength_range_is_beyond (const SteerStrengthRange *self, double strength);
+
+/* "8.50", "−2.81", "1.545", "1200.00": at least two decimals, more only where they are needed, at most six. */
+char *steer_steering_dup_strength (gpointer self, double strength);
+
+/* Reads what a person types: a decimal comma or point, a hyphen or a minus sign, spaces around. FALSE for anything
+ * else, infinities included. */
+gboolean steer_steering_parse_strength (const char *text, double *strength);
+
+/* "layer 15 · feature 21576" */
+char *steer_steering_dup_place (gpointer self, guint layer, guint64 index);
+
+/* The label, or "Feature 21576" where there is none. */
+char *steer_steering_dup_title (gpointer self, const char *label, guint64 index);
+
+/* "0.79 × the layer's typical norm", with a warning where @beyond; "" where nothing is known. */
+char *steer_steering_dup_share (gpointer self, double strength, double layer_norm, gboolean beyond);
+
+/* What a screen reader says for a slider's value: "8.50, 0.79 times the layer's typical norm". */
+char *steer_steering_dup_value_text (gpointer self, double strength, double layer_norm, gboolean beyond);
+
+/* "× 1.25" */
+char *steer_steering_dup_multiplier (gpointer self, double multiplier);
+
+/* The preset's name, or "Untitled" where there is none. */
+char *steer_steering_dup_preset_name (gpointer self, const char *name);
+
+/* Style classes of a row: "off" where the feature does nothing. */
+char **steer_steering_dup_row_classes (gpointer self, gboolean enabled, gboolean beyond);
+
+/* Style classes of the list: "off" while the master switch is. */
+char **steer_steering_dup_list_classes (gpointer self, gboolean master_enabled);
+
+/* "list" or "empty" */
+char *steer_steering_dup_page (gpointer self, gboolean empty);
+
+gboolean steer_steering_is_text (gpointer self, const char *text);
+
+G_END_DECLS

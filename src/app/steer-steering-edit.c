@@ -1,0 +1,124 @@
+#include "steer-steering-edit.h"
+
+#include <string.h>
+
+struct _SteerSolo
+{
+  SteerPreset *preset;
+  SteerFeature *feature;
+  gboolean was_enabled;
+  GPtrArray *silenced; /* (element-type SteerFeature): enabled before, disabled by the solo */
+};
+
+void
+steer_steering_duplicate (SteerPreset *preset, guint position)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), position);
+  g_autoptr (SteerFeature) copy = NULL;
+
+  g_return_if_fail (feature != NULL);
+  copy = steer_feature_copy (feature);
+  steer_preset_insert (preset, position + 1, copy);
+}
+
+void
+steer_steering_reset (SteerPreset *preset)
+{
+  g_autoptr (SteerPreset) copy = steer_preset_copy (preset);
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (copy)); i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (copy), i);
+
+      steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
+      steer_feature_set_enabled (feature, TRUE);
+    }
+  steer_preset_set_master_enabled (copy, TRUE);
+  steer_preset_set_master_multiplier (copy, 1.0);
+  steer_preset_assign (preset, copy);
+}
+
+SteerSolo *
+steer_solo_begin (SteerPreset *preset, SteerFeature *feature)
+{
+  SteerSolo *self = g_new0 (SteerSolo, 1);
+
+  self->preset = g_object_ref (preset);
+  self->feature = g_object_ref (feature);
+  self->was_enabled = steer_feature_get_enabled (feature);
+  self->silenced = g_ptr_array_new_with_free_func (g_object_unref);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (preset)); i++)
+    {
+      g_autoptr (SteerFeature) other = g_list_model_get_item (G_LIST_MODEL (preset), i);
+
+      if (other == feature || !steer_feature_get_enabled (other))
+        continue;
+      steer_feature_set_enabled (other, FALSE);
+      g_ptr_array_add (self->silenced, g_steal_pointer (&other));
+    }
+  steer_feature_set_enabled (feature, TRUE);
+  return self;
+}
+
+void
+steer_solo_end (SteerSolo *self)
+{
+  if (self == NULL)
+    return;
+  for (guint i = 0; i < self->silenced->len; i++)
+    steer_feature_set_enabled (g_ptr_array_index (self->silenced, i), TRUE);
+  if (!self->was_enabled)
+    steer_feature_set_enabled (self->feature, FALSE);
+  g_ptr_array_unref (self->silenced);
+  g_object_unref (self->feature);
+  g_object_unref (self->preset);
+  g_free (self);
+}
+
+SteerFeature *
+steer_solo_get_feature (SteerSolo *self)
+{
+  return self->feature;
+}
+
+/* "Café" becomes "cafe". */
+static char *
+fold (const char *text)
+{
+  g_autofree char *lower = g_utf8_casefold (text, -1);
+  g_autofree char *apart = g_utf8_normalize (lower, -1, G_NORMALIZE_ALL);
+  GString *folded = g_string_new (NULL);
+
+  for (const char *p = apart != NULL ? apart : lower; *p != '\0'; p = g_utf8_next_char (p))
+    if (!g_unichar_ismark (g_utf8_get_char (p)))
+      g_string_append_unichar (folded, g_utf8_get_char (p));
+  return g_string_free (folded, FALSE);
+}
+
+static gboolean
+matches_number (const char *word, guint layer, guint64 index)
+{
+  g_autofree char *layer_text = g_strdup_printf ("%u", layer);
+  g_autofree char *index_text = g_strdup_printf ("%" G_GUINT64_FORMAT, index);
+  const char *colon = strpbrk (word, ":.");
+
+  if (strspn (word, "0123456789:.") != strlen (word))
+    return FALSE;
+  if (colon == NULL)
+    return g_str_has_prefix (layer_text, word) || g_str_has_prefix (index_text, word);
+  return strlen (layer_text) == (gsize) (colon - word) && g_str_has_prefix (word, layer_text)
+         && g_str_has_prefix (index_text, colon + 1);
+}
+
+gboolean
+steer_steering_matches (const char *query, const char *label, guint layer, guint64 index)
+{
+  g_autofree char *folded_query = fold (query);
+  g_autofree char *folded_label = fold (label != NULL ? label : "");
+  g_auto (GStrv) words = g_strsplit_set (folded_query, " \t\n", -1);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    if (*words[i] != '\0' && strstr (folded_label, words[i]) == NULL && !matches_number (words[i], layer, index))
+      return FALSE;
+  return TRUE;
+}
