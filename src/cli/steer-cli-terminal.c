@@ -185,14 +185,15 @@ settle (SteerCliTerminal *self)
   release_held (self);
 }
 
-/* The line stays on the screen as it was entered. */
+/* The line stays on the screen as it was entered, also when its keys came faster than they could be shown. */
 static void
 enter_line (SteerCliTerminal *self)
 {
-  g_autofree char *text = steer_line_editor_take (self->editor);
+  g_autofree char *text = NULL;
 
-  if (self->prompt_shown)
-    write_screen ("\n");
+  draw_prompt (self);
+  text = steer_line_editor_take (self->editor);
+  write_screen ("\n");
   self->prompt_shown = FALSE;
   self->events.line (text, self->data);
 }
