@@ -176,52 +176,67 @@ replace (const Step *step, GString *text, GString *trust, GError **error)
   return TRUE;
 }
 
-/* No normalization form changes ASCII text, and no character composes with an ASCII character after it: so an ASCII
- * character with what is not ASCII behind it can be normalized by itself. NUL, where g_utf8_normalize() would stop,
- * composes with nothing at all. */
+/* End of what can be normalized by itself from @at on. No form changes ASCII text, and no character composes with an
+ * ASCII character after it: so an ASCII character with what is not ASCII behind it stands alone. So does NUL, where
+ * g_utf8_normalize() would stop, and a character that the reference's Unicode does not know, which it leaves alone:
+ * the result then does not depend on the Unicode of the GLib at hand, for what is in a version never changes. */
+static gsize
+segment_end (const GString *text, gsize at, gboolean *plain)
+{
+  gsize end = at;
+  guint size;
+
+  *plain = TRUE;
+  while (end < text->len && (guint8) text->str[end] < 0x80)
+    end++;
+  if (end == text->len)
+    return end;
+  /* the last of a run of ASCII may compose with what follows */
+  if (end > at + 1)
+    return end - 1;
+  if (end > at && (text->str[at] == '\0' || steer_unicode_is_late (steer_utf8_get (text->str + end, &size))))
+    return end;
+  if (end == at && steer_unicode_is_late (steer_utf8_get (text->str + at, &size)))
+    return at + size;
+
+  *plain = FALSE;
+  while (end < text->len && (guint8) text->str[end] >= 0x80
+         && !steer_unicode_is_late (steer_utf8_get (text->str + end, &size)))
+    end += size;
+  return end;
+}
+
 static void
 apply_form (const Step *step, GString *text, GString *trust)
 {
   g_autoptr (GString) new_text = NULL;
   g_autoptr (GString) new_trust = NULL;
-  gsize at = 0;
+  gboolean plain;
+  gsize end;
 
-  while (at < text->len && (guint8) text->str[at] < 0x80)
-    at++;
-  if (at == text->len)
+  if (segment_end (text, 0, &plain) == text->len && plain)
     return;
-
   new_text = g_string_sized_new (text->len);
   new_trust = trust != NULL ? g_string_sized_new (text->len) : NULL;
-  at = 0;
-  while (at < text->len)
+  for (gsize at = 0; at < text->len; at = end)
     {
-      gsize run = at; /* end of the ASCII run at @at, less its last character */
-      gsize end;
       g_autofree char *normal = NULL;
 
-      while (run < text->len && (guint8) text->str[run] < 0x80)
-        run++;
-      if (run > at && run < text->len && text->str[run - 1] != '\0')
-        run--;
-      g_string_append_len (new_text, text->str + at, (gssize) (run - at));
-      if (trust != NULL)
-        g_string_append_len (new_trust, trust->str + at, (gssize) (run - at));
-      at = run;
-      if (at == text->len)
-        break;
-
-      end = at + 1;
-      while (end < text->len && (guint8) text->str[end] >= 0x80)
-        end++;
-      normal = g_utf8_normalize (text->str + at, (gssize) (end - at), step->mode);
-      if (normal != NULL)
+      end = segment_end (text, at, &plain);
+      if (!plain)
+        normal = g_utf8_normalize (text->str + at, (gssize) (end - at), step->mode);
+      if (normal == NULL)
+        {
+          g_string_append_len (new_text, text->str + at, (gssize) (end - at));
+          if (trust != NULL)
+            g_string_append_len (new_trust, trust->str + at, (gssize) (end - at));
+        }
+      else
         {
           g_string_append (new_text, normal);
           if (trust != NULL)
             append_trust (new_trust, all_trusted (trust, at, end), strlen (normal));
         }
-      at = end;
     }
   g_string_truncate (text, 0);
   g_string_append_len (text, new_text->str, (gssize) new_text->len);

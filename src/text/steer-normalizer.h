@@ -24,7 +24,7 @@ void steer_normalizer_add_replace (SteerNormalizer *self, const char *literal, c
 /* Takes @regex. */
 void steer_normalizer_add_replace_regex (SteerNormalizer *self, GRegex *regex, const char *content);
 
-/* A Unicode normalization form, by the tables of the GLib at hand. */
+/* A Unicode normalization form, of Unicode 9.0 as in the reference. */
 void steer_normalizer_add_form (SteerNormalizer *self, GNormalizeMode mode);
 
 void steer_normalizer_add_strip (SteerNormalizer *self, gboolean left, gboolean right);

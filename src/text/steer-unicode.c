@@ -60,6 +60,23 @@ steer_unicode_is_word (gunichar character)
     }
 }
 
+gboolean
+steer_unicode_is_late (gunichar character)
+{
+  gsize low = 0, high = G_N_ELEMENTS (steer_unicode_late);
+
+  while (low < high)
+    {
+      gsize middle = low + (high - low) / 2;
+
+      if (steer_unicode_late[middle][1] < character)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return low < G_N_ELEMENTS (steer_unicode_late) && steer_unicode_late[low][0] <= character;
+}
+
 /* Size of the longest prefix of @bytes ([length], at least 1) that is a well-formed sequence or the beginning of one,
  * and whether it is complete. 0 when the first byte cannot begin a sequence. (Unicode 15, table 3-7.) */
 static gsize

@@ -28,6 +28,10 @@ steer_unicode_class_in (const guint8 *classes, gunichar character)
 /* \w: what counts as part of a word beside an added token that wants to be a word of its own. */
 gboolean steer_unicode_is_word (gunichar character);
 
+/* Came into Unicode after version 9.0, or never: the reference's normalization forms leave such a character alone and
+ * see the end of a text in it. */
+gboolean steer_unicode_is_late (gunichar character);
+
 /* The character at @text, which must be valid UTF-8 with at least one character left; its size in bytes in @size. */
 static inline gunichar
 steer_utf8_get (const char *text, guint *size)
