@@ -96,7 +96,7 @@ steer_chat_list_delete (SteerChatList *self, gint64 id)
   g_autofree char *title = dup_title (self, id);
   g_autofree char *text = g_strdup_printf (_ ("“%s” deleted"), *title != '\0' ? title : _ ("New Chat"));
   g_autofree char *escaped = g_markup_escape_text (text, -1);
-  g_autoptr (AdwToast) toast = g_object_ref_sink (adw_toast_new (escaped));
+  g_autoptr (AdwToast) toast = adw_toast_new (escaped);
   Step *step = step_new (self, id);
 
   step->was_open = steer_conversation_get_id (steer_chat_get_conversation (self->chat)) == id;

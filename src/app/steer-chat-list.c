@@ -81,7 +81,7 @@ steer_chat_list_toast (SteerChatList *self, const char *format, ...)
   text = g_strdup_vprintf (format, arguments);
   va_end (arguments);
   escaped = g_markup_escape_text (text, -1);
-  toast = g_object_ref_sink (adw_toast_new (escaped));
+  toast = adw_toast_new (escaped);
   steer_chat_list_emit_toast (self, toast);
 }
 

@@ -105,3 +105,78 @@ app_test_settings (void)
 
   return g_settings_new_with_backend ("com.example.SteerChat", backend);
 }
+
+static gboolean
+is_loaded (gpointer workspace)
+{
+  g_autofree char *path = NULL;
+
+  g_object_get (workspace, "loading-path", &path, NULL);
+  return path == NULL;
+}
+
+static gboolean
+has_vectors (gpointer workspace)
+{
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (steer_workspace_get_library (workspace));
+
+  return sources->len > 0;
+}
+
+SteerWorkspace *
+app_test_workspace (GSettings *settings, const char *data_dir, guint max_tokens)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *vectors = test_fixture_path ("cli/vectors.safetensors");
+  g_autofree char *folder = g_build_filename (data_dir, "vectors", NULL);
+  g_autofree char *path = g_build_filename (folder, "letters.safetensors", NULL);
+  g_autofree char *bytes = NULL, *error = NULL;
+  gsize length;
+  SteerWorkspace *workspace;
+
+  g_assert_true (g_file_get_contents (vectors, &bytes, &length, NULL));
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (path, bytes, (gssize) length, NULL));
+
+  steer_init ();
+  g_settings_set_string (settings, "device", "cpu");
+  g_settings_set_uint (settings, "threads", 1);
+  g_settings_set_uint (settings, "context-size", 8192);
+  g_settings_set_double (settings, "temperature", 0);
+  g_settings_set_uint (settings, "max-tokens", max_tokens);
+  workspace = steer_workspace_new (settings, data_dir);
+  steer_workspace_load_model (workspace, model);
+  test_wait_until (is_loaded, workspace, 20);
+  g_object_get (workspace, "load-error", &error, NULL);
+  g_assert_cmpstr (error, ==, NULL);
+  test_wait_until (has_vectors, workspace, 20);
+  return workspace;
+}
+
+SteerPreset *
+app_test_preset (const char *name, guint64 index, double strength)
+{
+  SteerPreset *preset = steer_preset_new ();
+  g_autoptr (SteerFeature) feature = steer_feature_new (2, index);
+
+  steer_feature_set_strength (feature, strength);
+  steer_preset_append (preset, feature);
+  steer_preset_set_name (preset, name);
+  return preset;
+}
+
+static gboolean
+is_gone (gpointer data)
+{
+  return *(gpointer *) data == NULL;
+}
+
+void
+app_test_assert_finalizes (gpointer object)
+{
+  gpointer watched = object;
+
+  g_object_add_weak_pointer (object, &watched);
+  g_object_unref (object);
+  test_wait_until (is_gone, &watched, 20);
+}

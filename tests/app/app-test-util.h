@@ -2,6 +2,8 @@
 
 #include <adwaita.h>
 
+#include "app/steer-workspace.h"
+
 G_BEGIN_DECLS
 
 /* g_test_init(), adw_init(), and the program's styles, which an AdwApplication would have loaded. */
@@ -28,5 +30,19 @@ void app_test_save_png (GtkWidget *widget,
 
 /* Settings in memory, at their defaults. (transfer full) */
 GSettings *app_test_settings (void);
+
+/* A workspace over @data_dir with those settings, the tiny model and its vectors: feature 97 of layer 2 ("the letter a")
+ * at 80 makes it say nothing but "a", 98 "b". Replies are greedy and @max_tokens long. (transfer full) */
+SteerWorkspace *app_test_workspace (GSettings *settings,
+                                    const char *data_dir,
+                                    guint max_tokens);
+
+/* A preset with one feature of layer 2. (transfer full) */
+SteerPreset *app_test_preset (const char *name,
+                              guint64 index,
+                              double strength);
+
+/* Drops the last reference and waits until the object is gone: its threads may hold it for a moment. */
+void app_test_assert_finalizes (gpointer object);
 
 G_END_DECLS

@@ -1,0 +1,396 @@
+/* The chat: sending, regenerating, editing, comparing, with the tiny model. No widgets. */
+#include "app/steer-chat.h"
+#include "app-test-util.h"
+#include "test-util.h"
+
+typedef struct
+{
+  char *dir;
+  GSettings *settings;
+  SteerWorkspace *workspace;
+  SteerChat *chat;
+  guint n_replied;
+  char *failed;
+} Fixture;
+
+static void
+on_replied (SteerChat *chat, SteerConversation *conversation, SteerMessage *message, Fixture *f)
+{
+  f->n_replied++;
+}
+
+static void
+on_failed (SteerChat *chat, const char *message, Fixture *f)
+{
+  g_free (f->failed);
+  f->failed = g_strdup (message);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->dir = test_make_dir ();
+  f->settings = app_test_settings ();
+  f->workspace = app_test_workspace (f->settings, f->dir, GPOINTER_TO_UINT (data));
+  f->chat = steer_chat_new (f->workspace);
+  g_signal_connect (f->chat, "replied", G_CALLBACK (on_replied), f);
+  g_signal_connect (f->chat, "failed", G_CALLBACK (on_failed), f);
+}
+
+static gboolean
+is_idle (gpointer chat)
+{
+  return !steer_chat_get_writing (chat);
+}
+
+static void
+wait_idle (Fixture *f)
+{
+  test_wait_until (is_idle, f->chat, 30);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  steer_chat_stop_all (f->chat);
+  wait_idle (f);
+  app_test_assert_finalizes (f->chat);
+  app_test_assert_finalizes (f->workspace);
+  g_clear_object (&f->settings);
+  g_free (f->failed);
+  test_remove_dir (f->dir);
+}
+
+static guint
+count (Fixture *f)
+{
+  return g_list_model_get_n_items (G_LIST_MODEL (steer_chat_get_conversation (f->chat)));
+}
+
+static SteerMessage *
+get (Fixture *f, guint position)
+{
+  g_autoptr (SteerMessage) message
+    = g_list_model_get_item (G_LIST_MODEL (steer_chat_get_conversation (f->chat)), position);
+
+  g_assert_nonnull (message);
+  return message;
+}
+
+static gboolean
+has_text (gpointer data)
+{
+  Fixture *f = data;
+
+  return count (f) > 1 && strlen (steer_message_get_text (get (f, 1))) > 8;
+}
+
+static gboolean
+has_b (gpointer data)
+{
+  return strchr (steer_message_get_text (get (data, 1)), 'b') != NULL;
+}
+
+static void
+use_letter (Fixture *f, guint64 letter)
+{
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", letter, 80);
+
+  steer_workspace_set_preset (f->workspace, preset);
+}
+
+static void
+test_send (Fixture *f, gconstpointer data)
+{
+  use_letter (f, 'a');
+  g_assert_true (steer_chat_get_can_send (f->chat));
+  steer_chat_send (f->chat, "  Hello  ");
+  g_assert_cmpuint (count (f), ==, 2);
+  g_assert_cmpstr (steer_message_get_text (get (f, 0)), ==, "Hello");
+  g_assert_true (steer_chat_get_busy (f->chat));
+  g_assert_false (steer_chat_get_can_send (f->chat));
+  g_assert_false (steer_message_get_complete (get (f, 1)));
+
+  wait_idle (f);
+  g_assert_cmpstr (steer_message_get_text (get (f, 1)), ==, "aaaaaaaaaaaaaaaa");
+  g_assert_cmpstr (steer_message_get_preset_name (get (f, 1)), ==, "Letter");
+  g_assert_true (steer_message_get_complete (get (f, 1)));
+  g_assert_cmpuint (f->n_replied, ==, 1);
+  g_assert_false (steer_chat_get_busy (f->chat));
+  g_assert_cmpstr (steer_conversation_get_title (steer_chat_get_conversation (f->chat)), ==, "Hello");
+}
+
+static void
+test_send_nothing (Fixture *f, gconstpointer data)
+{
+  steer_chat_send (f->chat, " \n ");
+  g_assert_cmpuint (count (f), ==, 0);
+
+  steer_chat_send (f->chat, "one");
+  steer_chat_send (f->chat, "two while the answer to one is being written");
+  g_assert_cmpuint (count (f), ==, 2);
+  wait_idle (f);
+}
+
+static void
+test_change_in_reply (Fixture *f, gconstpointer data)
+{
+  const char *text;
+  const GArray *runs;
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 'a', 80);
+
+  steer_workspace_set_preset (f->workspace, preset);
+  steer_chat_send (f->chat, "Hello");
+  test_wait_until (has_text, f, 20);
+  use_letter (f, 'b');
+  test_wait_until (has_b, f, 20);
+  steer_chat_stop (f->chat);
+  wait_idle (f);
+
+  text = steer_message_get_text (get (f, 1));
+  runs = steer_message_get_runs (get (f, 1));
+  g_assert_cmpint (text[0], ==, 'a');
+  g_assert_cmpint (text[strlen (text) - 1], ==, 'b');
+  g_assert_cmpuint (runs->len, ==, 2);
+  g_assert_nonnull (strstr (g_array_index (runs, SteerTextRun, 0).steering, "the letter a"));
+  g_assert_nonnull (strstr (g_array_index (runs, SteerTextRun, 1).steering, "the letter b"));
+  /* Where the label changes is where the letter changes. */
+  g_assert_cmpuint (g_array_index (runs, SteerTextRun, 1).start, ==, strspn (text, "a"));
+}
+
+static void
+test_stop (Fixture *f, gconstpointer data)
+{
+  use_letter (f, 'a');
+  steer_chat_send (f->chat, "Hello");
+  test_wait_until (has_text, f, 20);
+  steer_chat_stop (f->chat);
+  wait_idle (f);
+  g_assert_cmpint (steer_message_get_stop_reason (get (f, 1)), ==, STEER_STOP_CANCELLED);
+  g_assert_cmpuint (strlen (steer_message_get_text (get (f, 1))), >, 8);
+  g_assert_cmpstr (f->failed, ==, NULL);
+}
+
+static void
+test_regenerate (Fixture *f, gconstpointer data)
+{
+  use_letter (f, 'a');
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  use_letter (f, 'b');
+  steer_chat_regenerate (f->chat, get (f, 1));
+  g_assert_cmpuint (count (f), ==, 2);
+  wait_idle (f);
+  g_assert_cmpint (steer_message_get_text (get (f, 1))[0], ==, 'b');
+  g_assert_cmpuint (steer_message_get_n_alternatives (get (f, 1)), ==, 2);
+  g_assert_cmpuint (steer_message_get_alternative (get (f, 1)), ==, 1);
+
+  steer_conversation_select_alternative (steer_chat_get_conversation (f->chat), get (f, 1), 0);
+  g_assert_cmpint (steer_message_get_text (get (f, 1))[0], ==, 'a');
+}
+
+static void
+test_seeds (Fixture *f, gconstpointer data)
+{
+  g_autofree char *first = NULL;
+  guint64 seed;
+
+  g_settings_set_double (f->settings, "temperature", 1.5);
+  g_settings_set_uint64 (f->settings, "seed", 42);
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  g_assert_cmpuint (steer_message_get_seed (get (f, 1)), ==, 42);
+  first = g_strdup (steer_message_get_text (get (f, 1)));
+  steer_chat_regenerate (f->chat, get (f, 1));
+  wait_idle (f);
+  g_assert_cmpuint (steer_message_get_seed (get (f, 1)), ==, 43);
+  g_assert_cmpstr (steer_message_get_text (get (f, 1)), !=, first);
+
+  steer_chat_start_new (f->chat);
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  g_assert_cmpstr (steer_message_get_text (get (f, 1)), ==, first);
+
+  g_settings_reset (f->settings, "seed");
+  steer_chat_regenerate (f->chat, get (f, 1));
+  wait_idle (f);
+  seed = steer_message_get_seed (get (f, 1));
+  steer_chat_regenerate (f->chat, get (f, 1));
+  wait_idle (f);
+  g_assert_cmpuint (steer_message_get_seed (get (f, 1)), !=, seed);
+}
+
+static void
+test_edit (Fixture *f, gconstpointer data)
+{
+  use_letter (f, 'a');
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+
+  steer_chat_edit (f->chat, get (f, 0), "Goodbye");
+  wait_idle (f);
+  g_assert_cmpuint (count (f), ==, 2);
+  g_assert_cmpstr (steer_message_get_text (get (f, 0)), ==, "Goodbye");
+  g_assert_cmpuint (steer_message_get_n_alternatives (get (f, 0)), ==, 2);
+  g_assert_cmpuint (strlen (steer_message_get_text (get (f, 1))), ==, 16);
+
+  steer_chat_edit (f->chat, get (f, 1), "I said this");
+  g_assert_false (steer_chat_get_busy (f->chat));
+  g_assert_cmpstr (steer_message_get_text (get (f, 1)), ==, "I said this");
+}
+
+static void
+test_compare (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerMessage) plain = NULL, steered = NULL;
+
+  use_letter (f, 'a');
+  steer_chat_set_comparing (f->chat, TRUE);
+  steer_chat_send (f->chat, "Hello");
+  g_set_object (&plain, steer_chat_get_plain_message (f->chat));
+  g_set_object (&steered, steer_chat_get_steered_message (f->chat));
+  g_assert_nonnull (plain);
+  g_assert_nonnull (steered);
+  wait_idle (f);
+
+  g_assert_cmpstr (steer_message_get_text (steered), ==, "aaaaaaaaaaaaaaaa");
+  g_assert_cmpstr (steer_message_get_text (plain), !=, steer_message_get_text (steered));
+  g_assert_cmpuint (steer_message_get_n_tokens (plain), ==, 16);
+  g_assert_cmpstr (steer_message_get_preset_name (plain), ==, NULL);
+  g_assert_cmpuint (steer_message_get_seed (plain), ==, steer_message_get_seed (steered));
+  g_assert_cmpuint (count (f), ==, 2);
+  g_assert_true (steer_chat_get_plain_message (f->chat) == plain);
+
+  steer_chat_keep (f->chat, plain);
+  g_assert_null (steer_chat_get_plain_message (f->chat));
+  g_assert_null (steer_chat_get_steered_message (f->chat));
+  g_assert_true (get (f, 1) == plain);
+  g_assert_cmpuint (steer_message_get_n_alternatives (plain), ==, 2);
+}
+
+static void
+test_compare_goes_on (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerMessage) steered = NULL;
+
+  use_letter (f, 'a');
+  steer_chat_set_comparing (f->chat, TRUE);
+  steer_chat_send (f->chat, "Hello");
+  g_set_object (&steered, steer_chat_get_steered_message (f->chat));
+  wait_idle (f);
+  steer_chat_set_comparing (f->chat, FALSE);
+  steer_chat_send (f->chat, "And then?");
+  g_assert_null (steer_chat_get_plain_message (f->chat));
+  g_assert_true (get (f, 1) == steered);
+  g_assert_cmpuint (count (f), ==, 4);
+  wait_idle (f);
+}
+
+static void
+test_switch (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) first = NULL;
+  g_autoptr (SteerMessage) reply = NULL;
+  guint n_tokens;
+
+  use_letter (f, 'a');
+  steer_chat_send (f->chat, "Hello");
+  g_set_object (&first, steer_chat_get_conversation (f->chat));
+  test_wait_until (has_text, f, 20);
+  steer_chat_start_new (f->chat);
+  g_assert_false (steer_chat_get_busy (f->chat));
+  g_assert_true (steer_chat_get_writing (f->chat));
+  g_assert_true (steer_chat_get_can_send (f->chat));
+
+  steer_chat_set_conversation (f->chat, first);
+  g_assert_true (steer_chat_get_busy (f->chat));
+  steer_chat_start_new (f->chat);
+  reply = g_list_model_get_item (G_LIST_MODEL (first), 1);
+  n_tokens = steer_message_get_n_tokens (reply);
+  steer_chat_stop (f->chat);
+  g_usleep (20000);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpuint (steer_message_get_n_tokens (reply), >, n_tokens);
+  g_assert_true (steer_chat_get_writing (f->chat));
+  steer_chat_stop_all (f->chat);
+  wait_idle (f);
+  g_assert_true (steer_message_get_complete (reply));
+  g_assert_cmpuint (f->n_replied, ==, 1);
+}
+
+static void
+test_context (Fixture *f, gconstpointer data)
+{
+  guint used, size, n_tokens = 0;
+  g_autoptr (SteerRequest) request = steer_request_new ();
+
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  app_test_settle ();
+  steer_conversation_fill_request (steer_chat_get_conversation (f->chat), NULL, request);
+  n_tokens = steer_engine_count_tokens (steer_workspace_get_engine (f->workspace), request);
+  g_object_get (f->chat, "context-used", &used, "context-size", &size, NULL);
+  g_assert_cmpuint (n_tokens, >, 16);
+  g_assert_cmpuint (used, ==, n_tokens);
+  g_assert_cmpuint (size, ==, 8192);
+}
+
+static void
+test_system_prompt (Fixture *f, gconstpointer data)
+{
+  g_settings_set_string (f->settings, "system-prompt", "You are a letter.");
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  g_assert_cmpstr (steer_conversation_get_system_prompt (steer_chat_get_conversation (f->chat)), ==,
+                   "You are a letter.");
+
+  /* A conversation keeps the one it began with. */
+  g_settings_set_string (f->settings, "system-prompt", "You are a number.");
+  steer_chat_send (f->chat, "And then?");
+  wait_idle (f);
+  g_assert_cmpstr (steer_conversation_get_system_prompt (steer_chat_get_conversation (f->chat)), ==,
+                   "You are a letter.");
+}
+
+static void
+test_too_long (Fixture *f, gconstpointer data)
+{
+  g_autofree char *text = g_strnfill (20000, 'x');
+
+  steer_chat_send (f->chat, text);
+  wait_idle (f);
+  g_assert_nonnull (f->failed);
+  g_assert_cmpuint (f->n_replied, ==, 0);
+  /* The question stays, to be shortened and asked again; no empty answer stands below it. */
+  g_assert_cmpuint (count (f), ==, 1);
+  g_assert_true (steer_chat_get_can_send (f->chat));
+
+  steer_chat_edit (f->chat, get (f, 0), "x");
+  wait_idle (f);
+  g_assert_cmpuint (count (f), ==, 2);
+}
+
+#define ADD(path, tokens, function) g_test_add (path, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  app_test_init (&argc, &argv);
+
+  ADD ("/chat/what is sent is answered under the preset in use", 16, test_send);
+  ADD ("/chat/nothing is sent while there is nothing to say or an answer is being written", 16, test_send_nothing);
+  ADD ("/chat/another preset acts on the reply that is being written and the text remembers where", 8000,
+       test_change_in_reply);
+  ADD ("/chat/stopping keeps what was written", 8000, test_stop);
+  ADD ("/chat/regenerating adds an alternative", 16, test_regenerate);
+  ADD ("/chat/a fixed seed repeats a reply and gives each alternative its own", 16, test_seeds);
+  ADD ("/chat/an edited question is answered and an edited answer is not", 16, test_edit);
+  ADD ("/chat/a comparison answers twice and keeps the one that is chosen", 16, test_compare);
+  ADD ("/chat/going on without a choice keeps the steered reply", 16, test_compare_goes_on);
+  ADD ("/chat/a reply goes on in its conversation when another is shown", 8000, test_switch);
+  ADD ("/chat/the gauge counts the tokens that the next prompt begins with", 16, test_context);
+  ADD ("/chat/a conversation keeps the system prompt it began with", 16, test_system_prompt);
+  ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);
+  return g_test_run ();
+}

@@ -1,0 +1,176 @@
+/* The preferences: every control is bound to its setting, with the setting's own range. */
+#include "app-test-util.h"
+#include "test-util.h"
+
+#include "app/steer-preferences.h"
+
+typedef struct
+{
+  char *dir;
+  GSettings *settings;
+  SteerWorkspace *workspace;
+  SteerPreferences *preferences;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  steer_init ();
+  f->dir = test_make_dir ();
+  f->settings = app_test_settings ();
+  f->workspace = steer_workspace_new (f->settings, f->dir);
+  f->preferences = steer_preferences_new (NULL, f->workspace);
+  gtk_window_present (GTK_WINDOW (f->preferences));
+  app_test_settle ();
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  gtk_window_destroy (GTK_WINDOW (f->preferences));
+  app_test_settle ();
+  app_test_assert_finalizes (f->workspace);
+  g_clear_object (&f->settings);
+  test_remove_dir (f->dir);
+}
+
+/* The spin button of the row with that title; pages that are not shown are built all the same. */
+static GtkSpinButton *
+find_spin (Fixture *f, const char *title)
+{
+  GtkWidget *row = app_test_find (GTK_WIDGET (f->preferences), ADW_TYPE_ACTION_ROW, "title", title);
+
+  g_assert_nonnull (row);
+  return GTK_SPIN_BUTTON (app_test_find (row, GTK_TYPE_SPIN_BUTTON, NULL, NULL));
+}
+
+static const struct
+{
+  const char *title;
+  const char *key;
+} spins[] = {
+  { "Temperature", "temperature" },
+  { "Top P", "top-p" },
+  { "Top K", "top-k" },
+  { "Min P", "min-p" },
+  { "Longest Reply", "max-tokens" },
+  { "Repetition Penalty", "repetition-penalty" },
+  { "Text Size", "text-scale" },
+  { "Threads", "threads" },
+  { "Context", "context-size" },
+};
+
+static double
+get_number (GVariant *value)
+{
+  return g_variant_is_of_type (value, G_VARIANT_TYPE_UINT32) ? g_variant_get_uint32 (value)
+                                                             : g_variant_get_double (value);
+}
+
+static void
+test_ranges (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GSettingsSchema) schema = NULL;
+
+  g_object_get (f->settings, "settings-schema", &schema, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (spins); i++)
+    {
+      GtkSpinButton *spin = find_spin (f, spins[i].title);
+      g_autoptr (GSettingsSchemaKey) key = g_settings_schema_get_key (schema, spins[i].key);
+      g_autoptr (GVariant) range = g_settings_schema_key_get_range (key), limits = NULL, low = NULL, high = NULL;
+      double lower, upper;
+
+      g_variant_get (range, "(sv)", NULL, &limits);
+      low = g_variant_get_child_value (limits, 0);
+      high = g_variant_get_child_value (limits, 1);
+      gtk_spin_button_get_range (spin, &lower, &upper);
+      g_test_message ("%s", spins[i].key);
+      g_assert_cmpfloat (lower, ==, get_number (low));
+      g_assert_cmpfloat (upper, ==, get_number (high));
+    }
+}
+
+static void
+test_bound (Fixture *f, gconstpointer data)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (spins); i++)
+    {
+      GtkSpinButton *spin = find_spin (f, spins[i].title);
+      g_autoptr (GVariant) before = g_settings_get_value (f->settings, spins[i].key), after = NULL;
+
+      gtk_spin_button_spin (
+        spin, get_number (before) > 0.99 && get_number (before) < 1 ? GTK_SPIN_STEP_BACKWARD : GTK_SPIN_STEP_FORWARD,
+        0);
+      after = g_settings_get_value (f->settings, spins[i].key);
+      g_test_message ("%s", spins[i].key);
+      g_assert_cmpfloat (get_number (after), ==, gtk_spin_button_get_value (spin));
+      g_assert_cmpfloat (get_number (after), !=, get_number (before));
+    }
+}
+
+static void
+test_reset (Fixture *f, gconstpointer data)
+{
+  GtkWidget *button = app_test_find (GTK_WIDGET (f->preferences), GTK_TYPE_BUTTON, "label", "_Reset");
+
+  g_settings_set_double (f->settings, "temperature", 1.5);
+  g_settings_set_uint (f->settings, "top-k", 7);
+  g_settings_set_double (f->settings, "text-scale", 1.5);
+  g_signal_emit_by_name (button, "clicked");
+  g_assert_cmpfloat (g_settings_get_double (f->settings, "temperature"), ==, 0.7);
+  g_assert_cmpuint (g_settings_get_uint (f->settings, "top-k"), ==, 0);
+  /* Only sampling is meant. */
+  g_assert_cmpfloat (g_settings_get_double (f->settings, "text-scale"), ==, 1.5);
+}
+
+static void
+test_system_prompt (Fixture *f, gconstpointer data)
+{
+  GtkWidget *view = app_test_find (GTK_WIDGET (f->preferences), GTK_TYPE_TEXT_VIEW, NULL, NULL);
+  g_autofree char *prompt = NULL;
+
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (GTK_TEXT_VIEW (view)), "Be brief.", -1);
+  prompt = g_settings_get_string (f->settings, "system-prompt");
+  g_assert_cmpstr (prompt, ==, "Be brief.");
+  gtk_test_accessible_assert_property (GTK_ACCESSIBLE (view), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                       "System prompt of new chats");
+}
+
+static gboolean
+has_devices (gpointer data)
+{
+  Fixture *f = data;
+  GtkWidget *row = app_test_find (GTK_WIDGET (f->preferences), ADW_TYPE_COMBO_ROW, NULL, NULL);
+
+  return g_list_model_get_n_items (adw_combo_row_get_model (ADW_COMBO_ROW (row))) > 1;
+}
+
+static void
+test_device (Fixture *f, gconstpointer data)
+{
+  GtkWidget *row = app_test_find (GTK_WIDGET (f->preferences), ADW_TYPE_COMBO_ROW, NULL, NULL);
+  g_autofree char *device = NULL, *automatic = NULL;
+
+  test_wait_until (has_devices, f, 20);
+  adw_combo_row_set_selected (ADW_COMBO_ROW (row), 1);
+  device = g_settings_get_string (f->settings, "device");
+  g_assert_cmpstr (device, !=, "auto");
+  adw_combo_row_set_selected (ADW_COMBO_ROW (row), 0);
+  automatic = g_settings_get_string (f->settings, "device");
+  g_assert_cmpstr (automatic, ==, "auto");
+}
+
+#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  app_test_init (&argc, &argv);
+
+  ADD ("/preferences/numbers have the ranges of their settings", test_ranges);
+  ADD ("/preferences/a number is kept as it is changed", test_bound);
+  ADD ("/preferences/reset brings the usual sampling back", test_reset);
+  ADD ("/preferences/the system prompt is kept as it is typed", test_system_prompt);
+  ADD ("/preferences/the devices of this machine can be chosen", test_device);
+  return g_test_run ();
+}

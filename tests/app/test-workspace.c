@@ -1,0 +1,274 @@
+/* The workspace: the preset in use, the live plan made of it, and the model. No widgets. */
+#include "app-test-util.h"
+#include "test-util.h"
+
+#include <glib/gstdio.h>
+
+typedef struct
+{
+  char *dir;
+  GSettings *settings;
+  SteerWorkspace *workspace;
+} Fixture;
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->dir = test_make_dir ();
+  f->settings = app_test_settings ();
+  f->workspace = app_test_workspace (f->settings, f->dir, 16);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  app_test_assert_finalizes (f->workspace);
+  g_clear_object (&f->settings);
+  test_remove_dir (f->dir);
+}
+
+static guint
+count_ops (SteerWorkspace *workspace)
+{
+  g_autoptr (SteerPlan) plan = steer_live_plan_dup (steer_workspace_get_live_plan (workspace));
+
+  return plan != NULL ? steer_plan_get_n_ops (plan) : 0;
+}
+
+static void
+on_changed (SteerPreset *preset, gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (SteerPlan) plan = steer_live_plan_dup (steer_workspace_get_live_plan (f->workspace));
+
+  g_assert_cmpfloat (steer_plan_get_ops (plan)[0].strength, ==, 12.5f);
+  g_object_set_data (G_OBJECT (preset), "seen", GINT_TO_POINTER (1));
+}
+
+static void
+test_live_plan (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), 0);
+
+  g_assert_cmpuint (count_ops (f->workspace), ==, 0);
+  steer_workspace_set_preset (f->workspace, preset);
+  g_assert_cmpuint (count_ops (f->workspace), ==, 1);
+
+  /* Whoever hears of the change after the workspace finds it in force already. */
+  g_signal_connect (preset, "changed", G_CALLBACK (on_changed), f);
+  steer_feature_set_strength (feature, 12.5);
+  g_assert_nonnull (g_object_get_data (G_OBJECT (preset), "seen"));
+  g_signal_handlers_disconnect_by_func (preset, on_changed, f);
+
+  steer_preset_set_master_enabled (preset, FALSE);
+  g_assert_cmpuint (count_ops (f->workspace), ==, 0);
+  steer_preset_set_master_enabled (preset, TRUE);
+  g_assert_cmpuint (count_ops (f->workspace), ==, 1);
+}
+
+static void
+test_another_preset (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) first = app_test_preset ("First", 97, 4);
+  g_autoptr (SteerPreset) second = steer_preset_new ();
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (first), 0);
+
+  steer_workspace_set_preset (f->workspace, first);
+  g_assert_cmpuint (g_list_model_get_n_items (steer_workspace_get_features (f->workspace)), ==, 1);
+  steer_workspace_set_preset (f->workspace, second);
+  g_assert_cmpuint (g_list_model_get_n_items (steer_workspace_get_features (f->workspace)), ==, 0);
+
+  steer_feature_set_strength (feature, 9);
+  g_assert_cmpuint (count_ops (f->workspace), ==, 0);
+}
+
+static void
+test_plan_error (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) unknown = app_test_preset ("Unknown", 4711, 4);
+  g_autoptr (SteerPreset) known = app_test_preset ("Known", 97, 4);
+  g_autofree char *error = NULL, *none = NULL;
+
+  steer_workspace_set_preset (f->workspace, unknown);
+  g_object_get (f->workspace, "plan-error", &error, NULL);
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error, "4711"));
+  g_assert_cmpuint (count_ops (f->workspace), ==, 0);
+
+  steer_workspace_set_preset (f->workspace, known);
+  g_object_get (f->workspace, "plan-error", &none, NULL);
+  g_assert_cmpstr (none, ==, NULL);
+}
+
+static void
+test_descriptions (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), 0);
+
+  steer_workspace_set_preset (f->workspace, preset);
+  g_assert_cmpstr (steer_feature_get_label (feature), ==, "the letter a");
+  g_assert_false (steer_workspace_get_preset_modified (f->workspace));
+}
+
+static void
+test_modified (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "letter.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (SteerFeature) feature = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (steer_preset_save (preset, path, &error));
+  g_assert_true (steer_workspace_open_preset (f->workspace, path, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (steer_workspace_get_preset_path (f->workspace), ==, path);
+  g_assert_false (steer_workspace_get_preset_modified (f->workspace));
+
+  feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  steer_feature_set_strength (feature, 5);
+  g_assert_true (steer_workspace_get_preset_modified (f->workspace));
+  steer_feature_set_strength (feature, 4);
+  g_assert_false (steer_workspace_get_preset_modified (f->workspace));
+
+  steer_feature_set_strength (feature, 6);
+  steer_workspace_preset_saved (f->workspace, path);
+  g_assert_false (steer_workspace_get_preset_modified (f->workspace));
+}
+
+static void
+test_bad_preset (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "broken.yaml", NULL);
+  g_autoptr (SteerPreset) before = g_object_ref (steer_workspace_get_preset (f->workspace));
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (path, "features: 3\n", -1, NULL));
+  g_assert_false (steer_workspace_open_preset (f->workspace, path, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID);
+  g_assert_true (steer_workspace_get_preset (f->workspace) == before);
+}
+
+static void
+test_restart (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "letter.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (SteerFeature) changed = NULL, found = NULL;
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  g_assert_true (steer_workspace_open_preset (f->workspace, path, NULL));
+  changed = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  steer_feature_set_strength (changed, 7.5);
+  g_clear_object (&changed);
+  g_object_run_dispose (G_OBJECT (f->workspace));
+  app_test_assert_finalizes (f->workspace);
+
+  f->workspace = app_test_workspace (f->settings, f->dir, 16);
+  found = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  g_assert_nonnull (found);
+  g_assert_cmpfloat (steer_feature_get_strength (found), ==, 7.5);
+  g_assert_cmpstr (steer_workspace_get_preset_path (f->workspace), ==, path);
+  g_assert_true (steer_workspace_get_preset_modified (f->workspace));
+}
+
+static void
+test_sampling (Fixture *f, gconstpointer data)
+{
+  static const char yaml[] = "version: 1\nname: Hot\nfeatures: []\nsampling:\n  temperature: 1.25\n";
+  g_autoptr (SteerPreset) hot = steer_preset_new_from_yaml (yaml, strlen (yaml), "hot", NULL);
+  SteerSampling sampling;
+
+  g_assert_nonnull (hot);
+  g_settings_set_double (f->settings, "temperature", 0.3);
+  g_settings_set_uint (f->settings, "top-k", 40);
+  steer_workspace_get_sampling (f->workspace, &sampling);
+  g_assert_cmpfloat (sampling.temperature, ==, 0.3);
+  g_assert_cmpuint (sampling.top_k, ==, 40);
+
+  steer_workspace_set_preset (f->workspace, hot);
+  steer_workspace_get_sampling (f->workspace, &sampling);
+  g_assert_cmpfloat (sampling.temperature, ==, 1.25);
+  g_assert_cmpuint (sampling.top_k, ==, 40);
+}
+
+static gboolean
+has_load_error (gpointer workspace)
+{
+  g_autofree char *error = NULL;
+
+  g_object_get (workspace, "load-error", &error, NULL);
+  return error != NULL;
+}
+
+static void
+test_failed_load (Fixture *f, gconstpointer data)
+{
+  g_autofree char *missing = g_build_filename (f->dir, "no-such-model", NULL);
+  g_autofree char *error = NULL, *model = NULL, *loading = NULL;
+
+  steer_workspace_load_model (f->workspace, missing);
+  test_wait_until (has_load_error, f->workspace, 10);
+  g_object_get (f->workspace, "load-error", &error, "loading-path", &loading, NULL);
+  g_assert_nonnull (strstr (error, "no-such-model"));
+  g_assert_cmpstr (loading, ==, NULL);
+
+  /* The model that was there still is, and it is not forgotten. */
+  g_object_get (steer_workspace_get_engine (f->workspace), "model-path", &model, NULL);
+  g_assert_nonnull (model);
+}
+
+static void
+test_recent (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *path = g_settings_get_string (f->settings, "model-path");
+  g_auto (GStrv) recent = g_settings_get_strv (f->settings, "recent-models");
+
+  g_assert_cmpstr (path, ==, model);
+  g_assert_cmpuint (g_strv_length (recent), ==, 1);
+  g_assert_cmpstr (recent[0], ==, model);
+}
+
+static gboolean
+is_idle (gpointer workspace)
+{
+  return steer_engine_get_state (steer_workspace_get_engine (workspace)) == STEER_ENGINE_READY;
+}
+
+static void
+test_cancelled_load (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *error = NULL, *loading = NULL;
+
+  steer_workspace_load_model (f->workspace, model);
+  steer_workspace_cancel_load (f->workspace);
+  g_object_get (f->workspace, "loading-path", &loading, NULL);
+  g_assert_cmpstr (loading, ==, NULL);
+  test_wait_until (is_idle, f->workspace, 10);
+  g_object_get (f->workspace, "load-error", &error, NULL);
+  g_assert_cmpstr (error, ==, NULL);
+}
+
+#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  app_test_init (&argc, &argv);
+
+  ADD ("/workspace/a change of the preset is in the live plan before its signal ends", test_live_plan);
+  ADD ("/workspace/only the preset in use steers", test_another_preset);
+  ADD ("/workspace/a feature that no source covers is named", test_plan_error);
+  ADD ("/workspace/features get their labels from the model's vectors without counting as changed", test_descriptions);
+  ADD ("/workspace/a preset is modified while it differs from its file", test_modified);
+  ADD ("/workspace/a preset that cannot be read leaves the one in use alone", test_bad_preset);
+  ADD ("/workspace/the preset in use is there after a restart with its unsaved changes", test_restart);
+  ADD ("/workspace/the preset's sampling wins over the preferences where it states any", test_sampling);
+  ADD ("/workspace/a model that does not load leaves the one before", test_failed_load);
+  ADD ("/workspace/a model that loaded is remembered", test_recent);
+  ADD ("/workspace/a cancelled load is no error", test_cancelled_load);
+  return g_test_run ();
+}
