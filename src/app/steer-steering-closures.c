@@ -165,7 +165,7 @@ steer_steering_dup_share (gpointer self, double strength, double layer_norm, gbo
     return g_strdup (beyond ? _ ("Beyond the useful range") : "");
   share = format_share (strength, layer_norm);
   if (beyond)
-    return g_strdup_printf (_ ("%s × the layer’s typical norm: beyond the useful range"), share);
+    return g_strdup_printf (_ ("%s × the typical norm: beyond the useful range"), share);
   return g_strdup_printf (_ ("%s × the layer’s typical norm"), share);
 }
 
@@ -203,7 +203,7 @@ steer_steering_dup_preset_name (gpointer self, const char *name)
 char **
 steer_steering_dup_row_classes (gpointer self, gboolean enabled, gboolean beyond)
 {
-  const char *const classes[] = { "feature-row", enabled ? "on" : "off", beyond ? "beyond" : NULL, NULL };
+  const char *const classes[] = { "feature-card", enabled ? "on" : "off", beyond ? "beyond" : NULL, NULL };
 
   return g_strdupv ((char **) classes);
 }

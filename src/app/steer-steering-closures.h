@@ -65,7 +65,7 @@ char *steer_steering_dup_multiplier (gpointer self, double multiplier);
 /* The preset's name, or "Untitled" where there is none. */
 char *steer_steering_dup_preset_name (gpointer self, const char *name);
 
-/* Style classes of a row: "off" where the feature does nothing. */
+/* Style classes of a row's card: "off" where the feature does nothing, "beyond" in a danger zone. */
 char **steer_steering_dup_row_classes (gpointer self, gboolean enabled, gboolean beyond);
 
 /* Style classes of the list: "off" while the master switch is. */

@@ -290,7 +290,7 @@ steer_steering_panel_init (SteerSteeringPanel *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   hide_buttons (GTK_WIDGET (self->multiplier_number));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self->multiplier_number));
-  steer_strength_scale_set_marks (STEER_STRENGTH_SCALE (self->multiplier_scale), NULL, "<small>1</small>");
+  steer_strength_scale_set_marks (STEER_STRENGTH_SCALE (self->multiplier_scale), NULL, "");
 }
 
 GtkWidget *

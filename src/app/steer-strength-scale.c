@@ -3,6 +3,9 @@
 /* The trough is drawn here rather than by the theme, because the theme fills it from one end. */
 #define TROUGH_HEIGHT 5.0f
 
+/* Half the room that a knob takes of its trough: steering.css gives it 20 pixels and margins of -8 on both sides. */
+#define KNOB_HALF 2.0f
+
 #define DANGER_ALPHA 0.42f
 #define TROUGH_ALPHA 0.14f
 
@@ -44,15 +47,11 @@ get_track (SteerStrengthScale *self)
   GtkRange *range = GTK_RANGE (self);
   GtkAdjustment *adjustment = gtk_range_get_adjustment (range);
   GdkRectangle trough;
-  int knob_start, knob_end;
-  float half;
   Track track;
 
   gtk_range_get_range_rect (range, &trough);
-  gtk_range_get_slider_range (range, &knob_start, &knob_end);
-  half = (float) (knob_end - knob_start) / 2.0f;
-  track.start = (float) trough.x + half;
-  track.end = (float) (trough.x + trough.width) - half;
+  track.start = (float) trough.x + KNOB_HALF;
+  track.end = (float) (trough.x + trough.width) - KNOB_HALF;
   track.y = (float) trough.y + (float) trough.height / 2.0f;
   track.lower = gtk_adjustment_get_lower (adjustment);
   track.upper = gtk_adjustment_get_upper (adjustment);
@@ -130,16 +129,21 @@ steer_strength_scale_snapshot (GtkWidget *widget, GtkSnapshot *snapshot)
   GTK_WIDGET_CLASS (steer_strength_scale_parent_class)->snapshot (widget, snapshot);
 }
 
+/* A mark's label may be "", for a tick alone. */
+static void
+add_mark (SteerStrengthScale *self, double value, const char *label)
+{
+  if (label != NULL)
+    gtk_scale_add_mark (GTK_SCALE (self), value, GTK_POS_BOTTOM, *label != '\0' ? label : NULL);
+}
+
 static void
 update_marks (SteerStrengthScale *self)
 {
-  GtkScale *scale = GTK_SCALE (self);
-
-  gtk_scale_clear_marks (scale);
-  if (self->zero_label != NULL)
-    gtk_scale_add_mark (scale, 0.0, GTK_POS_BOTTOM, self->zero_label);
-  if (self->recommended != 0.0 && self->recommended_label != NULL)
-    gtk_scale_add_mark (scale, self->recommended, GTK_POS_BOTTOM, self->recommended_label);
+  gtk_scale_clear_marks (GTK_SCALE (self));
+  add_mark (self, 0.0, self->zero_label);
+  if (self->recommended != 0.0)
+    add_mark (self, self->recommended, self->recommended_label);
 }
 
 static void

@@ -25,7 +25,7 @@ void steer_strength_scale_set_useful (SteerStrengthScale *self, double lower, do
 double steer_strength_scale_get_recommended (SteerStrengthScale *self);
 void steer_strength_scale_set_recommended (SteerStrengthScale *self, double recommended);
 
-/* Labels of the marks at zero and at the recommended value. */
+/* Labels, in markup, of the marks at zero and at the recommended value; "": a tick alone; NULL: no mark. */
 void steer_strength_scale_set_marks (SteerStrengthScale *self, const char *zero, const char *recommended);
 
 /* Keeps the wheel from changing the value of a range or a spin button. */
