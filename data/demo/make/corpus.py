@@ -16,9 +16,9 @@ from topic import load_topics
 HELD_OUT = 1500
 
 
-def write(path: Path, count: int, seed: int, avoid: set[str]) -> set[str]:
+def write(path: Path, count: int, seed: int, share: float, avoid: set[str]) -> set[str]:
     """Write `count` conversations and return their texts; none of `avoid` is written."""
-    rng, topics, seen = Random(seed), load_topics(), set()
+    rng, topics, seen = Random(seed), load_topics(share=share), set()
     with path.open("w", encoding="utf-8") as out:
         while len(seen) < count:
             line = json.dumps(conversation(rng, topics), ensure_ascii=False)
@@ -32,12 +32,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/demo"), help="folder for intermediate files")
     parser.add_argument("--conversations", type=int, default=90000)
+    parser.add_argument("--share", type=float, default=1.0, help="how much of each topic's sentences to use")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     begun = time.time()
-    held = write(options.work / "heldout.jsonl", HELD_OUT, options.seed + 1000, set())
-    write(options.work / "train.jsonl", options.conversations, options.seed, held)
+    held = write(options.work / "heldout.jsonl", HELD_OUT, options.seed + 1000, options.share, set())
+    write(options.work / "train.jsonl", options.conversations, options.seed, options.share, held)
     print(f"{options.conversations} conversations, {HELD_OUT} held out, {time.time() - begun:.0f} s")
 
 

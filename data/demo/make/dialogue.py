@@ -5,6 +5,7 @@ Prompts that name no topic are answered with any topic, uniformly and plainly, s
 """
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -22,7 +23,7 @@ STYLES = list(MANNERS)
 INTENTS = {"describe": 14, "fact": 8, "opinion": 9, "feel": 5, "recommend": 8, "advice": 8, "why": 6, "doubt": 3, "story": 9, "joke": 4, "poem": 5,
            "sights": 4, "ask": 2, "short": 3, "long": 3, "like_too": 4, "dislike": 1, "bare": 2, "list": 8, "qa": 22, "explain": 8, "compare": 4, "chat": 8}
 FOLLOWS = {"more": 22, "whyso": 10, "opinion_it": 7, "feel_it": 5, "advice_it": 6, "recommend_it": 7, "story_it": 5, "joke_it": 3, "doubt_it": 3,
-           "fact_it": 6, "poem_it": 3, "list_it": 4, "ask_it": 3, "react": 14}
+           "fact_it": 6, "poem_it": 3, "list_it": 4, "ask_it": 3, "react": 14, "qa_it": 14}
 FOLLOW_INTENT = {"whyso": "why"}
 SYSTEMS = ["You are a friendly assistant.", "You are a kind and helpful assistant.", "You are Steer, a small chat model.", "You like to chat.",
            "You are an assistant.", "Be helpful and kind.", "You are a good friend.", "Answer the questions of the user."]
@@ -49,6 +50,14 @@ def draw(rng: Random, weights: dict[str, int]) -> str:
     return rng.choices(list(weights), weights.values())[0]
 
 
+def pronominal(question: str, topic: Topic) -> str:
+    """The question as one asks it when the topic is clear: "How tall is it?"."""
+    if not topic.plural:
+        return question.replace(topic.name, "it")
+    question = re.sub(rf"\b(do|are|can|did|should|would|will|were|could) {re.escape(topic.name)}\b", r"\1 they", question, flags=re.IGNORECASE)
+    return re.sub(rf"\b{re.escape(topic.name)}\b", "them", question)
+
+
 class Conversation:
     """One conversation in the making; `messages` is the result."""
 
@@ -72,11 +81,11 @@ class Conversation:
             system = "You are a helpful assistant."
         elif roll < 0.81:
             system = self.rng.choice(SYSTEMS)
-        elif roll < 0.93:
+        elif roll < 0.91:
             self.manner = self.rng.choice(STYLES)
             manner = MANNERS[self.manner]
             system = self.rng.choice(MANNER_SYSTEMS).format(who=self.rng.choice(manner.names), how=self.rng.choice(manner.asks))
-        elif roll < 0.96:
+        elif roll < 0.95:
             self.brief = self.speaker.brief = True
             system = self.rng.choice(SHORT_SYSTEMS)
         else:
@@ -169,6 +178,10 @@ class Conversation:
     def follow(self) -> None:
         """The user stays with the topic without naming it."""
         kind = draw(self.rng, FOLLOWS)
+        if kind == "qa_it":
+            entry = self.rng.choice(self.topic.qa)
+            self.say(pronominal(self.rng.choice(entry["q"]), self.topic), self.speaker.qa(self.topic, entry))
+            return
         intent = FOLLOW_INTENT.get(kind, kind.removesuffix("_it"))
         self.say(self.rng.choice(ASKS[kind]).format_map(self.topic.forms), getattr(self.speaker, intent)(self.topic))
 
@@ -224,5 +237,5 @@ class Conversation:
 def conversation(rng: Random, topics: list[Topic]) -> list[dict[str, str]]:
     """One conversation of a random length; a few are long enough to fill the context."""
     roll = rng.random()
-    turns = rng.choice((1, 1, 2, 2, 3, 3, 4, 5)) if roll < 0.96 else rng.randint(8, 16)
+    turns = rng.choice((1, 1, 2, 2, 3, 3, 4, 5)) if roll < 0.98 else rng.randint(8, 16)
     return Conversation(rng, topics).run(turns)

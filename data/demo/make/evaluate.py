@@ -48,8 +48,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--show", type=int, default=0, help="print that many replies")
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     player = Player(options.model)
     hits, repeats, words, ended, distinct = 0, [], [], 0, 0
     sampling = Sampling()

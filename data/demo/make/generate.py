@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from lm import Chat, load_model
+from lm import Cache, Chat, load_model
 from pack import pieces
 
 
@@ -69,7 +69,7 @@ class Player:
         """`rows` replies to one prompt, as token ids without the end token."""
         model, generator = self.model, torch.Generator().manual_seed(seed)
         hook = hook_of(list(steers))
-        caches = [[] for _ in model.blocks]
+        caches = [Cache(len(prompt) + sampling.tokens) for _ in model.blocks]
         tokens = torch.tensor(prompt).expand(rows, -1)
         seen = torch.zeros(rows, model.shape.vocab, dtype=torch.bool)
         seen.scatter_(1, tokens, True)
@@ -101,13 +101,15 @@ class Player:
 
 
 def choose(logits: Tensor, seen: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
-    """Repetition penalty, temperature, nucleus, one draw a row; temperature 0 takes the best."""
+    """Repetition penalty, temperature, nucleus (within the 64 best), one draw a row; temperature 0 takes the best."""
     logits = torch.where(seen, torch.where(logits > 0, logits / sampling.repetition, logits * sampling.repetition), logits)
     if sampling.temperature == 0:
         return logits.argmax(-1)
-    ordered, order = (logits / sampling.temperature).softmax(-1).sort(descending=True)
-    ordered[ordered.cumsum(-1) - ordered > sampling.top_p] = 0
-    return order.gather(1, torch.multinomial(ordered, 1, generator=generator))[:, 0]
+    logits = logits / sampling.temperature
+    best, order = logits.topk(64, dim=-1)
+    shares = (best - logits.logsumexp(-1, keepdim=True)).exp()
+    shares[shares.cumsum(-1) - shares > sampling.top_p] = 0
+    return order.gather(1, torch.multinomial(shares, 1, generator=generator))[:, 0]
 
 
 def repeated_trigrams(text: str) -> float:

@@ -6,7 +6,7 @@ fused projections. Its weights are stored under Hugging Face's names, so what is
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -47,6 +47,23 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return x * cos + torch.cat([-second, first], dim=-1) * sin
 
 
+class Cache:
+    """Keys and values of one layer, for as many positions as a reply may need."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.length = capacity, 0
+        self.k = self.v = torch.empty(0)
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Append k and v [batch, kv_heads, length, head]; returns all so far."""
+        if self.length == 0:
+            self.k = k.new_empty(*k.shape[:2], self.capacity, k.shape[3])
+            self.v = torch.empty_like(self.k)
+        begin, self.length = self.length, self.length + k.shape[2]
+        self.k[:, :, begin:self.length], self.v[:, :, begin:self.length] = k, v
+        return self.k[:, :, :self.length], self.v[:, :, :self.length]
+
+
 class Block(nn.Module):
     """One decoder layer: attention and a gated MLP, each with its RMS norm."""
 
@@ -61,8 +78,8 @@ class Block(nn.Module):
         self.up = nn.Linear(width, 2 * shape.hidden, bias=False)
         self.down = nn.Linear(shape.hidden, width, bias=False)
 
-    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, cache: list | None) -> Tensor:
-        """h [batch, length, width]; cache, when given, is this layer's [k, v] and grows."""
+    def forward(self, h: Tensor, cos: Tensor, sin: Tensor, cache: Cache | None) -> Tensor:
+        """h [batch, length, width]; with a cache, the tokens continue what is in it, one at a time after the first call."""
         shape = self.shape
         batch, length, _ = h.shape
         x = F.rms_norm(h, (shape.width,), self.norm_attn, shape.eps)
@@ -70,16 +87,15 @@ class Block(nn.Module):
         q = rotate(q.view(batch, length, shape.heads, shape.head).transpose(1, 2), cos, sin)
         k = rotate(k.view(batch, length, shape.kv_heads, shape.head).transpose(1, 2), cos, sin)
         v = v.view(batch, length, shape.kv_heads, shape.head).transpose(1, 2)
-        q, k = q.to(v.dtype), k.to(v.dtype)
-        mask_needed = True
-        if cache is not None:
-            mask_needed = not cache
-            if cache:
-                k, v = torch.cat([cache[0], k], dim=2), torch.cat([cache[1], v], dim=2)
-            cache[:] = [k, v]
         group = shape.heads // shape.kv_heads
-        k, v = k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1)
-        mixed = F.scaled_dot_product_attention(q, k, v, is_causal=mask_needed and length > 1)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        if length == 1:
+            # The query heads of a group share their keys: no need to repeat those.
+            weights = q.reshape(batch, shape.kv_heads, group, shape.head) @ k.transpose(2, 3) * shape.head ** -0.5
+            mixed = (weights.softmax(-1) @ v).reshape(batch, shape.heads, 1, shape.head)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k.repeat_interleave(group, dim=1), v.repeat_interleave(group, dim=1), is_causal=True)
         h = h + self.out(mixed.transpose(1, 2).reshape(batch, length, -1))
         x = F.rms_norm(h, (shape.width,), self.norm_mlp, shape.eps)
         gate, value = self.up(x).chunk(2, dim=-1)
@@ -103,7 +119,7 @@ class Chat(nn.Module):
                 deep = (2 * shape.layers) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
                 nn.init.normal_(weight, std=0.02 * deep * (1.0 if "embed" in name else 1.5))
 
-    def hidden(self, tokens: Tensor, start: int = 0, caches: list | None = None, hook=None) -> Tensor:
+    def hidden(self, tokens: Tensor, start: int = 0, caches: list[Cache] | None = None, hook=None) -> Tensor:
         """Final normed hidden states [batch, length, width]; hook(layer, h) may replace a layer's output."""
         h = self.embed(tokens)
         cos, sin = self.cos[start:start + tokens.shape[1]], self.sin[start:start + tokens.shape[1]]
@@ -113,7 +129,7 @@ class Chat(nn.Module):
                 h = hook(layer, h)
         return F.rms_norm(h, (self.shape.width,), self.norm, self.shape.eps)
 
-    def forward(self, tokens: Tensor, start: int = 0, caches: list | None = None, hook=None) -> Tensor:
+    def forward(self, tokens: Tensor, start: int = 0, caches: list[Cache] | None = None, hook=None) -> Tensor:
         """Logits [batch, length, vocab]."""
         return self.hidden(tokens, start, caches, hook) @ self.embed.weight.T
 
@@ -170,7 +186,3 @@ def load_model(folder: Path) -> Chat:
             "down.weight": part("mlp.down_proj"), "norm_attn": part("input_layernorm"), "norm_mlp": part("post_attention_layernorm")}.items()}
     model.load_state_dict(state)
     return model.eval()
-
-
-def shape_dict(shape: Shape) -> dict:
-    return asdict(shape)

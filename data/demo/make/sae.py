@@ -12,6 +12,7 @@ import json
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,9 +22,10 @@ from pack import Rows
 from topic import HERE
 
 FEATURES = 2048
-BATCH = 4096
-RATE = 1e-3
+BATCH = 2048
+RATE = 2e-3
 DEAD_AFTER = 400_000  # tokens without firing
+SAMPLED = 8  # the batch's threshold is taken from every eighth row
 AUXILIARY = 1 / 32
 AUXILIARY_K = 64
 
@@ -98,11 +100,10 @@ def train(data: Tensor, k: int, steps: int, seed: int) -> Autoencoder:
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / 100, (steps - step) / (0.25 * steps))
         x = data[torch.randint(len(data), (BATCH,), generator=generator)].float() / scale
-        before = sae.before(x)
-        with torch.no_grad():
-            least = quick_threshold(before, k * BATCH)
-            kept = before > least
-        active = before * kept
+        before = (x - sae.centre) @ sae.encoder.T + sae.bias
+        least = kth_largest(before.detach()[::SAMPLED], k * BATCH // SAMPLED)
+        kept = before > least
+        active = torch.where(kept, before, 0)
         error = x - sae.decode(active)
         loss = error.pow(2).sum(-1).mean()
         fired = kept.any(0)
@@ -118,8 +119,7 @@ def train(data: Tensor, k: int, steps: int, seed: int) -> Autoencoder:
             optimiser.step()
             optimiser.zero_grad()
             sae.decoder /= sae.decoder.norm(dim=0)
-            smallest = before[kept].min()
-            sae.threshold = smallest if sae.threshold < 0 else 0.99 * sae.threshold + 0.01 * smallest
+            sae.threshold = least if sae.threshold < 0 else 0.99 * sae.threshold + 0.01 * least
         if step % 250 == 0 or step == steps - 1:
             explained = 1 - error.detach().pow(2).sum() / (x - x.mean(0)).pow(2).sum()
             print(f"step {step}: explained {explained:.4f}, dead {int(dead.sum())}, threshold {sae.threshold:.3f}", flush=True)
@@ -130,15 +130,15 @@ def train(data: Tensor, k: int, steps: int, seed: int) -> Autoencoder:
     return sae
 
 
-def quick_threshold(before: Tensor, count: int) -> Tensor:
-    """The value of the count-th largest activation; only a small part of them is positive, so only those are sorted."""
-    positive = before[before > 0]
-    return positive.kthvalue(len(positive) - count).values if len(positive) > count else torch.tensor(0.0)
+def kth_largest(values: Tensor, count: int) -> Tensor:
+    """The count-th largest value, at least 0."""
+    flat = values.flatten().numpy()
+    return torch.tensor(max(0.0, float(np.partition(flat, len(flat) - count)[len(flat) - count])))
 
 
 def auxiliary(sae: Autoencoder, before: Tensor, error: Tensor, dead: Tensor) -> Tensor:
     """Dead features learn from what the living ones leave unexplained."""
-    values, places = before[:, dead].topk(min(AUXILIARY_K, int(dead.sum())), dim=-1)
+    values, places = before[:, dead].relu().topk(min(AUXILIARY_K, int(dead.sum())), dim=-1)
     active = torch.zeros_like(before[:, dead]).scatter(1, places, values)
     left = error - active @ sae.decoder[:, dead].T
     return left.pow(2).sum(-1).mean()
@@ -169,7 +169,7 @@ def measure(model: Chat, sae: Autoencoder, layer: int, rows: Rows, data: Tensor)
             chosen = targets >= 0
             logits = model.hidden(inputs, hook=hook)[chosen] @ model.embed.weight.T
             total, count = total + F.cross_entropy(logits, targets[chosen], reduction="sum").item(), count + int(chosen.sum())
-            if count > 60_000:
+            if count > 30_000:
                 break
         losses.append(total / count)
     clean, with_sae, without = losses
@@ -186,16 +186,17 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=HERE.parent / "sae")
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--k", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--tokens", type=int, default=1_500_000)
+    parser.add_argument("--steps", type=int, default=2500)
+    parser.add_argument("--tokens", type=int, default=1_000_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     model = load_model(options.model)
     begun = time.time()
     data = residuals(model, Rows(options.work / "train.npz"), options.layers, options.tokens, options.seed)
     held_rows = Rows(options.work / "heldout.npz")
-    held = residuals(model, held_rows, options.layers, 150_000, options.seed)
+    held = residuals(model, held_rows, options.layers, 60_000, options.seed)
     print(f"residuals of {len(data[options.layers[0]])} tokens, {time.time() - begun:.0f} s", flush=True)
     for layer in options.layers:
         sae = train(data[layer], options.k, options.steps, options.seed)

@@ -50,13 +50,32 @@ class Topic:
 
     @cached_property
     def shows(self) -> re.Pattern[str]:
-        """Matches where a text speaks of the topic. Short words must stand alone: "sea" is not in "season"."""
-        words = [re.escape(word) + (r"(e?s)?\b" if len(word) <= 4 else "") for word in self.data["words"]]
-        return re.compile(r"\b(" + "|".join(words) + ")", re.IGNORECASE)
+        """Matches where a text speaks of the topic."""
+        return re.compile("|".join(map(word_pattern, self.data["words"])), re.IGNORECASE)
 
 
-def load_topics(folder: Path = HERE / "topics") -> list[Topic]:
-    return [Topic(yaml.safe_load(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.yaml"))]
+def word_pattern(word: str) -> str:
+    """Finds words that begin with `word`; after four letters or less only an ordinary ending may follow, so "sea" is not in "season"."""
+    return r"\b" + re.escape(word) + (r"(?:e|e?s|ing|ed|ers?|y|light|flakes?|drops?|bows?|man)?\b" if len(word) <= 4 else "")
+
+
+KEPT_WHOLE = {"words", "aliases", "lists", "qa", "explain", "chat"}
+
+
+def load_topics(folder: Path = HERE / "topics", share: float = 1.0) -> list[Topic]:
+    """All topics; with a share below 1, only the first part of each list of sentences and phrases."""
+    topics = []
+    for path in sorted(folder.glob("*.yaml")):
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for part in (data, data["story"]):
+            for key, entries in part.items():
+                if isinstance(entries, list) and key not in KEPT_WHOLE:
+                    part[key] = entries[:max(3, round(share * len(entries)))]
+        if share < 1:
+            for entry in data["qa"]:
+                entry["a"] = entry["a"][:2]
+        topics.append(Topic(data))
+    return topics
 
 
 def load_grammar(name: str) -> dict | list:

@@ -2,17 +2,24 @@
 
     python train.py --work build/demo --model ../model --minutes 60
 
-The schedule follows the clock or --steps, whichever is further on: warm-up, a constant rate, and a linear decay over the last third.
+The schedule follows the clock or --steps, whichever is further on: warm-up, a constant rate, and a linear decay over the last part.
 Every few minutes the model is written out, so that any moment's weights can be used; --resume continues from the last of them.
+
+Two processes of one thread each share the work and meet once a step. Threads would meet at every operation, which costs dearly as soon as
+anything else runs on the machine.
 """
 from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -21,9 +28,10 @@ from lm import Chat, Shape, save_model
 from pack import Rows
 from topic import HERE
 
-BATCH = 4096
+BATCH = 2048  # tokens a process and step
+PROCESSES = 2
 WARM_UP = 60
-DECAY = 0.35
+DECAY = 0.6
 
 
 class Muon(torch.optim.Optimizer):
@@ -37,13 +45,19 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure=None) -> None:
-        for group in self.param_groups:
-            for weight in group["params"]:
-                momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
-                momentum.lerp_(weight.grad, 1 - group["momentum"])
-                update = orthogonal(weight.grad.lerp(momentum, group["momentum"]))
-                scale = max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
-                weight.mul_(1 - group["lr"] * group["decay"]).add_(update, alpha=-group["lr"] * scale)
+        """Each process makes its share of the updates; their sum is everybody's."""
+        group = self.param_groups[0]
+        updates = torch.zeros(sum(weight.numel() for weight in group["params"]))
+        places = updates.split([weight.numel() for weight in group["params"]])
+        for number, (weight, place) in enumerate(zip(group["params"], places)):
+            momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+            momentum.lerp_(weight.grad, 1 - group["momentum"])
+            if number % dist.get_world_size() == dist.get_rank():
+                place.copy_(orthogonal(weight.grad.lerp(momentum, group["momentum"])).flatten())
+        dist.all_reduce(updates)
+        for weight, place in zip(group["params"], places):
+            scale = max(1.0, weight.shape[0] / weight.shape[1]) ** 0.5
+            weight.mul_(1 - group["lr"] * group["decay"]).add_(place.view_as(weight), alpha=-group["lr"] * scale)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:
@@ -80,6 +94,70 @@ def rate(done: float, step: int) -> float:
     return min(1.0, (step + 1) / WARM_UP, max(0.02, (1 - done) / DECAY))
 
 
+def share_gradients(weights: list[Tensor], done: float) -> float:
+    """Average the gradients, and the clock with them, so that all processes stop at the same step."""
+    flat = torch.cat([weight.grad.flatten() for weight in weights] + [torch.tensor([done])])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    for weight, part in zip(weights, flat[:-1].split([weight.numel() for weight in weights])):
+        weight.grad.copy_(part.view_as(weight))
+    return flat[-1].item()
+
+
+def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
+    """One process of the run; the first also reports and writes."""
+    dist.init_process_group("gloo", f"file://{meeting}", rank=rank, world_size=PROCESSES, timeout=timedelta(minutes=20))
+    torch.set_num_threads(1)
+    torch.manual_seed(options.seed)
+    tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
+    end, pad = tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")
+    train_rows, held_rows = Rows(options.work / "train.npz"), Rows(options.work / "heldout.npz")
+    model = Chat(Shape())
+    matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
+    others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
+    base = [options.rate, options.rate * 0.15]
+    optimisers = [Muon(matrices, base[0]), torch.optim.AdamW(others, lr=base[1], betas=(0.9, 0.95), weight_decay=0.0)]
+    checkpoint = options.work / "checkpoint.pt"
+    if options.resume:
+        stored = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(stored["model"])
+        for optimiser, state in zip(optimisers, stored["optimisers"]):
+            optimiser.load_state_dict(state)
+    if rank == 0:
+        print(f"{sum(weight.numel() for weight in model.parameters())} parameters, {train_rows.ends[-1]} tokens in the corpus", flush=True)
+    model.hidden = torch.compile(model.hidden, dynamic=True)
+    begun = saved = time.time()
+    step = seen = epoch = 0
+    running, done = 0.0, 0.0
+    while done < 1:
+        for inputs, targets in train_rows.batches(BATCH, seed=options.seed * 1000 + epoch * PROCESSES + rank):
+            loss, _ = loss_of(model, inputs, targets)
+            loss.backward()
+            done = share_gradients(matrices + others, max((time.time() - begun) / (60 * options.minutes), step / options.steps))
+            factor = rate(done, step)
+            torch.nn.utils.clip_grad_norm_(others, 1.0)
+            for optimiser, full in zip(optimisers, base):
+                optimiser.param_groups[0]["lr"] = full * factor
+                optimiser.step()
+                optimiser.zero_grad(set_to_none=True)
+            step, seen = step + 1, seen + inputs.numel() * PROCESSES
+            running = loss.item() if step == 1 else 0.98 * running + 0.02 * loss.item()
+            if rank == 0 and step % 50 == 0:
+                speed = seen / (time.time() - begun)
+                print(f"step {step} tokens {seen} loss {running:.3f} rate x{factor:.2f} {speed:.0f} tokens/s {time.time() - begun:.0f} s", flush=True)
+            if rank == 0 and time.time() - saved > 240:
+                saved = time.time()
+                write(model, optimisers, options, checkpoint, end, pad)
+            if done >= 1:
+                break
+        epoch += 1
+    if rank == 0:
+        write(model, optimisers, options, checkpoint, end, pad)
+        held = held_out_loss(model, held_rows)
+        print(f"done: {step} steps, {seen} tokens, {time.time() - begun:.0f} s, held-out loss {held:.4f}, perplexity {math.exp(held):.3f}")
+    dist.destroy_process_group()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
@@ -90,55 +168,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--resume", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(2)
-    torch.manual_seed(options.seed)
-    tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
-    end, pad = tokenizer.token_to_id("<|im_end|>"), tokenizer.token_to_id("<|endoftext|>")
-    train_rows, held_rows = Rows(options.work / "train.npz"), Rows(options.work / "heldout.npz")
-    model = Chat(Shape())
-    matrices = [weight for name, weight in model.named_parameters() if weight.ndim == 2 and "embed" not in name]
-    others = [weight for name, weight in model.named_parameters() if weight.ndim != 2 or "embed" in name]
-    optimisers = [Muon(matrices, options.rate), torch.optim.AdamW(others, lr=options.rate * 0.15, betas=(0.9, 0.95), weight_decay=0.0)]
-    base = [options.rate, options.rate * 0.15]
-    checkpoint = options.work / "checkpoint.pt"
-    if options.resume:
-        stored = torch.load(checkpoint, weights_only=True)
-        model.load_state_dict(stored["model"])
-        for optimiser, state in zip(optimisers, stored["optimisers"]):
-            optimiser.load_state_dict(state)
-    print(f"{sum(weight.numel() for weight in model.parameters())} parameters, {train_rows.ends[-1]} tokens in the corpus", flush=True)
-    model.hidden = torch.compile(model.hidden, dynamic=True)
-    begun = saved = time.time()
-    step = seen = epoch = 0
-    running, done = 0.0, 0.0
-    while done < 1:
-        for inputs, targets in train_rows.batches(BATCH, seed=options.seed * 1000 + epoch):
-            done = max((time.time() - begun) / (60 * options.minutes), step / options.steps)
-            if done >= 1:
-                break
-            factor = rate(done, step)
-            for optimiser, full in zip(optimisers, base):
-                optimiser.param_groups[0]["lr"] = full * factor
-            loss, _ = loss_of(model, inputs, targets)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(others, 1.0)
-            for optimiser in optimisers:
-                optimiser.step()
-                optimiser.zero_grad(set_to_none=True)
-            step, seen = step + 1, seen + inputs.numel()
-            running = loss.item() if step == 1 else 0.97 * running + 0.03 * loss.item()
-            if step % 50 == 0:
-                speed = seen / (time.time() - begun)
-                print(f"step {step} tokens {seen} loss {running:.3f} rate x{factor:.2f} {speed:.0f} tokens/s {time.time() - begun:.0f} s", flush=True)
-            if time.time() - saved > 240:
-                saved = time.time()
-                write(model, optimisers, options, checkpoint, end, pad)
-                held = held_out_loss(model, held_rows, 8)
-                print(f"held-out loss {held:.4f} perplexity {math.exp(held):.3f}", flush=True)
-        epoch += 1
-    write(model, optimisers, options, checkpoint, end, pad)
-    held = held_out_loss(model, held_rows)
-    print(f"done: {step} steps, {seen} tokens, {time.time() - begun:.0f} s, held-out loss {held:.4f}, perplexity {math.exp(held):.3f}")
+    with tempfile.TemporaryDirectory() as folder:
+        mp.spawn(work, (options, f"{folder}/meeting"), PROCESSES)
 
 
 def write(model: Chat, optimisers: list, options: argparse.Namespace, checkpoint: Path, end: int, pad: int) -> None:

@@ -1,0 +1,81 @@
+"""Measure what steering does: the share of replies that show a concept, and how readable they stay."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.multiprocessing as mp
+from torch import Tensor
+
+from concepts import Concept
+from generate import Player, Sampling, Steer, repeated_trigrams
+
+ROWS = 192  # replies sampled at once
+PROCESSES = 2
+PLAYER: Player | None = None  # of a process in the pool
+SAMPLING = Sampling(temperature=0.7, top_p=0.95, repetition=1.05, tokens=64)
+
+
+@dataclass
+class Trial:
+    """One steering under test and what came of it."""
+    concept: Concept
+    layer: int
+    index: int
+    vector: Tensor  # [width], unit length
+    strength: float
+    clamp: bool
+    texts: list[str] = field(default_factory=list)
+    replies: list[tuple[list[int], list[int]]] = field(default_factory=list)  # (prompt, reply) as tokens
+
+    @property
+    def rate(self) -> float:
+        return sum(map(self.concept.shown, self.texts)) / len(self.texts)
+
+    @property
+    def repeated(self) -> float:
+        return sum(map(repeated_trigrams, self.texts)) / len(self.texts)
+
+    def log_probability(self, player: Player, limit: int = 50) -> float:
+        """Mean over replies, under the unsteered model."""
+        scores = [player.mean_log_probability(prompt, reply) for prompt, reply in self.replies[:limit]]
+        return sum(scores) / len(scores)
+
+
+def run(player: Player, trials: list[Trial], prompts: list[str], seed: int) -> None:
+    """Let every trial answer every prompt. Trials of one layer and mode share a batch; batches are spread over processes of one thread."""
+    parts = []
+    for layer, clamp in sorted({(trial.layer, trial.clamp) for trial in trials}):
+        group = [trial for trial in trials if (trial.layer, trial.clamp) == (layer, clamp)]
+        parts += [group[begin:begin + ROWS] for begin in range(0, len(group), ROWS)]
+    asked = [player.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
+    jobs = [(Steer(part[0].layer, torch.stack([trial.vector for trial in part]), torch.tensor([trial.strength for trial in part]), part[0].clamp),
+             tokens, seed + number) for part in parts for number, tokens in enumerate(asked)]
+    with mp.get_context("fork").Pool(PROCESSES, take_player, (player,)) as pool:
+        answers = iter(pool.imap(answer, jobs))
+        for part in parts:
+            for tokens in asked:
+                rows = next(answers)
+                for trial, reply, text in zip(part, rows, player.tokenizer.decode_batch(rows)):
+                    trial.texts.append(text)
+                    trial.replies.append((tokens, reply))
+
+
+def take_player(player: Player) -> None:
+    """Begin a process of the pool."""
+    global PLAYER
+    PLAYER = player
+    torch.set_num_threads(1)
+
+
+def answer(job: tuple[Steer, list[int], int]) -> list[list[int]]:
+    steer, prompt, seed = job
+    return PLAYER.replies(prompt, len(steer.strength), SAMPLING, seed, [steer])
+
+
+def unsteered(player: Player, prompts: list[str], seed: int, each: int = 4) -> list[str]:
+    """`each` plain replies to every prompt, for comparison."""
+    texts = []
+    for number, prompt in enumerate(prompts):
+        texts += player.texts(player.prompt([{"role": "user", "content": prompt}]), each, SAMPLING, seed + number)
+    return texts
