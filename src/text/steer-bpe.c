@@ -25,6 +25,7 @@ steer_bpe_clear (SteerBpe *self)
   g_free (self->merges);
   g_free (self->score_ranks);
   g_free (self->whole);
+  steer_joints_free (self->joints);
   steer_bpe_init (self);
 }
 
@@ -90,6 +91,75 @@ steer_bpe_add_merge (SteerBpe *self, guint32 left, guint32 right, guint32 rank, 
   return TRUE;
 }
 
+static gunichar
+last_character (const char *text, gsize length)
+{
+  const char *last = text + length - 1;
+
+  while (steer_utf8_is_continuation (*last))
+    last--;
+  return g_utf8_get_char (last);
+}
+
+/* Merges by rank: each joins the last character of one token to the first of another. */
+static gboolean
+add_merge_joints (SteerBpe *self, SteerJoints *joints)
+{
+  for (gsize i = 0; i < self->n_merge_slots; i++)
+    {
+      const SteerMerge *merge = &self->merges[i];
+      gsize left_length, right_length;
+      const char *left, *right;
+
+      if (merge->merged == FREE_SLOT || merge->rank == NEVER)
+        continue;
+      left = steer_string_table_get (self->pieces, merge->left, &left_length);
+      right = steer_string_table_get (self->pieces, merge->right, &right_length);
+      /* a merge of spelled bytes ("<0xE2>") says nothing of characters; nobody makes such, and nobody shall suffer */
+      if (left_length == 0 || right_length == 0
+          || (self->byte_fallback && (g_str_has_prefix (left, "<0x") || g_str_has_prefix (right, "<0x"))))
+        return FALSE;
+      if (!steer_joints_add (joints, last_character (left, left_length), g_utf8_get_char (right)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Merges by score: wherever a token that can come out of a merge has two characters side by side. */
+static gboolean
+add_score_joints (SteerBpe *self, SteerJoints *joints)
+{
+  for (guint id = 0; id < self->n_tokens; id++)
+    {
+      gsize length;
+      const char *content = steer_string_table_get (self->pieces, id, &length);
+      guint size, next_size;
+
+      if (content == NULL || self->score_ranks[id] == NEVER)
+        continue;
+      for (gsize at = 0; at < length; at += size)
+        {
+          gunichar left = steer_utf8_get (content + at, &size);
+
+          if (at + size < length && !steer_joints_add (joints, left, steer_utf8_get (content + at + size, &next_size)))
+            return FALSE;
+        }
+    }
+  return TRUE;
+}
+
+/* Without joints all is slower and the same, so that memory may be short here. */
+static void
+find_joints (SteerBpe *self)
+{
+  SteerJoints *joints = steer_joints_new ();
+
+  if (self->score_ranks != NULL ? add_score_joints (self, joints) : add_merge_joints (self, joints))
+    self->joints = joints;
+  else
+    steer_joints_free (joints);
+}
+
 gboolean
 steer_bpe_finish (SteerBpe *self, const SteerStringTable *pieces, guint n_tokens)
 {
@@ -113,6 +183,9 @@ steer_bpe_finish (SteerBpe *self, const SteerStringTable *pieces, guint n_tokens
     for (gsize i = 0; i < self->n_merge_slots; i++)
       if (self->merges[i].merged != FREE_SLOT && self->whole[self->merges[i].merged] >= STEER_WHOLE_SPECIAL)
         self->merges[i].rank = NEVER;
+  /* words of byte-level models are short; and a word that is a token as a whole must be seen as a whole */
+  if (!self->byte_level && !self->ignore_merges)
+    find_joints (self);
   return TRUE;
 }
 
@@ -453,8 +526,8 @@ merge_long (const SteerBpe *self, SteerBpeScratch *scratch, const char *word, gs
 static gboolean
 append_spelled (const SteerBpe *self, const char *word, const Symbol *symbol, GArray *ids, GError **error)
 {
-  gboolean follows_unknown = symbol->start > 0 && ids->len > 0
-                             && g_array_index (ids, gint32, ids->len - 1) == self->unknown;
+  gboolean follows_unknown
+    = symbol->start > 0 && ids->len > 0 && g_array_index (ids, gint32, ids->len - 1) == self->unknown;
   gboolean have_bytes = self->byte_fallback;
 
   for (guint k = 0; have_bytes && k < symbol->length; k++)
@@ -469,13 +542,13 @@ append_spelled (const SteerBpe *self, const char *word, const Symbol *symbol, GA
   return TRUE;
 }
 
-gboolean
-steer_bpe_encode (const SteerBpe *self,
-                  SteerBpeScratch *scratch,
-                  const char *word,
-                  gsize length,
-                  GArray *ids,
-                  GError **error)
+static gboolean
+encode_part (const SteerBpe *self,
+             SteerBpeScratch *scratch,
+             const char *word,
+             gsize length,
+             GArray *ids,
+             GError **error)
 {
   gint32 whole = steer_string_table_find (self->pieces, word, length);
   Start start = { .pending_start = -1 };
@@ -520,4 +593,45 @@ steer_bpe_encode (const SteerBpe *self,
     __atomic_store_n (&self->whole[whole], n == 1 && start.symbols[0].id == whole ? STEER_WHOLE_YES : STEER_WHOLE_NO,
                       __ATOMIC_RELAXED);
   return TRUE;
+}
+
+static gboolean
+is_token (const SteerBpe *self, const char *character, guint size)
+{
+  gint32 id = steer_string_table_find (self->pieces, character, size);
+
+  return id >= 0 && self->whole[id] != STEER_WHOLE_OUTSIDE;
+}
+
+gboolean
+steer_bpe_encode (const SteerBpe *self,
+                  SteerBpeScratch *scratch,
+                  const char *word,
+                  gsize length,
+                  GArray *ids,
+                  GError **error)
+{
+  gsize start = 0, previous_at = 0;
+  gunichar previous = 0;
+  guint size, previous_size = 0;
+
+  if (self->joints == NULL)
+    return encode_part (self, scratch, word, length, ids, error);
+  for (gsize at = 0; at < length; at += size)
+    {
+      gunichar character = steer_utf8_get (word + at, &size);
+
+      /* unknown characters stay together: they may become one token */
+      if (at > 0 && !steer_joints_has (self->joints, previous, character)
+          && (is_token (self, word + previous_at, previous_size) || is_token (self, word + at, size)))
+        {
+          if (!encode_part (self, scratch, word + start, at - start, ids, error))
+            return FALSE;
+          start = at;
+        }
+      previous = character;
+      previous_at = at;
+      previous_size = size;
+    }
+  return encode_part (self, scratch, word + start, length - start, ids, error);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "steer-joints.h"
 #include "steer-string-table.h"
 
 G_BEGIN_DECLS
@@ -29,6 +30,8 @@ typedef struct
  * adjacent pair of lowest rank, the leftmost first. Two kinds of ranks exist: a list of merges by token ids, and
  * SentencePiece scores, where any two neighbours may merge whose joined text is a token, the best score first.
  *
+ * A word that no file cuts may be a whole book: it is cut first where no merge can reach across (see SteerJoints).
+ *
  * Filled by the tokenizer's constructors, then read by any number of threads. @whole is the exception: a cache that
  * threads fill with atomic stores of results that do not depend on who computes them.
  */
@@ -41,6 +44,7 @@ typedef struct
   guint32 *score_ranks; /* [n_tokens] or NULL: rank of a token made by merging, G_MAXUINT32 for never */
   guint8 *whole;        /* [n_tokens] of SteerWhole */
   guint n_tokens;
+  SteerJoints *joints; /* where words can be cut; NULL: nowhere */
 
   gboolean byte_level;
   gboolean byte_fallback;

@@ -13,7 +13,6 @@ typedef enum
   STEP_PATTERN, /* a regular expression, a literal or digits */
   STEP_PREFIX_SPACE,
   STEP_METASPACE,
-  STEP_WORDS,
 } StepKind;
 
 typedef struct
@@ -21,7 +20,7 @@ typedef struct
   StepKind kind;
   SteerSplitKind scan;
   GRegex *regex; /* STEP_PATTERN; NULL: literal, or digits when that is NULL too */
-  char *literal; /* STEP_PATTERN, or the mark of STEP_METASPACE and STEP_WORDS */
+  char *literal; /* STEP_PATTERN, or the mark of STEP_METASPACE */
   SteerSplitBehavior behavior;
   gboolean invert;
   SteerPrependScheme scheme;
@@ -114,18 +113,6 @@ void
 steer_pretokenizer_add_metaspace (SteerPretokenizer *self, const char *mark, SteerPrependScheme scheme, gboolean split)
 {
   add_step (self, (Step){ .kind = STEP_METASPACE, .literal = g_strdup (mark), .scheme = scheme, .split = split });
-}
-
-void
-steer_pretokenizer_add_words (SteerPretokenizer *self, const char *mark)
-{
-  add_step (self, (Step){ .kind = STEP_WORDS, .literal = g_strdup (mark) });
-}
-
-gboolean
-steer_pretokenizer_is_empty (const SteerPretokenizer *self)
-{
-  return self->steps->len == 0;
 }
 
 static gboolean run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error);
@@ -312,29 +299,6 @@ run_metaspace (const Run *run, guint i, const char *text, gsize length, gboolean
 }
 
 static gboolean
-run_words (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
-{
-  const char *mark = g_array_index (run->self->steps, Step, i).literal;
-  gsize mark_length = strlen (mark);
-  gsize at = 0;
-
-  while (at < length)
-    {
-      gsize end = at;
-      const char *next;
-
-      while (starts_with (text + end, length - end, mark, mark_length))
-        end += mark_length;
-      next = memmem (text + end, length - end, mark, mark_length);
-      end = next != NULL ? (gsize) (next - text) : length;
-      if (!run_step (run, i + 1, text + at, end - at, at_start && at == 0, error))
-        return FALSE;
-      at = end;
-    }
-  return TRUE;
-}
-
-static gboolean
 run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   if (length == 0)
@@ -351,8 +315,6 @@ run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_s
       return run_prefix_space (run, i, text, length, at_start, error);
     case STEP_METASPACE:
       return run_metaspace (run, i, text, length, at_start, error);
-    case STEP_WORDS:
-      return run_words (run, i, text, length, at_start, error);
     default:
       g_assert_not_reached ();
     }

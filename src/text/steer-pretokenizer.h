@@ -56,12 +56,6 @@ void steer_pretokenizer_add_prefix_space (SteerPretokenizer *self);
 void
 steer_pretokenizer_add_metaspace (SteerPretokenizer *self, const char *mark, SteerPrependScheme scheme, gboolean split);
 
-/* Cuts before @mark where it follows something else. Changes nothing but the speed when no token of the model holds
- * a mark anywhere but at its beginning. */
-void steer_pretokenizer_add_words (SteerPretokenizer *self, const char *mark);
-
-gboolean steer_pretokenizer_is_empty (const SteerPretokenizer *self);
-
 /* Called for each piece, which is not empty. */
 typedef gboolean (*SteerPieceFunc) (const char *piece, gsize length, gpointer user_data, GError **error);
 

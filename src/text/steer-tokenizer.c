@@ -6,9 +6,6 @@
 
 #include <string.h>
 
-/* SentencePiece's stand-in for a space, U+2581. */
-#define SPACE_MARK "\342\226\201"
-
 G_DEFINE_FINAL_TYPE (SteerTokenizer, steer_tokenizer, G_TYPE_OBJECT)
 
 static void
@@ -176,49 +173,6 @@ find_fallback_bytes (SteerTokenizer *self)
     }
 }
 
-static gboolean
-ends_with_mark (const char *content, gsize length)
-{
-  return length >= 3 && memcmp (content + length - 3, SPACE_MARK, 3) == 0;
-}
-
-/* TRUE when no merge reaches over the beginning of a word, that is: joins something with a space mark behind it. Then
- * words can be encoded one by one with the same result, and a long text takes a fraction of the time. */
-static gboolean
-marks_begin_words (SteerTokenizer *self)
-{
-  if (steer_string_table_find (&self->contents, SPACE_MARK, 3) < 0)
-    return FALSE;
-  if (self->bpe.score_ranks != NULL)
-    for (guint id = 0; id < self->contents.n_ids; id++)
-      {
-        gsize length;
-        const char *content = steer_string_table_get (&self->contents, id, &length);
-        const char *mark = content;
-
-        if (content == NULL || self->bpe.score_ranks[id] == G_MAXUINT32)
-          continue;
-        while (g_str_has_prefix (mark, SPACE_MARK))
-          mark += 3;
-        if (strstr (mark, SPACE_MARK) != NULL)
-          return FALSE;
-      }
-  for (gsize i = 0; i < self->bpe.n_merge_slots; i++)
-    {
-      const SteerMerge *merge = &self->bpe.merges[i];
-      gsize left_length;
-      const char *left, *right;
-
-      if (merge->merged == G_MAXUINT32)
-        continue;
-      left = steer_string_table_get (&self->contents, merge->left, &left_length);
-      right = steer_string_table_get (&self->contents, merge->right, NULL);
-      if (g_str_has_prefix (right, SPACE_MARK) && !ends_with_mark (left, left_length))
-        return FALSE;
-    }
-  return TRUE;
-}
-
 /* What is put around every text must exist. */
 static gboolean
 check_ids (SteerTokenizer *self, const GArray *ids, const char *name, GError **error)
@@ -301,8 +255,6 @@ steer_tokenizer_finish (SteerTokenizer *self,
     find_fallback_bytes (self);
   if (!steer_bpe_finish (&self->bpe, byte_level ? &self->bytes : &self->contents, self->contents.n_ids))
     return fail_memory (name, error);
-  if (!byte_level && steer_pretokenizer_is_empty (self->pretokenizer) && marks_begin_words (self))
-    steer_pretokenizer_add_words (self->pretokenizer, SPACE_MARK);
   return TRUE;
 }
 
