@@ -308,11 +308,13 @@ compare_entries (gconstpointer a, gconstpointer b)
 {
   const SteerPresetEntry *left = *(SteerPresetEntry *const *) a;
   const SteerPresetEntry *right = *(SteerPresetEntry *const *) b;
+  g_autofree char *left_name = g_utf8_casefold (left->name, -1);
+  g_autofree char *right_name = g_utf8_casefold (right->name, -1);
   int order;
 
   if (left->bundled != right->bundled)
     return left->bundled ? -1 : 1;
-  order = g_utf8_collate (left->name, right->name);
+  order = g_utf8_collate (left_name, right_name);
   return order != 0 ? order : strcmp (left->path, right->path);
 }
 

@@ -440,6 +440,56 @@ test_duplicates_and_moves (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (steer_feature_get_layer (get_feature (fixture, 3)), ==, 2);
 }
 
+/* Lets go of row @from over row @to, in its upper or lower half. */
+static void
+drop (Fixture *fixture, int from, int to, gboolean below)
+{
+  GtkWidget *target = GTK_WIDGET (get_row (fixture, to));
+  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (target);
+  double y = gtk_widget_get_height (target) * (below ? 0.9 : 0.1);
+
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+      g_auto (GValue) value = G_VALUE_INIT;
+      GdkDragAction action;
+      gboolean taken;
+
+      if (!GTK_IS_DROP_TARGET (controller))
+        continue;
+      g_value_init (&value, STEER_TYPE_FEATURE_ROW);
+      g_value_set_object (&value, get_row (fixture, from));
+      g_signal_emit_by_name (controller, "motion", 10.0, y, &action);
+      g_assert_cmpint (action, ==, GDK_ACTION_MOVE);
+      g_signal_emit_by_name (controller, "drop", &value, 10.0, y, &taken);
+      g_assert_true (taken);
+      return;
+    }
+  g_assert_not_reached ();
+}
+
+static void
+assert_layers (Fixture *fixture, guint first, guint second, guint third)
+{
+  g_assert_cmpuint (steer_feature_get_layer (get_feature (fixture, 0)), ==, first);
+  g_assert_cmpuint (steer_feature_get_layer (get_feature (fixture, 1)), ==, second);
+  g_assert_cmpuint (steer_feature_get_layer (get_feature (fixture, 2)), ==, third);
+}
+
+static void
+test_rows_are_dragged_into_another_order (Fixture *fixture, gconstpointer data)
+{
+  assert_layers (fixture, 15, 2, 7);
+  drop (fixture, 0, 2, TRUE);
+  assert_layers (fixture, 2, 7, 15);
+  drop (fixture, 2, 0, FALSE);
+  assert_layers (fixture, 15, 2, 7);
+  drop (fixture, 0, 2, FALSE);
+  assert_layers (fixture, 2, 15, 7);
+  drop (fixture, 1, 0, TRUE);
+  assert_layers (fixture, 2, 15, 7);
+}
+
 static void
 set_solo (Fixture *fixture, int row, gboolean solo)
 {
@@ -776,6 +826,7 @@ main (int argc, char *argv[])
   ADD ("says label, value and unit", test_says_label_value_and_unit);
   ADD ("removes a row, and Undo brings it back", test_removes_with_undo);
   ADD ("duplicates rows and moves them by key, focus included", test_duplicates_and_moves);
+  ADD ("has rows that are dragged into another order", test_rows_are_dragged_into_another_order);
   ADD ("lets one feature work alone, and the others again", test_solo_lets_one_feature_work);
   ADD ("has a master switch and a multiplier", test_master_switch_and_multiplier);
   ADD ("resets to the file, and Undo goes back", test_reset_can_be_undone);
