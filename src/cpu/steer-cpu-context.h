@@ -114,7 +114,7 @@ gboolean steer_cpu_context_forward (SteerContext *context,
 /* "Intel(R) Xeon(R) Processor, 2 cores, AVX-512". Free with g_free(). */
 char *steer_cpu_context_dup_device_name (const SteerCpuKernels *kernels);
 
-/* @done: 0 .. n_bytes of the tensor. Element size of a row's first @column columns, in bytes. */
+/* Bytes from the matrix's data to element [@row, @column]; the column begins a block of its type. */
 gsize steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column);
 
 G_END_DECLS

@@ -93,4 +93,6 @@ v_store_f16 (guint16 *p, Vector v)
   _mm_storeu_si128 ((__m128i *) (gpointer) p, _mm256_cvtps_ph ((__m256) v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-#include "steer-cpu-vector-template.h"
+#include "steer-cpu-vector.h"
+#include "steer-cpu-weight-kernels.h"
+#include "steer-cpu-row-kernels.h"

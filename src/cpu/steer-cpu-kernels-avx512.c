@@ -102,4 +102,6 @@ v_store_f16 (guint16 *p, Vector v)
   _mm256_storeu_si256 ((__m256i *) (gpointer) p, _mm512_cvtps_ph ((__m512) v, _MM_FROUND_TO_NEAREST_INT));
 }
 
-#include "steer-cpu-vector-template.h"
+#include "steer-cpu-vector.h"
+#include "steer-cpu-weight-kernels.h"
+#include "steer-cpu-row-kernels.h"

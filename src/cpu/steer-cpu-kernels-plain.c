@@ -82,4 +82,6 @@ v_store_f16 (guint16 *p, Vector v)
     p[i] = steer_f32_to_f16 (v[i]);
 }
 
-#include "steer-cpu-vector-template.h"
+#include "steer-cpu-vector.h"
+#include "steer-cpu-weight-kernels.h"
+#include "steer-cpu-row-kernels.h"

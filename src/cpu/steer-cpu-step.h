@@ -22,4 +22,11 @@ typedef struct
   gboolean short_run; /* which kind of product; see STEER_CPU_SHORT_RUN */
 } SteerCpuStep;
 
+/* The segment in which @column lies. */
+const SteerCpuSegment *steer_cpu_step_find_segment (const SteerCpuStep *self, guint column);
+
+/* Takes the step through all layers and hands out what its runs want. Errors: G_IO_ERROR_CANCELLED. */
+gboolean
+steer_cpu_step_run (SteerCpuContext *context, const SteerCpuStep *step, GCancellable *cancellable, GError **error);
+
 G_END_DECLS

@@ -1,0 +1,190 @@
+/* Kernels on rows of activations, and the table of all kernels; written over the vector of steer-cpu-vector.h. */
+
+static void
+rms_norm (const float *x, const float *weight, gsize n, float eps, float *out)
+{
+  Vector squares[2] = { v_set (0.0f), v_set (0.0f) };
+  gsize i = 0;
+  float factor;
+
+  for (; i + 2 * V_LANES <= n; i += 2 * V_LANES)
+    {
+      Vector first = v_load (x + i);
+      Vector second = v_load (x + i + V_LANES);
+
+      squares[0] = v_fma (first, first, squares[0]);
+      squares[1] = v_fma (second, second, squares[1]);
+    }
+  for (; i < n; i += V_LANES)
+    {
+      Vector rest = v_load_some (x + i, MIN (V_LANES, n - i));
+
+      squares[0] = v_fma (rest, rest, squares[0]);
+    }
+  factor = 1.0f / sqrtf (v_sum (squares[0] + squares[1]) / (float) n + eps);
+  for (i = 0; i < n; i++)
+    out[i] = weight[i] * (x[i] * factor);
+}
+
+static void
+rope (float *x, const float *cosine, const float *sine, gsize n)
+{
+  gsize half = n / 2;
+  float *low = x;
+  float *high = x + half;
+
+  for (gsize i = 0; i < half; i++)
+    {
+      float a = low[i];
+      float b = high[i];
+
+      low[i] = a * cosine[i] - b * sine[i];
+      high[i] = b * cosine[i] + a * sine[i];
+    }
+}
+
+static void
+silu_mul (const float *gate, const float *up, gsize n, float *out)
+{
+  for (gsize i = 0; i < n; i += V_LANES)
+    {
+      gsize count = MIN (V_LANES, n - i);
+      Vector g = count == V_LANES ? v_load (gate + i) : v_load_some (gate + i, count);
+      Vector u = count == V_LANES ? v_load (up + i) : v_load_some (up + i, count);
+      Vector y = g / (1.0f + v_exp (-g)) * u;
+
+      if (count == V_LANES)
+        v_store (out + i, y);
+      else
+        v_store_some (out + i, y, count);
+    }
+}
+
+static float
+softmax_block (float *scores, gsize n, float *max, float *sum)
+{
+  Vector most = v_set (-INFINITY);
+  Vector total = v_set (0.0f);
+  float new_max, factor;
+
+  for (gsize i = 0; i < n; i += V_LANES)
+    {
+      Vector s = v_load (scores + i);
+
+      most = v_choose ((VectorInt) (s > most), s, most);
+    }
+  new_max = v_largest (most);
+  new_max = new_max > *max ? new_max : *max;
+  if (new_max == -INFINITY)
+    {
+      memset (scores, 0, n * sizeof (float));
+      return 1.0f;
+    }
+  for (gsize i = 0; i < n; i += V_LANES)
+    {
+      Vector p = v_exp (v_load (scores + i) - new_max);
+
+      v_store (scores + i, p);
+      total += p;
+    }
+  factor = *max == new_max ? 1.0f : *max == -INFINITY ? 0.0f : expf (*max - new_max);
+  *max = new_max;
+  *sum = *sum * factor + v_sum (total);
+  return factor;
+}
+
+static void
+scale (float *x, gsize n, float factor)
+{
+  for (gsize i = 0; i < n; i++)
+    x[i] *= factor;
+}
+
+static void
+axpy (float a, const float *x, gsize n, float *y)
+{
+  for (gsize i = 0; i < n; i++)
+    y[i] += a * x[i];
+}
+
+#define DOT_LANES 16
+
+static double
+dot (const float *x, const float *y, gsize n)
+{
+  double sum[DOT_LANES] = { 0.0 };
+  gsize i = 0;
+
+  for (; i + DOT_LANES <= n; i += DOT_LANES)
+    for (guint j = 0; j < DOT_LANES; j++)
+      sum[j] += (double) x[i + j] * (double) y[i + j];
+  for (guint j = 0; i + j < n; j++)
+    sum[j] += (double) x[i + j] * (double) y[i + j];
+  for (guint half = DOT_LANES / 2; half > 0; half /= 2)
+    for (guint j = 0; j < half; j++)
+      sum[j] += sum[j + half];
+  return sum[0];
+}
+
+static gsize
+argmax (const float *x, gsize n)
+{
+  Vector most = v_set (-INFINITY);
+  gsize i = 0;
+  float max;
+
+  for (; i + V_LANES <= n; i += V_LANES)
+    {
+      Vector v = v_load (x + i);
+
+      most = v_choose ((VectorInt) (v > most), v, most);
+    }
+  max = v_largest (most);
+  for (; i < n; i++)
+    max = x[i] > max ? x[i] : max;
+  for (i = 0; i < n; i++)
+    if (x[i] == max)
+      return i;
+  return 0;
+}
+
+static void
+narrow_f16 (const float *x, gsize n, guint16 *out)
+{
+  gsize i = 0;
+
+  for (; i + V_LANES <= n; i += V_LANES)
+    v_store_f16 (out + i, v_load (x + i));
+  if (i < n)
+    {
+      guint16 lanes[V_LANES];
+
+      v_store_f16 (lanes, v_load_some (x + i, n - i));
+      memcpy (out + i, lanes, (n - i) * sizeof (guint16));
+    }
+}
+
+const SteerCpuKernels KERNELS_SYMBOL = {
+  .isa = KERNELS_ISA,
+  .name = KERNELS_NAME,
+  .tile_rows = TILE_ROWS,
+  .tile_columns = TILE_COLUMNS,
+  .weights = {
+    [STEER_DTYPE_F32] = { gemv_f32, pack_f32, expand_f32 },
+    [STEER_DTYPE_BF16] = { gemv_bf16, pack_bf16, expand_bf16 },
+    [STEER_DTYPE_F16] = { gemv_f16, pack_f16, expand_f16 },
+  },
+  .tile = tile,
+  .rms_norm = rms_norm,
+  .rope = rope,
+  .silu_mul = silu_mul,
+  .softmax_block = softmax_block,
+  .scale = scale,
+  .axpy = axpy,
+  .dot = dot,
+  .argmax = argmax,
+  .narrow_f16 = narrow_f16,
+};
+
+G_STATIC_ASSERT (TILE_ROWS <= STEER_CPU_MAX_TILE_ROWS);
+G_STATIC_ASSERT (STEER_CPU_MAX_TILE_COLUMNS % TILE_COLUMNS == 0);

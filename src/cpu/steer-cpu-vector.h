@@ -1,0 +1,100 @@
+/* The vector that the kernels are written over. It is no header in the usual sense: a file that includes
+ * steer-cpu-vector.h, steer-cpu-weight-kernels.h and steer-cpu-row-kernels.h, in this order, has defined, for its
+ * instruction set,
+ *
+ *   V_BYTES, TILE_ROWS, TILE_VECTORS       size of a vector, shape of a tile (TILE_VECTORS vectors wide)
+ *   Vector                                 float vector of V_BYTES
+ *   v_set (x)                              x in every lane
+ *   v_fma (a, b, c)                        a * b + c; fused or not, but always the same
+ *   v_sum (v), v_largest (v)               over the lanes, the upper half onto the lower until one is left
+ *   v_load_bf16 (p), v_load_f16 (p)        V_LANES elements at any address, as float
+ *   v_transpose (rows)                     transposes [V_LANES] vectors in place
+ *   v_store_f16 (p, v)                     rounds to nearest even
+ *   KERNELS_SYMBOL, KERNELS_ISA, KERNELS_NAME
+ */
+
+#include <math.h>
+#include <string.h>
+
+#define V_LANES (V_BYTES / 4)
+
+#define INLINE static inline __attribute__ ((always_inline))
+#ifdef __clang__
+#define UNROLL _Pragma ("unroll")
+#else
+#define UNROLL _Pragma ("GCC unroll 16")
+#endif
+
+typedef gint32 VectorInt __attribute__ ((vector_size (V_BYTES)));
+typedef float VectorAny __attribute__ ((vector_size (V_BYTES), aligned (1), may_alias));
+
+INLINE Vector
+v_load_bytes (gconstpointer p)
+{
+  return (Vector) * (const VectorAny *) p;
+}
+
+INLINE Vector
+v_load (const float *p)
+{
+  return v_load_bytes (p);
+}
+
+INLINE void
+v_store (float *p, Vector v)
+{
+  *(VectorAny *) (gpointer) p = (VectorAny) v;
+}
+
+/* The first @n lanes; the others are zero. */
+INLINE Vector
+v_load_some (const float *p, gsize n)
+{
+  float lanes[V_LANES] = { 0.0f };
+
+  memcpy (lanes, p, n * sizeof (float));
+  return v_load (lanes);
+}
+
+INLINE void
+v_store_some (float *p, Vector v, gsize n)
+{
+  float lanes[V_LANES];
+
+  v_store (lanes, v);
+  memcpy (p, lanes, n * sizeof (float));
+}
+
+/* Where @mask is all ones, @a, else @b. */
+INLINE Vector
+v_choose (VectorInt mask, Vector a, Vector b)
+{
+  return (Vector) (((VectorInt) a & mask) | ((VectorInt) b & ~mask));
+}
+
+/* exp(x) to about one unit in the last place: 2^n * exp(r) with |r| <= ln(2)/2 and the polynomial of Cephes' expf.
+ * Below the smallest normal number 0, so that a masked score of -INFINITY counts exactly nothing. */
+INLINE Vector
+v_exp (Vector x)
+{
+  const Vector round = v_set (0x1.8p23f); /* adding it leaves the nearest integer in the low bits */
+  const Vector lowest = v_set (-87.33654f);
+  const Vector highest = v_set (88.37626f);
+  VectorInt too_low = (VectorInt) (x < lowest);
+  VectorInt too_high = (VectorInt) (x > highest);
+  Vector clamped = v_choose (too_low, lowest, v_choose (too_high, highest, x));
+  Vector shifted = v_fma (clamped, v_set (1.44269504f), round);
+  Vector n = shifted - round;
+  Vector r = v_fma (n, v_set (-0.693359375f), clamped);
+  VectorInt exponent = ((VectorInt) shifted - (VectorInt) round + 127) << 23;
+  Vector p;
+
+  r = v_fma (n, v_set (2.12194440e-4f), r);
+  p = v_fma (v_set (1.9875691500e-4f), r, v_set (1.3981999507e-3f));
+  p = v_fma (p, r, v_set (8.3334519073e-3f));
+  p = v_fma (p, r, v_set (4.1665795894e-2f));
+  p = v_fma (p, r, v_set (1.6666665459e-1f));
+  p = v_fma (p, r, v_set (5.0000001201e-1f));
+  p = v_fma (p * r, r, r) + 1.0f;
+  return (Vector) ((VectorInt) (p * (Vector) exponent) & ~too_low);
+}
