@@ -1,0 +1,133 @@
+/* Text within a block: emphasis, code, links, each stretch with its place in the source.
+ *
+ * The parser's own positions of inline text are wrong in later lines of lists and quotations, so a text is looked for
+ * in the source behind the text before it: only syntax lies between the two. */
+#include "steer-markdown-private.h"
+
+#include <string.h>
+
+#include "steer-transcript-closures.h"
+
+/* Deeper nesting is shown, but not formatted: nobody writes it. */
+#define MAX_DEPTH 24
+
+typedef struct
+{
+  SteerMarkdownSource *source;
+  GArray *segments;
+} Collector;
+
+static void
+append_text (Collector *self, const char *text, SteerRichFlags flags, const char *uri)
+{
+  SteerMarkdownSource *source = self->source;
+  gsize length = text != NULL ? strlen (text) : 0;
+  const char *hit;
+
+  if (length == 0)
+    return;
+  hit = g_strstr_len (source->text + source->cursor, (gssize) (source->length - source->cursor), text);
+  if (hit != NULL)
+    {
+      gsize offset = (gsize) (hit - source->text);
+
+      steer_rich_text_append (self->segments, text, length, flags, uri, source->base + offset, TRUE);
+      source->cursor = offset + length;
+    }
+  else
+    /* An entity or an escape: it stands where the last text ended. */
+    steer_rich_text_append (self->segments, text, length, flags, uri, source->base + source->cursor, FALSE);
+}
+
+static void collect (Collector *self, cmark_node *parent, SteerRichFlags flags, const char *uri, guint depth);
+
+static void
+collect_link (Collector *self, cmark_node *node, SteerRichFlags flags, const char *uri, guint depth)
+{
+  const char *target = cmark_node_get_url (node);
+
+  collect (self, node, flags, steer_transcript_is_safe_uri (target) ? target : uri, depth);
+}
+
+/* Its description, as a link to where it is: nothing is loaded. */
+static void
+collect_image (Collector *self, cmark_node *node, SteerRichFlags flags, guint depth)
+{
+  const char *target = cmark_node_get_url (node);
+  const char *uri = steer_transcript_is_safe_uri (target) ? target : NULL;
+
+  if (cmark_node_first_child (node) == NULL)
+    append_text (self, uri, flags, uri);
+  collect (self, node, flags | STEER_RICH_ITALIC, uri, depth);
+}
+
+static void
+collect (Collector *self, cmark_node *parent, SteerRichFlags flags, const char *uri, guint depth)
+{
+  for (cmark_node *node = cmark_node_first_child (parent); node != NULL; node = cmark_node_next (node))
+    {
+      switch (cmark_node_get_type (node))
+        {
+        case CMARK_NODE_TEXT:
+        case CMARK_NODE_HTML_INLINE:
+        case CMARK_NODE_CUSTOM_INLINE:
+          append_text (self, cmark_node_get_literal (node), flags, uri);
+          break;
+        case CMARK_NODE_CODE:
+          append_text (self, cmark_node_get_literal (node), flags | STEER_RICH_CODE, uri);
+          break;
+        case CMARK_NODE_SOFTBREAK:
+        case CMARK_NODE_LINEBREAK:
+          append_text (self, "\n", flags, uri);
+          break;
+        case CMARK_NODE_EMPH:
+        case CMARK_NODE_STRONG:
+        case CMARK_NODE_LINK:
+        case CMARK_NODE_IMAGE:
+          if (depth >= MAX_DEPTH)
+            break;
+          if (cmark_node_get_type (node) == CMARK_NODE_EMPH)
+            collect (self, node, flags | STEER_RICH_ITALIC, uri, depth + 1);
+          else if (cmark_node_get_type (node) == CMARK_NODE_STRONG)
+            collect (self, node, flags | STEER_RICH_BOLD, uri, depth + 1);
+          else if (cmark_node_get_type (node) == CMARK_NODE_LINK)
+            collect_link (self, node, flags, uri, depth + 1);
+          else
+            collect_image (self, node, flags, depth + 1);
+          break;
+        default:
+          break;
+        }
+    }
+}
+
+GArray *
+steer_markdown_collect_inlines (SteerMarkdownSource *source, cmark_node *node)
+{
+  Collector collector = { source, steer_rich_text_new () };
+
+  collect (&collector, node, 0, NULL, 0);
+  return collector.segments;
+}
+
+GArray *
+steer_markdown_parse_inlines (const char *text, gsize length, gsize base)
+{
+  SteerMarkdownSource source = { .text = text, .length = length, .base = base };
+  cmark_node *document = cmark_parse_document (text, length, CMARK_OPT_DEFAULT | CMARK_OPT_VALIDATE_UTF8);
+  GArray *segments;
+  cmark_node *paragraph = cmark_node_first_child (document);
+
+  if (paragraph != NULL && cmark_node_get_type (paragraph) == CMARK_NODE_PARAGRAPH
+      && cmark_node_next (paragraph) == NULL)
+    segments = steer_markdown_collect_inlines (&source, paragraph);
+  else
+    {
+      /* "1." or "# x" in a cell is no list and no heading there. */
+      segments = steer_rich_text_new ();
+      if (length > 0)
+        steer_rich_text_append (segments, text, length, 0, NULL, base, TRUE);
+    }
+  cmark_node_free (document);
+  return segments;
+}

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "steer-message-view.h"
+#include "steer-text-style.h"
+
+G_BEGIN_DECLS
+
+struct _SteerMessageView
+{
+  GtkWidget parent_instance;
+
+  SteerChat *chat;
+  SteerMessage *message;
+  SteerTextStyle *style;
+  gboolean compact;
+  char *steering; /* nullable: what steered it, for the pill */
+
+  /* Of the template. */
+  GtkWidget *column;
+  GtkWidget *bubble;
+  GtkWidget *content;
+  GtkWidget *footer;
+  GtkWidget *actions;
+  GtkWidget *edit_button;
+  GtkWidget *regenerate_button;
+  GtkWidget *more_button;
+
+  GtkWidget *spinner;           /* nullable: before the first token */
+  GtkWidget *editor;            /* nullable: while it is edited */
+  GtkTextBuffer *editor_buffer; /* of the editor */
+  GtkWidget *menu;              /* nullable: made when it is first asked for */
+
+  /* What is being written. */
+  GtkWidget *tail_label;  /* nullable: the block that is not complete, while it is short */
+  GtkTextView *tail_view; /* nullable: the same, when it is long */
+  gsize viewed;           /* bytes of the text that are in the view; G_MAXSIZE: it is to be filled anew */
+  gsize tail_start;       /* byte of the message's text where it begins */
+  gsize shown;            /* bytes of the text that are in widgets */
+  guint tick;             /* a frame will bring it up to date */
+  guint timer;            /* so will this, when no frame comes because it is not on the screen */
+  GtkTextTag *tags[6];    /* [STEER_N_LEVELS]: of the tail; the first is not used */
+};
+
+/* steer-message-stream.c */
+
+/* All of a complete message. */
+void steer_message_view_show_whole (SteerMessageView *self);
+/* Something arrived: the next frame shows it. */
+void steer_message_view_schedule (SteerMessageView *self);
+/* The reply is complete: the last block too. */
+void steer_message_view_finish (SteerMessageView *self);
+void steer_message_view_cancel_schedule (SteerMessageView *self);
+void steer_message_view_remark_tail (SteerMessageView *self);
+
+/* steer-message-edit.c */
+void steer_message_view_end_edit (SteerMessageView *self);
+
+G_END_DECLS

@@ -1,0 +1,211 @@
+/* Which messages have widgets: those near what is seen. A conversation of any length opens with its last few. */
+#include "steer-transcript-private.h"
+
+/* At once, so that the first frame is full; and in each frame until there are enough. */
+#define N_FIRST 6
+#define N_PER_FRAME 4
+
+/* What is there without scrolling. */
+#define N_ENOUGH 20
+
+/* At the end, with more than N_MANY, all but the last N_ENOUGH go: the frame's cost grows with them. */
+#define N_MANY 60
+
+/* So many pages beyond the edge of what is seen are filled ahead. */
+#define PAGES_AHEAD 1.5
+
+static guint
+count_messages (SteerTranscript *self)
+{
+  return self->conversation != NULL ? g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) : 0;
+}
+
+gboolean
+steer_transcript_is_complete_below (SteerTranscript *self)
+{
+  return self->first + self->views->len >= count_messages (self);
+}
+
+static gboolean
+is_compared (SteerTranscript *self, SteerMessage *message)
+{
+  return self->compare != NULL
+         && (message == steer_compare_view_get_plain (self->compare)
+             || message == steer_compare_view_get_steered (self->compare));
+}
+
+/* The view of message @position becomes number @index of the views. */
+static void
+add_view (SteerTranscript *self, guint index, guint position)
+{
+  g_autoptr (SteerMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
+  GtkWidget *view = steer_transcript_make_view (self, message);
+  GtkWidget *before = index > 0 ? g_ptr_array_index (self->views, index - 1) : NULL;
+
+  gtk_widget_set_visible (view, !is_compared (self, message));
+  gtk_box_insert_child_after (GTK_BOX (self->messages), view, before);
+  g_ptr_array_insert (self->views, (int) index, view);
+}
+
+/* A focused view that goes must not take the scrolling with it. */
+static void
+remove_views (SteerTranscript *self, guint index, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      GtkWidget *view = g_ptr_array_steal_index (self->views, index);
+
+      gtk_box_remove (GTK_BOX (self->messages), view);
+    }
+}
+
+static void
+add_above (SteerTranscript *self, guint n)
+{
+  steer_transcript_keep_place (self);
+  for (; n > 0 && self->first > 0; n--)
+    {
+      self->first--;
+      add_view (self, 0, self->first);
+    }
+}
+
+static void
+add_below (SteerTranscript *self, guint n)
+{
+  guint end = count_messages (self);
+
+  for (; n > 0 && self->first + self->views->len < end; n--)
+    add_view (self, self->views->len, self->first + self->views->len);
+}
+
+/* Far above what is seen, widgets only cost. */
+static void
+trim_above (SteerTranscript *self)
+{
+  guint n;
+
+  if (!self->stick || self->views->len <= N_MANY)
+    return;
+  n = self->views->len - N_ENOUGH;
+  remove_views (self, 0, n);
+  self->first += n;
+}
+
+static gboolean
+needs_above (SteerTranscript *self)
+{
+  return self->first > 0
+         && (self->views->len < N_ENOUGH
+             || gtk_adjustment_get_value (self->adjustment)
+                  < PAGES_AHEAD * gtk_adjustment_get_page_size (self->adjustment));
+}
+
+static gboolean
+needs_below (SteerTranscript *self)
+{
+  double below = gtk_adjustment_get_upper (self->adjustment) - gtk_adjustment_get_value (self->adjustment)
+                 - gtk_adjustment_get_page_size (self->adjustment);
+
+  return !steer_transcript_is_complete_below (self)
+         && below < PAGES_AHEAD * gtk_adjustment_get_page_size (self->adjustment);
+}
+
+static gboolean
+on_fill_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
+{
+  SteerTranscript *self = STEER_TRANSCRIPT (widget);
+
+  self->fill_tick = 0;
+  /* What was added above has not been laid out yet: its height is not known. */
+  if (self->anchored)
+    return G_SOURCE_REMOVE;
+  if (needs_above (self))
+    add_above (self, N_PER_FRAME);
+  else if (needs_below (self))
+    add_below (self, N_PER_FRAME);
+  if (needs_above (self) || needs_below (self))
+    steer_transcript_schedule_fill (self);
+  return G_SOURCE_REMOVE;
+}
+
+void
+steer_transcript_schedule_fill (SteerTranscript *self)
+{
+  if (self->fill_tick == 0 && self->conversation != NULL && (needs_above (self) || needs_below (self)))
+    self->fill_tick = gtk_widget_add_tick_callback (GTK_WIDGET (self), on_fill_tick, NULL, NULL);
+}
+
+void
+steer_transcript_cancel_fill (SteerTranscript *self)
+{
+  if (self->fill_tick != 0)
+    gtk_widget_remove_tick_callback (GTK_WIDGET (self), self->fill_tick);
+  self->fill_tick = 0;
+}
+
+void
+steer_transcript_show_end (SteerTranscript *self)
+{
+  guint n = count_messages (self);
+
+  remove_views (self, 0, self->views->len);
+  self->first = n > N_FIRST ? n - N_FIRST : 0;
+  self->anchored = FALSE;
+  add_below (self, N_FIRST);
+  steer_transcript_schedule_fill (self);
+}
+
+/* @removed messages at @position are others now; around it the widgets stay. */
+void
+steer_transcript_change_items (SteerTranscript *self, guint position, guint removed, guint added)
+{
+  guint index;
+
+  if (position < self->first)
+    {
+      /* All that is seen has changed: from there on, if the change is not far above. */
+      remove_views (self, 0, self->views->len);
+      self->first = position;
+    }
+  index = position - self->first;
+  if (index > self->views->len)
+    return;
+  remove_views (self, index, MIN (removed, self->views->len - index));
+  /* Those behind a change in the middle are made again; a path changes at its end, so this is rare. */
+  if (index < self->views->len)
+    remove_views (self, index, self->views->len - index);
+  add_below (self, MIN (added, N_ENOUGH));
+  trim_above (self);
+  steer_transcript_schedule_fill (self);
+}
+
+void
+steer_transcript_update_compare (SteerTranscript *self)
+{
+  SteerMessage *plain = self->chat != NULL ? steer_chat_get_plain_message (self->chat) : NULL;
+  SteerMessage *steered = self->chat != NULL ? steer_chat_get_steered_message (self->chat) : NULL;
+  gboolean wanted = plain != NULL && steered != NULL;
+
+  if (self->compare != NULL
+      && (!wanted || steer_compare_view_get_plain (self->compare) != plain
+          || steer_compare_view_get_steered (self->compare) != steered))
+    {
+      self->compare = NULL;
+      adw_bin_set_child (self->compare_bin, NULL);
+    }
+  if (wanted && self->compare == NULL)
+    {
+      self->compare = STEER_COMPARE_VIEW (steer_compare_view_new (self->chat, plain, steered, self->show_steering));
+      adw_bin_set_child (self->compare_bin, GTK_WIDGET (self->compare));
+    }
+  gtk_widget_set_visible (GTK_WIDGET (self->compare_bin), self->compare != NULL);
+  /* Two columns use the room of a wide window. */
+  adw_clamp_set_maximum_size (self->clamp, self->compare != NULL ? 1160 : 780);
+  for (guint i = 0; i < self->views->len; i++)
+    {
+      SteerMessageView *view = g_ptr_array_index (self->views, i);
+
+      gtk_widget_set_visible (GTK_WIDGET (view), !is_compared (self, steer_message_view_get_message (view)));
+    }
+}
