@@ -269,3 +269,12 @@ steer_window_add_actions (SteerWindow *self)
   g_signal_connect_object (self, "notify::empty", G_CALLBACK (steer_window_update_actions), self, 0);
   steer_window_update_actions (self);
 }
+
+void
+steer_window_remove_actions (SteerWindow *self)
+{
+  static const char *const names[] = { "compare", "show-chats", "show-steering" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    g_action_map_remove_action (G_ACTION_MAP (self), names[i]);
+}

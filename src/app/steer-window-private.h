@@ -32,6 +32,8 @@ GSettings *steer_window_get_settings (SteerWindow *self);
 
 /* steer-window-actions.c */
 void steer_window_add_actions (SteerWindow *self);
+/* Those on the window's own parts hold them, and those hold the window's actions: without this neither would go. */
+void steer_window_remove_actions (SteerWindow *self);
 void steer_window_update_actions (SteerWindow *self);
 
 /* steer-window-dnd.c */

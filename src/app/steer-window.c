@@ -242,6 +242,7 @@ build (SteerWindow *self)
   gtk_widget_add_css_class (GTK_WIDGET (self->transcript), "steer-text");
   gtk_stack_add_named (self->stack, GTK_WIDGET (self->transcript), "transcript");
   gtk_stack_add_named (self->stack, status, "status");
+  gtk_widget_add_css_class (GTK_WIDGET (self->composer), "steer-text");
   gtk_box_append (self->middle, GTK_WIDGET (self->composer));
 
   g_signal_connect_object (self->chat_list, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
@@ -314,6 +315,8 @@ steer_window_dispose (GObject *object)
   if (conversation != NULL)
     g_signal_handlers_disconnect_by_data (conversation, self);
   g_object_set_data (object, "conversation", NULL);
+  if (self->chat != NULL)
+    steer_window_remove_actions (self);
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
   G_OBJECT_CLASS (steer_window_parent_class)->dispose (object);
