@@ -70,6 +70,7 @@ typedef struct
 {
   char *format;          /* for people */
   GPtrArray *files;      /* (element-type SteerFileMap), in the order they were added */
+  GPtrArray *blocks;     /* (element-type GBytes): what had to be unpacked; in no file */
   GStringChunk *strings; /* owns names, keys and values */
   GArray *tensors;       /* (element-type SteerTensor), in the file's order */
   GHashTable *by_name;   /* tensor's name -> its index + 1 */
@@ -80,6 +81,9 @@ typedef struct
 
 /* Takes the file; its mapping lives as long as the archive. */
 const SteerFileMap *steer_archive_table_take_file (SteerArchiveTable *self, SteerFileMap *file);
+
+/* Takes memory that tensors lie in; it lives as long as the archive. */
+void steer_archive_table_take_bytes (SteerArchiveTable *self, GBytes *bytes);
 
 /* A copy that lives as long as the archive. */
 const char *steer_archive_table_dup_string (SteerArchiveTable *self, const char *string);
@@ -115,6 +119,9 @@ typedef struct
 
 extern const SteerArchiveFormat steer_safetensors_format;
 extern const SteerArchiveFormat steer_gguf_format;
+extern const SteerArchiveFormat steer_npz_format;
+extern const SteerArchiveFormat steer_npy_format;
+extern const SteerArchiveFormat steer_torch_zip_format;
 
 /* Whether a tensor of a shard belongs to the table. */
 typedef gboolean (*SteerTensorFilter) (const char *name, gpointer data);

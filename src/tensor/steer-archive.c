@@ -17,6 +17,9 @@ G_DEFINE_FINAL_TYPE (SteerArchive, steer_archive, G_TYPE_OBJECT)
 /* Tried in this order. */
 static const SteerArchiveFormat *const formats[] = {
   &steer_gguf_format,
+  &steer_npz_format,
+  &steer_torch_zip_format,
+  &steer_npy_format,
   &steer_safetensors_format,
 };
 
@@ -33,6 +36,7 @@ steer_archive_finalize (GObject *object)
   g_clear_pointer (&self->table.opaque, g_ptr_array_unref);
   g_clear_pointer (&self->table.tensors, g_array_unref);
   g_clear_pointer (&self->table.strings, g_string_chunk_free);
+  g_clear_pointer (&self->table.blocks, g_ptr_array_unref);
   g_clear_pointer (&self->table.files, g_ptr_array_unref);
 
   G_OBJECT_CLASS (steer_archive_parent_class)->finalize (object);
@@ -48,6 +52,7 @@ static void
 steer_archive_init (SteerArchive *self)
 {
   self->table.files = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_file_map_free);
+  self->table.blocks = g_ptr_array_new_with_free_func ((GDestroyNotify) g_bytes_unref);
   self->table.strings = g_string_chunk_new (4096);
   self->table.tensors = g_array_new (FALSE, TRUE, sizeof (SteerTensor));
   self->table.by_name = g_hash_table_new (g_str_hash, g_str_equal);
@@ -61,6 +66,12 @@ steer_archive_table_take_file (SteerArchiveTable *self, SteerFileMap *file)
 {
   g_ptr_array_add (self->files, file);
   return file;
+}
+
+void
+steer_archive_table_take_bytes (SteerArchiveTable *self, GBytes *bytes)
+{
+  g_ptr_array_add (self->blocks, bytes);
 }
 
 const char *
@@ -111,13 +122,15 @@ refuse_unknown (const SteerFileMap *file, GError **error)
 {
   if (file->size == 0)
     g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_TRUNCATED, "%s: the file is empty", file->name);
-  else if (file->size >= 4 && memcmp (file->data, "PK\3\4", 4) == 0)
+  else if (file->size >= 4 && memcmp (file->data, "\x80\x02\x8a\x0a", 4) == 0)
     g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_UNSUPPORTED,
-                 "%s: a zip file, as PyTorch and NumPy write them, cannot be read: convert it to safetensors",
+                 "%s: a file as PyTorch wrote them before version 1.6 cannot be read: load it in PyTorch and save it "
+                 "again, or convert it to safetensors",
                  file->name);
   else
     g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_UNSUPPORTED,
-                 "%s: not a file of a known format; known are safetensors and GGUF", file->name);
+                 "%s: not a file of a known format; known are safetensors, GGUF, PyTorch's .pt, .npz and .npy",
+                 file->name);
   return FALSE;
 }
 

@@ -12,8 +12,13 @@ G_BEGIN_DECLS
  * SteerArchive:
  *
  * A file or a folder of named tensors, opened by looking at its bytes: safetensors, a folder of safetensors shards,
- * GGUF, also split into several files. Files are mapped read-only; no tensor is copied. Everything above this class
- * speaks of tensors and never of formats.
+ * GGUF, also split into several files, PyTorch's .pt, and NumPy's .npz and .npy. Files are mapped read-only; no tensor
+ * is copied, but for members of an .npz that are packed. Everything above this class speaks of tensors and never of
+ * formats.
+ *
+ * Tensors of a .pt are named by the way to them through dicts and lists, joined by dots: "state_dict.encoder.weight",
+ * "layers.0"; a key that is a tuple gives several parts, so that (15, 21576) becomes "15.21576". A file that is one
+ * tensor and nothing else names it "tensor". Numbers, truth values and texts among them become typed metadata.
  *
  * An archive is immutable once opened, so any thread may read it. The files are untrusted: every count, offset and
  * shape is checked before a view is handed out.
