@@ -115,6 +115,9 @@ gboolean steer_cli_parse_uint (const char *text,
 gboolean steer_cli_parse_switch (const char *text, const char *what, SteerCliSwitch *value, GError **error);
 /* "LAYER:INDEX" at the beginning of @text; *end is set behind it. FALSE where it is none. */
 gboolean steer_cli_parse_address (const char *text, guint *layer, guint64 *index, const char **end);
+/* Opens what --vectors or --sae was given: PATH, or PATH,layer=15,k=50,rows=features|width|layers,d-model=4096,id=NAME
+ * for what a file leaves open. @model: what is known of the model. */
+SteerVectorSource *steer_cli_open_source (const char *typed, const SteerSourceHints *model, GError **error);
 /* A number, or "random". */
 gboolean steer_cli_parse_seed (const char *text, guint64 *seed, GError **error);
 

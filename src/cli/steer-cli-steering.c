@@ -4,14 +4,28 @@
 #include <string.h>
 
 static gboolean
-add_vectors (SteerCliSteering *self, const char *path, GError **error)
+add_vectors (SteerCliSteering *self, const char *typed, const SteerSourceHints *model, GError **error)
 {
-  g_autoptr (SteerVectorLibrary) vectors = steer_vector_library_open (path, NULL, error);
+  g_autoptr (SteerVectorSource) source = steer_cli_open_source (typed, model, error);
 
-  if (vectors == NULL)
+  if (source == NULL)
     return FALSE;
-  steer_library_add (self->library, STEER_VECTOR_SOURCE (vectors));
+  steer_library_add (self->library, source);
   return TRUE;
+}
+
+/* What the model's config says of it, where it can be read; the model itself is not open yet. */
+static void
+read_model_hints (const char *model_path, SteerSourceHints *hints)
+{
+  SteerModelConfig config;
+
+  steer_source_hints_init (hints);
+  if (model_path == NULL || !g_file_test (model_path, G_FILE_TEST_IS_DIR)
+      || !steer_model_config_read (&config, model_path, NULL))
+    return;
+  hints->d_model = config.d_model;
+  hints->n_layers = config.n_layers;
 }
 
 static gboolean
@@ -33,16 +47,18 @@ static gboolean
 open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char *model_path, GError **error)
 {
   g_autofree char *bundled = NULL;
+  SteerSourceHints model;
 
+  read_model_hints (model_path, &model);
   for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
     {
-      if (!add_vectors (self, options->vectors[i], error))
+      if (!add_vectors (self, options->vectors[i], &model, error))
         return FALSE;
     }
   if (model_path == NULL || !is_demo_model (model_path))
     return TRUE;
   bundled = steer_dup_demo_vectors_path ();
-  return bundled == NULL || add_vectors (self, bundled, error);
+  return bundled == NULL || add_vectors (self, bundled, &model, error);
 }
 
 static int
@@ -216,8 +232,13 @@ steer_cli_steering_update (SteerCliSteering *self, GError **error)
 gboolean
 steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error)
 {
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+
   self->d_model = steer_model_get_config (model)->d_model;
   self->n_layers = steer_model_get_config (model)->n_layers;
+  for (guint i = 0; i < sources->len; i++)
+    if (!steer_vector_source_check_model (g_ptr_array_index (sources, i), self->d_model, self->n_layers, error))
+      return FALSE;
   return steer_cli_steering_update (self, error);
 }
 

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "steer-vector-source-open.h"
+
+G_BEGIN_DECLS
+
+#define STEER_TYPE_SAE (steer_sae_get_type ())
+
+/* What turns pre-activations into activations. */
+typedef enum
+{
+  STEER_SAE_RELU,      /* max (pre, 0) */
+  STEER_SAE_THRESHOLD, /* max (pre, 0) where it is above one threshold for all features */
+  STEER_SAE_JUMPRELU,  /* max (pre, 0) where pre is above the feature's own threshold */
+  STEER_SAE_TOPK,      /* the k largest of max (pre, 0) */
+  STEER_SAE_GATED,     /* a gate of its own decides which magnitudes count */
+} SteerSaeActivation;
+
+/**
+ * SteerSae:
+ *
+ * A sparse autoencoder on the residual stream behind one layer, as a source of vectors: feature i's is its decoder
+ * direction, L2-normalised in float32. Recognised from names and shapes of the tensors and from the config beside
+ * them: dictionary_learning, SAELens, Gemma Scope 1 and 2, Llama Scope, EleutherAI's sparsify, Goodfire, Qwen-Scope.
+ *
+ * The file stays mapped; a vector touches the pages it lies in and no others. Labels come from a `labels.jsonl` in the
+ * file's folder or one of the two above it, in the form of Neuronpedia's exports.
+ *
+ * Immutable; any thread.
+ */
+G_DECLARE_FINAL_TYPE (SteerSae, steer_sae, STEER, SAE, GObject)
+
+/* @path: the weights, or their folder. Errors as steer_vector_source_open(). */
+SteerSae *steer_sae_open (const char *path, const SteerSourceHints *hints, GCancellable *cancellable, GError **error);
+
+/* "dictionary_learning BatchTopKSAE", for people. */
+const char *steer_sae_get_format (SteerSae *self);
+/* The file of the weights. */
+const char *steer_sae_get_path (SteerSae *self);
+guint steer_sae_get_layer (SteerSae *self);
+guint steer_sae_get_d_model (SteerSae *self);
+guint64 steer_sae_get_n_features (SteerSae *self);
+SteerSaeActivation steer_sae_get_activation (SteerSae *self);
+/* Features that fire on one token, as the SAE was trained; 0: not told. */
+guint steer_sae_get_k (SteerSae *self);
+/* For THRESHOLD; else 0. */
+double steer_sae_get_threshold (SteerSae *self);
+
+/* NULL when the activations can be computed, else why they cannot: "encoder.weight is missing". */
+const char *steer_sae_get_encoder_problem (SteerSae *self);
+
+G_END_DECLS
