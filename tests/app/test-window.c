@@ -1,0 +1,362 @@
+/* The window as a whole: it folds, it has its actions, its controls have names, files that are opened have an effect.
+ */
+#include "app-test-util.h"
+#include "test-util.h"
+
+#include "app/steer-composer.h"
+#include "app/steer-steering-panel.h"
+#include "app/steer-transcript.h"
+#include "app/steer-window.h"
+
+typedef struct
+{
+  char *dir;
+  GSettings *settings;
+  SteerWorkspace *workspace;
+  SteerWindow *window;
+} Fixture;
+
+static GtkApplication *application;
+
+static gboolean
+is_mapped (gpointer window)
+{
+  return gtk_widget_get_mapped (window);
+}
+
+static void
+open_window (Fixture *f, int width, int height)
+{
+  g_settings_set_int (f->settings, "window-width", width);
+  g_settings_set_int (f->settings, "window-height", height);
+  f->window = steer_window_new (application, f->workspace);
+  gtk_window_present (GTK_WINDOW (f->window));
+  test_wait_until (is_mapped, f->window, 10);
+  app_test_settle ();
+}
+
+static void
+close_window (Fixture *f)
+{
+  gpointer window = f->window;
+
+  g_object_add_weak_pointer (window, &window);
+  gtk_window_close (GTK_WINDOW (f->window));
+  app_test_settle ();
+  g_assert_null (window);
+}
+
+static void
+set_up (Fixture *f, gconstpointer data)
+{
+  f->dir = test_make_dir ();
+  f->settings = app_test_settings ();
+  f->workspace
+    = data != NULL ? app_test_workspace (f->settings, f->dir, 24) : steer_workspace_new (f->settings, f->dir);
+}
+
+static void
+tear_down (Fixture *f, gconstpointer data)
+{
+  close_window (f);
+  app_test_assert_finalizes (f->workspace);
+  g_clear_object (&f->settings);
+  test_remove_dir (f->dir);
+}
+
+static AdwFlap *
+get_flap (Fixture *f, GType side)
+{
+  return ADW_FLAP (gtk_widget_get_ancestor (app_test_find (GTK_WIDGET (f->window), side, NULL, NULL), ADW_TYPE_FLAP));
+}
+
+static gboolean
+is_shown (Fixture *f, GType type)
+{
+  GtkWidget *widget = app_test_find (GTK_WIDGET (f->window), type, NULL, NULL);
+
+  return widget != NULL && gtk_widget_get_mapped (widget);
+}
+
+static void
+test_wide (Fixture *f, gconstpointer data)
+{
+  open_window (f, 1240, 800);
+  g_assert_true (is_shown (f, g_type_from_name ("SteerChatList")));
+  g_assert_true (is_shown (f, STEER_TYPE_STEERING_PANEL));
+  g_assert_true (is_shown (f, STEER_TYPE_COMPOSER));
+}
+
+static void
+test_narrow (Fixture *f, gconstpointer data)
+{
+  AdwFlap *chats, *steering;
+
+  open_window (f, 360, 640);
+  chats = get_flap (f, g_type_from_name ("SteerChatList"));
+  steering = get_flap (f, STEER_TYPE_STEERING_PANEL);
+  g_assert_cmpint (gtk_widget_get_width (GTK_WIDGET (f->window)), <=, 360);
+  g_assert_true (adw_flap_get_folded (chats));
+  g_assert_true (adw_flap_get_folded (steering));
+  g_assert_false (is_shown (f, STEER_TYPE_STEERING_PANEL));
+  g_assert_true (is_shown (f, STEER_TYPE_COMPOSER));
+
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "show-steering", NULL);
+  app_test_settle ();
+  g_assert_true (is_shown (f, STEER_TYPE_STEERING_PANEL));
+  /* Opening it over the transcript is no wish for a wide window. */
+  g_assert_true (g_settings_get_boolean (f->settings, "show-steering"));
+}
+
+static void
+test_middling (Fixture *f, gconstpointer data)
+{
+  open_window (f, 800, 640);
+  /* Steering stays longer than the list of chats: it is what the program is for. */
+  g_assert_true (is_shown (f, STEER_TYPE_STEERING_PANEL));
+  g_assert_false (is_shown (f, g_type_from_name ("SteerChatList")));
+}
+
+static void
+test_remembers (Fixture *f, gconstpointer data)
+{
+  int width, height;
+
+  open_window (f, 1240, 800);
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "show-chats", NULL);
+  app_test_settle ();
+  g_assert_false (g_settings_get_boolean (f->settings, "show-chats"));
+  gtk_window_set_default_size (GTK_WINDOW (f->window), 1111, 777);
+  app_test_settle ();
+  close_window (f);
+  g_assert_cmpint (g_settings_get_int (f->settings, "window-width"), ==, 1111);
+  g_assert_cmpint (g_settings_get_int (f->settings, "window-height"), ==, 777);
+
+  f->window = steer_window_new (application, f->workspace);
+  gtk_window_present (GTK_WINDOW (f->window));
+  app_test_settle ();
+  g_assert_false (is_shown (f, g_type_from_name ("SteerChatList")));
+  gtk_window_get_default_size (GTK_WINDOW (f->window), &width, &height);
+  g_assert_cmpint (width, ==, 1111);
+}
+
+static void
+test_actions (Fixture *f, gconstpointer data)
+{
+  g_auto (GStrv) described = gtk_application_list_action_descriptions (application);
+
+  open_window (f, 1240, 800);
+  g_assert_cmpuint (g_strv_length (described), >, 15);
+  for (guint i = 0; described[i] != NULL; i++)
+    {
+      const char *name = strchr (described[i], '.') + 1;
+
+      g_test_message ("%s", described[i]);
+      if (g_str_has_prefix (described[i], "win.") && !g_str_equal (name, "show-help-overlay"))
+        g_assert_nonnull (g_action_map_lookup_action (G_ACTION_MAP (f->window), name));
+    }
+  g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "stop"));
+  g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "suggest"));
+}
+
+static void
+test_master_switch (Fixture *f, gconstpointer data)
+{
+  SteerPreset *preset = steer_workspace_get_preset (f->workspace);
+
+  open_window (f, 1240, 800);
+  g_assert_true (steer_preset_get_master_enabled (preset));
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "toggle-steering", NULL);
+  g_assert_false (steer_preset_get_master_enabled (preset));
+}
+
+static gboolean
+is_idle (gpointer chat)
+{
+  return !steer_chat_get_writing (chat);
+}
+
+static void
+test_conversation (Fixture *f, gconstpointer data)
+{
+  SteerChat *chat;
+  GtkStack *stack;
+
+  open_window (f, 1240, 800);
+  chat = steer_window_get_chat (f->window);
+  stack = GTK_STACK (gtk_widget_get_ancestor (app_test_find (GTK_WIDGET (f->window), STEER_TYPE_TRANSCRIPT, NULL, NULL),
+                                              GTK_TYPE_STACK));
+  g_assert_cmpstr (gtk_stack_get_visible_child_name (stack), ==, "status");
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "suggest", g_variant_new ("(ss)", "", "Hello there"));
+  g_assert_cmpstr (gtk_stack_get_visible_child_name (stack), ==, "transcript");
+  g_assert_cmpstr (gtk_window_get_title (GTK_WINDOW (f->window)), ==, "Hello there");
+  g_assert_true (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "stop"));
+  test_wait_until (is_idle, chat, 20);
+  g_assert_false (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "stop"));
+  app_test_settle ();
+
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "regenerate", NULL);
+  test_wait_until (is_idle, chat, 20);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (steer_chat_get_conversation (chat))), ==, 2);
+
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "new-chat", NULL);
+  g_assert_cmpstr (gtk_stack_get_visible_child_name (stack), ==, "status");
+  app_test_settle ();
+}
+
+static void
+test_suggested_preset (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 98, 80);
+  g_autoptr (SteerMessage) reply = NULL;
+  SteerChat *chat;
+
+  path = steer_preset_folder_save (steer_workspace_get_presets (f->workspace), preset, FALSE, NULL);
+  g_assert_nonnull (path);
+  open_window (f, 1240, 800);
+  chat = steer_window_get_chat (f->window);
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "suggest", g_variant_new ("(ss)", "Letter", "Hello"));
+  test_wait_until (is_idle, chat, 20);
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Letter");
+  reply = g_list_model_get_item (G_LIST_MODEL (steer_chat_get_conversation (chat)), 1);
+  g_assert_cmpstr (steer_message_get_text (reply), ==, "bbbbbbbbbbbbbbbbbbbbbbbb");
+  app_test_settle ();
+}
+
+static void
+test_opens_preset (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "letter.yaml", NULL);
+  g_autofree char *broken = g_build_filename (f->dir, "broken.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (GFile) file = g_file_new_for_path (path), bad = g_file_new_for_path (broken);
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  g_assert_true (g_file_set_contents (broken, "[", -1, NULL));
+  open_window (f, 1240, 800);
+  steer_window_open_file (f->window, file);
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Letter");
+  steer_window_open_file (f->window, bad);
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Letter");
+}
+
+static gboolean
+has_model (gpointer workspace)
+{
+  g_autofree char *path = NULL;
+
+  g_object_get (steer_workspace_get_engine (workspace), "model-path", &path, NULL);
+  return path != NULL;
+}
+
+static void
+test_opens_model (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autoptr (GFile) folder = g_file_new_for_path (model);
+  GtkWidget *title;
+
+  g_settings_set_string (f->settings, "device", "cpu");
+  open_window (f, 1240, 800);
+  g_assert_nonnull (app_test_find (GTK_WIDGET (f->window), GTK_TYPE_LABEL, "label", "No Model"));
+  steer_window_open_file (f->window, folder);
+  test_wait_until (has_model, f->workspace, 20);
+  app_test_settle ();
+  title = app_test_find (GTK_WIDGET (f->window), GTK_TYPE_LABEL, "label", "model");
+  g_assert_nonnull (title);
+  g_assert_true (g_action_group_get_action_enabled (G_ACTION_GROUP (f->window), "suggest"));
+}
+
+static void
+test_load_error (Fixture *f, gconstpointer data)
+{
+  GtkWidget *label;
+
+  open_window (f, 1240, 800);
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "load-model", g_variant_new_string ("/no/such/model"));
+  for (guint i = 0; i < 20; i++)
+    app_test_settle ();
+  label = app_test_find (GTK_WIDGET (f->window), GTK_TYPE_LABEL, "label", "The Model Did Not Load");
+  g_assert_nonnull (label);
+  g_assert_true (gtk_widget_get_mapped (label));
+}
+
+/* A control that someone who does not see it would find without a name. */
+static void
+check_names (GtkWidget *widget)
+{
+  gboolean control = GTK_IS_BUTTON (widget) || GTK_IS_MENU_BUTTON (widget) || GTK_IS_SWITCH (widget)
+                     || (GTK_IS_RANGE (widget) && !GTK_IS_SCROLLBAR (gtk_widget_get_parent (widget)))
+                     || GTK_IS_TEXT_VIEW (widget) || GTK_IS_EDITABLE (widget);
+
+  if (!gtk_widget_get_mapped (widget))
+    return;
+  /* What a composite is made of is named by the composite. */
+  if (control && !GTK_IS_TEXT (widget) && !GTK_IS_MENU_BUTTON (gtk_widget_get_parent (widget))
+      && !GTK_IS_SPIN_BUTTON (gtk_widget_get_parent (widget))
+      && gtk_widget_get_ancestor (widget, GTK_TYPE_WINDOW_CONTROLS) == NULL)
+    {
+      g_autofree char *label = NULL, *tooltip = gtk_widget_get_tooltip_text (widget) != NULL
+                                                  ? g_strdup (gtk_widget_get_tooltip_text (widget))
+                                                  : NULL;
+
+      if (g_object_class_find_property (G_OBJECT_GET_CLASS (widget), "label") != NULL)
+        g_object_get (widget, "label", &label, NULL);
+      if ((label == NULL || *label == '\0') && tooltip == NULL
+          && !gtk_test_accessible_has_property (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_PROPERTY_LABEL)
+          && !gtk_test_accessible_has_relation (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_RELATION_LABELLED_BY))
+        {
+          g_test_message ("%s in %s has no name", G_OBJECT_TYPE_NAME (widget),
+                          G_OBJECT_TYPE_NAME (gtk_widget_get_parent (widget)));
+          g_test_fail ();
+        }
+    }
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL;
+       child = gtk_widget_get_next_sibling (child))
+    check_names (child);
+}
+
+static void
+test_names (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+
+  steer_workspace_set_preset (f->workspace, preset);
+  open_window (f, 1240, 800);
+  check_names (GTK_WIDGET (f->window));
+  steer_chat_send (steer_window_get_chat (f->window), "Hello");
+  test_wait_until (is_idle, steer_window_get_chat (f->window), 20);
+  app_test_settle ();
+  check_names (GTK_WIDGET (f->window));
+}
+
+#define ADD(path, model, function) g_test_add (path, Fixture, GINT_TO_POINTER (model), set_up, function, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  int result;
+
+  app_test_init (&argc, &argv);
+  steer_init ();
+  application = GTK_APPLICATION (adw_application_new ("com.example.SteerChat.Test", G_APPLICATION_NON_UNIQUE));
+  g_assert_true (g_application_register (G_APPLICATION (application), NULL, NULL));
+  steer_window_install_accels (application);
+
+  ADD ("/window/a wide window shows chats, transcript and steering", FALSE, test_wide);
+  ADD ("/window/at 360 pixels both sides are folded and open over the transcript", FALSE, test_narrow);
+  ADD ("/window/between the two steering stays", FALSE, test_middling);
+  ADD ("/window/size and sides are as they were left", FALSE, test_remembers);
+  ADD ("/window/every shortcut's action exists", FALSE, test_actions);
+  ADD ("/window/one action switches all steering", FALSE, test_master_switch);
+  ADD ("/window/a suggestion asks and the window follows the conversation", TRUE, test_conversation);
+  ADD ("/window/a suggestion puts its preset in force", TRUE, test_suggested_preset);
+  ADD ("/window/a preset that is opened is in use and a broken one changes nothing", FALSE, test_opens_preset);
+  ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
+  ADD ("/window/a model that does not load leaves a page that says so", FALSE, test_load_error);
+  ADD ("/window/every control has a name", TRUE, test_names);
+  result = g_test_run ();
+  g_object_unref (application);
+  return result;
+}
