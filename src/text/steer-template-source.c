@@ -132,10 +132,9 @@ find_between (const char *source, const char *before, const char *after)
   for (const char *p = source; (p = strstr (p, before)) != NULL; p++)
     {
       const char *start = p + strlen (before);
-      const char *end = strstr (start, after);
+      const char *end = g_strstr_len (start, (gssize) strcspn (start, "\001\002") + 1, after);
 
-      if (end != NULL && memchr (start, '\002', (gsize) (end - start)) == NULL
-          && memchr (start, '\001', (gsize) (end - start)) == NULL)
+      if (end != NULL)
         return g_strndup (start, (gsize) (end - start));
     }
   return NULL;

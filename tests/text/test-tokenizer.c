@@ -586,6 +586,63 @@ test_lookalikes (void)
   g_assert_true (contains (trusted, 9));
 }
 
+/* --- decoders --- */
+
+static void
+assert_decodes (const char *decoder, const char *expected)
+{
+  const gint32 ids[] = { 0, 1, 0, 2, 0, 0 }; /* a b a ab a a */
+  g_autofree char *json = g_strdup_printf ("{%s" MODEL "}", decoder);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerTokenizer) tokenizer = parse (json, &error);
+  g_autoptr (SteerDetokenizer) stream = NULL;
+  g_autoptr (GString) streamed = g_string_new (NULL);
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  text = steer_tokenizer_decode (tokenizer, ids, G_N_ELEMENTS (ids), FALSE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (text, ==, expected);
+
+  /* a stream can be used again after its end */
+  stream = steer_detokenizer_new (tokenizer, FALSE);
+  for (guint round = 0; round < 2; round++)
+    {
+      g_string_truncate (streamed, 0);
+      for (guint i = 0; i < G_N_ELEMENTS (ids); i++)
+        {
+          g_assert_true (steer_detokenizer_push (stream, ids[i], streamed, &error));
+          g_assert_true (g_str_has_prefix (expected, streamed->str));
+        }
+      steer_detokenizer_finish (stream, streamed);
+      g_assert_cmpstr (streamed->str, ==, expected);
+    }
+}
+
+/* The answers are those of the reference library. */
+static void
+test_decoders (void)
+{
+  assert_decodes ("", "a b a ab a a");
+  assert_decodes ("\"decoder\":null,", "a b a ab a a");
+  assert_decodes ("\"decoder\":{\"type\":\"Fuse\"},", "abaabaa");
+  assert_decodes ("\"decoder\":{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"^a\"},\"content\":\"xy\"},",
+                  "xybxyxybxyxy");
+  assert_decodes ("\"decoder\":{\"type\":\"Strip\",\"content\":\"a\",\"start\":1,\"stop\":0},", "bb");
+  assert_decodes ("\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"a\",\"prepend_scheme\":\"always\"},",
+                  "b  b  ");
+  assert_decodes ("\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"a\",\"prepend_scheme\":\"never\"},",
+                  " b  b  ");
+  assert_decodes (
+    "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\"a\","
+    "\"start\":2,\"stop\":1}]},",
+    "baaba");
+  assert_decodes (
+    "\"decoder\":{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\"a\","
+    "\"start\":0,\"stop\":5}]},",
+    "abaab");
+}
+
 /* --- the rest --- */
 
 typedef struct
@@ -696,6 +753,7 @@ main (int argc, char **argv)
   g_test_add_func ("/text/tokenizer/only-trusted-spans-hold-special-tokens", test_spans);
   g_test_add_func ("/text/tokenizer/trust-passes-through-the-normalizer", test_spans_normalized);
   g_test_add_func ("/text/tokenizer/words-of-a-prompt-format-cannot-be-typed", test_lookalikes);
+  g_test_add_func ("/text/tokenizer/every-decoder-streams-what-it-decodes", test_decoders);
   g_test_add_func ("/text/tokenizer/threads-may-share-it", test_threads);
   g_test_add_func ("/text/tokenizer/tinystories-gives-the-reference-ids-and-text", test_tinystories);
   return g_test_run ();
