@@ -10,6 +10,7 @@ static const SteerCliCommand commands[] = {
   { "chat", "talk with a model in the terminal and steer it while it speaks", steer_cli_chat },
   { "generate", "one reply, as text or as JSON", steer_cli_generate },
   { "trace", "logits and residual stream of a prompt, as a safetensors file", steer_cli_trace },
+  { "extract", "directions of features out of SAEs, as a small file", steer_cli_extract },
   { "tokenize", "text to token ids and back, line by line", steer_cli_tokenize },
   { "template", "messages to a prompt, line by line", steer_cli_template },
   { "bench", "how fast a model runs here, and what steering costs", steer_cli_bench },

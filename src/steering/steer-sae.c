@@ -107,6 +107,8 @@ set_layer (SteerSae *self, const SteerSaeConfig *config, const SteerSourceHints 
   if (hints->layer >= 0)
     layer = hints->layer;
   if (layer < 0)
+    layer = hints->fallback_layer;
+  if (layer < 0)
     {
       g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
                    "%s: neither its config nor its name tells the layer it was made for: give it (layer=15)",
@@ -263,21 +265,51 @@ prefetch_direction (SteerSae *self, guint64 index)
     steer_archive_prefetch (self->archive, &number);
 }
 
+gboolean
+steer_sae_read_direction (SteerSae *self,
+                          guint64 index,
+                          float *vector,
+                          double *norm,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  guint d_model;
+
+  g_return_val_if_fail (STEER_IS_SAE (self) && vector != NULL && norm != NULL, FALSE);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return FALSE;
+  if (index >= self->weights.n_features)
+    {
+      g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
+                   "%s: there is no feature %" G_GUINT64_FORMAT ": it has 0 to %" G_GUINT64_FORMAT, self->path, index,
+                   self->weights.n_features - 1);
+      return FALSE;
+    }
+  d_model = self->weights.d_model;
+  prefetch_direction (self, index);
+  steer_tensor_read_f32 (&self->weights.decoder, (gint64) index * d_model, d_model, vector);
+  *norm = steer_normalise (vector, d_model);
+  if (*norm > 0.0)
+    return TRUE;
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
+               "%s: feature %" G_GUINT64_FORMAT " has no direction: its numbers are all zero or not finite", self->path,
+               index);
+  return FALSE;
+}
+
 static GBytes *
 load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable *cancellable, GError **error)
 {
   SteerSae *self = STEER_SAE (source);
   guint d_model = self->weights.d_model;
   g_autofree float *vector = NULL; /* [d_model] */
+  double norm;
 
-  if (g_cancellable_set_error_if_cancelled (cancellable, error))
-    return NULL;
-  if (!has_vector (source, layer, index))
+  if (layer != self->layer)
     {
       g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
-                   "%s: no vector for layer %u, feature %" G_GUINT64_FORMAT ": it has features 0 to %" G_GUINT64_FORMAT
-                   " of layer %u",
-                   self->path, layer, index, self->weights.n_features - 1, self->layer);
+                   "%s: no vector for layer %u: it was made for layer %u", self->path, layer, self->layer);
       return NULL;
     }
   vector = g_try_new (float, d_model);
@@ -287,15 +319,8 @@ load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable
                    "not enough memory for a vector of %u numbers", d_model);
       return NULL;
     }
-  prefetch_direction (self, index);
-  steer_tensor_read_f32 (&self->weights.decoder, (gint64) index * d_model, d_model, vector);
-  if (steer_normalise (vector, d_model) == 0.0)
-    {
-      g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
-                   "%s: feature %" G_GUINT64_FORMAT " has no direction: its numbers are all zero or not finite",
-                   self->path, index);
-      return NULL;
-    }
+  if (!steer_sae_read_direction (self, index, vector, &norm, cancellable, error))
+    return NULL;
   return g_bytes_new_take (g_steal_pointer (&vector), d_model * sizeof (float));
 }
 

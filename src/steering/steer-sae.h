@@ -46,6 +46,16 @@ guint steer_sae_get_k (SteerSae *self);
 /* For THRESHOLD; else 0. */
 double steer_sae_get_threshold (SteerSae *self);
 
+/* The decoder direction of a feature, L2-normalised in float32. @vector: [d_model]; @norm: (out): its length in the
+ * file. Errors: STEER_STEERING_ERROR_NOT_FOUND (no such feature), _INVALID (all zero, or not finite),
+ * G_IO_ERROR_CANCELLED. */
+gboolean steer_sae_read_direction (SteerSae *self,
+                                   guint64 index,
+                                   float *vector,
+                                   double *norm,
+                                   GCancellable *cancellable,
+                                   GError **error);
+
 /* NULL when the activations can be computed, else why they cannot: "encoder.weight is missing". */
 const char *steer_sae_get_encoder_problem (SteerSae *self);
 

@@ -295,6 +295,8 @@ steer_vector_dict_open (const char *path, const SteerSourceHints *hints, GCancel
   reader = (Reader){ .dict = self,
                      .hints = hints,
                      .layer = hints->layer >= 0 ? hints->layer : steer_layer_from_path (path) };
+  if (reader.layer < 0)
+    reader.layer = hints->fallback_layer;
   for (guint i = 0; i < steer_archive_get_n_tensors (self->archive); i++)
     if (!add_tensor (&reader, steer_archive_get_tensor (self->archive, i), error))
       return NULL;

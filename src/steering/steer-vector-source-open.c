@@ -12,7 +12,7 @@
 void
 steer_source_hints_init (SteerSourceHints *self)
 {
-  *self = (SteerSourceHints){ .layer = -1 };
+  *self = (SteerSourceHints){ .layer = -1, .fallback_layer = -1 };
 }
 
 double

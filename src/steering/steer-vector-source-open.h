@@ -16,14 +16,16 @@ typedef enum
 /**
  * SteerSourceHints:
  *
- * What a file of vectors may leave open. All zero but @layer = -1 means that nothing is known
+ * What a file of vectors may leave open. All zero but both layers = -1 means that nothing is known
  * (steer_source_hints_init()).
  */
 typedef struct
 {
   guint d_model;        /* of the model; 0: unknown */
   guint n_layers;       /* of the model; 0: unknown */
-  int layer;            /* after which the directions apply; -1: the file, its folder or its config says so */
+  int layer;            /* after which the directions apply, whatever the file says; -1: the file, its folder or its
+                         * config says so */
+  int fallback_layer;   /* where none of them says so; -1: refuse */
   guint k;              /* of a top-k SAE that does not say it; 0: unknown */
   SteerRowMeaning rows; /* of a bare matrix, or of an SAE's decoder that is square */
   const char *id;       /* (nullable): what presets call the source; else made from the path */

@@ -345,9 +345,9 @@ steer_zip_find (const SteerZip *self, const char *name)
   return position != 0 ? &g_array_index (self->entries, SteerZipEntry, position - 1) : NULL;
 }
 
-/* The checksum of zip files: CRC-32 with the polynomial 0xedb88320, bits reversed. */
-static guint32
-compute_crc (const guint8 *data, gsize size)
+/* CRC-32 with the polynomial 0xedb88320, bits reversed. */
+guint32
+steer_zip_compute_crc (const guint8 *data, gsize size)
 {
   guint32 table[256];
   guint32 crc = G_MAXUINT32;
@@ -429,7 +429,7 @@ steer_zip_inflate (const SteerZip *self, const SteerZipEntry *entry, GCancellabl
               local->message);
       return NULL;
     }
-  if (compute_crc (data, (gsize) entry->size) != entry->crc)
+  if (steer_zip_compute_crc (data, (gsize) entry->size) != entry->crc)
     {
       fail (self->file, STEER_TENSOR_ERROR_INVALID, error, "member \"%s\" is damaged: its checksum is wrong",
             entry->name);

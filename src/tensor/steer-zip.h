@@ -42,6 +42,9 @@ const SteerZipEntry *steer_zip_find (const SteerZip *self, const char *name);
 /* The unpacked bytes of a deflated member, with size and checksum as the directory has them. */
 GBytes *steer_zip_inflate (const SteerZip *self, const SteerZipEntry *entry, GCancellable *cancellable, GError **error);
 
+/* The checksum of zip files. @data: [size] */
+guint32 steer_zip_compute_crc (const guint8 *data, gsize size);
+
 /* Whether the file begins with a member, and the name of that member has @suffix. */
 gboolean steer_zip_begins_with (const SteerFileMap *file, const char *suffix);
 
