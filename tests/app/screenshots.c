@@ -1,0 +1,309 @@
+/* screenshots FOLDER: renders every state of the window with the bundled model into PNG files. Not a test: someone has
+ * to look at them. build-aux/screenshots builds and runs it. */
+#include "app-test-util.h"
+#include "test-util.h"
+
+#include <stdlib.h>
+
+#include "app/steer-application.h"
+#include "app/steer-composer.h"
+#include "app/steer-preferences.h"
+#include "app/steer-steering-panel.h"
+#include "app/steer-window.h"
+
+#define WIDTH 1240
+#define HEIGHT 800
+
+typedef struct
+{
+  const char *folder;
+  GtkApplication *application;
+  GSettings *settings;
+  SteerWorkspace *workspace;
+  SteerWindow *window;
+  SteerChat *chat;
+} Studio;
+
+/* As it stands, without waiting for anything to end. */
+static void
+shoot_now (Studio *studio, const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".png", NULL);
+  g_autofree char *path = g_build_filename (studio->folder, file, NULL);
+
+  app_test_save_png (GTK_WIDGET (studio->window), path);
+  g_print ("%s\n", path);
+}
+
+static void
+shoot (GtkWidget *widget, Studio *studio, const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".png", NULL);
+  g_autofree char *path = g_build_filename (studio->folder, file, NULL);
+
+  app_test_settle ();
+  app_test_save_png (widget, path);
+  g_print ("%s\n", path);
+}
+
+static gboolean
+is_mapped (gpointer widget)
+{
+  return gtk_widget_get_mapped (widget);
+}
+
+static void
+open_window (Studio *studio, int width, int height)
+{
+  g_settings_set_int (studio->settings, "window-width", width);
+  g_settings_set_int (studio->settings, "window-height", height);
+  studio->window = steer_window_new (studio->application, studio->workspace);
+  studio->chat = steer_window_get_chat (studio->window);
+  gtk_window_present (GTK_WINDOW (studio->window));
+  test_wait_until (is_mapped, studio->window, 20);
+  app_test_settle ();
+}
+
+static void
+close_window (Studio *studio)
+{
+  gtk_window_destroy (GTK_WINDOW (g_steal_pointer (&studio->window)));
+  app_test_settle ();
+}
+
+static gboolean
+is_settled (gpointer workspace)
+{
+  g_autofree char *loading = NULL;
+
+  g_object_get (workspace, "loading-path", &loading, NULL);
+  return loading == NULL;
+}
+
+static gboolean
+is_idle (gpointer chat)
+{
+  return !steer_chat_get_writing (chat);
+}
+
+static void
+use_preset (Studio *studio, const char *name)
+{
+  GListModel *presets = G_LIST_MODEL (steer_workspace_get_presets (studio->workspace));
+
+  for (guint i = 0; i < g_list_model_get_n_items (presets); i++)
+    {
+      g_autoptr (SteerPresetEntry) entry = g_list_model_get_item (presets, i);
+      g_autoptr (GError) error = NULL;
+
+      if (g_strcmp0 (steer_preset_entry_get_name (entry), name) != 0)
+        continue;
+      steer_workspace_open_preset (studio->workspace, steer_preset_entry_get_path (entry), &error);
+      g_assert_no_error (error);
+      return;
+    }
+  g_printerr ("there is no preset “%s”\n", name);
+}
+
+/* Chats of earlier days, so that the list looks like someone's. */
+static void
+add_chats (Studio *studio)
+{
+  static const char *const chats[][2] = {
+    { "Letter to my landlord", "Dear Sir or Madam, I am writing about the window in the kitchen." },
+    { "The sea, as a pirate", "Arr, the salt be in me beard and the wind be in me sails." },
+    { "Bread for beginners", "Warm water, flour, patience: begin the evening before." },
+  };
+  SteerStore *store = steer_workspace_get_store (studio->workspace);
+
+  for (guint i = 0; i < G_N_ELEMENTS (chats); i++)
+    {
+      g_autoptr (SteerConversation) conversation = steer_store_create (store);
+
+      steer_conversation_append (conversation, STEER_ROLE_USER, chats[i][0]);
+      steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, chats[i][1]);
+    }
+}
+
+/* Runs until the reply that is being written has @n_tokens, or has ended. */
+static void
+run_until (Studio *studio, guint n_tokens)
+{
+  while (steer_chat_get_busy (studio->chat))
+    {
+      guint n;
+
+      g_object_get (steer_chat_get_reply (studio->chat), "n-tokens", &n, NULL);
+      if (n >= n_tokens)
+        return;
+      g_main_context_iteration (NULL, TRUE);
+    }
+}
+
+static void
+set_strength (Studio *studio, double share)
+{
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (studio->workspace)), 0);
+
+  if (feature != NULL)
+    steer_feature_set_strength (feature, share * steer_feature_get_recommended (feature));
+}
+
+static void
+shoot_conversation (Studio *studio)
+{
+  use_preset (studio, "Eiffel Tower");
+  set_strength (studio, 0);
+  steer_chat_send (studio->chat, "What should I do this weekend?");
+  run_until (studio, 8);
+  set_strength (studio, 0.6);
+  run_until (studio, 24);
+  set_strength (studio, 1.1);
+  test_wait_until (is_idle, studio->chat, 60);
+  shoot (GTK_WIDGET (studio->window), studio, "steered");
+
+  steer_chat_send (studio->chat, "And if it rains?");
+  run_until (studio, 12);
+  shoot_now (studio, "streaming");
+  test_wait_until (is_idle, studio->chat, 60);
+}
+
+static void
+shoot_compare (Studio *studio)
+{
+  steer_chat_start_new (studio->chat);
+  steer_chat_set_comparing (studio->chat, TRUE);
+  steer_chat_send (studio->chat, "Can you tell me a story?");
+  test_wait_until (is_idle, studio->chat, 60);
+  shoot (GTK_WIDGET (studio->window), studio, "compare");
+  steer_chat_set_comparing (studio->chat, FALSE);
+}
+
+static void
+shoot_search (Studio *studio)
+{
+  GtkWidget *search = app_test_find (GTK_WIDGET (studio->window), GTK_TYPE_SEARCH_ENTRY, NULL, NULL);
+
+  gtk_editable_set_text (GTK_EDITABLE (search), "wind");
+  for (guint i = 0; i < 10; i++)
+    app_test_settle ();
+  shoot (GTK_WIDGET (studio->window), studio, "search");
+  gtk_editable_set_text (GTK_EDITABLE (search), "xylophone");
+  for (guint i = 0; i < 10; i++)
+    app_test_settle ();
+  shoot (GTK_WIDGET (studio->window), studio, "nothing-found");
+  gtk_editable_set_text (GTK_EDITABLE (search), "");
+  app_test_settle ();
+}
+
+static void
+shoot_dialogs (Studio *studio)
+{
+  static const char *const pages[] = { "replies", "steering", "model" };
+  SteerPreferences *preferences = steer_preferences_new (GTK_WINDOW (studio->window), studio->workspace);
+
+  gtk_window_present (GTK_WINDOW (preferences));
+  for (guint i = 0; i < G_N_ELEMENTS (pages); i++)
+    {
+      g_autofree char *name = g_strconcat ("preferences-", pages[i], NULL);
+
+      adw_preferences_window_set_visible_page_name (ADW_PREFERENCES_WINDOW (preferences), pages[i]);
+      shoot (GTK_WIDGET (preferences), studio, name);
+    }
+  gtk_window_destroy (GTK_WINDOW (preferences));
+}
+
+static void
+shoot_narrow (Studio *studio)
+{
+  g_autoptr (SteerConversation) conversation = g_object_ref (steer_chat_get_conversation (studio->chat));
+
+  close_window (studio);
+  open_window (studio, 360, 720);
+  steer_chat_set_conversation (studio->chat, conversation);
+  shoot (GTK_WIDGET (studio->window), studio, "narrow");
+  g_action_group_activate_action (G_ACTION_GROUP (studio->window), "show-steering", NULL);
+  shoot (GTK_WIDGET (studio->window), studio, "narrow-steering");
+  g_action_group_activate_action (G_ACTION_GROUP (studio->window), "show-steering", NULL);
+  g_action_group_activate_action (G_ACTION_GROUP (studio->window), "show-chats", NULL);
+  shoot (GTK_WIDGET (studio->window), studio, "narrow-chats");
+  close_window (studio);
+  open_window (studio, WIDTH, HEIGHT);
+}
+
+/* Loading the bundled model takes a moment: the picture is taken in it. */
+static void
+shoot_loading (Studio *studio)
+{
+  for (guint i = 0; i < 50; i++)
+    {
+      gint64 end = g_get_monotonic_time () + 30 * G_TIME_SPAN_MILLISECOND;
+
+      steer_workspace_load_model (studio->workspace, NULL);
+      while (g_get_monotonic_time () < end && !is_settled (studio->workspace))
+        g_main_context_iteration (NULL, FALSE);
+      if (!is_settled (studio->workspace))
+        {
+          shoot_now (studio, "loading");
+          test_wait_until (is_settled, studio->workspace, 60);
+          return;
+        }
+    }
+  g_printerr ("the model loads too fast for a picture of it\n");
+}
+
+static void
+shoot_without_model (Studio *studio)
+{
+  open_window (studio, WIDTH, HEIGHT);
+  shoot (GTK_WIDGET (studio->window), studio, "no-model");
+  steer_workspace_load_model (studio->workspace, "/home/you/models/Llama-3.1-8B");
+  test_wait_until (is_settled, studio->workspace, 20);
+  shoot (GTK_WIDGET (studio->window), studio, "error");
+  shoot_loading (studio);
+}
+
+int
+main (int argc, char **argv)
+{
+  Studio studio = { 0 };
+  g_autofree char *dir = NULL;
+
+  app_test_init (&argc, &argv);
+  if (argc < 2 || g_mkdir_with_parents (argv[1], 0755) != 0)
+    {
+      g_printerr ("usage: screenshots FOLDER\n");
+      return EXIT_FAILURE;
+    }
+  steer_init ();
+  dir = test_make_dir ();
+  studio.folder = argv[1];
+  studio.settings = app_test_settings ();
+  studio.application = g_object_new (ADW_TYPE_APPLICATION, "application-id", "com.example.SteerChat.Screenshots",
+                                     "flags", G_APPLICATION_NON_UNIQUE, NULL);
+  g_application_register (G_APPLICATION (studio.application), NULL, NULL);
+  studio.workspace = steer_workspace_new (studio.settings, dir);
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_LIGHT);
+
+  shoot_without_model (&studio);
+  for (guint i = 0; i < 20; i++)
+    app_test_settle ();
+  shoot (GTK_WIDGET (studio.window), &studio, "empty");
+  add_chats (&studio);
+  shoot_conversation (&studio);
+  shoot_search (&studio);
+  shoot_dialogs (&studio);
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);
+  shoot (GTK_WIDGET (studio.window), &studio, "dark");
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_LIGHT);
+  shoot_narrow (&studio);
+  shoot_compare (&studio);
+
+  close_window (&studio);
+  g_object_unref (studio.workspace);
+  g_object_unref (studio.settings);
+  g_object_unref (studio.application);
+  test_remove_dir (g_steal_pointer (&dir));
+  return EXIT_SUCCESS;
+}
