@@ -5,15 +5,24 @@
 #include "steer-steering-closures.h"
 #include "steer-steering-edit.h"
 
+/* More than anybody reads; whoever wants another one types another word. */
+#define MAX_FOUND 500
+
+/* One line of a source's list. */
+typedef struct
+{
+  SteerVectorSource *source; /* owned */
+  SteerFeatureInfo *info;
+  char *folded; /* label, for searching */
+} Candidate;
+
 struct _SteerAddFeatureDialog
 {
   AdwWindow parent_instance;
 
   SteerLibrary *library;
-  GListStore *features; /* (element-type SteerFeature): all that the sources list */
-  GtkFilterListModel *found;
-  GtkCustomFilter *filter;
-  char *query;
+  GPtrArray *candidates; /* (element-type Candidate) (nullable): not listed yet */
+  GListStore *found;     /* (element-type SteerFeature) */
 
   GtkEditable *search;
   GtkStack *pages;
@@ -59,33 +68,44 @@ on_search_activate (SteerAddFeatureDialog *self)
   on_row_activated (self, 0);
 }
 
-static gboolean
-is_found (gpointer item, gpointer data)
+static SteerFeature *
+make_feature (const Candidate *candidate)
 {
-  SteerAddFeatureDialog *self = data;
-  SteerFeature *feature = item;
+  const SteerFeatureInfo *info = candidate->info;
+  SteerFeature *feature = steer_feature_new (info->layer, info->index);
 
-  return self->query == NULL
-         || steer_steering_matches (self->query, steer_feature_get_label (feature), steer_feature_get_layer (feature),
-                                    steer_feature_get_index (feature));
+  steer_feature_set_source (feature, steer_vector_source_get_id (candidate->source));
+  steer_feature_set_label (feature, info->label);
+  steer_feature_set_range (feature, info->recommended, info->minimum, info->maximum);
+  steer_feature_set_layer_norm (feature, steer_vector_source_get_layer_norm (candidate->source, info->layer));
+  return feature;
 }
 
 static void
-update_page (SteerAddFeatureDialog *self)
+search (SteerAddFeatureDialog *self)
 {
-  gboolean has_features = g_list_model_get_n_items (G_LIST_MODEL (self->features)) > 0;
-  gboolean has_found = g_list_model_get_n_items (G_LIST_MODEL (self->found)) > 0;
+  g_autoptr (SteerFeatureQuery) query = steer_feature_query_new (gtk_editable_get_text (self->search));
+  g_autoptr (GPtrArray) features = g_ptr_array_new_with_free_func (g_object_unref);
 
-  gtk_stack_set_visible_child_name (self->pages, has_found ? "list" : has_features ? "nothing" : "empty");
+  for (guint i = 0; self->candidates != NULL && i < self->candidates->len && features->len < MAX_FOUND; i++)
+    {
+      const Candidate *candidate = g_ptr_array_index (self->candidates, i);
+
+      if (steer_feature_query_matches (query, candidate->folded, candidate->info->layer, candidate->info->index))
+        g_ptr_array_add (features, make_feature (candidate));
+    }
+  g_list_store_splice (self->found, 0, g_list_model_get_n_items (G_LIST_MODEL (self->found)), features->pdata,
+                       features->len);
+  gtk_stack_set_visible_child_name (self->pages, features->len > 0           ? "list"
+                                                 : self->candidates == NULL  ? "listing"
+                                                 : self->candidates->len > 0 ? "nothing"
+                                                                             : "empty");
 }
 
 static void
 on_search_changed (SteerAddFeatureDialog *self)
 {
-  g_free (self->query);
-  self->query = g_strdup (gtk_editable_get_text (self->search));
-  gtk_filter_changed (GTK_FILTER (self->filter), GTK_FILTER_CHANGE_DIFFERENT);
-  update_page (self);
+  search (self);
 }
 
 /* (transfer full): the feature that the two numbers name, as the first source that has it knows it; or NULL. */
@@ -176,10 +196,21 @@ on_bind (GtkListItemFactory *factory, GtkListItem *item)
 }
 
 static void
-list_features (SteerAddFeatureDialog *self)
+candidate_free (gpointer data)
 {
-  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
-  g_autoptr (GPtrArray) features = g_ptr_array_new_with_free_func (g_object_unref);
+  Candidate *candidate = data;
+
+  g_object_unref (candidate->source);
+  steer_feature_info_free (candidate->info);
+  g_free (candidate->folded);
+  g_free (candidate);
+}
+
+static void
+list_in_thread (GTask *task, gpointer object, gpointer data, GCancellable *cancellable)
+{
+  GPtrArray *sources = data;
+  g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (candidate_free);
 
   for (guint i = 0; i < sources->len; i++)
     {
@@ -188,17 +219,36 @@ list_features (SteerAddFeatureDialog *self)
 
       for (guint k = 0; k < infos->len; k++)
         {
-          const SteerFeatureInfo *info = g_ptr_array_index (infos, k);
-          SteerFeature *feature = steer_feature_new (info->layer, info->index);
+          Candidate *candidate = g_new0 (Candidate, 1);
 
-          steer_feature_set_source (feature, steer_vector_source_get_id (source));
-          steer_feature_set_label (feature, info->label);
-          steer_feature_set_range (feature, info->recommended, info->minimum, info->maximum);
-          steer_feature_set_layer_norm (feature, steer_vector_source_get_layer_norm (source, info->layer));
-          g_ptr_array_add (features, feature);
+          candidate->source = g_object_ref (source);
+          candidate->info = g_steal_pointer (&g_ptr_array_index (infos, k));
+          candidate->folded = steer_steering_fold (candidate->info->label != NULL ? candidate->info->label : "");
+          g_ptr_array_add (candidates, candidate);
         }
     }
-  g_list_store_splice (self->features, 0, 0, features->pdata, features->len);
+  g_task_return_pointer (task, g_steal_pointer (&candidates), (GDestroyNotify) g_ptr_array_unref);
+}
+
+static void
+on_listed (GObject *object, GAsyncResult *result, gpointer data)
+{
+  SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
+  g_autoptr (GPtrArray) candidates = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  if (self->library == NULL) /* closed meanwhile */
+    return;
+  self->candidates = g_steal_pointer (&candidates);
+  search (self);
+}
+
+static void
+list_features (SteerAddFeatureDialog *self)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, on_listed, NULL);
+
+  g_task_set_task_data (task, steer_library_list_sources (self->library), (GDestroyNotify) g_ptr_array_unref);
+  g_task_run_in_thread (task, list_in_thread);
 }
 
 static void
@@ -206,21 +256,10 @@ steer_add_feature_dialog_dispose (GObject *object)
 {
   SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
 
-  /* The list may outlive its window by a frame. */
-  if (self->filter != NULL)
-    gtk_custom_filter_set_filter_func (self->filter, NULL, NULL, NULL);
   g_clear_object (&self->library);
-  g_clear_object (&self->features);
   g_clear_object (&self->found);
-  g_clear_object (&self->filter);
+  g_clear_pointer (&self->candidates, g_ptr_array_unref);
   G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->dispose (object);
-}
-
-static void
-steer_add_feature_dialog_finalize (GObject *object)
-{
-  g_free (STEER_ADD_FEATURE_DIALOG (object)->query);
-  G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->finalize (object);
 }
 
 static void
@@ -230,7 +269,6 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   object_class->dispose = steer_add_feature_dialog_dispose;
-  object_class->finalize = steer_add_feature_dialog_finalize;
   signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
 
@@ -256,10 +294,7 @@ steer_add_feature_dialog_init (SteerAddFeatureDialog *self)
   g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
-  self->features = g_list_store_new (STEER_TYPE_FEATURE);
-  self->filter = gtk_custom_filter_new (is_found, self, NULL);
-  self->found = gtk_filter_list_model_new (g_object_ref (G_LIST_MODEL (self->features)),
-                                           g_object_ref (GTK_FILTER (self->filter)));
+  self->found = g_list_store_new (STEER_TYPE_FEATURE);
   g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
   g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
   gtk_list_view_set_factory (self->list, factory);
@@ -273,8 +308,8 @@ steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library)
   SteerAddFeatureDialog *self = g_object_new (STEER_TYPE_ADD_FEATURE_DIALOG, "transient-for", parent, NULL);
 
   self->library = g_object_ref (library);
+  search (self);
   list_features (self);
-  update_page (self);
   on_number_changed (self);
   gtk_widget_grab_focus (GTK_WIDGET (self->search));
   return GTK_WIDGET (self);

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 #define STEER_TYPE_ADD_FEATURE_DIALOG (steer_add_feature_dialog_get_type ())
 G_DECLARE_FINAL_TYPE (SteerAddFeatureDialog, steer_add_feature_dialog, STEER, ADD_FEATURE_DIALOG, AdwWindow)
 
-/* Reads the sources' lists once, now. */
+/* The sources' lists are read once, by a thread: an SAE may have labels by the hundred thousand. */
 GtkWidget *steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library);
 
 G_END_DECLS

@@ -81,9 +81,13 @@ steer_solo_get_feature (SteerSolo *self)
   return self->feature;
 }
 
-/* "Café" becomes "cafe". */
-static char *
-fold (const char *text)
+struct _SteerFeatureQuery
+{
+  char **words; /* folded */
+};
+
+char *
+steer_steering_fold (const char *text)
 {
   g_autofree char *lower = g_utf8_casefold (text, -1);
   g_autofree char *apart = g_utf8_normalize (lower, -1, G_NORMALIZE_ALL);
@@ -95,15 +99,37 @@ fold (const char *text)
   return g_string_free (folded, FALSE);
 }
 
+SteerFeatureQuery *
+steer_feature_query_new (const char *text)
+{
+  SteerFeatureQuery *self = g_new0 (SteerFeatureQuery, 1);
+  g_autofree char *folded = steer_steering_fold (text);
+
+  self->words = g_strsplit_set (folded, " \t\n", -1);
+  return self;
+}
+
+void
+steer_feature_query_free (SteerFeatureQuery *self)
+{
+  if (self == NULL)
+    return;
+  g_strfreev (self->words);
+  g_free (self);
+}
+
 static gboolean
 matches_number (const char *word, guint layer, guint64 index)
 {
-  g_autofree char *layer_text = g_strdup_printf ("%u", layer);
-  g_autofree char *index_text = g_strdup_printf ("%" G_GUINT64_FORMAT, index);
-  const char *colon = strpbrk (word, ":.");
+  char layer_text[16];
+  char index_text[32];
+  const char *colon;
 
   if (strspn (word, "0123456789:.") != strlen (word))
     return FALSE;
+  g_snprintf (layer_text, sizeof layer_text, "%u", layer);
+  g_snprintf (index_text, sizeof index_text, "%" G_GUINT64_FORMAT, index);
+  colon = strpbrk (word, ":.");
   if (colon == NULL)
     return g_str_has_prefix (layer_text, word) || g_str_has_prefix (index_text, word);
   return strlen (layer_text) == (gsize) (colon - word) && g_str_has_prefix (word, layer_text)
@@ -111,14 +137,11 @@ matches_number (const char *word, guint layer, guint64 index)
 }
 
 gboolean
-steer_steering_matches (const char *query, const char *label, guint layer, guint64 index)
+steer_feature_query_matches (SteerFeatureQuery *self, const char *folded_label, guint layer, guint64 index)
 {
-  g_autofree char *folded_query = fold (query);
-  g_autofree char *folded_label = fold (label != NULL ? label : "");
-  g_auto (GStrv) words = g_strsplit_set (folded_query, " \t\n", -1);
-
-  for (guint i = 0; words[i] != NULL; i++)
-    if (*words[i] != '\0' && strstr (folded_label, words[i]) == NULL && !matches_number (words[i], layer, index))
+  for (guint i = 0; self->words[i] != NULL; i++)
+    if (*self->words[i] != '\0' && strstr (folded_label, self->words[i]) == NULL
+        && !matches_number (self->words[i], layer, index))
       return FALSE;
   return TRUE;
 }

@@ -26,11 +26,22 @@ void steer_solo_end (SteerSolo *self);
 SteerFeature *steer_solo_get_feature (SteerSolo *self);
 
 /**
- * steer_steering_matches:
+ * SteerFeatureQuery:
  *
- * Does a feature fit what was typed into a search: every word is somewhere in the label, whatever its case and accents
- * are, or is a number that begins the layer or the index; "15:215" is layer 15 and an index that begins with 215.
+ * What was typed into a search for features. A feature fits when every word is somewhere in its label, whatever its
+ * case and accents are, or is a number that begins its layer or its index; "15:215" is layer 15 and an index that
+ * begins with 215.
  */
-gboolean steer_steering_matches (const char *query, const char *label, guint layer, guint64 index);
+typedef struct _SteerFeatureQuery SteerFeatureQuery;
+
+SteerFeatureQuery *steer_feature_query_new (const char *text);
+void steer_feature_query_free (SteerFeatureQuery *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerFeatureQuery, steer_feature_query_free)
+
+/* @folded_label: by steer_steering_fold(), done once for labels that are searched often. */
+gboolean steer_feature_query_matches (SteerFeatureQuery *self, const char *folded_label, guint layer, guint64 index);
+
+/* "Café" becomes "cafe". Any thread. */
+char *steer_steering_fold (const char *text);
 
 G_END_DECLS

@@ -16,6 +16,12 @@ typedef struct
   AdwToast *toast; /* the newest */
 } Fixture;
 
+static gboolean
+is_shown (gpointer widget)
+{
+  return gtk_widget_get_mapped (widget) && gtk_widget_get_width (widget) > 0;
+}
+
 /* With STEER_TEST_PICTURES naming a folder, every test leaves pictures of what it saw. */
 static void
 picture (GtkWidget *widget, const char *name)
@@ -24,6 +30,7 @@ picture (GtkWidget *widget, const char *name)
   g_autofree char *file = g_strconcat (name, ".png", NULL);
   g_autofree char *path = dir != NULL ? g_build_filename (dir, file, NULL) : NULL;
 
+  test_wait_until (is_shown, gtk_widget_get_root (widget), 10);
   app_test_settle ();
   if (path != NULL)
     app_test_save_png (GTK_WIDGET (gtk_widget_get_root (widget)), path);
@@ -698,6 +705,14 @@ test_offers_presets_when_empty (Fixture *fixture, gconstpointer data)
   g_assert_true (gtk_widget_get_mapped (GTK_WIDGET (get_row (fixture, 0))));
 }
 
+static gboolean
+has_found (gpointer dialog)
+{
+  GtkWidget *list = app_test_find (dialog, GTK_TYPE_LIST_VIEW, NULL, NULL);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)))) > 0;
+}
+
 static void
 test_adds_a_feature_found_by_label (Fixture *fixture, gconstpointer data)
 {
@@ -707,6 +722,7 @@ test_adds_a_feature_found_by_label (Fixture *fixture, gconstpointer data)
   steer_preset_set_default_clamp (get_preset (fixture), TRUE);
   act (fixture, "steering.add-feature");
   dialog = get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG);
+  test_wait_until (has_found, dialog, 10);
   picture (dialog, "add-feature");
   search = find (dialog, GTK_TYPE_SEARCH_ENTRY);
   gtk_editable_set_text (GTK_EDITABLE (search), "TOWER eif");
@@ -794,8 +810,8 @@ test_popovers (Fixture *fixture, gconstpointer data)
       const char *dir = g_getenv ("STEER_TEST_PICTURES");
 
       gtk_menu_button_popup (GTK_MENU_BUTTON (buttons[i]));
+      test_wait_until (is_shown, popover, 10);
       app_test_settle ();
-      g_assert_true (gtk_widget_get_mapped (popover));
       if (dir != NULL)
         {
           g_autofree char *file = g_strdup_printf ("%s/%s.png", dir, names[i]);
