@@ -302,8 +302,6 @@ join (const SteerCpuContext *self, guint n_rows, float *rows, float *total)
       float max = MAX (*row_max (work, from), *row_max (work, to));
       float from_factor, to_factor;
 
-      if (*row_max (work, from) == -INFINITY)
-        continue;
       from_factor = *row_max (work, from) == max ? 1.0f : expf (*row_max (work, from) - max);
       to_factor = *row_max (work, to) == max ? 1.0f : expf (*row_max (work, to) - max);
       self->kernels->scale (to, work->head_stride, to_factor);

@@ -275,6 +275,37 @@ test_mask (void)
   assert_same_bits (masked + from * n_vocab, unmasked, (model->n_tokens - from) * n_vocab);
 }
 
+/* The mask belongs to the run's tokens, also in its later chunks. */
+static void
+test_long_mask (void)
+{
+  g_autoptr (CpuModel) model = cpu_model_load ("llama-long");
+  g_autoptr (SteerContext) context = cpu_context_open (model->model, 2, STEER_DTYPE_F32, 2);
+  g_autoptr (SteerPlan) plan = cpu_model_make_plan (model, "1:1:add:6.0");
+  g_autoptr (GError) error = NULL;
+  gsize n_vocab = model->config->n_vocab;
+  const guint n = 600;
+  g_autofree guint8 *mask = g_new0 (guint8, n);
+  g_autofree float *plain = cpu_context_run (context, model, 0, 0, n, NULL);
+  g_autofree float *masked = g_new0 (float, n *n_vocab);
+  SteerRun run = {
+    .tokens = model->tokens,
+    .n_tokens = n,
+    .plan = plan,
+    .steer_mask = mask,
+    .want = STEER_WANT_ALL_LOGITS,
+    .logits = masked,
+  };
+
+  for (guint i = 0; i < n; i++)
+    mask[i] = i % 7 == 3;
+  steer_context_forward (context, &run, 1, NULL, &error);
+  g_assert_no_error (error);
+  /* On the last layer a steered position changes nothing but itself. */
+  for (guint i = 0; i < n; i++)
+    g_assert_cmpint (have_same_bits (masked + i * n_vocab, plain + i * n_vocab, n_vocab), ==, mask[i] == 0);
+}
+
 static void
 test_taps (void)
 {
@@ -442,6 +473,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/forward/the last logits are the last of all logits", test_last_equals_all);
   g_test_add_func ("/cpu/forward/runs of any length share one call", test_mixed_batch);
   g_test_add_func ("/cpu/forward/a mask leaves positions unsteered", test_mask);
+  g_test_add_func ("/cpu/forward/a mask reaches into the later chunks of a long prompt", test_long_mask);
   g_test_add_func ("/cpu/forward/a tap shows the residual after steering", test_taps);
   g_test_add_func ("/cpu/forward/positions before a run are intact after others were replaced", test_rewind);
   g_test_add_func ("/cpu/forward/a cancelled prompt leaves the cache usable", test_cancel);
