@@ -3,8 +3,10 @@
 #include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
 
-/* Pages are made present in pieces of this size; a cancel waits for one piece at most. */
+/* Pages are made present in pieces of this size, and asked for from the disk a window ahead; a cancel waits for one of
+ * either at most. */
 #define TOUCH_BYTES (8 * 1024 * 1024)
+#define WINDOW_BYTES (8 * TOUCH_BYTES)
 
 gsize
 steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column)
@@ -164,6 +166,18 @@ steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error
          && init_matrix (&self->output, self->kernels, weights->output, error);
 }
 
+static void
+prefetch_window (SteerModel *model, const SteerTensor *tensor, gsize first)
+{
+  SteerTensor window = *tensor;
+
+  if (first >= tensor->n_bytes)
+    return;
+  window.data += first;
+  window.n_bytes = MIN (WINDOW_BYTES, tensor->n_bytes - first);
+  steer_archive_prefetch (steer_model_get_archive (model), &window);
+}
+
 static gboolean
 touch_tensor (SteerModel *model,
               const SteerTensor *tensor,
@@ -174,13 +188,15 @@ touch_tensor (SteerModel *model,
               GCancellable *cancellable,
               GError **error)
 {
-  steer_archive_prefetch (steer_model_get_archive (model), tensor);
+  prefetch_window (model, tensor, 0);
   for (gsize i = 0; i < tensor->n_bytes; i += TOUCH_BYTES)
     {
       gsize n = MIN (TOUCH_BYTES, tensor->n_bytes - i);
 
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
         return FALSE;
+      if (i % WINDOW_BYTES == 0)
+        prefetch_window (model, tensor, i + WINDOW_BYTES);
       if (!steer_cpu_memory_touch (tensor->data + i, n))
         {
           g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
