@@ -29,6 +29,13 @@ dup_title (gpointer self, const char *title)
   return g_strdup (title != NULL && *title != '\0' ? title : _ ("New Chat"));
 }
 
+/* What was found is shown with its surroundings, and so over more than a line. */
+static gboolean
+is_hit (gpointer self, const char *preview)
+{
+  return preview != NULL && strchr (preview, '\001') != NULL;
+}
+
 /* "row.rename" of this row's menu is "chats.rename" of its list with this row's id. */
 static void
 activate (GtkWidget *widget, const char *name, GVariant *parameter)
@@ -96,6 +103,7 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);
   gtk_widget_class_bind_template_callback (widget_class, dup_title);
+  gtk_widget_class_bind_template_callback (widget_class, is_hit);
   gtk_widget_class_bind_template_callback (widget_class, steer_chat_list_dup_preview_markup);
   gtk_widget_class_bind_template_callback (widget_class, on_secondary_press);
   gtk_widget_class_bind_template_callback (widget_class, on_long_press);
