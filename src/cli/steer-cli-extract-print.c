@@ -73,9 +73,10 @@ print_direction (const SteerCliDirection *direction)
 {
   g_autofree char *norm = dup_number (direction->norm, "%.4f");
   g_autofree char *strength = dup_number (direction->strength, "%g");
-  g_autofree char *share = direction->layer_norm > 0.0
-                             ? dup_number (100.0 * direction->strength / direction->layer_norm, "%.0f %%")
-                             : g_strdup ("-");
+  g_autofree char *share
+    = direction->layer_norm > 0.0 && direction->strength != 0.0 ? g_strdup_printf (
+        "%d %%", (int) CLAMP (lround (100.0 * direction->strength / direction->layer_norm), -9999, 9999))
+                                                                : g_strdup ("-");
   g_autofree char *label = steer_cli_dup_safe (direction->label != NULL ? direction->label : "");
 
   steer_cli_print ("%5u  %8" G_GUINT64_FORMAT "  %8s  %8s  %8s  %s\n", direction->layer, direction->index, norm,

@@ -317,7 +317,7 @@ read_numbers (const Reader *self)
            && config_k <= weights->n_features)
     weights->k = (guint) config_k;
   if (weights->k == 0)
-    weights->k = self->hints->k;
+    weights->k = (guint) MIN (self->hints->k, weights->n_features);
   weights->scalar_threshold = -1.0;
   if (weights->threshold.data == NULL)
     read_scalar (self, "threshold", &weights->scalar_threshold);
