@@ -5,8 +5,8 @@
 
 /* Pages are made present in pieces of this size, and asked for from the disk a window ahead; a cancel waits for one of
  * either at most. */
-#define TOUCH_BYTES (8 * 1024 * 1024)
-#define WINDOW_BYTES (8 * TOUCH_BYTES)
+#define TOUCH_BYTES (4 * 1024 * 1024)
+#define WINDOW_BYTES (4 * TOUCH_BYTES)
 
 gsize
 steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column)
