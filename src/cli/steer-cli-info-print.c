@@ -4,9 +4,13 @@
 #include <string.h>
 
 #include "steer-cli-output.h"
+#include "steering/steer-sae.h"
 
 /* Metadata longer than this is cut in the text. */
 #define MAX_METADATA_CHARS 120
+
+/* Features listed in the text. */
+#define MAX_FEATURES 100
 
 static void
 append_safe (GString *out, const char *text)
@@ -50,7 +54,8 @@ append_tensors (GString *out, SteerArchive *archive, gboolean all)
   g_autofree char *size = g_format_size (steer_archive_get_file_size (archive));
   guint n_tensors = steer_archive_get_n_tensors (archive);
 
-  g_string_append_printf (out, "%s, %s, %u tensors\n", steer_archive_get_format (archive), size, n_tensors);
+  g_string_append_printf (out, "%s, %s, %u tensor%s\n", steer_archive_get_format (archive), size, n_tensors,
+                          n_tensors == 1 ? "" : "s");
   for (guint i = 0; i < n_tensors; i++)
     {
       char *line = dup_tensor_line (steer_archive_get_tensor (archive, i), !all);
@@ -132,27 +137,41 @@ append_model (GString *out, const SteerCliInfo *self, gboolean all_tensors)
 }
 
 static void
-append_vectors (GString *out, const SteerCliInfo *self)
+append_info (GString *out, const SteerFeatureInfo *info)
 {
-  SteerVectorSource *source = STEER_VECTOR_SOURCE (self->vectors);
+  append_feature (out, info->layer, info->index, info->label);
+  if (info->recommended != 0.0)
+    g_string_append_printf (out, "  (strength %g", info->recommended);
+  if (info->minimum != 0.0 || info->maximum != 0.0)
+    g_string_append_printf (out, "%srange %g … %g", info->recommended != 0.0 ? ", " : "  (", info->minimum,
+                            info->maximum);
+  if (info->recommended != 0.0 || info->minimum != 0.0 || info->maximum != 0.0)
+    g_string_append_c (out, ')');
+  g_string_append_c (out, '\n');
+}
+
+static void
+append_vectors (GString *out, SteerVectorSource *source)
+{
   g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
+  guint n = MIN (infos->len, MAX_FEATURES);
 
-  g_string_append_printf (out, "%u feature%s, vectors of width %u\n", infos->len, infos->len == 1 ? "" : "s",
-                          steer_vector_source_get_d_model (source));
-  for (guint i = 0; i < infos->len; i++)
+  if (STEER_IS_SAE (source))
     {
-      const SteerFeatureInfo *info = g_ptr_array_index (infos, i);
+      SteerSae *sae = STEER_SAE (source);
 
-      append_feature (out, info->layer, info->index, info->label);
-      if (info->recommended != 0.0)
-        g_string_append_printf (out, "  (strength %g", info->recommended);
-      if (info->minimum != 0.0 || info->maximum != 0.0)
-        g_string_append_printf (out, "%srange %g … %g", info->recommended != 0.0 ? ", " : "  (", info->minimum,
-                                info->maximum);
-      if (info->recommended != 0.0 || info->minimum != 0.0 || info->maximum != 0.0)
-        g_string_append_c (out, ')');
-      g_string_append_c (out, '\n');
+      g_string_append_printf (out, "%s behind layer %u, %" G_GUINT64_FORMAT " features of width %u\n",
+                              steer_sae_get_format (sae), steer_sae_get_layer (sae), steer_sae_get_n_features (sae),
+                              steer_sae_get_d_model (sae));
+      g_string_append_printf (out, "%u of them have labels\n", infos->len);
     }
+  else
+    g_string_append_printf (out, "%u feature%s, vectors of width %u\n", infos->len, infos->len == 1 ? "" : "s",
+                            steer_vector_source_get_d_model (source));
+  for (guint i = 0; i < n; i++)
+    append_info (out, g_ptr_array_index (infos, i));
+  if (infos->len > n)
+    g_string_append_printf (out, "  … and %u more; --json lists them all\n", infos->len - n);
 }
 
 static void
@@ -192,7 +211,7 @@ steer_cli_info_print_text (const SteerCliInfo *self, gboolean all_tensors)
   static const char *const titles[] = {
     [STEER_CLI_INFO_MODEL] = "a model",
     [STEER_CLI_INFO_ARCHIVE] = "tensors",
-    [STEER_CLI_INFO_VECTORS] = "a library of steering vectors",
+    [STEER_CLI_INFO_VECTORS] = "steering vectors",
     [STEER_CLI_INFO_PRESET] = "a preset",
     [STEER_CLI_INFO_TOKENIZER] = "a tokenizer",
   };
@@ -210,8 +229,9 @@ steer_cli_info_print_text (const SteerCliInfo *self, gboolean all_tensors)
       append_metadata (out, self->archive);
       break;
     case STEER_CLI_INFO_VECTORS:
-      append_tensors (out, self->archive, all_tensors);
-      append_vectors (out, self);
+      if (self->archive != NULL)
+        append_tensors (out, self->archive, all_tensors);
+      append_vectors (out, self->vectors);
       break;
     case STEER_CLI_INFO_PRESET:
       append_preset (out, self->preset);
@@ -328,6 +348,12 @@ add_vectors (JsonBuilder *json, SteerVectorSource *source)
   g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
 
   add_int (json, "d_model", steer_vector_source_get_d_model (source));
+  if (STEER_IS_SAE (source))
+    {
+      add_string (json, "sae", steer_sae_get_format (STEER_SAE (source)));
+      add_int (json, "layer", steer_sae_get_layer (STEER_SAE (source)));
+      add_int (json, "n_features", steer_sae_get_n_features (STEER_SAE (source)));
+    }
   json_builder_set_member_name (json, "features");
   json_builder_begin_array (json);
   for (guint i = 0; i < infos->len; i++)
@@ -386,7 +412,7 @@ steer_cli_info_print_json (const SteerCliInfo *self)
   if (self->archive != NULL)
     add_archive (json, self->archive);
   if (self->vectors != NULL)
-    add_vectors (json, STEER_VECTOR_SOURCE (self->vectors));
+    add_vectors (json, self->vectors);
   if (self->preset != NULL)
     add_preset (json, self->preset);
   if (self->kind == STEER_CLI_INFO_TOKENIZER)

@@ -5,6 +5,7 @@
 
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
+#include "steering/steer-sae.h"
 
 static gboolean as_json;
 static gboolean all_tensors;
@@ -20,7 +21,8 @@ static const SteerCliUsage usage = {
   .arguments = "[OPTION…] PATH",
   .description
   = "Tells what PATH is: a model's folder (its kind, tokenizer, chat template, tensors, and what it lacks), a\n"
-    "safetensors file, a library of steering vectors, a preset, or a tokenizer.json. Weights are not read.",
+    "file of tensors, a source of steering vectors (a library, an SAE, a control vector), a preset, or a\n"
+    "tokenizer.json. Weights are not read.",
   .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors",
   .max_arguments = 1,
 };
@@ -96,33 +98,20 @@ examine_model (SteerCliInfo *self)
     lack (self, g_steal_pointer (&error));
 }
 
+/* FALSE when the path is nothing that steers; that is no error. */
 static gboolean
-is_vector_name (const char *name)
+examine_vectors (SteerCliInfo *self)
 {
-  const char *end;
-  guint layer;
-  guint64 index;
+  const char *path = self->path;
 
-  return steer_cli_parse_address (name, &layer, &index, &end);
-}
-
-/* A vector library says so itself, or its tensors' names do: LAYER.INDEX and nothing else. */
-static gboolean
-looks_like_vectors (SteerArchive *archive)
-{
-  const char *format = steer_archive_get_metadata (archive, "format");
-  guint n_tensors = steer_archive_get_n_tensors (archive);
-
-  if (g_strcmp0 (format, "steer-vectors") == 0)
-    return TRUE;
-  for (guint i = 0; i < n_tensors; i++)
-    {
-      g_autofree char *name = g_strdelimit (g_strdup (steer_archive_get_tensor (archive, i)->name), ".", ':');
-
-      if (!is_vector_name (name))
-        return FALSE;
-    }
-  return n_tensors > 0;
+  self->vectors = steer_vector_source_open (path, NULL, NULL, NULL);
+  if (self->vectors == NULL)
+    return FALSE;
+  self->kind = STEER_CLI_INFO_VECTORS;
+  if (STEER_IS_SAE (self->vectors))
+    path = steer_sae_get_path (STEER_SAE (self->vectors));
+  self->archive = steer_archive_open (path, NULL, NULL);
+  return TRUE;
 }
 
 static gboolean
@@ -130,13 +119,7 @@ examine_archive (SteerCliInfo *self, GError **error)
 {
   self->kind = STEER_CLI_INFO_ARCHIVE;
   self->archive = steer_archive_open (self->path, NULL, error);
-  if (self->archive == NULL)
-    return FALSE;
-  if (!looks_like_vectors (self->archive))
-    return TRUE;
-  self->kind = STEER_CLI_INFO_VECTORS;
-  self->vectors = steer_vector_library_open (self->path, NULL, error);
-  return self->vectors != NULL;
+  return self->archive != NULL;
 }
 
 static gboolean
@@ -147,6 +130,9 @@ examine (SteerCliInfo *self, GError **error)
 
   if (g_file_test (self->path, G_FILE_TEST_IS_DIR))
     {
+      /* The folder of an SAE has a config.json too. */
+      if (examine_vectors (self))
+        return TRUE;
       if (g_file_test (config, G_FILE_TEST_EXISTS) || g_file_test (tokenizer, G_FILE_TEST_EXISTS))
         {
           examine_model (self);
@@ -166,7 +152,7 @@ examine (SteerCliInfo *self, GError **error)
       self->tokenizer = steer_tokenizer_new_from_file (self->path, error);
       return self->tokenizer != NULL;
     }
-  return examine_archive (self, error);
+  return examine_vectors (self) || examine_archive (self, error);
 }
 
 SteerCliStatus

@@ -24,7 +24,7 @@ typedef struct
   SteerTokenizer *tokenizer;   /* MODEL, TOKENIZER; nullable */
   SteerChatTemplate *template; /* MODEL; nullable */
   GPtrArray *lacks;            /* MODEL: char *, one a thing that is missing or wrong */
-  SteerVectorLibrary *vectors; /* VECTORS */
+  SteerVectorSource *vectors;  /* VECTORS */
   SteerPreset *preset;         /* PRESET */
 } SteerCliInfo;
 
