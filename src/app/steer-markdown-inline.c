@@ -17,6 +17,57 @@ typedef struct
   GArray *segments;
 } Collector;
 
+/* The length of the entity at the start of @text; 0 when there is none. */
+static gsize
+measure_entity (const char *text, gsize length)
+{
+  gsize n = 1;
+
+  if (length < 3 || text[0] != '&')
+    return 0;
+  while (n < length && n < 40 && (g_ascii_isalnum (text[n]) || text[n] == '#'))
+    n++;
+  return n > 1 && n < length && text[n] == ';' ? n + 1 : 0;
+}
+
+/* A text that stands in the source with escapes or entities in it: character by character. */
+static void
+append_aligned (Collector *self, const char *text, SteerRichFlags flags, const char *uri)
+{
+  SteerMarkdownSource *source = self->source;
+  gsize position = source->cursor;
+
+  while (*text != '\0')
+    {
+      gsize n = 0;
+      gsize entity;
+
+      while (position < source->length && text[0] != source->text[position]
+             && measure_entity (source->text + position, source->length - position) == 0)
+        position++;
+      if (position == source->length)
+        {
+          steer_rich_text_append (self->segments, text, strlen (text), flags, uri, source->base + source->cursor,
+                                  FALSE);
+          return;
+        }
+      entity = measure_entity (source->text + position, source->length - position);
+      if (entity > 0)
+        n = (gsize) (g_utf8_next_char (text) - text);
+      else
+        while (text[n] != '\0' && position + n < source->length && text[n] == source->text[position + n]
+               && (n == 0 || text[n] != '&'))
+          n++;
+      /* Bytes of one character stay together. */
+      while (((guchar) text[n] & 0xc0) == 0x80)
+        n++;
+      steer_rich_text_append (self->segments, text, n, flags, uri, source->base + position, entity == 0);
+      position += entity > 0 ? entity : n;
+      source->cursor = position = MIN (position, source->length);
+      text += n;
+    }
+}
+
 static void
 append_text (Collector *self, const char *text, SteerRichFlags flags, const char *uri)
 {
@@ -35,8 +86,7 @@ append_text (Collector *self, const char *text, SteerRichFlags flags, const char
       source->cursor = offset + length;
     }
   else
-    /* An entity or an escape: it stands where the last text ended. */
-    steer_rich_text_append (self->segments, text, length, flags, uri, source->base + source->cursor, FALSE);
+    append_aligned (self, text, flags, uri);
 }
 
 static void collect (Collector *self, cmark_node *parent, SteerRichFlags flags, const char *uri, guint depth);

@@ -18,11 +18,12 @@ steer_message_view_end_edit (SteerMessageView *self)
 {
   if (self->editor == NULL)
     return;
-  gtk_box_remove (GTK_BOX (self->column), g_steal_pointer (&self->editor));
-  self->editor_buffer = NULL;
+  /* The focus leaves before its place goes. */
   gtk_widget_show (self->bubble);
   gtk_widget_show (self->footer);
   gtk_widget_grab_focus (self->edit_button);
+  self->editor_buffer = NULL;
+  gtk_box_remove (GTK_BOX (self->column), g_steal_pointer (&self->editor));
 }
 
 static void

@@ -21,6 +21,7 @@ struct _SteerMessageView
   GtkWidget *content;
   GtkWidget *footer;
   GtkWidget *actions;
+  GtkWidget *copy_button;
   GtkWidget *edit_button;
   GtkWidget *regenerate_button;
   GtkWidget *more_button;

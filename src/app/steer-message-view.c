@@ -352,6 +352,7 @@ bind_template (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, content);
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, footer);
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, actions);
+  gtk_widget_class_bind_template_child (widget_class, SteerMessageView, copy_button);
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, edit_button);
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, regenerate_button);
   gtk_widget_class_bind_template_child (widget_class, SteerMessageView, more_button);
@@ -432,4 +433,13 @@ steer_message_view_set_show_steering (SteerMessageView *self, gboolean show)
     return;
   steer_text_style_set_show (self->style, show);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SHOW_STEERING]);
+}
+
+void
+steer_message_view_focus (SteerMessageView *self)
+{
+  g_return_if_fail (STEER_IS_MESSAGE_VIEW (self));
+
+  if (!gtk_widget_grab_focus (self->copy_button))
+    gtk_widget_child_focus (GTK_WIDGET (self), GTK_DIR_TAB_FORWARD);
 }

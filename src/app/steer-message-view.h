@@ -29,6 +29,9 @@ void steer_message_view_set_show_steering (SteerMessageView *self, gboolean show
 /* Turns the text into an entry; what it says becomes an alternative. */
 void steer_message_view_begin_edit (SteerMessageView *self);
 
+/* Puts the keyboard focus on what can be done with the message. */
+void steer_message_view_focus (SteerMessageView *self);
+
 /* Shows at once what has arrived; for tests and for whoever cannot wait for the next frame. */
 void steer_message_view_flush (SteerMessageView *self);
 

@@ -47,16 +47,37 @@ add_view (SteerTranscript *self, guint index, guint position)
   g_ptr_array_insert (self->views, (int) index, view);
 }
 
-/* A focused view that goes must not take the scrolling with it. */
-static void
+static gboolean
+has_focus (GtkWidget *widget)
+{
+  GtkRoot *root = gtk_widget_get_root (widget);
+  GtkWidget *focus = root != NULL ? gtk_root_get_focus (root) : NULL;
+
+  return focus != NULL && (focus == widget || gtk_widget_is_ancestor (focus, widget));
+}
+
+/* TRUE when the focus went with them. */
+static gboolean
 remove_views (SteerTranscript *self, guint index, guint n)
 {
+  gboolean focused = FALSE;
+
   for (guint i = 0; i < n; i++)
     {
       GtkWidget *view = g_ptr_array_steal_index (self->views, index);
 
+      focused |= has_focus (view);
       gtk_box_remove (GTK_BOX (self->messages), view);
     }
+  return focused;
+}
+
+/* Whoever works with the keyboard stays where they were. */
+static void
+focus_view (SteerTranscript *self, guint index)
+{
+  if (self->views->len > 0)
+    steer_message_view_focus (g_ptr_array_index (self->views, MIN (index, self->views->len - 1)));
 }
 
 static void
@@ -160,22 +181,25 @@ steer_transcript_show_end (SteerTranscript *self)
 void
 steer_transcript_change_items (SteerTranscript *self, guint position, guint removed, guint added)
 {
+  gboolean focused = FALSE;
   guint index;
 
   if (position < self->first)
     {
-      /* All that is seen has changed: from there on, if the change is not far above. */
-      remove_views (self, 0, self->views->len);
+      /* All that is seen has changed. */
+      focused = remove_views (self, 0, self->views->len);
       self->first = position;
     }
   index = position - self->first;
   if (index > self->views->len)
     return;
-  remove_views (self, index, MIN (removed, self->views->len - index));
+  focused |= remove_views (self, index, MIN (removed, self->views->len - index));
   /* Those behind a change in the middle are made again; a path changes at its end, so this is rare. */
   if (index < self->views->len)
-    remove_views (self, index, self->views->len - index);
+    focused |= remove_views (self, index, self->views->len - index);
   add_below (self, MIN (added, N_ENOUGH));
+  if (focused)
+    focus_view (self, index);
   trim_above (self);
   steer_transcript_schedule_fill (self);
 }
@@ -186,11 +210,13 @@ steer_transcript_update_compare (SteerTranscript *self)
   SteerMessage *plain = self->chat != NULL ? steer_chat_get_plain_message (self->chat) : NULL;
   SteerMessage *steered = self->chat != NULL ? steer_chat_get_steered_message (self->chat) : NULL;
   gboolean wanted = plain != NULL && steered != NULL;
+  gboolean focused = FALSE;
 
   if (self->compare != NULL
       && (!wanted || steer_compare_view_get_plain (self->compare) != plain
           || steer_compare_view_get_steered (self->compare) != steered))
     {
+      focused = has_focus (GTK_WIDGET (self->compare));
       self->compare = NULL;
       adw_bin_set_child (self->compare_bin, NULL);
     }
@@ -208,4 +234,6 @@ steer_transcript_update_compare (SteerTranscript *self)
 
       gtk_widget_set_visible (GTK_WIDGET (view), !is_compared (self, steer_message_view_get_message (view)));
     }
+  if (focused && self->compare == NULL)
+    focus_view (self, G_MAXUINT);
 }
