@@ -1,7 +1,6 @@
 /* `steer extract`: the few directions that are needed, out of files of gigabytes. */
 #include "steer-cli-extract.h"
 
-#include <glib-unix.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +8,7 @@
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
 #include "steer-cli-steering.h"
+#include "steer-cli-thread.h"
 #include "tensor/steer-safetensors-writer.h"
 #include "tensor/steer-torch-writer.h"
 
@@ -321,8 +321,9 @@ write_torch (GPtrArray *directions, gsize d_model, GCancellable *cancellable, GE
 }
 
 static gboolean
-extract (Extraction *self, GCancellable *cancellable, GError **error)
+extract (gpointer data, GCancellable *cancellable, GError **error)
 {
+  Extraction *self = data;
   gboolean show = isatty (STDERR_FILENO);
   const SteerCliDirection *first;
   gsize d_model;
@@ -344,39 +345,6 @@ extract (Extraction *self, GCancellable *cancellable, GError **error)
   d_model = g_bytes_get_size (first->vector) / sizeof (float);
   return g_str_has_suffix (output, ".pt") ? write_torch (self->directions, d_model, cancellable, error)
                                           : write_library (self->directions, d_model, cancellable, error);
-}
-
-static void
-extract_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-  GError *error = NULL;
-
-  if (extract (data, cancellable, &error))
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static gboolean
-on_interrupt (gpointer data)
-{
-  g_cancellable_cancel (data);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-extract_and_wait (Extraction *extraction, GError **error)
-{
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GTask) task = g_task_new (NULL, cancellable, NULL, NULL);
-  guint source = g_unix_signal_add (SIGINT, on_interrupt, cancellable);
-
-  g_task_set_task_data (task, extraction, NULL);
-  g_task_run_in_thread (task, extract_in_thread);
-  while (!g_task_get_completed (task))
-    g_main_context_iteration (NULL, TRUE);
-  g_source_remove (source);
-  return g_task_propagate_boolean (task, error);
 }
 
 static gboolean
@@ -417,7 +385,7 @@ steer_cli_extract (int argc, char **argv)
       g_set_error_literal (&error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE, "there is no feature to extract");
       return steer_cli_fail (usage.name, error);
     }
-  if (!open_sources (library, &error) || !extract_and_wait (&extraction, &error))
+  if (!open_sources (library, &error) || !steer_cli_run_in_thread (extract, &extraction, &error))
     return steer_cli_fail (usage.name, error);
   if (as_json)
     steer_cli_extract_print_json (directions, output);

@@ -42,6 +42,7 @@ SteerCliStatus steer_cli_trace (int argc, char **argv);
 SteerCliStatus steer_cli_bench (int argc, char **argv);
 SteerCliStatus steer_cli_info (int argc, char **argv);
 SteerCliStatus steer_cli_extract (int argc, char **argv);
+SteerCliStatus steer_cli_inspect (int argc, char **argv);
 SteerCliStatus steer_cli_devices (int argc, char **argv);
 
 G_END_DECLS
