@@ -32,6 +32,23 @@ cli_launcher_new (GSubprocessFlags flags)
   return launcher;
 }
 
+char *
+cli_copy_program (const char *dir)
+{
+  g_autoptr (GFile) from = g_file_new_for_path (STEER_PROGRAM);
+  g_autoptr (GFile) to = g_file_new_build_filename (dir, "steer", NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (g_file_test (STEER_PKGDATADIR, G_FILE_TEST_EXISTS))
+    {
+      g_test_skip ("the program is installed here");
+      return NULL;
+    }
+  g_file_copy (from, to, G_FILE_COPY_NONE, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return g_file_get_path (to);
+}
+
 GSubprocess *
 cli_spawn (GSubprocessLauncher *launcher, const char *const *args)
 {

@@ -25,6 +25,10 @@ void cli_run (CliResult *self, const char *input, const char *const *args);
 GSubprocessLauncher *cli_launcher_new (GSubprocessFlags flags);
 GSubprocess *cli_spawn (GSubprocessLauncher *launcher, const char *const *args);
 
+/* A copy of the program in @dir, which does not find the sources' data. NULL, after marking the test as skipped, where
+ * it would find installed data. Free with g_free(). */
+char *cli_copy_program (const char *dir);
+
 /* Fixtures, each the same string for the whole process. */
 const char *cli_model (void);
 const char *cli_vectors (void);

@@ -246,6 +246,25 @@ test_terminate (void)
 }
 
 static void
+test_continue (void)
+{
+  g_auto (Terminal) terminal = { 0 };
+  struct termios modes;
+
+  start_chat (&terminal, "xterm", NULL);
+  expect (&terminal, "> ");
+  /* As a shell does when it gets the terminal back and gives it again. */
+  g_assert_cmpint (tcsetattr (terminal.slave, TCSANOW, &terminal.before), ==, 0);
+  g_subprocess_send_signal (terminal.process, SIGCONT);
+  press (&terminal, "/features\r");
+  expect (&terminal, "the letter a");
+  g_assert_cmpint (tcgetattr (terminal.slave, &modes), ==, 0);
+  g_assert_true ((modes.c_lflag & (ICANON | ECHO)) == 0);
+  press (&terminal, "\004");
+  expect_end (&terminal, 0);
+}
+
+static void
 test_queue (void)
 {
   g_auto (Terminal) terminal = { 0 };
@@ -376,6 +395,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/terminal/a question waits for the reply to end", test_queue);
   g_test_add_func ("/cli/terminal/the terminal is given back as it was", test_modes);
   g_test_add_func ("/cli/terminal/a termination gives it back too", test_terminate);
+  g_test_add_func ("/cli/terminal/a stopped chat goes on as it was", test_continue);
   g_test_add_func ("/cli/terminal/colours yield to NO_COLOR", test_colors);
   g_test_add_func ("/cli/terminal/a dumb terminal gets no escape sequence", test_dumb);
   g_test_add_func ("/cli/terminal/lines of an earlier chat come back", test_history);

@@ -334,6 +334,24 @@ test_bundled (void)
   test_remove_dir (g_steal_pointer (&dir));
 }
 
+static void
+test_no_model (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *program = cli_copy_program (dir);
+  g_autoptr (GSubprocess) process = NULL;
+  g_autofree char *err = NULL;
+
+  if (program != NULL)
+    {
+      process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL, program, "chat", NULL);
+      g_assert_true (g_subprocess_communicate_utf8 (process, NULL, NULL, NULL, &err, NULL));
+      g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 2);
+      g_assert_nonnull (strstr (err, "--model DIR"));
+    }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 /* A chat whose one reply goes on for minutes. */
 static GSubprocess *
 spawn_long (const char *more)
@@ -463,6 +481,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/chat/quit ends it", test_quit);
   g_test_add_func ("/cli/chat/a model without a tokenizer is refused", test_no_text);
   g_test_add_func ("/cli/chat/the bundled model brings vectors and presets", test_bundled);
+  g_test_add_func ("/cli/chat/where no model is bundled it says how to name one", test_no_model);
   g_test_add_func ("/cli/chat/steering changes while a reply is written", test_during_reply);
   g_test_add_func ("/cli/chat/an interrupt stops the reply and not the chat", test_interrupt);
   g_test_add_func ("/cli/chat/a reader that goes away ends it", test_closed_output);
