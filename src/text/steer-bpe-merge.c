@@ -28,7 +28,7 @@ find_pair (const SteerBpe *self,
   else
     {
       const SteerMerge *slot
-        = steer_bpe_find_slot (self->merges, self->n_merge_slots, (guint32) left->id, (guint32) right->id);
+        = steer_bpe_find_slot (self->merges, self->n_merge_slots, self->seed, (guint32) left->id, (guint32) right->id);
 
       if (slot->merged == STEER_BPE_FREE)
         return STEER_BPE_NEVER;

@@ -18,17 +18,19 @@ typedef struct
 } SteerBpeSymbol;
 
 static inline gsize
-steer_bpe_merge_slot (guint32 left, guint32 right, gsize n_slots)
+steer_bpe_merge_slot (guint64 seed, guint32 left, guint32 right, gsize n_slots)
 {
-  guint64 key = ((guint64) left << 32 | right) * G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  /* multiply and fold, the mixing step of wyhash */
+  unsigned __int128 product
+    = (unsigned __int128) (((guint64) left << 32 | right) ^ seed) * G_GUINT64_CONSTANT (0xa0761d6478bd642f);
 
-  return (gsize) (key ^ key >> 32) & (n_slots - 1);
+  return (gsize) ((guint64) product ^ (guint64) (product >> 64)) & (n_slots - 1);
 }
 
 static inline SteerMerge *
-steer_bpe_find_slot (SteerMerge *merges, gsize n_slots, guint32 left, guint32 right)
+steer_bpe_find_slot (SteerMerge *merges, gsize n_slots, guint64 seed, guint32 left, guint32 right)
 {
-  gsize slot = steer_bpe_merge_slot (left, right, n_slots);
+  gsize slot = steer_bpe_merge_slot (seed, left, right, n_slots);
 
   while (merges[slot].merged != STEER_BPE_FREE && (merges[slot].left != left || merges[slot].right != right))
     slot = (slot + 1) & (n_slots - 1);

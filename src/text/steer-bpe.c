@@ -5,7 +5,7 @@
 void
 steer_bpe_init (SteerBpe *self)
 {
-  *self = (SteerBpe){ .unknown = -1 };
+  *self = (SteerBpe){ .unknown = -1, .seed = (guint64) g_random_int () << 32 | g_random_int () };
   for (guint i = 0; i < 256; i++)
     self->byte_ids[i] = -1;
 }
@@ -33,7 +33,7 @@ resize_merges (SteerBpe *self, gsize n_slots)
     merges[i].merged = STEER_BPE_FREE;
   for (gsize i = 0; i < self->n_merge_slots; i++)
     if (self->merges[i].merged != STEER_BPE_FREE)
-      *steer_bpe_find_slot (merges, n_slots, self->merges[i].left, self->merges[i].right) = self->merges[i];
+      *steer_bpe_find_slot (merges, n_slots, self->seed, self->merges[i].left, self->merges[i].right) = self->merges[i];
   g_free (self->merges);
   self->merges = merges;
   self->n_merge_slots = n_slots;
@@ -58,7 +58,7 @@ steer_bpe_add_merge (SteerBpe *self, guint32 left, guint32 right, guint32 rank, 
   /* at most 5/8 full */
   if ((self->n_merges + 1) * 8 > self->n_merge_slots * 5 && !resize_merges (self, MAX (self->n_merge_slots * 2, 256)))
     return FALSE;
-  slot = steer_bpe_find_slot (self->merges, self->n_merge_slots, left, right);
+  slot = steer_bpe_find_slot (self->merges, self->n_merge_slots, self->seed, left, right);
   self->n_merges += slot->merged == STEER_BPE_FREE;
   *slot = (SteerMerge){ left, right, rank, merged };
   return TRUE;

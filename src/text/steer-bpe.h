@@ -41,6 +41,7 @@ typedef struct
   SteerMerge *merges;             /* [n_merge_slots, a power of two] */
   gsize n_merge_slots;
   gsize n_merges;
+  guint64 seed;         /* of the hash, so that no file can be written to fall into one slot */
   guint32 *score_ranks; /* [n_tokens] or NULL: rank of a token made by merging, G_MAXUINT32 for never */
   guint8 *whole;        /* [n_tokens] of SteerWhole */
   guint n_tokens;

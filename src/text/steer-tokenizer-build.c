@@ -1,34 +1,9 @@
 #include "steer-tokenizer-private.h"
 
 #include "steer-byte-alphabet.h"
+#include "steer-unicode.h"
 
 #include <string.h>
-
-static gboolean
-add_content (SteerTokenizer *self, guint32 id, const char *content, gsize length, const char *name, GError **error)
-{
-  switch (steer_string_table_add (&self->contents, id, content, length))
-    {
-    case STEER_STRING_ADDED:
-      return TRUE;
-    case STEER_STRING_ID_TAKEN:
-      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
-                   "%s: the id %u belongs to both the token \"%s\" and the token \"%.*s\"", name, id,
-                   steer_string_table_get (&self->contents, id, NULL), (int) MIN (length, 64), content);
-      return FALSE;
-    case STEER_STRING_TEXT_TAKEN:
-      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
-                   "%s: the token \"%.*s\" has both the id %d and the id %u", name, (int) MIN (length, 64), content,
-                   steer_string_table_find (&self->contents, content, length), id);
-      return FALSE;
-    case STEER_STRING_TOO_MANY:
-    default:
-      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
-                   "%s: the token \"%.*s\" with id %u cannot be kept; ids must be below %u", name,
-                   (int) MIN (length, 64), content, id, STEER_MAX_TOKENS);
-      return FALSE;
-    }
-}
 
 gboolean
 steer_tokenizer_add_token (SteerTokenizer *self,
@@ -38,7 +13,30 @@ steer_tokenizer_add_token (SteerTokenizer *self,
                            const char *name,
                            GError **error)
 {
-  return add_content (self, id, content, length, name, error);
+  SteerStringAdded added = steer_string_table_add (&self->contents, id, content, length);
+  g_autofree char *excerpt = added == STEER_STRING_ADDED ? NULL : steer_utf8_excerpt (content, length);
+
+  switch (added)
+    {
+    case STEER_STRING_ADDED:
+      return TRUE;
+    case STEER_STRING_ID_TAKEN:
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
+                   "%s: the id %u belongs to both the token \"%s\" and the token \"%s\"", name, id,
+                   steer_string_table_get (&self->contents, id, NULL), excerpt);
+      return FALSE;
+    case STEER_STRING_TEXT_TAKEN:
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
+                   "%s: the token \"%s\" has both the id %d and the id %u", name, excerpt,
+                   steer_string_table_find (&self->contents, content, length), id);
+      return FALSE;
+    case STEER_STRING_TOO_MANY:
+    default:
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
+                   "%s: the token \"%s\" with id %u cannot be kept; ids must be below %u", name, excerpt, id,
+                   STEER_MAX_TOKENS);
+      return FALSE;
+    }
 }
 
 static gboolean
@@ -164,7 +162,7 @@ steer_tokenizer_finish (SteerTokenizer *self,
           return FALSE;
         }
       ids[i] = added[i].id;
-      if (!add_content (self, (guint32) ids[i], added[i].content, added[i].length, name, error))
+      if (!steer_tokenizer_add_token (self, (guint32) ids[i], added[i].content, added[i].length, name, error))
         return FALSE;
     }
   steer_string_table_trim (&self->contents);

@@ -2,6 +2,8 @@
 
 #include "steer-tokenizer-reader.h"
 
+#include "steer-unicode.h"
+
 #include <string.h>
 
 static gboolean
@@ -40,8 +42,12 @@ read_vocab (SteerTokenizerReader *reader, GError **error)
         return FALSE;
       if (token != STEER_JSON_NUMBER || !steer_json_scanner_get_int64 (reader->scanner, &id) || id < 0
           || id >= STEER_MAX_TOKENS)
-        return steer_reader_fail (reader, error, "the token \"%.*s\" has no id between 0 and %u",
-                                  (int) MIN (length, 64), content, STEER_MAX_TOKENS - 1);
+        {
+          g_autofree char *excerpt = steer_utf8_excerpt (content, length);
+
+          return steer_reader_fail (reader, error, "the token \"%s\" has no id between 0 and %u", excerpt,
+                                    STEER_MAX_TOKENS - 1);
+        }
       if (!steer_tokenizer_add_token (reader->tokenizer, (guint32) id, content, length, reader->name, error))
         return FALSE;
     }
@@ -60,9 +66,10 @@ add_merge (SteerTokenizerReader *reader, guint32 rank, const GString *joined, gs
     {
       const char *missing = left < 0 ? joined->str : right < 0 ? joined->str + left_length : joined->str;
       gsize length = left < 0 ? left_length : right < 0 ? joined->len - left_length : joined->len;
+      g_autofree char *excerpt = steer_utf8_excerpt (missing, length);
 
-      return steer_reader_fail (reader, error, "merge %u needs the token \"%.*s\", which the vocabulary lacks", rank,
-                                (int) MIN (length, 64), missing);
+      return steer_reader_fail (reader, error, "merge %u needs the token \"%s\", which the vocabulary lacks", rank,
+                                excerpt);
     }
   if (!steer_bpe_add_merge (&reader->tokenizer->bpe, (guint32) left, (guint32) right, rank, (guint32) merged))
     return steer_reader_fail (reader, error, "not enough memory for merge %u", rank);
@@ -111,8 +118,12 @@ read_merges (SteerTokenizerReader *reader, GError **error)
           if (rank == 0 && g_str_has_prefix (joined->str, "#version"))
             continue;
           if (!split_merge (joined, &left_length))
-            return steer_reader_fail (reader, error, "merge %u, \"%.64s\", is not two tokens with a space between",
-                                      rank, joined->str);
+            {
+              g_autofree char *excerpt = steer_utf8_excerpt (joined->str, joined->len);
+
+              return steer_reader_fail (reader, error, "merge %u, \"%s\", is not two tokens with a space between", rank,
+                                        excerpt);
+            }
         }
       else if (token == STEER_JSON_ARRAY_BEGIN)
         {
@@ -193,8 +204,10 @@ read_model_member (SteerTokenizerReader *reader, const char *member, GError **er
     {
       if (!g_str_equal (text, "BPE"))
         {
+          g_autofree char *excerpt = steer_utf8_excerpt (text, strlen (text));
+
           g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
-                       "%s: the tokenizer model is of type %.64s; this program knows BPE", reader->name, text);
+                       "%s: the tokenizer model is of type %s; this program knows BPE", reader->name, excerpt);
           return FALSE;
         }
     }

@@ -2,6 +2,7 @@
 
 #include "steer-regex.h"
 #include "steer-tokenizer-private.h"
+#include "steer-unicode.h"
 
 #include <math.h>
 #include <string.h>
@@ -55,6 +56,14 @@ add_tokens (SteerTokenizer *tokenizer, const SteerVocabOptions *options, const c
 }
 
 static gboolean
+fail_merge (GError **error, const char *name, guint rank, const char *merge, const char *what)
+{
+  g_autofree char *excerpt = steer_utf8_excerpt (merge, strlen (merge));
+
+  return fail (error, name, "merge %u, \"%s\", %s", rank, excerpt, what);
+}
+
+static gboolean
 add_merges (SteerTokenizer *tokenizer, const SteerVocabOptions *options, const char *name, GError **error)
 {
   g_autoptr (GString) joined = g_string_new (NULL);
@@ -68,14 +77,14 @@ add_merges (SteerTokenizer *tokenizer, const SteerVocabOptions *options, const c
       gint32 left, right, merged;
 
       if (space == NULL)
-        return fail (error, name, "merge %u, \"%.64s\", is not two tokens with a space between", rank, merge);
+        return fail_merge (error, name, rank, merge, "is not two tokens with a space between");
       g_string_assign (joined, merge);
       g_string_erase (joined, space - merge, 1);
       left = steer_string_table_find (&tokenizer->contents, merge, (gsize) (space - merge));
       right = steer_string_table_find (&tokenizer->contents, space + 1, strlen (space + 1));
       merged = steer_string_table_find (&tokenizer->contents, joined->str, joined->len);
       if (left < 0 || right < 0 || merged < 0)
-        return fail (error, name, "merge %u, \"%.64s\", needs a token that the vocabulary lacks", rank, merge);
+        return fail_merge (error, name, rank, merge, "needs a token that the vocabulary lacks");
       if (!steer_bpe_add_merge (&tokenizer->bpe, (guint32) left, (guint32) right, rank, (guint32) merged))
         return fail (error, name, "there is not enough memory for %u merges", options->n_merges);
     }

@@ -131,6 +131,20 @@ steer_utf8_is_valid (const char *bytes, gsize length)
   return TRUE;
 }
 
+#define EXCERPT 64 /* bytes */
+
+char *
+steer_utf8_excerpt (const char *text, gsize length)
+{
+  gsize end = MIN (length, EXCERPT);
+  g_autofree char *valid = NULL;
+
+  while (end < length && end > 0 && steer_utf8_is_continuation (text[end]))
+    end--;
+  valid = g_utf8_make_valid (text, (gssize) end);
+  return g_strconcat (valid, end < length ? "\342\200\246" : "", NULL);
+}
+
 gsize
 steer_utf8_append_lossy (GString *text, const char *bytes, gsize length, gboolean final)
 {

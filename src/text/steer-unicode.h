@@ -66,6 +66,9 @@ steer_utf8_is_continuation (char byte)
 /* Unlike g_utf8_validate(), NUL is a character like others. */
 gboolean steer_utf8_is_valid (const char *bytes, gsize length);
 
+/* The beginning of @text (UTF-8) for a message: a few words of it, never half a character. Free with g_free(). */
+char *steer_utf8_excerpt (const char *text, gsize length);
+
 /* Appends @bytes ([length]) to @text; each maximal ill-formed part becomes one U+FFFD (Unicode 15, section 3.9, as
  * Rust's from_utf8_lossy and Python's "replace" do). Unless @final is set, an incomplete but so far well-formed
  * sequence at the end is left alone. Returns how many bytes were used. */

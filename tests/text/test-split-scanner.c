@@ -245,6 +245,24 @@ test_lossy (void)
   g_assert_false (steer_utf8_is_valid ("a\303", 2));
 }
 
+static void
+test_excerpt (void)
+{
+  g_autoptr (GString) text = g_string_new ("x");
+  g_autofree char *whole = NULL, *cut = NULL, *broken = NULL;
+
+  whole = steer_utf8_excerpt ("été", strlen ("été"));
+  g_assert_cmpstr (whole, ==, "été");
+  for (guint i = 0; i < 40; i++)
+    g_string_append (text, "é");
+  cut = steer_utf8_excerpt (text->str, text->len);
+  g_assert_true (g_utf8_validate (cut, -1, NULL));
+  g_assert_true (g_str_has_suffix (cut, "é…"));
+  g_assert_cmpuint (strlen (cut), ==, 63 + strlen ("…"));
+  broken = steer_utf8_excerpt ("a\377", 2);
+  g_assert_cmpstr (broken, ==, "a\357\277\275");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -261,6 +279,7 @@ main (int argc, char **argv)
   g_test_add_func ("/text/scanner/published-patterns-are-recognised", test_known);
   g_test_add_func ("/text/regex/the-reference-engine's-white-space-is-meant", test_translation);
   g_test_add_func ("/text/utf8/each-ill-formed-part-becomes-one-replacement-character", test_lossy);
+  g_test_add_func ("/text/utf8/an-excerpt-for-a-message-ends-with-a-character", test_excerpt);
   status = g_test_run ();
   g_free (differs);
   return status;
