@@ -120,7 +120,6 @@ make_column (SteerCompareView *self, guint i, SteerMessage *message, gboolean sh
   gtk_label_set_xalign (GTK_LABEL (title), 0.0f);
   gtk_widget_set_vexpand (view, TRUE);
   gtk_widget_set_valign (view, GTK_ALIGN_START);
-  gtk_widget_add_css_class (keep, "pill");
   gtk_widget_add_css_class (keep, "compare-keep");
   gtk_widget_set_halign (keep, GTK_ALIGN_START);
   gtk_accessible_update_property (GTK_ACCESSIBLE (keep), GTK_ACCESSIBLE_PROPERTY_LABEL,

@@ -250,6 +250,16 @@ on_activate_link (GtkLabel *label, const char *uri, gpointer data)
   return !steer_transcript_is_safe_uri (uri);
 }
 
+/* Pango would put hyphens where it breaks a word that is longer than the line, as if they were in the text. */
+static void
+forbid_hyphens (GtkLabel *label)
+{
+  g_autoptr (PangoAttrList) attributes = pango_attr_list_new ();
+
+  pango_attr_list_insert (attributes, pango_attr_insert_hyphens_new (FALSE));
+  gtk_label_set_attributes (label, attributes);
+}
+
 GtkWidget *
 steer_rich_label_new (GArray *segments, SteerTextStyle *style)
 {
@@ -260,6 +270,7 @@ steer_rich_label_new (GArray *segments, SteerTextStyle *style)
   rich->style = g_object_ref (style);
   g_object_set_data_full (G_OBJECT (label), "steer-rich-label", rich, rich_label_free);
 
+  forbid_hyphens (GTK_LABEL (label));
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
   gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
   gtk_label_set_xalign (GTK_LABEL (label), 0.0f);
