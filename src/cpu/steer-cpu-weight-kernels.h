@@ -38,6 +38,43 @@ v_load_some_weights (SteerDtype dtype, const guint8 *p, gsize n)
   return v_load_weights (dtype, bytes);
 }
 
+INLINE gsize
+gemv_span (SteerDtype dtype,
+           const guint rows,
+           const guint columns,
+           const guint8 *w,
+           gsize row_bytes,
+           gsize first,
+           gsize end,
+           gsize ahead,
+           const float *x,
+           gsize x_stride,
+           Vector sum[GEMV_ROWS][STEER_CPU_GEMV_COLUMNS])
+{
+  gsize i;
+
+  for (i = first; i + V_LANES <= end; i += V_LANES)
+    {
+      Vector part[STEER_CPU_GEMV_COLUMNS];
+
+      UNROLL
+      for (guint c = 0; c < columns; c++)
+        part[c] = v_load (x + c * x_stride + i);
+      UNROLL
+      for (guint r = 0; r < rows; r++)
+        {
+          const guint8 *p = w + r * row_bytes + i * element_bytes (dtype);
+          Vector weights = v_load_weights (dtype, p);
+
+          __builtin_prefetch (p + ahead);
+          UNROLL
+          for (guint c = 0; c < columns; c++)
+            sum[r][c] = v_fma (weights, part[c], sum[r][c]);
+        }
+    }
+  return i;
+}
+
 /* One running sum a row and column, so that neither the number of rows nor of columns in a call shows in a result. */
 INLINE void
 gemv_block (SteerDtype dtype,
@@ -52,6 +89,7 @@ gemv_block (SteerDtype dtype,
             gsize y_stride)
 {
   Vector sum[GEMV_ROWS][STEER_CPU_GEMV_COLUMNS];
+  gsize prefetched = GEMV_PREFETCH / element_bytes (dtype);
   gsize i;
 
   UNROLL
@@ -60,25 +98,11 @@ gemv_block (SteerDtype dtype,
   for (guint c = 0; c < columns; c++)
     sum[r][c] = v_set (0.0f);
 
-  for (i = 0; i + V_LANES <= depth; i += V_LANES)
-    {
-      Vector part[STEER_CPU_GEMV_COLUMNS];
-
-      UNROLL
-      for (guint c = 0; c < columns; c++)
-        part[c] = v_load (x + c * x_stride + i);
-      UNROLL
-      for (guint r = 0; r < rows; r++)
-        {
-          const guint8 *p = w + r * row_bytes + i * element_bytes (dtype);
-          Vector weights = v_load_weights (dtype, p);
-
-          __builtin_prefetch (p + GEMV_PREFETCH);
-          UNROLL
-          for (guint c = 0; c < columns; c++)
-            sum[r][c] = v_fma (weights, part[c], sum[r][c]);
-        }
-    }
+  /* Behind the end of a row lies the next, which is under way already; the row to ask for comes after the block. */
+  i = gemv_span (dtype, rows, columns, w, row_bytes, 0, depth > prefetched ? depth - prefetched : 0, GEMV_PREFETCH, x,
+                 x_stride, sum);
+  i = gemv_span (dtype, rows, columns, w, row_bytes, i, depth, GEMV_PREFETCH + (rows - 1) * row_bytes, x, x_stride,
+                 sum);
   if (i < depth)
     {
       gsize rest = depth - i;
@@ -155,21 +179,56 @@ pack_load (SteerDtype dtype, const guint8 *w, gsize row_bytes, gsize n_rows, gsi
 }
 
 INLINE void
+pack_block (SteerDtype dtype,
+            const guint8 *w,
+            gsize row_bytes,
+            gsize n_rows,
+            gsize first,
+            gsize i,
+            gsize count,
+            float *panel)
+{
+  Vector rows[V_LANES];
+
+  UNROLL
+  for (gsize r = 0; r < V_LANES; r++)
+    rows[r] = pack_load (dtype, w, row_bytes, n_rows, first + r, i, count);
+  v_transpose (rows);
+  for (gsize j = 0; j < count; j++)
+    v_store (panel + (i + j) * TILE_COLUMNS + first, rows[j]);
+}
+
+/* Two neighbouring BF16 elements are moved as one, which halves the work of transposing, and parted afterwards. */
+INLINE void
+pack_pairs_block (const guint8 *w, gsize row_bytes, gsize n_rows, gsize first, gsize i, float *panel)
+{
+  Vector rows[V_LANES];
+
+  UNROLL
+  for (gsize r = 0; r < V_LANES; r++)
+    rows[r] = first + r < n_rows ? v_load_bytes (w + (first + r) * row_bytes + i * sizeof (guint16)) : v_set (0.0f);
+  v_transpose (rows);
+  UNROLL
+  for (gsize j = 0; j < V_LANES; j++)
+    {
+      float *to = panel + (i + 2 * j) * TILE_COLUMNS + first;
+
+      v_store (to, (Vector) ((VectorInt) rows[j] << 16));
+      v_store (to + TILE_COLUMNS, (Vector) ((VectorInt) rows[j] & (gint32) 0xffff0000));
+    }
+}
+
+INLINE void
 pack_any (SteerDtype dtype, const guint8 *w, gsize row_bytes, gsize n_rows, gsize depth, float *panel)
 {
-  for (gsize i = 0; i < depth; i += V_LANES)
-    for (gsize first = 0; first < TILE_COLUMNS; first += V_LANES)
-      {
-        gsize count = MIN (V_LANES, depth - i);
-        Vector rows[V_LANES];
+  gsize i = 0;
 
-        UNROLL
-        for (gsize r = 0; r < V_LANES; r++)
-          rows[r] = pack_load (dtype, w, row_bytes, n_rows, first + r, i, count);
-        v_transpose (rows);
-        for (gsize j = 0; j < count; j++)
-          v_store (panel + (i + j) * TILE_COLUMNS + first, rows[j]);
-      }
+  for (; dtype == STEER_DTYPE_BF16 && i + 2 * V_LANES <= depth; i += 2 * V_LANES)
+    for (gsize first = 0; first < TILE_COLUMNS; first += V_LANES)
+      pack_pairs_block (w, row_bytes, n_rows, first, i, panel);
+  for (; i < depth; i += V_LANES)
+    for (gsize first = 0; first < TILE_COLUMNS; first += V_LANES)
+      pack_block (dtype, w, row_bytes, n_rows, first, i, MIN (V_LANES, depth - i), panel);
 }
 
 INLINE void
