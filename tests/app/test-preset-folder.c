@@ -237,9 +237,10 @@ test_deletes_and_brings_back (Fixture *fixture, gconstpointer data)
 static void
 test_brings_back_beside_a_newer_one (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *path = save (fixture, "Sea", FALSE);
-  g_autofree char *token = steer_preset_folder_delete (fixture->folder, get (fixture, 1), NULL);
+  g_autofree char *token = NULL;
 
+  g_free (save (fixture, "Sea", FALSE));
+  token = steer_preset_folder_delete (fixture->folder, get (fixture, 1), NULL);
   g_free (save (fixture, "Sea", FALSE));
   g_assert_true (steer_preset_folder_undelete (fixture->folder, token, NULL));
   assert_names (fixture, "Zoo|Sea|Sea");

@@ -794,7 +794,6 @@ test_fits_into_300_pixels (Fixture *fixture, gconstpointer data)
 static void
 test_popovers (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *path = keep (fixture, "Sea", 2.0);
   GtkWidget *list = GTK_WIDGET (get_row (fixture, 0));
   GtkWidget *buttons[] = {
     app_test_find (fixture->panel, GTK_TYPE_MENU_BUTTON, "icon-name", "pan-down-symbolic"),
@@ -804,6 +803,7 @@ test_popovers (Fixture *fixture, gconstpointer data)
   };
   static const char *const names[] = { "preset-menu", "options", "panel-menu", "row-menu" };
 
+  g_free (keep (fixture, "Sea", 2.0));
   for (guint i = 0; i < G_N_ELEMENTS (buttons); i++)
     {
       GtkWidget *popover = GTK_WIDGET (gtk_menu_button_get_popover (GTK_MENU_BUTTON (buttons[i])));
