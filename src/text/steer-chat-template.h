@@ -48,7 +48,8 @@ gboolean steer_template_family_from_name (const char *name, SteerTemplateFamily 
 G_DECLARE_FINAL_TYPE (SteerChatTemplate, steer_chat_template, STEER, CHAT_TEMPLATE, GObject)
 
 /* Looks in @directory for chat_template.jinja, then tokenizer_config.json (a string or a list of named ones).
- * Errors: STEER_TEXT_ERROR_NOT_FOUND, _UNSUPPORTED (the message names `--template` and the families). */
+ * Errors: G_FILE_ERROR, STEER_TEXT_ERROR_NOT_FOUND, _INVALID, _UNSUPPORTED (the message names `--template` and the
+ * families). */
 SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory, GError **error);
 
 /* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them.
@@ -56,7 +57,9 @@ SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory,
 SteerChatTemplate *
 steer_chat_template_new_from_source (const char *source, const char *bos, const char *eos, GError **error);
 
-/* A family chosen by the user. @bos and @eos: (nullable): the family's usual ones when NULL. */
+/* A family chosen by the user, in its usual form: Llama 3.1's with date lines, ChatML without a default system message,
+ * Mistral's v3, Gemma 3's, which puts a system message into the first user turn. @bos and @eos: (nullable): the
+ * family's usual ones when NULL. */
 SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily family, const char *bos, const char *eos);
 
 SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);

@@ -9,6 +9,9 @@ G_BEGIN_DECLS
  *
  * Turns a stream of token ids into text that can be shown at once: never half a UTF-8 character, and at the end the
  * same text as decoding all ids together. One thread at a time.
+ *
+ * A run of byte tokens ("<0xE2>") of a SentencePiece-style model comes out when it ends: only then is it certain that
+ * all of it is text, as the reference decodes runs as wholes.
  */
 typedef struct _SteerDetokenizer SteerDetokenizer;
 

@@ -28,6 +28,8 @@ GQuark steer_text_error_quark (void);
  * @STEER_ENCODE_ADD_BOS: apply the tokenizer's own post-processing for a single sequence (usually: begin with BOS)
  * @STEER_ENCODE_PARSE_SPECIAL: text such as "<|eot_id|>" becomes its special token. Only for text that the program
  *   itself made; text typed by a person must never be encoded with it, or anybody could end a turn or forge a role.
+ *   Without it, tokens that look like "<|name|>" are not recognised either, though the file does not call them special;
+ *   other added tokens ("<tool_call>") are, as in the reference.
  */
 typedef enum
 {
