@@ -252,8 +252,9 @@ print_text (const Run *run, double rate, double bytes)
   steer_cli_print ("prefill   %u tokens: %.1f tokens/s\n", m->n_prompt, get_rate (m->n_prompt, m->prefill.plain));
   steer_cli_print ("decode    %u tokens: %.1f tokens/s, each reads %s\n", m->n_generated, rate, size);
   if (run->bandwidth > 0.0)
-    steer_cli_print ("memory    reads %.2f GB/s here; decode uses %.0f %% of it\n", run->bandwidth / 1e9,
-                     100.0 * rate * bytes / run->bandwidth);
+    steer_cli_print ("memory    reads %.2f GB/s here; decode uses %.0f %% of it%s\n", run->bandwidth / 1e9,
+                     100.0 * rate * bytes / run->bandwidth,
+                     rate * bytes > run->bandwidth ? ": the weights stay in the processor's cache" : "");
   steer_cli_print ("steering  %u features on %u layers: prefill %+.2f %%, decode %+.2f %% of the time\n",
                    steer_plan_get_n_ops (run->plan), count_layers (run->plan), 100.0 * m->prefill.cost,
                    100.0 * m->decode.cost);

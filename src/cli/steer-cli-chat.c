@@ -9,6 +9,9 @@
 
 #include "steer-cli-output.h"
 
+/* A prompt that is read in less time shows no progress. */
+#define PROGRESS_DELAY_US (500 * 1000)
+
 /* A second Ctrl+C within this time ends a chat that nobody sits at. */
 #define INTERRUPT_TWICE_US (1000 * 1000)
 
@@ -74,6 +77,19 @@ on_chunk (SteerReply *reply, const SteerChunk *chunk, SteerCliChat *self)
       self->status = STEER_CLI_FAILED;
       steer_cli_chat_quit (self);
     }
+}
+
+static void
+on_prefilled (SteerReply *reply, GParamSpec *pspec, SteerCliChat *self)
+{
+  g_autofree char *text = NULL;
+  guint done, total;
+
+  g_object_get (reply, "n-prefilled", &done, "n-prompt-tokens", &total, NULL);
+  if (done >= total || g_get_monotonic_time () - self->asked_at < PROGRESS_DELAY_US)
+    return;
+  text = g_strdup_printf ("reading: %u of %u tokens", done, total);
+  steer_cli_terminal_set_status (self->terminal, text);
 }
 
 static void
@@ -172,7 +188,9 @@ answer (SteerCliChat *self)
   steer_request_set_stop_strings (request, (const char *const *) self->options->stop);
   steer_request_set_live_plan (request, self->steering->live);
 
+  self->asked_at = g_get_monotonic_time ();
   self->reply = steer_engine_reply (self->engine, request);
+  g_signal_connect (self->reply, "notify::n-prefilled", G_CALLBACK (on_prefilled), self);
   g_signal_connect (self->reply, "chunk", G_CALLBACK (on_chunk), self);
   g_signal_connect (self->reply, "finished", G_CALLBACK (on_finished), self);
 }
@@ -335,7 +353,8 @@ on_terminate (gpointer data)
 static void
 greet (SteerCliChat *self)
 {
-  g_autofree char *name = steer_cli_engine_dup_property (self->engine, "model-name");
+  g_autofree char *name = self->options->model != NULL ? steer_cli_engine_dup_property (self->engine, "model-name")
+                                                       : g_strdup ("The bundled model");
   g_autofree char *device = steer_cli_engine_dup_property (self->engine, "device-name");
   guint n = g_list_model_get_n_items (G_LIST_MODEL (self->steering->preset));
 

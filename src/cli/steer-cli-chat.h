@@ -38,6 +38,7 @@ typedef struct
   SteerCliMessages messages; /* what was said, without the system prompt */
 
   SteerReply *reply; /* nullable */
+  gint64 asked_at;
   SteerCliThen then;
   GQueue questions; /* char *, waiting */
   guint n_again;    /* times the last question was answered again: each with another seed */

@@ -36,6 +36,7 @@ struct _SteerCliTerminal
 
   SteerLineEditor *editor; /* nullable: lines are taken as they come */
   gboolean prompt_shown;   /* the editor's line stands on the screen */
+  gboolean status_shown;   /* a line of steer_cli_terminal_set_status() does */
   GString *held;           /* a reply's text that waits for the line being typed */
 
   gboolean at_line_start; /* the screen's cursor */
@@ -130,10 +131,19 @@ break_line (SteerCliTerminal *self)
 }
 
 static void
+erase_status (SteerCliTerminal *self)
+{
+  if (self->status_shown)
+    write_screen ("\r\033[K");
+  self->status_shown = FALSE;
+}
+
+static void
 draw_prompt (SteerCliTerminal *self)
 {
   g_autofree char *drawing = NULL;
 
+  erase_status (self);
   if (!self->prompt_shown)
     break_line (self);
   self->prompt_shown = TRUE;
@@ -156,6 +166,7 @@ write_reply (SteerCliTerminal *self, const char *text, gsize length)
 {
   if (length == 0)
     return;
+  erase_status (self);
   steer_cli_write (text, length);
   self->reply_begun = TRUE;
   self->reply_open = text[length - 1] != '\n';
@@ -393,6 +404,7 @@ steer_cli_terminal_free (SteerCliTerminal *self)
   if (self->editor != NULL)
     {
       erase_prompt (self);
+      erase_status (self);
       release_held (self);
       break_line (self);
       leave_raw ();
@@ -451,6 +463,7 @@ steer_cli_terminal_end_reply (SteerCliTerminal *self)
   gboolean shown = self->prompt_shown;
 
   erase_prompt (self);
+  erase_status (self);
   release_held (self);
   /* Elsewhere than on a screen an empty answer is a line too, so that answers can be counted. */
   if (self->reply_open || (!self->reply_begun && !self->interactive))
@@ -464,6 +477,21 @@ steer_cli_terminal_end_reply (SteerCliTerminal *self)
     draw_prompt (self);
 }
 
+void
+steer_cli_terminal_set_status (SteerCliTerminal *self, const char *text)
+{
+  g_autofree char *safe = steer_cli_dup_safe (text);
+  g_autofree char *line = NULL;
+
+  if (self->editor == NULL || self->prompt_shown)
+    return;
+  break_line (self);
+  line = self->note_colors ? g_strconcat ("\r\033[2m", safe, "\033[0m\033[K", NULL)
+                           : g_strconcat ("\r", safe, "\033[K", NULL);
+  write_screen (line);
+  self->status_shown = TRUE;
+}
+
 static void
 print_lines (SteerCliTerminal *self, const char *color, const char *text)
 {
@@ -472,6 +500,7 @@ print_lines (SteerCliTerminal *self, const char *color, const char *text)
   gboolean shown = self->prompt_shown;
 
   erase_prompt (self);
+  erase_status (self);
   break_line (self);
   lines = self->note_colors ? g_strconcat (color, safe, "\033[0m\n", NULL) : g_strconcat (safe, "\n", NULL);
   write_screen (lines);

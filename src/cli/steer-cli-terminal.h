@@ -43,6 +43,9 @@ gboolean steer_cli_terminal_write (SteerCliTerminal *self, const char *text, gsi
 /* Ends the reply's last line. */
 void steer_cli_terminal_end_reply (SteerCliTerminal *self);
 
+/* A line that stands for itself until anything else is written: how far something is. Only where lines are edited. */
+void steer_cli_terminal_set_status (SteerCliTerminal *self, const char *text);
+
 /* Lines for the person, on lines of their own; made safe. */
 void steer_cli_terminal_note (SteerCliTerminal *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void steer_cli_terminal_complain (SteerCliTerminal *self, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -246,6 +246,24 @@ test_terminate (void)
 }
 
 static void
+test_progress (void)
+{
+  g_auto (Terminal) terminal = { 0 };
+  g_autofree char *question = g_strnfill (20000, 'x');
+
+  start_chat (&terminal, "xterm", NULL);
+  expect (&terminal, "> ");
+  press (&terminal, question);
+  press (&terminal, "\r");
+  expect (&terminal, "reading: ");
+  expect (&terminal, " of 20019 tokens");
+  press (&terminal, "\003");
+  expect (&terminal, "[stopped]");
+  press (&terminal, "\004");
+  expect_end (&terminal, 0);
+}
+
+static void
 test_continue (void)
 {
   g_auto (Terminal) terminal = { 0 };
@@ -395,6 +413,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/terminal/a question waits for the reply to end", test_queue);
   g_test_add_func ("/cli/terminal/the terminal is given back as it was", test_modes);
   g_test_add_func ("/cli/terminal/a termination gives it back too", test_terminate);
+  g_test_add_func ("/cli/terminal/a long prompt shows how far it is read", test_progress);
   g_test_add_func ("/cli/terminal/a stopped chat goes on as it was", test_continue);
   g_test_add_func ("/cli/terminal/colours yield to NO_COLOR", test_colors);
   g_test_add_func ("/cli/terminal/a dumb terminal gets no escape sequence", test_dumb);
