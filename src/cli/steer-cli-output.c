@@ -121,7 +121,10 @@ steer_cli_error_quark (void)
 SteerCliStatus
 steer_cli_fail (const char *command, const GError *error)
 {
-  steer_cli_note ("steer %s: %s\n", command, error->message);
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    steer_cli_note ("steer %s: stopped\n", command);
+  else
+    steer_cli_note ("steer %s: %s\n", command, error->message);
   if (!g_error_matches (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE))
     return STEER_CLI_FAILED;
   steer_cli_note ("`steer %s --help` shows how it is used\n", command);

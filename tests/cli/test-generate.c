@@ -410,7 +410,7 @@ static void
 test_help (void)
 {
   static const char *const commands[]
-    = { "chat", "generate", "trace", "tokenize", "template", "bench", "info", "devices" };
+    = { "chat", "generate", "trace", "tokenize", "template", "bench", "info", "devices", "extract" };
   g_auto (CliResult) result = { 0 };
 
   CLI_RUN (&result, NULL, "--help");
