@@ -288,7 +288,7 @@ run_presets (SteerCliChat *self, char **words, GError **error)
       steer_cli_terminal_note (self->terminal, "%-16s %s", names[i], description != NULL ? description : "");
     }
   if (names[0] == NULL)
-    steer_cli_terminal_note (self->terminal, "no presets are bundled; /load FILE takes one of your own");
+    steer_cli_terminal_note (self->terminal, "no presets are known by name; /load FILE takes a file");
   return TRUE;
 }
 
@@ -409,7 +409,7 @@ static const Command commands[] = {
   { "off", "", "no steering at all", 0, 0, run_off },
   { "on", "", "steering again", 0, 0, run_on },
   { "multiplier", "X", "all strengths times X (0 to 2)", 1, 1, run_multiplier },
-  { "presets", "", "list the bundled presets", 0, 0, run_presets },
+  { "presets", "", "list the presets that are known by name", 0, 0, run_presets },
   { "load", "FILE|NAME", "load a preset", 1, 1, run_load },
   { "save", "FILE", "save the features and settings as a preset", 1, 1, run_save },
   { "regenerate", "", "answer again, with another seed", 0, 0, run_regenerate },

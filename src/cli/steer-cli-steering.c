@@ -67,18 +67,36 @@ compare_names (gconstpointer a, gconstpointer b)
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
+/* Where presets are found by name: those that the desktop app keeps, then the bundled ones. Free with g_strfreev(). */
+static char **
+list_folders (void)
+{
+  char **folders = g_new0 (char *, 3);
+
+  folders[0] = g_build_filename (g_get_user_data_dir (), "steer-chat", "presets", NULL);
+  folders[1] = steer_dup_presets_path ();
+  return folders;
+}
+
 char **
 steer_cli_list_presets (void)
 {
-  g_autofree char *folder = steer_dup_presets_path ();
-  g_autoptr (GDir) dir = folder != NULL ? g_dir_open (folder, 0, NULL) : NULL;
+  g_auto (GStrv) folders = list_folders ();
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+  for (guint i = 0; folders[i] != NULL; i++)
     {
-      if (g_str_has_suffix (name, ".yaml"))
-        g_ptr_array_add (names, g_strndup (name, strlen (name) - strlen (".yaml")));
+      g_autoptr (GDir) dir = g_dir_open (folders[i], 0, NULL);
+      const char *file;
+
+      while (dir != NULL && (file = g_dir_read_name (dir)) != NULL)
+        {
+          g_autofree char *name = g_strndup (file, strlen (file) - MIN (strlen (file), strlen (".yaml")));
+
+          if (*file != '.' && g_str_has_suffix (file, ".yaml")
+              && !g_ptr_array_find_with_equal_func (names, name, g_str_equal, NULL))
+            g_ptr_array_add (names, g_steal_pointer (&name));
+        }
     }
   g_ptr_array_sort (names, compare_names);
   g_ptr_array_add (names, NULL);
@@ -88,14 +106,26 @@ steer_cli_list_presets (void)
 SteerPreset *
 steer_cli_open_preset (const char *name, GError **error)
 {
-  g_autofree char *folder = steer_dup_presets_path ();
+  g_auto (GStrv) folders = list_folders ();
+  g_auto (GStrv) known = NULL;
   g_autofree char *file = g_strconcat (name, ".yaml", NULL);
-  g_autofree char *bundled = folder != NULL ? g_build_filename (folder, file, NULL) : NULL;
+  g_autofree char *list = NULL;
 
-  if (bundled != NULL && strchr (name, G_DIR_SEPARATOR) == NULL && !g_file_test (name, G_FILE_TEST_EXISTS)
-      && g_file_test (bundled, G_FILE_TEST_EXISTS))
-    return steer_preset_new_from_file (bundled, error);
-  return steer_preset_new_from_file (name, error);
+  if (strchr (name, G_DIR_SEPARATOR) != NULL || g_file_test (name, G_FILE_TEST_EXISTS))
+    return steer_preset_new_from_file (name, error);
+  for (guint i = 0; folders[i] != NULL; i++)
+    {
+      g_autofree char *path = g_build_filename (folders[i], file, NULL);
+
+      if (g_file_test (path, G_FILE_TEST_EXISTS))
+        return steer_preset_new_from_file (path, error);
+    }
+  known = steer_cli_list_presets ();
+  list = g_strjoinv (", ", known);
+  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
+               "there is no file \"%s\", and no preset of that name either; presets known by name: %s", name,
+               *list != '\0' ? list : "none");
+  return NULL;
 }
 
 SteerFeature *

@@ -50,10 +50,10 @@ SteerFeature *steer_cli_steering_find (SteerCliSteering *self, guint layer, guin
 /* Appends a feature, described by the library. Nothing changes when no vector is known for it. */
 gboolean steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *feature, GError **error);
 
-/* A preset from a file, or a bundled one by its name. */
+/* A preset from a file, or by its name one that the desktop app keeps, or a bundled one. */
 SteerPreset *steer_cli_open_preset (const char *name, GError **error);
 
-/* Names of the bundled presets, sorted; free with g_strfreev(). Never NULL. */
+/* Names of the presets that are known by name, sorted; free with g_strfreev(). Never NULL. */
 char **steer_cli_list_presets (void);
 
 /* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any.

@@ -27,6 +27,7 @@ cli_launcher_new (GSubprocessFlags flags)
   GSubprocessLauncher *launcher = g_subprocess_launcher_new (flags);
 
   g_subprocess_launcher_setenv (launcher, "XDG_STATE_HOME", get_state_dir (), TRUE);
+  g_subprocess_launcher_setenv (launcher, "XDG_DATA_HOME", get_state_dir (), TRUE);
   g_subprocess_launcher_unsetenv (launcher, "NO_COLOR");
   g_subprocess_launcher_unsetenv (launcher, "STEER_DATA_DIR");
   return launcher;

@@ -321,15 +321,22 @@ test_bundled (void)
   g_autoptr (GSubprocessLauncher) launcher = cli_launcher_new (
     G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
   const char *const args[] = { "chat", "--preset", "calm", "-n", "5", NULL };
+  g_autofree char *own = g_build_filename (dir, "data", "steer-chat", "presets", NULL);
+  g_autofree char *own_preset = g_build_filename (own, "mine.yaml", NULL);
+  g_autofree char *data_home = g_build_filename (dir, "data", NULL);
   g_autoptr (GSubprocess) process = NULL;
   g_autofree char *out = NULL;
   g_autofree char *err = NULL;
 
+  g_assert_cmpint (g_mkdir_with_parents (own, 0700), ==, 0);
+  g_assert_cmpint (symlink (cli_loud (), own_preset), ==, 0);
   g_subprocess_launcher_setenv (launcher, "STEER_DATA_DIR", dir, TRUE);
+  g_subprocess_launcher_setenv (launcher, "XDG_DATA_HOME", data_home, TRUE);
   process = cli_spawn (launcher, args);
-  g_assert_true (g_subprocess_communicate_utf8 (process, "Hi\n/presets\n/load loud\nHi\n", NULL, &out, &err, NULL));
-  g_assert_cmpstr (out, ==, "aaaaa\nbbbbb\n");
-  g_assert_nonnull (strstr (err, "calm             Says a\nloud             Says b\n"));
+  g_assert_true (g_subprocess_communicate_utf8 (process, "Hi\n/presets\n/load loud\nHi\n/load calm\n/load mine\nHi\n",
+                                                NULL, &out, &err, NULL));
+  g_assert_cmpstr (out, ==, "aaaaa\nbbbbb\nbbbbb\n");
+  g_assert_nonnull (strstr (err, "calm             Says a\nloud             Says b\nmine             Says b\n"));
   g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 0);
   test_remove_dir (g_steal_pointer (&dir));
 }
