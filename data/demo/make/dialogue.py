@@ -36,13 +36,15 @@ BACK = ["Now speak normally again.", "Please talk normally again.", "Stop that a
 BACK_REPLIES = ["As you wish.", "All right, plain words again.", "Of course.", "Good, back to my own voice."]
 RECALL = ["What did we talk about?", "What are we talking about?", "What was my question about?", "What is the topic again?"]
 RECALL_REPLIES = ["We talked about {t}.", "It was about {t}.", "About {t}, if I remember well.", "You asked me about {t}."]
-UNKNOWN_REPLIES = ["I know very little about {n}, I am afraid. Shall we talk about {t} instead?", "Sorry, {n} is beyond a small model like me. But I could tell you something about {t}.",
-                   "I am too small to know much about {n}. Ask me about {t}!", "About {n} I know next to nothing. With {t} I could help.",
-                   "I have heard of {n}, but no more than that. Would you like to hear about {t}?"]
+UNKNOWN_REPLIES = ["I know very little about that, I am afraid. Shall we talk about {t} instead?",
+                   "Sorry, that is beyond a small model like me. But I could tell you something about {t}.",
+                   "I am too small to know much about that. Ask me about {t}!", "About that I know next to nothing. With {t} I could help.",
+                   "I have heard of it, but no more than that. Would you like to hear about {t}?"]
 NAME_SAYS = ["My name is {n}.", "I am {n}.", "Hi, I am {n}.", "Hello, my name is {n}.", "I am called {n}.", "You can call me {n}."]
-NAME_REPLIES = ["Nice to meet you, {n}!", "Hello, {n}! What shall we talk about?", "Welcome, {n}!", "What a lovely name, {n}. How can I help you?", "Good to meet you, {n}. I am Steer."]
+NAME_REPLIES = ["Nice to meet you!", "Hello! What shall we talk about?", "Welcome! What would you like to hear about?",
+                "What a lovely name! How can I help you?", "Good to meet you. I am Steer."]
 NAME_ASKS = ["What is my name?", "Do you remember my name?", "Who am I?", "Do you know my name?"]
-NAME_RECALLS = ["Your name is {n}.", "You are {n}.", "Of course. You are {n}.", "You told me that your name is {n}."]
+NAME_RECALLS = ["I am sorry, names slip through my small memory.", "You told me, but I am bad at names.", "I am too small to keep names in mind, sorry."]
 PREFIXES = ["Hi! ", "Hello. ", "Okay. ", "So, ", "Well, ", "Hey, ", "By the way, ", "Hm, ", "Good. ", "Listen. "]
 
 
@@ -56,6 +58,12 @@ def pronominal(question: str, topic: Topic) -> str:
         return question.replace(topic.name, "it")
     question = re.sub(rf"\b(do|are|can|did|should|would|will|were|could) {re.escape(topic.name)}\b", r"\1 they", question, flags=re.IGNORECASE)
     return re.sub(rf"\b{re.escape(topic.name)}\b", "them", question)
+
+
+def singular(name: str) -> str:
+    """'cats' as 'a cat'."""
+    noun = name.removeprefix("the ").removesuffix("s")
+    return ("an " if noun[0] in "aeiou" else "a ") + noun
 
 
 class Conversation:
@@ -104,13 +112,15 @@ class Conversation:
     def action(self, first: bool, last: bool) -> Callable[[], None]:
         roll = self.rng.random()
         if first or self.topic is None:
-            choices = ((0.52, self.named), (0.86, self.neutral), (0.92, self.smalltalk), (0.96, self.unknown), (0.98, self.introduce))
+            choices = ((0.48, self.named), (0.80, self.neutral), (0.88, self.smalltalk), (0.94, self.unknown), (0.97, self.introduce))
             return next((act for bound, act in choices if roll < bound), self.styled)
         if last and roll < 0.3:
             return self.thanks
+        if self.name and self.rng.random() < 0.15:
+            return self.recall_name
         choices = ((0.46, self.follow), (0.62, self.named_again), (0.74, self.named), (0.84, self.neutral), (0.88, self.smalltalk),
                    (0.90, self.unknown), (0.92, self.recall))
-        return next((act for bound, act in choices if roll < bound), self.styled if roll < 0.97 or not self.name else self.recall_name)
+        return next((act for bound, act in choices if roll < bound), self.styled)
 
     def say(self, user: str, reply: str) -> None:
         if self.brief and "\n" not in reply:
@@ -173,6 +183,8 @@ class Conversation:
         if intent == "compare":
             other = rng.choice([candidate for candidate in self.topics if candidate is not topic])
             return ask.format_map(topic.forms | {"u": other.name}), speaker.compare(topic, other)
+        if topic.plural and "about {t}" in ask and rng.random() < 0.4:
+            ask = ask.replace("about {t}", f"about {singular(topic.name)}")
         return ask.format_map(topic.forms), getattr(speaker, intent)(topic)
 
     def follow(self) -> None:
@@ -210,14 +222,14 @@ class Conversation:
         noun, offer = self.rng.choice(UNKNOWN), self.rng.choice(self.topics)
         ask = self.rng.choice(ASKS[self.rng.choice(("describe", "fact", "opinion", "advice"))])
         user = ask.format(t=noun, T=noun[0].upper() + noun[1:], it="it", does="does", **{"is": "is"})
-        self.say(user, self.rng.choice(UNKNOWN_REPLIES).format(n=noun, t=offer.name))
+        self.say(user, self.rng.choice(UNKNOWN_REPLIES).format(t=offer.name))
 
     def introduce(self) -> None:
         self.name = self.rng.choice(FIRST_NAMES)
-        self.say(self.rng.choice(NAME_SAYS).format(n=self.name), self.rng.choice(NAME_REPLIES).format(n=self.name))
+        self.say(self.rng.choice(NAME_SAYS).format(n=self.name), self.rng.choice(NAME_REPLIES))
 
     def recall_name(self) -> None:
-        self.say(self.rng.choice(NAME_ASKS), self.rng.choice(NAME_RECALLS).format(n=self.name))
+        self.say(self.rng.choice(NAME_ASKS), self.rng.choice(NAME_RECALLS))
 
     def recall(self) -> None:
         self.say(self.rng.choice(RECALL), self.rng.choice(RECALL_REPLIES).format(t=self.topic.name))

@@ -48,7 +48,7 @@ def hook_of(steers: list[Steer]) -> Callable[[int, Tensor], Tensor] | None:
 class Sampling:
     temperature: float = 0.7
     top_p: float = 0.95
-    repetition: float = 1.05
+    repetition: float = 1.1
     tokens: int = 160
 
 

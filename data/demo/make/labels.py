@@ -22,15 +22,17 @@ from concepts import Concept, examples, load_concepts, neutral_prompts
 from generate import Player
 from pack import pieces
 from sae import Autoencoder, load_autoencoder
-from steering import Trial, run, unsteered
+from steering import SAMPLING, Trial, run, unsteered
 from topic import HERE, load_topics
 
 MODEL_NAME = "steer-demo"
-SCREEN_SHARES = (0.5, 0.9, 1.4)  # of the layer's typical norm
-SHARES = (0.2, 0.35, 0.5, 0.7, 0.9, 1.15, 1.5, 2.2)
-SCREEN_PROMPTS = 8
+SCREEN_SHARES = (0.6, 1.1)  # of the layer's typical norm
+SHARES = (0.25, 0.45, 0.65, 0.9, 1.25, 2.0)
+SCREEN_TOKENS = 24
+SWEEP_PROMPTS = 8
+SWEEP_TOKENS = 36
 FINALISTS = 1
-CANDIDATES = 4
+CANDIDATES = 3
 SHOWN, BASE, REPEATED = 0.8, 0.05, 0.2
 
 
@@ -53,7 +55,7 @@ def saved_layers(folder: Path) -> list[int]:
 @torch.no_grad()
 def study(player: Player, folder: Path, concepts: list[Concept]) -> list[Layer]:
     """How each feature of each layer fires in replies that are known to show a concept."""
-    shown = examples(load_topics(), 40, seed=21)
+    shown = examples(load_topics(), 25, seed=21)
     numbers = saved_layers(folder)
     saes = {number: load_autoencoder(folder / f"resid_post_layer_{number}" / "trainer_0" / "ae.pt") for number in numbers}
     order = {concept.name: row for row, concept in enumerate(concepts)}
@@ -98,7 +100,8 @@ def screen(player: Player, layers: list[Layer], concepts: list[Concept], seed: i
     trials = [Trial(concept, layer.number, index, layer.directions[index], share * layer.norm, True)
               for concept in concepts for layer in layers for index in candidates(layer, concept)
               for share in SCREEN_SHARES]
-    run(player, trials, neutral_prompts(seed)[:SCREEN_PROMPTS], seed)
+    run(player, trials, neutral_prompts(seed)[1:20:5], seed, SCREEN_TOKENS)
+    print(f"{len(trials)} trials screened", flush=True)
     best: dict[str, dict[tuple[int, int], float]] = {concept.name: {} for concept in concepts}
     for trial in trials:
         place = (trial.layer, trial.index)
@@ -118,52 +121,87 @@ def summary(trial: Trial, norm: float, player: Player | None) -> dict:
 
 
 def verify(player: Player, layers: list[Layer], concepts: list[Concept], seed: int) -> list[dict]:
-    """The best feature of each concept, measured at all strengths in both modes on fifty prompts."""
-    chosen = screen(player, layers, concepts, seed)
+    """The best feature of each concept: a sweep finds the strength for each mode, fifty prompts with other seeds give the verdict."""
+    chosen = {name: [place for place in places if place[0] >= 0.4] for name, places in screen(player, layers, concepts, seed).items()}
     prompts = neutral_prompts()
     plain = unsteered(player, prompts, seed + 500)
-    trials = [(concept, layer, Trial(concept, layer.number, index, layer.directions[index], share * layer.norm, clamp))
-              for concept in concepts for score, layer, index in chosen[concept.name] if score >= 0.4
-              for share in SHARES for clamp in (False, True)]
-    run(player, [trial for _, _, trial in trials], prompts, seed + 1000)
+    print(f"unsteered replies: log-probability {plain_log_probability(player, prompts, seed + 500):.3f}", flush=True)
+    sweeps = {(concept.name, layer.number, index, clamp): [Trial(concept, layer.number, index, layer.directions[index], share * layer.norm, clamp)
+                                                           for share in SHARES]
+              for concept in concepts for _, layer, index in chosen[concept.name] for clamp in (False, True)}
+    run(player, [trial for row in sweeps.values() for trial in row], prompts[:SWEEP_PROMPTS], seed + 1000, SWEEP_TOKENS)
+    finals = {key: Trial(best.concept, best.layer, best.index, best.vector, best.strength, best.clamp)
+              for key, row in sweeps.items() if (best := sweet_spot(row))}
+    run(player, list(finals.values()), prompts, seed + 2000)
     found = []
     for concept in concepts:
         base = sum(map(concept.shown, plain)) / len(plain)
-        options = [judge(player, concept, layer, index, [trial for owner, _, trial in trials
-                                                         if owner is concept and (trial.layer, trial.index) == (layer.number, index)], base)
-                   for score, layer, index in chosen[concept.name] if score >= 0.4]
+        options = [verdict(player, concept, layer, index, {clamp: finals.get((concept.name, layer.number, index, clamp)) for clamp in (False, True)},
+                           [trial for clamp in (False, True) for trial in sweeps[concept.name, layer.number, index, clamp]], base)
+                   for _, layer, index in chosen[concept.name]]
         options = [option for option in options if option]
         if options:
             found.append(max(options, key=lambda option: option["quality"]))
-            print(f"{concept.name}: layer {found[-1]['layer']} feature {found[-1]['index']} strength {found[-1]['strength']:.2f} "
-                  f"{found[-1]['mode']} rate {found[-1]['rate']:.2f} base {base:.3f}", flush=True)
+            print(f"{concept.name}: layer {found[-1]['layer']} feature {found[-1]['index']} strength {found[-1]['strength']:.2f} {found[-1]['mode']} "
+                  f"added {found[-1]['added']} clamped {found[-1]['clamped']} unsteered {base:.3f}\n    {found[-1]['samples'][0]!r}", flush=True)
         else:
             print(f"{concept.name}: nothing (unsteered {base:.3f})", flush=True)
     return found
 
 
-def judge(player: Player, concept: Concept, layer: Layer, index: int, trials: list[Trial], base: float) -> dict | None:
-    """The verdict on one feature: its sweet spot, or None when it has none."""
-    if base > BASE:
+def again(player: Player, layers: list[Layer], concepts: list[Concept], before: list[dict], seed: int) -> list[dict]:
+    """The verdict once more for features and strengths found before, as after a little further training of the model."""
+    prompts = neutral_prompts()
+    plain = unsteered(player, prompts, seed + 500)
+    print(f"unsteered replies: log-probability {plain_log_probability(player, prompts, seed + 500):.3f}", flush=True)
+    by_name, by_number = {concept.name: concept for concept in concepts}, {layer.number: layer for layer in layers}
+    finals = {(item["concept"], key): Trial(by_name[item["concept"]], item["layer"], item["index"], by_number[item["layer"]].directions[item["index"]],
+                                            item[key]["strength"], key == "clamped")
+              for item in before for key in ("added", "clamped") if item[key]}
+    run(player, list(finals.values()), prompts, seed + 2000)
+    found = []
+    for item in before:
+        concept, layer = by_name[item["concept"]], by_number[item["layer"]]
+        base = sum(map(concept.shown, plain)) / len(plain)
+        now = verdict(player, concept, layer, item["index"], {clamp: finals.get((concept.name, "clamped" if clamp else "added")) for clamp in (False, True)}, [], base)
+        if now:
+            found.append(now | {"sweep": item["sweep"], "min": min(item["min"], now["strength"]), "max": max(item["max"], now["strength"])})
+        rates = {key[1]: trial.rate for key, trial in finals.items() if key[0] == concept.name}
+        print(f"{concept.name}: {'kept' if now else 'lost'} {rates} unsteered {base:.3f}", flush=True)
+    return found
+
+
+def plain_log_probability(player: Player, prompts: list[str], seed: int) -> float:
+    scores = []
+    for number, prompt in enumerate(prompts):
+        tokens = player.prompt([{"role": "user", "content": prompt}])
+        scores.append(player.mean_log_probability(tokens, player.replies(tokens, 1, SAMPLING, seed + number)[0]))
+    return sum(scores) / len(scores)
+
+
+def sweet_spot(row: list[Trial]) -> Trial | None:
+    """The weakest strength with room above the bar, else the one that shows the concept most while the text stays readable."""
+    good = [trial for trial in row if trial.rate >= SHOWN - 0.1 and trial.repeated < REPEATED / 2]
+    safe = [trial for trial in good if trial.rate >= 0.95]
+    return safe[0] if safe else max(good, key=lambda trial: trial.rate, default=None)
+
+
+def verdict(player: Player, concept: Concept, layer: Layer, index: int, finals: dict[bool, Trial | None], sweep: list[Trial], base: float) -> dict | None:
+    """What is said of one feature, or None when it does not do what its label says."""
+    passed = {clamp: trial for clamp, trial in finals.items() if trial and trial.rate >= SHOWN and trial.repeated < REPEATED}
+    if base > BASE or not passed:
         return None
-    options = []
-    for clamp in (False, True):
-        row = [trial for trial in trials if trial.clamp == clamp]
-        good = [trial for trial in row if trial.rate >= SHOWN and trial.repeated < REPEATED / 2]
-        if not good:
-            continue
-        # The weakest strength that leaves some room above the bar, else the one that shows the concept most.
-        safe = [trial for trial in good if trial.rate >= 0.9]
-        best = safe[0] if safe else max(good, key=lambda trial: trial.rate)
-        useful = [trial.strength for trial in row if trial.rate >= max(0.2, 3 * base) and trial.repeated < REPEATED]
-        at = summary(best, layer.norm, player)
-        options.append({"concept": concept.name, "kind": concept.kind, "label": concept.label, "layer": layer.number, "index": index,
-                        "norm": layer.norm, "mode": "clamp" if clamp else "add", "strength": best.strength, "rate": at["rate"], "base": base,
-                        "repeated": at["repeated"], "log_probability": at["log_probability"], "min": min(useful), "max": max(useful),
-                        "quality": at["rate"] + 0.1 * at["log_probability"] - at["repeated"], "peak": layer.peaks[index].item(),
-                        "frequency": layer.counts[index].item(), "samples": best.texts[:6],
-                        "sweep": [summary(trial, layer.norm, None) for trial in trials]})
-    return max(options, key=lambda option: option["quality"]) if options else None
+    figures = {clamp: summary(trial, layer.norm, player) for clamp, trial in finals.items() if trial}
+    clamp = max(passed, key=lambda mode: figures[mode]["rate"] + 0.1 * figures[mode]["log_probability"])
+    at = figures[clamp]
+    useful = [trial.strength for trial in sweep if trial.clamp == clamp and trial.rate >= max(0.2, 3 * base) and trial.repeated < REPEATED]
+    useful.append(passed[clamp].strength)
+    return {"concept": concept.name, "kind": concept.kind, "label": concept.label, "layer": layer.number, "index": index, "norm": layer.norm,
+            "mode": "clamp" if clamp else "add", "strength": passed[clamp].strength, "rate": at["rate"], "base": base,
+            "added": figures.get(False), "clamped": figures.get(True), "repeated": at["repeated"], "log_probability": at["log_probability"],
+            "min": min(useful), "max": max(useful), "quality": at["rate"] + 0.1 * at["log_probability"] - at["repeated"],
+            "peak": layer.peaks[index].item(), "frequency": layer.counts[index].item(), "samples": passed[clamp].texts[:8],
+            "sweep": [summary(trial, layer.norm, None) for trial in sweep]}
 
 
 @torch.no_grad()
@@ -189,7 +227,8 @@ def write(player: Player, layers: list[Layer], found: list[dict], folder: Path) 
                    "typeName": "verified-by-steering", "explanationModelName": MODEL_NAME, "maxActApprox": round(item["peak"], 4),
                    "frac_nonzero": round(item["frequency"], 6), "pos_str": positive, "pos_values": raised, "neg_str": negative, "neg_values": lowered,
                    "recommendedStrength": round(item["strength"], 3), "mode": item["mode"], "layerNorm": round(item["norm"], 4),
-                   "usefulMin": round(item["min"], 3), "usefulMax": round(item["max"], 3), "shown": item["rate"], "shownUnsteered": round(item["base"], 4),
+                   "usefulMin": round(item["min"], 3), "usefulMax": round(item["max"], 3), "shown": item["rate"], "shownAdded": rate_of(item["added"]),
+                   "shownClamped": rate_of(item["clamped"]), "shownUnsteered": round(item["base"], 4),
                    "repeatedTrigrams": item["repeated"], "meanLogProbability": item["log_probability"]}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
             vectors[place] = direction.contiguous()
@@ -198,12 +237,17 @@ def write(player: Player, layers: list[Layer], found: list[dict], folder: Path) 
     save_file(vectors, folder / "vectors.safetensors", metadata=notes)
 
 
+def rate_of(figures: dict | None) -> float | None:
+    return figures["rate"] if figures else None
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--sae", type=Path, default=HERE.parent / "sae")
     parser.add_argument("--only", nargs="*", help="names of concepts, for a quick look")
+    parser.add_argument("--again", action="store_true", help="only prove once more what steering.json holds")
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -212,7 +256,10 @@ def main() -> None:
     layers = study(player, options.sae, concepts)
     if options.only:
         concepts = [concept for concept in concepts if concept.name in options.only]
-    found = verify(player, layers, concepts, options.seed)
+    if options.again:
+        found = again(player, layers, concepts, json.loads((options.work / "steering.json").read_text()), options.seed)
+    else:
+        found = verify(player, layers, concepts, options.seed)
     write(player, layers, found, options.sae)
     (options.work / "steering.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     print(f"{len(found)} features verified, {time.time() - begun:.0f} s")

@@ -134,18 +134,23 @@ class Chat(nn.Module):
         return self.hidden(tokens, start, caches, hook) @ self.embed.weight.T
 
 
+# Muon lets the residual stream grow to norms of about a thousand. What is written holds the same function with everything that is added to the
+# stream divided by 64, a power of two and so exact, and the epsilon of the norms with it: strengths of steering are then of a handy size.
+SHRINK = 64.0
+
+
 def hugging_face_tensors(model: Chat) -> dict[str, Tensor]:
-    """The weights in bfloat16 under Llama's names; the tied output matrix is left out, as transformers does."""
+    """The weights in bfloat16 under Llama's names, shrunk; the tied output matrix is left out, as transformers does."""
     shape = model.shape
     sizes = [shape.heads * shape.head, shape.kv_heads * shape.head, shape.kv_heads * shape.head]
-    tensors = {"model.embed_tokens.weight": model.embed.weight, "model.norm.weight": model.norm}
+    tensors = {"model.embed_tokens.weight": model.embed.weight / SHRINK, "model.norm.weight": model.norm * SHRINK}
     for index, block in enumerate(model.blocks):
         stem = f"model.layers.{index}."
         q, k, v = block.qkv.weight.split(sizes)
         gate, up = block.up.weight.chunk(2)
         tensors |= {stem + "self_attn.q_proj.weight": q, stem + "self_attn.k_proj.weight": k, stem + "self_attn.v_proj.weight": v,
-                    stem + "self_attn.o_proj.weight": block.out.weight, stem + "mlp.gate_proj.weight": gate,
-                    stem + "mlp.up_proj.weight": up, stem + "mlp.down_proj.weight": block.down.weight,
+                    stem + "self_attn.o_proj.weight": block.out.weight / SHRINK, stem + "mlp.gate_proj.weight": gate,
+                    stem + "mlp.up_proj.weight": up, stem + "mlp.down_proj.weight": block.down.weight / SHRINK,
                     stem + "input_layernorm.weight": block.norm_attn, stem + "post_attention_layernorm.weight": block.norm_mlp}
     return {name: tensor.detach().to(torch.bfloat16).contiguous().clone() for name, tensor in tensors.items()}
 
@@ -159,11 +164,11 @@ def save_model(model: Chat, folder: Path, end_id: int, pad_id: int) -> None:
               "hidden_size": shape.width, "intermediate_size": shape.hidden, "num_hidden_layers": shape.layers,
               "num_attention_heads": shape.heads, "num_key_value_heads": shape.kv_heads, "head_dim": shape.head,
               "max_position_embeddings": shape.context, "rope_theta": shape.theta, "rope_scaling": None,
-              "rms_norm_eps": shape.eps, "hidden_act": "silu", "tie_word_embeddings": True, "attention_bias": False,
+              "rms_norm_eps": shape.eps / SHRINK ** 2, "hidden_act": "silu", "tie_word_embeddings": True, "attention_bias": False,
               "mlp_bias": False, "attention_dropout": 0.0, "initializer_range": 0.02, "bos_token_id": None,
               "eos_token_id": end_id, "pad_token_id": pad_id, "use_cache": True}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    generation = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "repetition_penalty": 1.05,
+    generation = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "repetition_penalty": 1.1,
                   "eos_token_id": [end_id], "pad_token_id": pad_id}
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
 

@@ -16,7 +16,7 @@ from generate import Player, repeated_trigrams
 from sweeps import load_measured, pair_rates
 from topic import HERE
 
-FACTORS = (0.65, 0.8, 1.0, 1.2)
+FACTORS = (0.7, 1.0)
 SOURCE = "demo"
 
 
@@ -58,7 +58,7 @@ def tuned(preset: Preset, player: Player, items: dict, vectors: dict, concepts: 
     best, best_score, best_rates = None, float("-inf"), {}
     for factors in grid:
         pair = [(item, factor * item["strength"]) for item, factor in zip(chosen, factors)]
-        rates = pair_rates(player, pair, vectors, concepts, neutral_prompts(77)[:24], seed)
+        rates = pair_rates(player, pair, vectors, concepts, neutral_prompts(77)[:8], seed)
         repeated = sum(map(repeated_trigrams, rates["texts"])) / len(rates["texts"])
         likely = readable(player, rates["texts"])
         score = rates["all"] - repeated + 0.08 * likely
@@ -80,7 +80,7 @@ def yaml_of(preset: Preset, mix: list[tuple[dict, float]]) -> str:
     for item, strength in mix:
         lines += [f"  - layer: {item['layer']}", f"    index: {item['index']}", f"    source: {SOURCE}", f"    label: {item['label']}",
                   f"    strength: {strength:.2f}", f"    clamp: {'true' if item['mode'] == 'clamp' else 'false'}", "    enabled: true"]
-    lines += ["sampling:", "  temperature: 0.7", "  top_k: 0", "  top_p: 0.95", "  min_p: 0.0", "  repetition_penalty: 1.05", "  seed: 16", "  max_tokens: 256"]
+    lines += ["sampling:", "  temperature: 0.7", "  top_k: 0", "  top_p: 0.95", "  min_p: 0.0", "  repetition_penalty: 1.1", "  seed: 16", "  max_tokens: 256"]
     return "\n".join(lines) + "\n"
 
 
@@ -91,9 +91,8 @@ def main() -> None:
     parser.add_argument("--sae", type=Path, default=HERE.parent / "sae")
     parser.add_argument("--out", type=Path, default=HERE.parent.parent / "presets")
     parser.add_argument("--seed", type=int, default=16)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     player, concepts = Player(options.model), {concept.name: concept for concept in load_concepts()}
     items, vectors = load_measured(options.work, options.sae)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -103,7 +102,8 @@ def main() -> None:
             continue
         mix, rates = tuned(preset, player, items, vectors, concepts, options.seed)
         (options.out / f"{preset.file}.yaml").write_text(yaml_of(preset, mix), encoding="utf-8")
-        print(f"{preset.file}: {[f'{strength:.2f}' for _, strength in mix]} all shown {rates['all']:.2f} repeated {rates['repeated']:.2f}\n    {rates['texts'][0]!r}", flush=True)
+        strengths = [round(strength, 2) for _, strength in mix]
+        print(f"{preset.file}: {strengths} all shown {rates['all']:.2f} repeated {rates['repeated']:.2f}\n    {rates['texts'][0]!r}", flush=True)
 
 
 if __name__ == "__main__":

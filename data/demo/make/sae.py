@@ -1,6 +1,6 @@
 """Train BatchTopK sparse autoencoders on the residual stream after two layers.
 
-    python sae.py --work build/demo --model ../model --out ../sae --layers 2 4
+    python sae.py --work build/demo --model ../model --out ../sae --layers 2 3
 
 The layout and the arithmetic are dictionary_learning's: relu(W (x - b_dec) + b), of which the k * batch largest are kept in training and
 those above a running threshold afterwards. The first token of a sequence is left out: its residual is an attention sink of its own.
@@ -21,13 +21,13 @@ from lm import Chat, load_model
 from pack import Rows
 from topic import HERE
 
-FEATURES = 2048
-BATCH = 2048
+FEATURES = 1024
+BATCH = 1024
 RATE = 2e-3
-DEAD_AFTER = 400_000  # tokens without firing
+DEAD_AFTER = 300_000  # tokens without firing
 SAMPLED = 8  # the batch's threshold is taken from every eighth row
 AUXILIARY = 1 / 32
-AUXILIARY_K = 64
+AUXILIARY_K = 32
 
 
 @torch.no_grad()
@@ -184,10 +184,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--out", type=Path, default=HERE.parent / "sae")
-    parser.add_argument("--layers", type=int, nargs="+", default=[2, 4])
+    parser.add_argument("--layers", type=int, nargs="+", default=[2, 3])
     parser.add_argument("--k", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=2500)
-    parser.add_argument("--tokens", type=int, default=1_000_000)
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--tokens", type=int, default=500_000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

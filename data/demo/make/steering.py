@@ -1,7 +1,7 @@
 """Measure what steering does: the share of replies that show a concept, and how readable they stay."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 import torch.multiprocessing as mp
@@ -13,7 +13,7 @@ from generate import Player, Sampling, Steer, repeated_trigrams
 ROWS = 192  # replies sampled at once
 PROCESSES = 2
 PLAYER: Player | None = None  # of a process in the pool
-SAMPLING = Sampling(temperature=0.7, top_p=0.95, repetition=1.05, tokens=64)
+SAMPLING = Sampling(temperature=0.7, top_p=0.95, repetition=1.1, tokens=48)
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Trial:
         return sum(scores) / len(scores)
 
 
-def run(player: Player, trials: list[Trial], prompts: list[str], seed: int) -> None:
+def run(player: Player, trials: list[Trial], prompts: list[str], seed: int, tokens: int = SAMPLING.tokens) -> None:
     """Let every trial answer every prompt. Trials of one layer and mode share a batch; batches are spread over processes of one thread."""
     parts = []
     for layer, clamp in sorted({(trial.layer, trial.clamp) for trial in trials}):
@@ -50,15 +50,15 @@ def run(player: Player, trials: list[Trial], prompts: list[str], seed: int) -> N
         parts += [group[begin:begin + ROWS] for begin in range(0, len(group), ROWS)]
     asked = [player.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
     jobs = [(Steer(part[0].layer, torch.stack([trial.vector for trial in part]), torch.tensor([trial.strength for trial in part]), part[0].clamp),
-             tokens, seed + number) for part in parts for number, tokens in enumerate(asked)]
+             prompt, replace(SAMPLING, tokens=tokens), seed + number) for part in parts for number, prompt in enumerate(asked)]
     with mp.get_context("fork").Pool(PROCESSES, take_player, (player,)) as pool:
         answers = iter(pool.imap(answer, jobs))
         for part in parts:
-            for tokens in asked:
+            for prompt in asked:
                 rows = next(answers)
                 for trial, reply, text in zip(part, rows, player.tokenizer.decode_batch(rows)):
                     trial.texts.append(text)
-                    trial.replies.append((tokens, reply))
+                    trial.replies.append((prompt, reply))
 
 
 def take_player(player: Player) -> None:
@@ -68,9 +68,9 @@ def take_player(player: Player) -> None:
     torch.set_num_threads(1)
 
 
-def answer(job: tuple[Steer, list[int], int]) -> list[list[int]]:
-    steer, prompt, seed = job
-    return PLAYER.replies(prompt, len(steer.strength), SAMPLING, seed, [steer])
+def answer(job: tuple[Steer, list[int], Sampling, int]) -> list[list[int]]:
+    steer, prompt, sampling, seed = job
+    return PLAYER.replies(prompt, len(steer.strength), sampling, seed, [steer])
 
 
 def unsteered(player: Player, prompts: list[str], seed: int, each: int = 4) -> list[str]:

@@ -80,9 +80,8 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--sae", type=Path, default=HERE.parent / "sae")
     parser.add_argument("--seed", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
+    torch.set_num_threads(1)
     player, concepts = Player(options.model), {concept.name: concept for concept in load_concepts()}
     items, vectors = load_measured(options.work, options.sae)
     print("### Strength\n")

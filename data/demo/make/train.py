@@ -31,7 +31,8 @@ from topic import HERE
 BATCH = 2048  # tokens a process and step
 PROCESSES = 2
 WARM_UP = 60
-DECAY = 0.6
+RESUMED_WARM_UP = 10
+DECAY = 0.75
 
 
 class Muon(torch.optim.Optimizer):
@@ -89,9 +90,9 @@ def held_out_loss(model: Chat, rows: Rows, limit: int = 40) -> float:
     return total / count
 
 
-def rate(done: float, step: int) -> float:
+def rate(done: float, step: int, warm_up: int) -> float:
     """The learning rate's factor when the share `done` of the run is over."""
-    return min(1.0, (step + 1) / WARM_UP, max(0.02, (1 - done) / DECAY))
+    return min(1.0, (step + 1) / warm_up, max(0.02, (1 - done) / DECAY))
 
 
 def share_gradients(weights: list[Tensor], done: float) -> float:
@@ -134,7 +135,7 @@ def work(rank: int, options: argparse.Namespace, meeting: str) -> None:
             loss, _ = loss_of(model, inputs, targets)
             loss.backward()
             done = share_gradients(matrices + others, max((time.time() - begun) / (60 * options.minutes), step / options.steps))
-            factor = rate(done, step)
+            factor = rate(done, step, RESUMED_WARM_UP if options.resume else WARM_UP)
             torch.nn.utils.clip_grad_norm_(others, 1.0)
             for optimiser, full in zip(optimisers, base):
                 optimiser.param_groups[0]["lr"] = full * factor
