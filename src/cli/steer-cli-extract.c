@@ -320,6 +320,19 @@ write_torch (GPtrArray *directions, gsize d_model, GCancellable *cancellable, GE
   return steer_torch_write_vectors (output, vectors, directions->len, (guint) d_model, cancellable, error);
 }
 
+static void
+prefetch (SteerLibrary *library, GPtrArray *directions)
+{
+  for (guint i = 0; i < directions->len; i++)
+    {
+      const SteerCliDirection *direction = g_ptr_array_index (directions, i);
+      g_autoptr (SteerVectorSource) source = find_source (library, direction, NULL);
+
+      if (source != NULL && STEER_IS_SAE (source))
+        steer_sae_prefetch_direction (STEER_SAE (source), direction->index);
+    }
+}
+
 static gboolean
 extract (gpointer data, GCancellable *cancellable, GError **error)
 {
@@ -328,6 +341,7 @@ extract (gpointer data, GCancellable *cancellable, GError **error)
   const SteerCliDirection *first;
   gsize d_model;
 
+  prefetch (self->library, self->directions);
   for (guint i = 0; i < self->directions->len; i++)
     {
       SteerCliDirection *direction = g_ptr_array_index (self->directions, i);

@@ -245,12 +245,20 @@ has_vector (SteerVectorSource *source, guint layer, guint64 index)
 
 /* A direction that lies across the rows of a matrix has each of its numbers on a page of its own. Asking for all of
  * those pages before reading the first lets the disk fetch them together rather than one after another. */
-static void
-prefetch_direction (SteerSae *self, guint64 index)
+void
+steer_sae_prefetch_direction (SteerSae *self, guint64 index)
 {
-  const SteerTensor *decoder = &self->weights.decoder;
-  gint64 size = (gint64) steer_dtype_get_block_bytes (decoder->dtype);
-  SteerTensor number = *decoder;
+  const SteerTensor *decoder;
+  SteerTensor number;
+  gint64 size;
+
+  g_return_if_fail (STEER_IS_SAE (self));
+
+  if (index >= self->weights.n_features)
+    return;
+  decoder = &self->weights.decoder;
+  size = (gint64) steer_dtype_get_block_bytes (decoder->dtype);
+  number = *decoder;
 
   number.n_dims = 0;
   number.n_bytes = (gsize) size;
@@ -287,7 +295,7 @@ steer_sae_read_direction (SteerSae *self,
       return FALSE;
     }
   d_model = self->weights.d_model;
-  prefetch_direction (self, index);
+  steer_sae_prefetch_direction (self, index);
   steer_tensor_read_f32 (&self->weights.decoder, (gint64) index * d_model, d_model, vector);
   *norm = steer_normalise (vector, d_model);
   if (*norm > 0.0)

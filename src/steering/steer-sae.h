@@ -46,6 +46,10 @@ guint steer_sae_get_k (SteerSae *self);
 /* For THRESHOLD; else 0. */
 double steer_sae_get_threshold (SteerSae *self);
 
+/* Tells the system that the direction of a feature will be read soon. Whoever reads several asks for all of them first,
+ * so that the disk fetches them together. */
+void steer_sae_prefetch_direction (SteerSae *self, guint64 index);
+
 /* The decoder direction of a feature, L2-normalised in float32. @vector: [d_model]; @norm: (out): its length in the
  * file. Errors: STEER_STEERING_ERROR_NOT_FOUND (no such feature), _INVALID (all zero, or not finite),
  * G_IO_ERROR_CANCELLED. */
