@@ -443,3 +443,10 @@ steer_message_view_focus (SteerMessageView *self)
   if (!gtk_widget_grab_focus (self->copy_button))
     gtk_widget_child_focus (GTK_WIDGET (self), GTK_DIR_TAB_FORWARD);
 }
+
+gboolean
+steer_message_view_has_menu (SteerMessageView *self)
+{
+  g_return_val_if_fail (STEER_IS_MESSAGE_VIEW (self), FALSE);
+  return self->menu != NULL;
+}

@@ -32,6 +32,9 @@ void steer_message_view_begin_edit (SteerMessageView *self);
 /* Puts the keyboard focus on what can be done with the message. */
 void steer_message_view_focus (SteerMessageView *self);
 
+/* Whether its menu has been opened. */
+gboolean steer_message_view_has_menu (SteerMessageView *self);
+
 /* Shows at once what has arrived; for tests and for whoever cannot wait for the next frame. */
 void steer_message_view_flush (SteerMessageView *self);
 

@@ -11,6 +11,9 @@
 /* At the end, with more than N_MANY, all but the last N_ENOUGH go: the frame's cost grows with them. */
 #define N_MANY 60
 
+/* Longer than any tooltip takes to show. */
+#define TOOLTIP_MS 1000
+
 /* So many pages beyond the edge of what is seen are filled ahead. */
 #define PAGES_AHEAD 1.5
 
@@ -56,6 +59,30 @@ has_focus (GtkWidget *widget)
   return focus != NULL && (focus == widget || gtk_widget_is_ancestor (focus, widget));
 }
 
+static gboolean
+drop_view (gpointer data)
+{
+  GtkWidget *parent = gtk_widget_get_parent (data);
+
+  if (parent != NULL)
+    gtk_box_remove (GTK_BOX (parent), data);
+  return G_SOURCE_REMOVE;
+}
+
+/* GTK's timer for a tooltip over a menu does not survive the menu's surface, so a view that has shown its menu goes
+ * from sight at once and from memory a little later. */
+static void
+remove_view (SteerTranscript *self, GtkWidget *view)
+{
+  if (!steer_message_view_has_menu (STEER_MESSAGE_VIEW (view)))
+    {
+      gtk_box_remove (GTK_BOX (self->messages), view);
+      return;
+    }
+  gtk_widget_hide (view);
+  g_timeout_add_full (G_PRIORITY_DEFAULT, TOOLTIP_MS, drop_view, g_object_ref (view), g_object_unref);
+}
+
 /* TRUE when the focus went with them. */
 static gboolean
 remove_views (SteerTranscript *self, guint index, guint n)
@@ -67,7 +94,7 @@ remove_views (SteerTranscript *self, guint index, guint n)
       GtkWidget *view = g_ptr_array_steal_index (self->views, index);
 
       focused |= has_focus (view);
-      gtk_box_remove (GTK_BOX (self->messages), view);
+      remove_view (self, view);
     }
   return focused;
 }

@@ -110,6 +110,15 @@ scroll_to_end (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
+stop (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerTranscript *self = STEER_TRANSCRIPT (widget);
+
+  if (self->chat != NULL)
+    steer_chat_stop (self->chat);
+}
+
+static void
 on_items_changed (SteerTranscript *self, guint position, guint removed, guint added)
 {
   steer_transcript_change_items (self, position, removed, added);
@@ -308,6 +317,8 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     gtk_widget_class_install_action (widget_class, actions[i], NULL, activate);
   gtk_widget_class_install_action (widget_class, "transcript.scroll-to-end", NULL, scroll_to_end);
+  gtk_widget_class_install_action (widget_class, "transcript.stop", NULL, stop);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "transcript.stop", NULL);
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_LOG);
   gtk_widget_class_set_css_name (widget_class, "transcript");

@@ -359,6 +359,49 @@ test_edit (Fixture *f, gconstpointer data)
   g_assert_true (shows (GTK_WIDGET (get_view (f, 1)), "2/2"));
 }
 
+static gboolean
+is_later (gpointer data)
+{
+  return g_get_monotonic_time () >= *(gint64 *) data;
+}
+
+/* Its message may go while it is open. */
+static void
+test_menu (Fixture *f, gconstpointer data)
+{
+  GtkWidget *view, *menu;
+  gint64 later;
+
+  fill (f, 2);
+  view = GTK_WIDGET (get_view (f, 1));
+  g_signal_emit_by_name (app_test_find (view, GTK_TYPE_BUTTON, "tooltip-text", "More"), "clicked");
+  app_test_settle ();
+  menu = app_test_find (view, GTK_TYPE_POPOVER_MENU, NULL, NULL);
+  g_assert_nonnull (menu);
+  g_assert_true (gtk_widget_get_visible (menu));
+  gtk_widget_activate_action (view, "message.delete", NULL);
+  app_test_settle ();
+  g_assert_false (gtk_widget_get_visible (view));
+  later = g_get_monotonic_time () + 3 * G_USEC_PER_SEC / 2;
+  test_wait_until (is_later, &later, 5);
+  g_assert_cmpuint (list_views (f)->len, ==, 1);
+}
+
+static gboolean
+is_writing (gpointer chat)
+{
+  return steer_chat_get_writing (chat);
+}
+
+static void
+test_stop (Fixture *f, gconstpointer data)
+{
+  steer_chat_send (f->chat, "Hello");
+  test_wait_until (is_writing, f->chat, 30);
+  gtk_widget_activate_action (f->transcript, "transcript.stop", NULL);
+  test_wait_until (is_idle, f->chat, 30);
+}
+
 static void
 test_copy (Fixture *f, gconstpointer data)
 {
@@ -530,6 +573,8 @@ main (int argc, char **argv)
   ADD ("alternatives-are-stepped-through", 0, test_alternatives);
   ADD ("a-branch-is-handed-over", 0, test_branch);
   ADD ("an-edit-is-an-alternative", 0, test_edit);
+  ADD ("the-menu-of-a-message-opens-and-goes-with-it", 0, test_menu);
+  ADD ("a-reply-is-stopped-from-the-transcript-too", 8000, test_stop);
   ADD ("copy-takes-the-text-as-it-was-written", 0, test_copy);
   ADD ("a-finished-reply-is-announced-once", 12, test_announcement);
   ADD ("a-comparison-shows-two-columns-until-one-is-kept", 24, test_compare);
