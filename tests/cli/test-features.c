@@ -1,0 +1,270 @@
+/* `steer extract` and `steer inspect`. */
+#include <math.h>
+#include <string.h>
+
+#include "cli-test-util.h"
+#include "steering/steer-sae-encode.h"
+#include "steering/steer-vector-library.h"
+#include "tensor/steer-archive.h"
+#include "test-util.h"
+
+#define WIDTH 32
+#define N_TOKENS 4
+#define IDS "--ids", "72,101,108,108"
+
+static char *
+get_sae (void)
+{
+  return test_fixture_path ("cli/sae/resid_post_layer_2/trainer_0");
+}
+
+static void
+run_json (JsonParser *parser, const CliResult *result)
+{
+  if (result->status != 0)
+    g_error ("%s", result->err);
+  g_assert_true (json_parser_load_from_data (parser, result->out, -1, NULL));
+}
+
+static JsonObject *
+get_feature (JsonObject *root, guint position)
+{
+  return json_array_get_object_element (json_object_get_array_member (root, "features"), position);
+}
+
+static void
+test_library (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "out.safetensors", NULL);
+  g_autofree char *sae_path = get_sae ();
+  g_auto (CliResult) result = { 0 };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (SteerVectorLibrary) library = NULL;
+  g_autoptr (SteerSae) sae = NULL;
+  g_autoptr (SteerFeatureInfo) info = NULL;
+  JsonObject *root;
+  JsonArray *pairs;
+  static const guint64 indices[] = { 97, 98, 99 };
+
+  CLI_RUN (&result, NULL, "extract", "--sae", sae_path, "--layer", "2", "--features", "97,98,99", "-o", path, "--json");
+  run_json (parser, &result);
+  root = json_node_get_object (json_parser_get_root (parser));
+  g_assert_cmpfloat_with_epsilon (json_object_get_double_member (get_feature (root, 0), "share"), 2.0, 1e-9);
+  g_assert_cmpstr (json_object_get_string_member (get_feature (root, 1), "label"), ==, "the letter b");
+  g_assert_true (json_object_get_null_member (get_feature (root, 2), "strength"));
+  pairs = json_object_get_array_member (root, "similarities");
+  g_assert_cmpuint (json_array_get_length (pairs), ==, 3);
+  /* Nearest first: 98 and 99 are near-duplicates. */
+  g_assert_cmpfloat (json_object_get_double_member (json_array_get_object_element (pairs, 0), "cosine"), >, 0.9);
+
+  library = steer_vector_library_open (path, NULL, NULL);
+  g_assert_nonnull (library);
+  sae = steer_sae_open (sae_path, NULL, NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (indices); i++)
+    {
+      g_autoptr (GBytes) a = steer_vector_source_load_vector (STEER_VECTOR_SOURCE (library), 2, indices[i], NULL, NULL);
+      g_autoptr (GBytes) b = steer_vector_source_load_vector (STEER_VECTOR_SOURCE (sae), 2, indices[i], NULL, NULL);
+
+      g_assert_cmpfloat (test_max_relative_error (g_bytes_get_data (a, NULL), g_bytes_get_data (b, NULL), WIDTH), <,
+                         2e-7);
+    }
+  info = steer_vector_source_dup_info (STEER_VECTOR_SOURCE (library), 2, 97);
+  g_assert_cmpstr (info->label, ==, "the letter a");
+  g_assert_cmpfloat (info->recommended, ==, 60.0);
+  g_assert_cmpfloat (steer_vector_source_get_layer_norm (STEER_VECTOR_SOURCE (library), 2), ==, 30.0);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* The words a model says do not depend on where the direction came from. */
+static void
+test_steers (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "steering_vectors.pt", NULL);
+  g_autofree char *sae = get_sae ();
+  const char *const sources[] = { cli_vectors (), sae, path };
+  g_auto (CliResult) extracted = { 0 };
+
+  CLI_RUN (&extracted, NULL, "extract", "--sae", sae, "--features", "2:97", "-o", path);
+  g_assert_cmpint (extracted.status, ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    {
+      g_auto (CliResult) result = { 0 };
+
+      CLI_RUN (&result, NULL, "generate", "--model", cli_model (), "--vectors", sources[i], "--steer", "2:97=60", "-p",
+               "Hello", "-n", "5", "-t", "0");
+      g_assert_cmpint (result.status, ==, 0);
+      g_assert_true (g_str_has_prefix (result.out, "aaaaa"));
+    }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_preset (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *yaml = g_build_filename (dir, "demo.yaml", NULL);
+  g_autofree char *path = g_build_filename (dir, "out.safetensors", NULL);
+  g_autofree char *sae = get_sae ();
+  g_auto (CliResult) result = { 0 };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *root;
+
+  g_assert_true (
+    g_file_set_contents (yaml, "reduced_strengths: true\nfeatures: [[2, 5, 0.5], [2, 98, 1.25]]\n", -1, NULL));
+  CLI_RUN (&result, NULL, "extract", "--sae", sae, "--config", yaml, "-o", path, "--json");
+  run_json (parser, &result);
+  root = json_node_get_object (json_parser_get_root (parser));
+  g_assert_cmpfloat (json_object_get_double_member (get_feature (root, 0), "strength"), ==, 1.0);
+  g_assert_cmpfloat (json_object_get_double_member (get_feature (root, 1), "strength"), ==, 2.5);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_refusals (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "out.safetensors", NULL);
+  g_autofree char *sae = get_sae ();
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "extract", "--sae", sae, "--features", "2:128", "-o", path);
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "128"));
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "extract", "--sae", sae, "--features", "97", "-o", path);
+  g_assert_cmpint (result.status, ==, 2);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "extract", "--sae", sae, "--features", "2:97,2:97", "-o", path);
+  g_assert_cmpint (result.status, ==, 2);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "extract", "--sae", sae, "--features", "2:97", "-o", "out.txt");
+  g_assert_cmpint (result.status, ==, 2);
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* What the SAE makes of the residual stream that `steer trace` writes. */
+static SteerSaeCodes *
+encode_trace (const char *dir, const char *sae_path)
+{
+  g_autofree char *path = g_build_filename (dir, "trace.safetensors", NULL);
+  g_auto (CliResult) result = { 0 };
+  g_autoptr (SteerArchive) archive = NULL;
+  g_autoptr (SteerSae) sae = steer_sae_open (sae_path, NULL, NULL, NULL);
+  float residual[N_TOKENS * WIDTH];
+
+  CLI_RUN (&result, NULL, "trace", "--model", cli_model (), IDS, "--layers", "2", "-o", path);
+  g_assert_cmpint (result.status, ==, 0);
+  archive = steer_archive_open (path, NULL, NULL);
+  steer_tensor_read_f32 (steer_archive_find (archive, "resid.2"), 0, N_TOKENS * WIDTH, residual);
+  return steer_sae_encode (sae, residual, N_TOKENS, 1, NULL, NULL, NULL, NULL);
+}
+
+static void
+assert_token (const SteerSaeCodes *codes, guint token, JsonArray *features)
+{
+  gsize n = codes->begin[token + 1] - codes->begin[token];
+  double last = HUGE_VAL;
+
+  g_assert_cmpuint (json_array_get_length (features), ==, MIN (n, 3));
+  for (guint i = 0; i < json_array_get_length (features); i++)
+    {
+      JsonObject *feature = json_array_get_object_element (features, i);
+      double value = json_object_get_double_member (feature, "value");
+      guint n_larger = 0;
+      gboolean found = FALSE;
+
+      g_assert_cmpint (json_object_get_int_member (feature, "layer"), ==, 2);
+      for (gsize j = codes->begin[token]; j < codes->begin[token + 1]; j++)
+        {
+          n_larger += (double) codes->active[j].value > value ? 1 : 0;
+          if (codes->active[j].feature == json_object_get_int_member (feature, "index"))
+            found = (double) codes->active[j].value == value;
+        }
+      g_assert_true (found);
+      g_assert_cmpuint (n_larger, ==, i);
+      g_assert_cmpfloat (value, <=, last);
+      last = value;
+    }
+}
+
+static void
+test_inspect (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *sae = get_sae ();
+  g_autoptr (SteerSaeCodes) codes = encode_trace (dir, sae);
+  g_auto (CliResult) result = { 0 };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *root;
+  JsonArray *tokens, *most;
+  double sum = 0.0;
+  guint32 feature;
+
+  CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), "--sae", sae, IDS, "--top", "3", "--json");
+  run_json (parser, &result);
+  root = json_node_get_object (json_parser_get_root (parser));
+  tokens = json_object_get_array_member (root, "tokens");
+  g_assert_cmpuint (json_array_get_length (tokens), ==, N_TOKENS);
+  for (guint t = 0; t < N_TOKENS; t++)
+    {
+      JsonObject *token = json_array_get_object_element (tokens, t);
+
+      assert_token (codes, t, json_object_get_array_member (token, "features"));
+    }
+  g_assert_cmpstr (json_object_get_string_member (json_array_get_object_element (tokens, 0), "text"), ==, "H");
+
+  /* The first token counts for nothing in what is said of the whole text. */
+  most = json_object_get_array_member (root, "most_active");
+  g_assert_cmpuint (json_array_get_length (most), ==, 3);
+  feature = (guint32) json_object_get_int_member (json_array_get_object_element (most, 0), "index");
+  for (gsize i = codes->begin[1]; i < codes->begin[N_TOKENS]; i++)
+    sum += codes->active[i].feature == feature ? (double) codes->active[i].value : 0.0;
+  g_assert_cmpfloat_with_epsilon (json_object_get_double_member (json_array_get_object_element (most, 0), "sum"), sum,
+                                  1e-9 * sum);
+  g_assert_cmpuint (json_array_get_length (json_object_get_array_member (root, "most_specific")), ==, 3);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_inspect_labels (void)
+{
+  g_autofree char *sae = get_sae ();
+  g_auto (CliResult) result = { 0 };
+
+  /* Steered hard along it, the stream fires the feature that it was steered with. */
+  CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), "--sae", sae, "--vectors", sae, "--steer", "2:97=60", IDS,
+           "--top", "1");
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_nonnull (strstr (result.out, "2:97"));
+  g_assert_nonnull (strstr (result.out, "the letter a"));
+}
+
+static void
+test_inspect_refusals (void)
+{
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), IDS);
+  g_assert_cmpint (result.status, ==, 2);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), "--sae", cli_vectors (), IDS);
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "no SAE"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/features/extracted-directions-are-the-sae's-with-labels-and-strengths", test_library);
+  g_test_add_func ("/features/an-sae-and-what-was-extracted-from-it-steer-alike", test_steers);
+  g_test_add_func ("/features/a-demo's-config-names-features-and-strengths", test_preset);
+  g_test_add_func ("/features/what-cannot-be-extracted-leaves-no-file", test_refusals);
+  g_test_add_func ("/features/inspect-tells-what-the-sae-makes-of-the-stream", test_inspect);
+  g_test_add_func ("/features/inspect-tells-labels-and-sees-the-steering", test_inspect_labels);
+  g_test_add_func ("/features/inspect-needs-an-sae", test_inspect_refusals);
+  return g_test_run ();
+}
