@@ -26,11 +26,11 @@ from steering import SAMPLING, Trial, run, unsteered
 from topic import HERE, load_topics
 
 MODEL_NAME = "steer-demo"
-SCREEN_SHARES = (0.6, 1.1)  # of the layer's typical norm
-SHARES = (0.25, 0.45, 0.65, 0.9, 1.25, 2.0)
+SCREEN_SHARES = (0.4, 0.8)  # of the layer's typical norm
+SHARES = (0.1, 0.2, 0.28, 0.36, 0.44, 0.55, 0.7, 0.9, 1.2, 1.8)
 SCREEN_TOKENS = 24
-SWEEP_PROMPTS = 8
-SWEEP_TOKENS = 36
+SWEEP_PROMPTS = 10
+SWEEP_TOKENS = 40
 FINALISTS = 1
 CANDIDATES = 3
 SHOWN, BASE, REPEATED = 0.8, 0.05, 0.2
@@ -130,13 +130,13 @@ def verify(player: Player, layers: list[Layer], concepts: list[Concept], seed: i
                                                            for share in SHARES]
               for concept in concepts for _, layer, index in chosen[concept.name] for clamp in (False, True)}
     run(player, [trial for row in sweeps.values() for trial in row], prompts[:SWEEP_PROMPTS], seed + 1000, SWEEP_TOKENS)
-    finals = {key: Trial(best.concept, best.layer, best.index, best.vector, best.strength, best.clamp)
-              for key, row in sweeps.items() if (best := sweet_spot(row))}
-    run(player, list(finals.values()), prompts, seed + 2000)
+    finals = {key: [Trial(spot.concept, spot.layer, spot.index, spot.vector, spot.strength, spot.clamp) for spot in sweet_spots(row)]
+              for key, row in sweeps.items()}
+    run(player, [trial for row in finals.values() for trial in row], prompts, seed + 2000)
     found = []
     for concept in concepts:
         base = sum(map(concept.shown, plain)) / len(plain)
-        options = [verdict(player, concept, layer, index, {clamp: finals.get((concept.name, layer.number, index, clamp)) for clamp in (False, True)},
+        options = [verdict(player, concept, layer, index, {clamp: weakest(finals[concept.name, layer.number, index, clamp]) for clamp in (False, True)},
                            [trial for clamp in (False, True) for trial in sweeps[concept.name, layer.number, index, clamp]], base)
                    for _, layer, index in chosen[concept.name]]
         options = [option for option in options if option]
@@ -179,11 +179,14 @@ def plain_log_probability(player: Player, prompts: list[str], seed: int) -> floa
     return sum(scores) / len(scores)
 
 
-def sweet_spot(row: list[Trial]) -> Trial | None:
-    """The weakest strength with room above the bar, else the one that shows the concept most while the text stays readable."""
-    good = [trial for trial in row if trial.rate >= SHOWN - 0.1 and trial.repeated < REPEATED / 2]
-    safe = [trial for trial in good if trial.rate >= 0.95]
-    return safe[0] if safe else max(good, key=lambda trial: trial.rate, default=None)
+def sweet_spots(row: list[Trial]) -> list[Trial]:
+    """The two weakest strengths that show the concept while the text stays readable: the weaker the better, but the first may just miss the bar."""
+    return [trial for trial in row if trial.rate >= SHOWN and trial.repeated < REPEATED / 2][:2]
+
+
+def weakest(row: list[Trial]) -> Trial | None:
+    """The weakest strength that passes, or the strongest there is."""
+    return next((trial for trial in row if trial.rate > SHOWN), row[-1] if row else None)
 
 
 def verdict(player: Player, concept: Concept, layer: Layer, index: int, finals: dict[bool, Trial | None], sweep: list[Trial], base: float) -> dict | None:
