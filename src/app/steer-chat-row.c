@@ -36,6 +36,12 @@ is_hit (gpointer self, const char *preview)
   return preview != NULL && strchr (preview, '\001') != NULL;
 }
 
+static int
+count_lines (gpointer self, const char *preview)
+{
+  return is_hit (self, preview) ? 3 : 1;
+}
+
 /* "row.rename" of this row's menu is "chats.rename" of its list with this row's id. */
 static void
 activate (GtkWidget *widget, const char *name, GVariant *parameter)
@@ -104,6 +110,7 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);
   gtk_widget_class_bind_template_callback (widget_class, dup_title);
   gtk_widget_class_bind_template_callback (widget_class, is_hit);
+  gtk_widget_class_bind_template_callback (widget_class, count_lines);
   gtk_widget_class_bind_template_callback (widget_class, steer_chat_list_dup_preview_markup);
   gtk_widget_class_bind_template_callback (widget_class, on_secondary_press);
   gtk_widget_class_bind_template_callback (widget_class, on_long_press);
