@@ -100,10 +100,12 @@ size_allocate (GtkWidget *widget, int width, int height, int baseline)
 static void
 on_keep (SteerCompareView *self, GtkWidget *button)
 {
-  g_autoptr (SteerCompareView) alive = g_object_ref (self);
   guint column = gtk_widget_is_ancestor (button, self->columns[1]) ? 1 : 0;
 
+  /* The comparison ends with the choice. */
+  g_object_ref (self);
   steer_chat_keep (self->chat, steer_message_view_get_message (self->messages[column]));
+  g_object_unref (self);
 }
 
 static GtkWidget *

@@ -29,16 +29,18 @@ steer_message_view_end_edit (SteerMessageView *self)
 static void
 save (SteerMessageView *self)
 {
-  g_autoptr (SteerMessageView) alive = g_object_ref (self);
   g_autofree char *text = dup_editor_text (self);
   gboolean changed = strcmp (text, steer_message_get_text (self->message)) != 0;
   gboolean asks = steer_message_get_role (self->message) == STEER_ROLE_USER;
 
   if (asks && *g_strstrip (text) == '\0')
     return;
+  /* The alternative takes the place of this view. */
+  g_object_ref (self);
   steer_message_view_end_edit (self);
   if (changed)
     steer_chat_edit (self->chat, self->message, text);
+  g_object_unref (self);
 }
 
 static gboolean
