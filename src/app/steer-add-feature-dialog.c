@@ -206,6 +206,16 @@ candidate_free (gpointer data)
   g_free (candidate);
 }
 
+/* The library takes a vector from the first source that has it, so only that one offers the feature. */
+static gboolean
+is_covered_before (GPtrArray *sources, guint position, const SteerFeatureInfo *info)
+{
+  for (guint i = 0; i < position; i++)
+    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), info->layer, info->index))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 list_in_thread (GTask *task, gpointer object, gpointer data, GCancellable *cancellable)
 {
@@ -219,8 +229,11 @@ list_in_thread (GTask *task, gpointer object, gpointer data, GCancellable *cance
 
       for (guint k = 0; k < infos->len; k++)
         {
-          Candidate *candidate = g_new0 (Candidate, 1);
+          Candidate *candidate;
 
+          if (is_covered_before (sources, i, g_ptr_array_index (infos, k)))
+            continue;
+          candidate = g_new0 (Candidate, 1);
           candidate->source = g_object_ref (source);
           candidate->info = g_steal_pointer (&g_ptr_array_index (infos, k));
           candidate->folded = steer_steering_fold (candidate->info->label != NULL ? candidate->info->label : "");

@@ -14,6 +14,7 @@ struct _SteerModelProbe
   SteerWorkspace *workspace; /* nullable: not owned; NULL once a newer load has begun */
   char *path;
   char *vectors;  /* nullable: the library that belongs to this model */
+  char *sae;      /* nullable: the folder of its SAEs */
   char *user_dir; /* the person's own libraries */
 
   guint64 bytes;
@@ -36,6 +37,7 @@ steer_model_probe_unref (SteerModelProbe *self)
     return;
   g_free (self->path);
   g_free (self->vectors);
+  g_free (self->sae);
   g_free (self->user_dir);
   g_clear_pointer (&self->sources, g_ptr_array_unref);
   g_free (self->gpu_name);
@@ -68,7 +70,7 @@ static void
 open_vectors (SteerModelProbe *self, const char *path)
 {
   g_autoptr (GError) error = NULL;
-  SteerVectorLibrary *source = steer_vector_library_open (path, NULL, &error);
+  SteerVectorSource *source = steer_vector_source_open (path, NULL, NULL, &error);
 
   if (source != NULL)
     g_ptr_array_add (self->sources, source);
@@ -90,7 +92,7 @@ open_user_vectors (SteerModelProbe *self)
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (g_str_has_suffix (name, ".safetensors"))
+    if (*name != '.')
       g_ptr_array_add (names, g_build_filename (self->user_dir, name, NULL));
   g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
@@ -130,6 +132,8 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
   self->bytes = measure_weights (self->path);
   if (self->vectors != NULL)
     open_vectors (self, self->vectors);
+  if (self->sae != NULL)
+    open_vectors (self, self->sae);
   open_user_vectors (self);
   find_gpu (self);
   g_task_return_boolean (task, TRUE);
@@ -220,6 +224,7 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
   probe->workspace = self;
   probe->path = g_strdup (path);
   probe->vectors = bundled ? steer_dup_demo_vectors_path () : NULL;
+  probe->sae = bundled ? steer_dup_demo_sae_path () : NULL;
   probe->user_dir = g_build_filename (self->data_dir, "vectors", NULL);
   probe->sources = g_ptr_array_new_with_free_func (g_object_unref);
 

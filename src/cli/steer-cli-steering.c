@@ -42,6 +42,17 @@ is_demo_model (const char *path)
   return g_strcmp0 (real_demo, real_path) == 0 && real_path != NULL;
 }
 
+/* All features of the bundled SAE, where an installation has it; it is not needed for those that have a label. */
+static void
+add_bundled_sae (SteerCliSteering *self, const SteerSourceHints *model)
+{
+  g_autofree char *folder = steer_dup_demo_sae_path ();
+  g_autoptr (SteerVectorSource) source = folder != NULL ? steer_vector_source_open (folder, model, NULL, NULL) : NULL;
+
+  if (source != NULL)
+    steer_library_add (self->library, source);
+}
+
 /* The command line's own files come first, so that they win over what is bundled. */
 static gboolean
 open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char *model_path, GError **error)
@@ -58,7 +69,10 @@ open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char
   if (model_path == NULL || !is_demo_model (model_path))
     return TRUE;
   bundled = steer_dup_demo_vectors_path ();
-  return bundled == NULL || add_vectors (self, bundled, &model, error);
+  if (bundled != NULL && !add_vectors (self, bundled, &model, error))
+    return FALSE;
+  add_bundled_sae (self, &model);
+  return TRUE;
 }
 
 static int

@@ -75,6 +75,12 @@ steer_dup_demo_vectors_path (void)
 }
 
 char *
+steer_dup_demo_sae_path (void)
+{
+  return find_data ("demo/sae");
+}
+
+char *
 steer_dup_presets_path (void)
 {
   return find_data ("presets");

@@ -24,6 +24,7 @@ char *steer_dup_library_versions (void);
  * overrides. Free with g_free(). */
 char *steer_dup_demo_model_path (void);
 char *steer_dup_demo_vectors_path (void);
+char *steer_dup_demo_sae_path (void);
 char *steer_dup_presets_path (void);
 
 G_END_DECLS

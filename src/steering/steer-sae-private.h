@@ -108,6 +108,9 @@ void steer_sae_weights_set_encoder (SteerSaeWeights *self,
 /* The tensor of that name, or NULL. @prefix is put before it. */
 const SteerTensor *steer_sae_find_tensor (SteerArchive *archive, const char *prefix, const char *const *names);
 
+/* The file of an SAE in its folder; NULL when there is none. */
+char *steer_sae_find_weights (const char *folder);
+
 /* For the encoder. */
 const SteerSaeWeights *steer_sae_get_weights (SteerSae *self);
 

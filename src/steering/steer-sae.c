@@ -49,8 +49,8 @@ steer_sae_init (SteerSae *self)
 }
 
 /* What the known formats call their weights, inside the folder that they come in. */
-static char *
-find_weights (const char *folder, GError **error)
+char *
+steer_sae_find_weights (const char *folder)
 {
   static const char *const names[] = {
     "ae.pt",
@@ -69,10 +69,6 @@ find_weights (const char *folder, GError **error)
       if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
         return g_steal_pointer (&path);
     }
-  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
-               "%s: there is no SAE in this folder: no ae.pt, sae_weights.safetensors, params.safetensors, params.npz, "
-               "sae.safetensors or checkpoints/final.safetensors; name the file itself",
-               folder);
   return NULL;
 }
 
@@ -147,9 +143,13 @@ steer_sae_open (const char *path, const SteerSourceHints *hints, GCancellable *c
       hints = &none;
     }
   self = g_object_new (STEER_TYPE_SAE, NULL);
-  self->path = g_file_test (path, G_FILE_TEST_IS_DIR) ? find_weights (path, error) : g_strdup (path);
+  self->path = g_file_test (path, G_FILE_TEST_IS_DIR) ? steer_sae_find_weights (path) : g_strdup (path);
   if (self->path == NULL)
-    return NULL;
+    {
+      g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
+                   "%s: there is no SAE in this folder under one of the known names; name its file", path);
+      return NULL;
+    }
   self->id = hints->id != NULL ? g_strdup (hints->id) : make_id (self->path);
   return load (self, hints, cancellable, error) ? g_steal_pointer (&self) : NULL;
 }

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-sae-folder.h"
 #include "steer-sae-private.h"
 #include "steer-vector-dict.h"
 #include "steer-vector-library.h"
@@ -66,6 +67,16 @@ check_not_model (SteerArchive *archive, GError **error)
   return FALSE;
 }
 
+static SteerVectorSource *
+open_folder (const char *path, const SteerSourceHints *hints, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *weights = steer_sae_find_weights (path);
+
+  if (weights != NULL)
+    return (SteerVectorSource *) steer_sae_open (path, hints, cancellable, error);
+  return (SteerVectorSource *) steer_sae_folder_open (path, hints, cancellable, error);
+}
+
 SteerVectorSource *
 steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCancellable *cancellable, GError **error)
 {
@@ -80,7 +91,7 @@ steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCanc
       hints = &none;
     }
   if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    return (SteerVectorSource *) steer_sae_open (path, hints, cancellable, error);
+    return open_folder (path, hints, cancellable, error);
   archive = steer_archive_open (path, cancellable, error);
   if (archive == NULL)
     return NULL;
@@ -95,6 +106,19 @@ steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCanc
       || !steer_vector_source_check_model (STEER_VECTOR_SOURCE (library), hints->d_model, hints->n_layers, error))
     return NULL;
   return STEER_VECTOR_SOURCE (g_steal_pointer (&library));
+}
+
+static gboolean
+check_layer (SteerVectorSource *source, SteerSae *sae, guint n_layers, GError **error)
+{
+  guint layer = steer_sae_get_layer (sae);
+
+  if (n_layers == 0 || layer < n_layers)
+    return TRUE;
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_MISMATCH,
+               "%s: it was made for layer %u, but the model's layers are 0 to %u: it is for another model",
+               steer_vector_source_get_id (source), layer, n_layers - 1);
+  return FALSE;
 }
 
 gboolean
@@ -112,12 +136,11 @@ steer_vector_source_check_model (SteerVectorSource *self, guint d_model, guint n
                    steer_vector_source_get_id (self), width, d_model);
       return FALSE;
     }
-  if (n_layers > 0 && STEER_IS_SAE (self) && steer_sae_get_layer (STEER_SAE (self)) >= n_layers)
-    {
-      g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_MISMATCH,
-                   "%s: it was made for layer %u, but the model's layers are 0 to %u: it is for another model",
-                   steer_vector_source_get_id (self), steer_sae_get_layer (STEER_SAE (self)), n_layers - 1);
+  if (STEER_IS_SAE (self))
+    return check_layer (self, STEER_SAE (self), n_layers, error);
+  for (guint i = 0; STEER_IS_SAE_FOLDER (self) && i < steer_sae_folder_get_saes (STEER_SAE_FOLDER (self))->len; i++)
+    if (!check_layer (self, g_ptr_array_index (steer_sae_folder_get_saes (STEER_SAE_FOLDER (self)), i), n_layers,
+                      error))
       return FALSE;
-    }
   return TRUE;
 }

@@ -39,11 +39,13 @@ void steer_source_hints_init (SteerSourceHints *self);
  * @hints: (nullable): what the file may leave open
  *
  * Opens whatever @path is: a library of steering vectors, an SAE of any of the known formats (steer-sae.h) or the
- * folder it came in, a dict of tensors or a single tensor in safetensors, .pt, .npz or .npy (steer-vector-dict.h), or a
- * control vector in GGUF (steer-control-vector.h). The file's contents decide, never its name.
+ * folder it came in, a folder of SAEs of several layers (steer-sae-folder.h), a dict of tensors or a single tensor in
+ * safetensors, .pt, .npz or .npy or a control vector in GGUF (steer-vector-dict.h). The file's contents decide, never
+ * its name.
  *
  * Errors: STEER_STEERING_ERROR_INVALID (says which hint is missing, where one would help), _MISMATCH (the vectors do
- * not fit the model of the hints), STEER_TENSOR_ERROR, G_IO_ERROR_CANCELLED. Any thread; reads the file's index only.
+ * not fit the model of the hints), STEER_TENSOR_ERROR, G_IO_ERROR_CANCELLED. Any thread; reads the file's index, and of
+ * a dict the vectors.
  */
 SteerVectorSource *
 steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCancellable *cancellable, GError **error);

@@ -2,8 +2,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "steering/steer-sae.h"
+#include "steering/steer-sae-folder.h"
 #include "steering/steer-vector-library.h"
 #include "tensor/steer-archive.h"
 #include "tensor/steer-torch-writer.h"
@@ -159,6 +160,55 @@ test_folder (void)
 }
 
 static void
+test_folder_of_layers (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autoptr (SteerVectorSource) source = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) vector = NULL;
+  SteerSourceHints hints;
+  static const char *const names[] = { "resid_post_layer_15", "resid_post_layer_3" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *relative = g_build_filename ("steering/sae", names[i], NULL);
+      g_autofree char *target = test_fixture_path (relative);
+      g_autofree char *absolute = g_canonicalize_filename (target, NULL);
+      g_autofree char *link = g_build_filename (dir, names[i], NULL);
+
+      g_assert_cmpint (symlink (absolute, link), ==, 0);
+    }
+  source = steer_vector_source_open (dir, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (STEER_IS_SAE_FOLDER (source));
+  g_assert_true (steer_vector_source_has_vector (source, 3, 69));
+  g_assert_true (steer_vector_source_has_vector (source, 15, 0));
+  g_assert_false (steer_vector_source_has_vector (source, 4, 0));
+  vector = steer_vector_source_load_vector (source, 15, 7, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_null (steer_vector_source_load_vector (source, 4, 7, NULL, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  steer_source_hints_init (&hints);
+  hints.n_layers = 10;
+  g_assert_null (steer_vector_source_open (dir, &hints, NULL, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_MISMATCH);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_folder_refused (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autoptr (GError) error = NULL;
+
+  assert_refused ("sae", NULL, STEER_STEERING_ERROR_INVALID, "name the one you want");
+  g_assert_null (steer_vector_source_open (dir, NULL, NULL, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
 test_model (void)
 {
   g_autofree char *path = test_fixture_path ("cli/model/model.safetensors");
@@ -266,6 +316,8 @@ main (int argc, char **argv)
   g_test_add_func ("/vector-dict/rows-are-layers-when-there-are-as-many-or-one-says-so", test_rows);
   g_test_add_func ("/vector-dict/another-model's-vectors-are-told", test_mismatch);
   g_test_add_func ("/vector-dict/an-sae's-folder-is-an-sae", test_folder);
+  g_test_add_func ("/vector-dict/a-folder-of-saes-covers-their-layers", test_folder_of_layers);
+  g_test_add_func ("/vector-dict/several-saes-of-a-layer-are-asked-about", test_folder_refused);
   g_test_add_func ("/vector-dict/a-language-model-is-no-source", test_model);
   g_test_add_func ("/vector-dict/a-control-vector-is-a-feature-a-layer-with-its-own-scale", test_control_vectors);
   g_test_add_func ("/vector-dict/what-is-written-for-pytorch-is-read-again", test_written);
