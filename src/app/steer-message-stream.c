@@ -225,6 +225,16 @@ show_tail (SteerMessageView *self, const char *text, gsize length)
     show_view (self, text, length);
 }
 
+/* @n bytes of the tail become finished blocks. The box is shown first: one that is hidden keeps the height that was
+ * measured before it got its children. */
+static void
+append_blocks (SteerMessageView *self, const char *text, gsize n)
+{
+  gtk_widget_set_visible (self->content, TRUE);
+  steer_markdown_append_blocks (GTK_BOX (self->content), text + self->tail_start, n, self->tail_start, self->style);
+  self->tail_start += n;
+}
+
 /* Blocks that are complete leave the tail. */
 static void
 settle_blocks (SteerMessageView *self, const char *text, gsize length)
@@ -233,8 +243,7 @@ settle_blocks (SteerMessageView *self, const char *text, gsize length)
 
   if (n == 0)
     return;
-  steer_markdown_append_blocks (GTK_BOX (self->content), text + self->tail_start, n, self->tail_start, self->style);
-  self->tail_start += n;
+  append_blocks (self, text, n);
   self->viewed = G_MAXSIZE;
 }
 
@@ -319,8 +328,7 @@ steer_message_view_finish (SteerMessageView *self)
   set_waiting (self, FALSE);
   steer_text_style_update (self->style);
   if (length > self->tail_start)
-    steer_markdown_append_blocks (GTK_BOX (self->content), text + self->tail_start, length - self->tail_start,
-                                  self->tail_start, self->style);
+    append_blocks (self, text, length - self->tail_start);
   remove_view (self);
   remove_label (self);
   hide_empty_content (self);
