@@ -233,8 +233,10 @@ is_line (const char *line, gsize length, const char *expected)
 static gboolean
 push_global (Machine *self, GError **error)
 {
-  const char *module, *name;
-  gsize module_length, name_length;
+  const char *module = NULL;
+  const char *name = NULL;
+  gsize module_length = 0;
+  gsize name_length = 0;
   g_autofree char *module_text = NULL;
   g_autofree char *name_text = NULL;
   SteerPickleValue *value;
