@@ -27,6 +27,7 @@ typedef struct
 {
   const SteerSaeWeights *weights;
   const float *input; /* [n_tokens, d_model], as the encoder's product takes it */
+  SteerSaeProduct product;
   guint n_tokens;
   gint next_tile; /* atomic */
   gint n_done;    /* atomic: tiles */
@@ -124,7 +125,7 @@ compute_products (Worker *self, gint64 feature, guint n)
       guint n_depth = MIN (STEER_SAE_TILE_DEPTH, d_model - depth);
 
       steer_sae_load_tile (&job->weights->encoder, feature, n, depth, n_depth, self->tile);
-      steer_sae_add_product (job->input + depth, d_model, job->n_tokens, self->tile, n_depth, self->pre);
+      job->product (job->input + depth, d_model, job->n_tokens, self->tile, n_depth, self->pre);
     }
 }
 
@@ -467,6 +468,7 @@ steer_sae_encode (SteerSae *self,
     }
   job = (Job){ .weights = weights,
                .input = input,
+               .product = steer_sae_list_products ()[0],
                .n_tokens = n_tokens,
                .n_tiles = (guint) ((weights->n_features + WIDTH - 1) / WIDTH),
                .progress = progress,

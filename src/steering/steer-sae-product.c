@@ -119,25 +119,20 @@ DEFINE_PRODUCT (add_product_avx2, UNROLLED __attribute__ ((target ("avx2,fma")))
 DEFINE_PRODUCT (add_product_avx512, UNROLLED __attribute__ ((target ("avx512f"))), Vector16, 12)
 #endif
 
-void
-steer_sae_add_product (const float *input,
-                       gsize input_stride,
-                       guint n_tokens,
-                       const float *tile,
-                       guint n_depth,
-                       float *out)
+const SteerSaeProduct *
+steer_sae_list_products (void)
 {
 #if defined(__x86_64__)
+  static const SteerSaeProduct all[] = { add_product_avx512, add_product_avx2, add_product_plain, NULL };
+
   if (__builtin_cpu_supports ("avx512f"))
-    {
-      add_product_avx512 (input, input_stride, n_tokens, tile, n_depth, out);
-      return;
-    }
+    return all;
   if (__builtin_cpu_supports ("avx2") && __builtin_cpu_supports ("fma"))
-    {
-      add_product_avx2 (input, input_stride, n_tokens, tile, n_depth, out);
-      return;
-    }
+    return all + 1;
+  return all + 2;
+#else
+  static const SteerSaeProduct all[] = { add_product_plain, NULL };
+
+  return all;
 #endif
-  add_product_plain (input, input_stride, n_tokens, tile, n_depth, out);
 }

@@ -21,11 +21,14 @@ void steer_sae_load_tile (const SteerTensor *matrix,
 
 /* out [n_tokens, STEER_SAE_TILE_FEATURES] += input [n_tokens, n_depth] * tile [n_depth, STEER_SAE_TILE_FEATURES].
  * @input_stride: floats from one token to the next. */
-void steer_sae_add_product (const float *input,
-                            gsize input_stride,
-                            guint n_tokens,
-                            const float *tile,
-                            guint n_depth,
-                            float *out);
+typedef void (*SteerSaeProduct) (const float *input,
+                                 gsize input_stride,
+                                 guint n_tokens,
+                                 const float *tile,
+                                 guint n_depth,
+                                 float *out);
+
+/* The products that this machine can run, fastest first, ended by NULL. */
+const SteerSaeProduct *steer_sae_list_products (void);
 
 G_END_DECLS

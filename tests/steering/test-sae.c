@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "steering/steer-sae-encode.h"
+#include "steering/steer-sae-product.h"
 #include "steering/steer-sae.h"
 #include "tensor/steer-archive.h"
 #include "tensor/steer-safetensors-writer.h"
@@ -237,6 +238,37 @@ test_large (void)
   test_remove_dir (g_steal_pointer (&dir));
 }
 
+/* Each of the products that this machine can run, on numbers of tokens that none of them divides. */
+static void
+test_products (void)
+{
+  const guint n_depth = 37, stride = 41;
+  float input[29 * 41], tile[37 * STEER_SAE_TILE_FEATURES];
+
+  fill (input, G_N_ELEMENTS (input), 7);
+  fill (tile, G_N_ELEMENTS (tile), 8);
+  for (const SteerSaeProduct *product = steer_sae_list_products (); *product != NULL; product++)
+    for (guint n_tokens = 1; n_tokens <= 29; n_tokens++)
+      {
+        float out[30 * STEER_SAE_TILE_FEATURES];
+
+        for (guint i = 0; i < G_N_ELEMENTS (out); i++)
+          out[i] = 1.0f;
+        (*product) (input, stride, n_tokens, tile, n_depth, out);
+        for (guint t = 0; t < n_tokens; t++)
+          for (guint f = 0; f < STEER_SAE_TILE_FEATURES; f++)
+            {
+              double sum = 1.0;
+
+              for (guint k = 0; k < n_depth; k++)
+                sum += (double) input[t * stride + k] * (double) tile[k * STEER_SAE_TILE_FEATURES + f];
+              g_assert_cmpfloat_with_epsilon ((double) out[t * STEER_SAE_TILE_FEATURES + f], sum, 1e-5);
+            }
+        for (guint f = 0; f < STEER_SAE_TILE_FEATURES; f++)
+          g_assert_cmpfloat (out[n_tokens * STEER_SAE_TILE_FEATURES + f], ==, 1.0f);
+      }
+}
+
 static void
 test_cancelled (void)
 {
@@ -439,6 +471,7 @@ main (int argc, char **argv)
       g_test_add_data_func (activations, &cases[i], test_activations);
     }
   g_test_add_func ("/sae/activations-of-many-tiles-are-those-of-a-sum-in-double", test_large);
+  g_test_add_func ("/sae/every-machine's-product-is-a-sum-in-double", test_products);
   g_test_add_func ("/sae/encoding-stops-when-cancelled", test_cancelled);
   g_test_add_func ("/sae/a-decoder-that-could-lie-either-way-is-asked-about", test_orientation);
   g_test_add_func ("/sae/a-layer-that-nothing-tells-is-asked-for", test_layer_asked);

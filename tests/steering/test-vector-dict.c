@@ -86,7 +86,6 @@ test_numbers (void)
 {
   g_autoptr (SteerVectorSource) source = open_source ("dicts/by-number.pt", NULL);
   g_autoptr (SteerFeatureInfo) info = steer_vector_source_dup_info (source, 2, 0);
-  g_autoptr (GBytes) vector = NULL;
 
   g_assert_true (STEER_IS_VECTOR_DICT (source));
   assert_vectors (source, "by-number", 2);
