@@ -4,9 +4,14 @@
 
 #include <glib/gi18n.h>
 
+#include "steering/steer-vector-source-open.h"
+
 /* A comparison decodes two sequences as one batch. */
 #define N_SLOTS 2
 #define N_RECENT 8
+
+/* What the bundled presets call the bundled features, those with a label and the SAE they are from. */
+#define DEMO_SOURCE "demo"
 
 struct _SteerModelProbe
 {
@@ -66,12 +71,23 @@ measure_weights (const char *path)
   return bytes;
 }
 
+/* @id: (nullable): what presets call the source. */
 static void
-open_vectors (SteerModelProbe *self, const char *path)
+open_vectors (SteerModelProbe *self, const char *path, const char *id, GCancellable *cancellable)
 {
   g_autoptr (GError) error = NULL;
-  SteerVectorSource *source = steer_vector_source_open (path, NULL, NULL, &error);
+  SteerModelConfig config;
+  SteerSourceHints hints;
+  SteerVectorSource *source;
 
+  steer_source_hints_init (&hints);
+  hints.id = id;
+  if (steer_model_config_read (&config, self->path, NULL))
+    {
+      hints.d_model = config.d_model;
+      hints.n_layers = config.n_layers;
+    }
+  source = steer_vector_source_open (path, &hints, cancellable, &error);
   if (source != NULL)
     g_ptr_array_add (self->sources, source);
   else
@@ -85,7 +101,7 @@ compare_names (gconstpointer a, gconstpointer b)
 }
 
 static void
-open_user_vectors (SteerModelProbe *self)
+open_user_vectors (SteerModelProbe *self, GCancellable *cancellable)
 {
   g_autoptr (GDir) dir = g_dir_open (self->user_dir, 0, NULL);
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
@@ -96,7 +112,7 @@ open_user_vectors (SteerModelProbe *self)
       g_ptr_array_add (names, g_build_filename (self->user_dir, name, NULL));
   g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
-    open_vectors (self, g_ptr_array_index (names, i));
+    open_vectors (self, g_ptr_array_index (names, i), NULL, cancellable);
 }
 
 static void
@@ -131,10 +147,10 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 
   self->bytes = measure_weights (self->path);
   if (self->vectors != NULL)
-    open_vectors (self, self->vectors);
+    open_vectors (self, self->vectors, DEMO_SOURCE, cancellable);
   if (self->sae != NULL)
-    open_vectors (self, self->sae);
-  open_user_vectors (self);
+    open_vectors (self, self->sae, DEMO_SOURCE, cancellable);
+  open_user_vectors (self, cancellable);
   find_gpu (self);
   g_task_return_boolean (task, TRUE);
 }
@@ -169,7 +185,7 @@ settle (SteerWorkspace *self)
   self->probe = NULL;
   if (model != NULL && g_strcmp0 (steer_model_get_path (model), probe->path) == 0)
     {
-      guint d_model = steer_model_get_config (model)->d_model;
+      const SteerModelConfig *config = steer_model_get_config (model);
 
       for (guint i = 0; i < self->sources->len; i++)
         steer_library_remove (self->library, g_ptr_array_index (self->sources, i));
@@ -178,7 +194,7 @@ settle (SteerWorkspace *self)
         {
           SteerVectorSource *source = g_ptr_array_index (probe->sources, i);
 
-          if (steer_vector_source_get_d_model (source) != d_model)
+          if (!steer_vector_source_check_model (source, config->d_model, config->n_layers, NULL))
             continue;
           steer_library_add (self->library, source);
           g_ptr_array_add (self->sources, g_object_ref (source));
