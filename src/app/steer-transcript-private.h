@@ -43,6 +43,8 @@ struct _SteerTranscript
 void steer_transcript_watch_scrolling (SteerTranscript *self);
 /* Something is about to be added or removed above what is seen. */
 void steer_transcript_keep_place (SteerTranscript *self);
+/* What is shown is not the end any more. */
+void steer_transcript_leave_end (SteerTranscript *self);
 
 /* steer-transcript-window.c: which messages have widgets. */
 

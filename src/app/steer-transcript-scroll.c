@@ -63,6 +63,13 @@ steer_transcript_keep_place (SteerTranscript *self)
 }
 
 void
+steer_transcript_leave_end (SteerTranscript *self)
+{
+  self->stick = FALSE;
+  update_end_button (self);
+}
+
+void
 steer_transcript_watch_scrolling (SteerTranscript *self)
 {
   self->stick = TRUE;

@@ -227,6 +227,9 @@ steer_transcript_change_items (SteerTranscript *self, guint position, guint remo
   add_below (self, MIN (added, N_ENOUGH));
   if (focused)
     focus_view (self, index);
+  /* Another path that is long: its beginning is what changed, and the end is far. */
+  if (!steer_transcript_is_complete_below (self))
+    steer_transcript_leave_end (self);
   trim_above (self);
   steer_transcript_schedule_fill (self);
 }

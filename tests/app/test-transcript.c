@@ -104,6 +104,14 @@ list_views (Fixture *f)
   return views;
 }
 
+static guint
+count_views (Fixture *f)
+{
+  g_autoptr (GPtrArray) views = list_views (f);
+
+  return views->len;
+}
+
 static SteerMessageView *
 get_view (Fixture *f, guint index)
 {
@@ -169,14 +177,14 @@ test_scrolling_up (Fixture *f, gconstpointer data)
   steer_chat_set_conversation (f->chat, empty);
   steer_chat_set_conversation (f->chat, f->conversation);
   app_test_settle ();
-  before = list_views (f)->len;
+  before = count_views (f);
   g_assert_cmpuint (before, <, 60);
   for (guint i = 0; i < 40; i++)
     {
       gtk_adjustment_set_value (adjustment, 0.0);
       app_test_settle ();
     }
-  g_assert_cmpuint (list_views (f)->len, ==, 100);
+  g_assert_cmpuint (count_views (f), ==, 100);
   g_assert_true (g_str_has_prefix (get_text (get_view (f, 0)), "Message 0."));
 }
 
@@ -202,7 +210,7 @@ test_place_is_kept (Fixture *f, gconstpointer data)
   gtk_widget_translate_coordinates (seen, gtk_widget_get_parent (seen), 0, 0, &x, &before);
   before -= gtk_adjustment_get_value (adjustment);
   app_test_settle ();
-  g_assert_cmpuint (list_views (f)->len, >, n_before);
+  g_assert_cmpuint (count_views (f), >, n_before);
   gtk_widget_translate_coordinates (seen, gtk_widget_get_parent (seen), 0, 0, &x, &after);
   after -= gtk_adjustment_get_value (adjustment);
   g_assert_cmpfloat_with_epsilon (before, after, 2.0);
@@ -217,7 +225,7 @@ test_streaming (Fixture *f, gconstpointer data)
   fill (f, 11);
   steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "Preset", NULL);
   app_test_settle ();
-  view = get_view (f, list_views (f)->len - 1);
+  view = get_view (f, count_views (f) - 1);
   g_assert_nonnull (app_test_find (GTK_WIDGET (view), GTK_TYPE_SPINNER, NULL, NULL));
   test_reply_write (reply, "# Title\n\nA **bold** wo", NULL);
   steer_message_view_flush (view);
@@ -232,6 +240,28 @@ test_streaming (Fixture *f, gconstpointer data)
   g_assert_true (shows (GTK_WIDGET (view), "The next"));
   g_assert_true (shows (GTK_WIDGET (view), "2 tokens"));
   g_assert_cmpfloat (get_distance_to_end (f), <, 1.0);
+}
+
+/* The box of a reply's blocks is empty, and hidden, until the first of them is finished. */
+static void
+test_height (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerReply) reply = test_reply_new ();
+  GtkWidget *view, *label;
+
+  steer_conversation_append (f->conversation, STEER_ROLE_USER, "Hello.");
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL, NULL);
+  app_test_settle ();
+  view = GTK_WIDGET (get_view (f, 1));
+  test_reply_write (reply, "One line.", NULL);
+  steer_message_view_flush (STEER_MESSAGE_VIEW (view));
+  app_test_settle ();
+  test_reply_finish (reply, STEER_STOP_EOS);
+  app_test_settle ();
+  label = app_test_find (view, GTK_TYPE_LABEL, "label", "One line.");
+  g_assert_nonnull (label);
+  g_assert_cmpint (gtk_widget_get_height (label), >, 8);
+  g_assert_cmpint (gtk_widget_get_height (gtk_widget_get_parent (label)), >=, gtk_widget_get_height (label));
 }
 
 /* A long block is a text view meanwhile; finished, it is the same widgets as any other. */
@@ -301,11 +331,11 @@ test_delete (Fixture *f, gconstpointer data)
   fill (f, 6);
   gtk_widget_activate_action (GTK_WIDGET (get_view (f, 3)), "message.delete", NULL);
   app_test_settle ();
-  g_assert_cmpuint (list_views (f)->len, ==, 3);
+  g_assert_cmpuint (count_views (f), ==, 3);
   g_assert_cmpstr (adw_toast_get_button_label (f->toast), ==, "_Undo");
   g_signal_emit_by_name (f->toast, "button-clicked");
   app_test_settle ();
-  g_assert_cmpuint (list_views (f)->len, ==, 6);
+  g_assert_cmpuint (count_views (f), ==, 6);
   g_assert_true (g_str_has_prefix (get_text (get_view (f, 5)), "Message 5."));
 }
 
@@ -315,15 +345,38 @@ test_alternatives (Fixture *f, gconstpointer data)
   fill (f, 4);
   steer_conversation_edit (f->conversation, steer_message_view_get_message (get_view (f, 1)), "Other");
   app_test_settle ();
-  g_assert_cmpuint (list_views (f)->len, ==, 2);
+  g_assert_cmpuint (count_views (f), ==, 2);
   g_assert_true (shows (GTK_WIDGET (get_view (f, 1)), "2/2"));
   gtk_widget_activate_action (GTK_WIDGET (get_view (f, 1)), "message.next-alternative", NULL);
   app_test_settle ();
-  g_assert_cmpuint (list_views (f)->len, ==, 4);
+  g_assert_cmpuint (count_views (f), ==, 4);
   g_assert_true (shows (GTK_WIDGET (get_view (f, 1)), "1/2"));
   gtk_widget_activate_action (GTK_WIDGET (get_view (f, 1)), "message.previous-alternative", NULL);
   app_test_settle ();
   g_assert_cmpstr (get_text (get_view (f, 1)), ==, "Other");
+}
+
+/* Switching far up shows that place, and does not build all that follows it. */
+static void
+test_long_alternative (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerMessage) old = NULL;
+  SteerMessage *first;
+
+  fill (f, 500);
+  old = g_list_model_get_item (G_LIST_MODEL (f->conversation), 0);
+  first = steer_conversation_edit (f->conversation, old, "Other");
+  app_test_settle ();
+  g_assert_cmpuint (count_views (f), ==, 1);
+  steer_conversation_select_alternative (f->conversation, first, 0);
+  app_test_settle ();
+  g_assert_cmpuint (count_views (f), <, 100);
+  g_assert_true (g_str_has_prefix (get_text (get_view (f, 0)), "Message 0."));
+  steer_transcript_scroll_to_end (STEER_TRANSCRIPT (f->transcript));
+  app_test_settle ();
+  g_assert_cmpuint (count_views (f), <, 100);
+  g_assert_true (g_str_has_prefix (get_text (get_view (f, count_views (f) - 1)), "Message 499."));
+  g_assert_cmpfloat (get_distance_to_end (f), <, 1.0);
 }
 
 static void
@@ -384,7 +437,7 @@ test_menu (Fixture *f, gconstpointer data)
   g_assert_false (gtk_widget_get_visible (view));
   later = g_get_monotonic_time () + 3 * G_USEC_PER_SEC / 2;
   test_wait_until (is_later, &later, 5);
-  g_assert_cmpuint (list_views (f)->len, ==, 1);
+  g_assert_cmpuint (count_views (f), ==, 1);
 }
 
 static gboolean
@@ -567,10 +620,12 @@ main (int argc, char **argv)
   ADD ("scrolling-up-brings-the-others", 0, test_scrolling_up);
   ADD ("what-is-read-stays-in-its-place", 0, test_place_is_kept);
   ADD ("a-reply-shows-as-it-is-written", 0, test_streaming);
+  ADD ("a-finished-reply-has-the-height-of-its-text", 0, test_height);
   ADD ("a-long-block-shows-as-it-is-written", 0, test_streaming_long);
   ADD ("a-reader-is-not-pulled-to-the-end", 0, test_reader_is_left_alone);
   ADD ("a-deleted-message-comes-back-by-undo", 0, test_delete);
   ADD ("alternatives-are-stepped-through", 0, test_alternatives);
+  ADD ("another-long-path-is-shown-from-where-it-begins", 0, test_long_alternative);
   ADD ("a-branch-is-handed-over", 0, test_branch);
   ADD ("an-edit-is-an-alternative", 0, test_edit);
   ADD ("the-menu-of-a-message-opens-and-goes-with-it", 0, test_menu);
