@@ -10,9 +10,6 @@
 #define N_SLOTS 2
 #define N_RECENT 8
 
-/* What the bundled presets call the bundled features, those with a label and the SAE they are from. */
-#define DEMO_SOURCE "demo"
-
 struct _SteerModelProbe
 {
   gatomicrefcount refs;
@@ -147,9 +144,9 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 
   self->bytes = measure_weights (self->path);
   if (self->vectors != NULL)
-    open_vectors (self, self->vectors, DEMO_SOURCE, cancellable);
+    open_vectors (self, self->vectors, STEER_DEMO_SOURCE_ID, cancellable);
   if (self->sae != NULL)
-    open_vectors (self, self->sae, DEMO_SOURCE, cancellable);
+    open_vectors (self, self->sae, STEER_DEMO_SOURCE_ID, cancellable);
   open_user_vectors (self, cancellable);
   find_gpu (self);
   g_task_return_boolean (task, TRUE);

@@ -68,6 +68,7 @@ open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char
     }
   if (model_path == NULL || !is_demo_model (model_path))
     return TRUE;
+  model.id = STEER_DEMO_SOURCE_ID;
   bundled = steer_dup_demo_vectors_path ();
   if (bundled != NULL && !add_vectors (self, bundled, &model, error))
     return FALSE;

@@ -20,6 +20,9 @@ const char *steer_get_version (void);
 /* One line a library: "GLib 2.74.6\nSQLite 3.40.1\n..."; free with g_free(). */
 char *steer_dup_library_versions (void);
 
+/* What the bundled presets call the bundled model's features: those with a label, and the SAE they are from. */
+#define STEER_DEMO_SOURCE_ID "demo"
+
 /* The bundled model's folder, in the source tree or where it is installed; NULL when it is not there. STEER_DATA_DIR
  * overrides. Free with g_free(). */
 char *steer_dup_demo_model_path (void);

@@ -140,26 +140,39 @@ run_until (Studio *studio, guint n_tokens)
     }
 }
 
+/* Of the preset's own strength, which is @full. */
 static void
-set_strength (Studio *studio, double share)
+set_strength (Studio *studio, double full, double share)
 {
   g_autoptr (SteerFeature) feature
     = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (studio->workspace)), 0);
 
   if (feature != NULL)
-    steer_feature_set_strength (feature, share * steer_feature_get_recommended (feature));
+    steer_feature_set_strength (feature, share * full);
+}
+
+static double
+get_strength (Studio *studio)
+{
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (studio->workspace)), 0);
+
+  return feature != NULL ? steer_feature_get_strength (feature) : 0;
 }
 
 static void
 shoot_conversation (Studio *studio)
 {
+  double full;
+
   use_preset (studio, "Eiffel Tower");
-  set_strength (studio, 0);
+  full = get_strength (studio);
+  set_strength (studio, full, 0);
   steer_chat_send (studio->chat, "What should I do this weekend?");
   run_until (studio, 8);
-  set_strength (studio, 0.6);
+  set_strength (studio, full, 0.6);
   run_until (studio, 24);
-  set_strength (studio, 1.1);
+  set_strength (studio, full, 1);
   test_wait_until (is_idle, studio->chat, 60);
   shoot (GTK_WIDGET (studio->window), studio, "steered");
 
