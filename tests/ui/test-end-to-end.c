@@ -187,7 +187,8 @@ start (App *app, const char *preset)
   const char *arguments[] = { g_getenv ("STEER_TEST_APP"), preset != NULL ? "--preset" : NULL, preset, NULL };
   g_autoptr (GError) error = NULL;
 
-  g_spawn_async (NULL, (char **) arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &app->pid, &error);
+  g_spawn_async (NULL, (char **) arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
+                 &app->pid, &error);
   g_assert_no_error (error);
   wait_for (find_window, app, NULL, "the window");
   wait_for (is_ready, app, NULL, "the model");
