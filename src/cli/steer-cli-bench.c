@@ -32,7 +32,7 @@ static const SteerCliUsage usage = {
     "reads from memory and what part of this machine's read bandwidth that is, and what steering costs: every\n"
     "step is timed with and without it, in turns. Without steering options, 8 random features on 4 layers.",
   .examples = "  steer bench --model DIR --prompt-tokens 512 --gen-tokens 64\n"
-              "  steer bench --preset calm --device cpu --threads 2 --json",
+              "  steer bench --preset eiffel-tower --device cpu --threads 2 --json",
   .groups = STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_MODEL | STEER_CLI_GROUP_DEVICE,
 };
 

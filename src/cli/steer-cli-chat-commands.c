@@ -285,7 +285,7 @@ run_presets (SteerCliChat *self, char **words, GError **error)
       g_autoptr (SteerPreset) preset = steer_cli_open_preset (names[i], NULL);
       const char *description = preset != NULL ? steer_preset_get_description (preset) : NULL;
 
-      steer_cli_terminal_note (self->terminal, "%-16s %s", names[i], description != NULL ? description : "");
+      steer_cli_terminal_note (self->terminal, "%-28s %s", names[i], description != NULL ? description : "");
     }
   if (names[0] == NULL)
     steer_cli_terminal_note (self->terminal, "no presets are known by name; /load FILE takes a file");

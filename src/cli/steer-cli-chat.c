@@ -31,9 +31,9 @@ static const SteerCliUsage usage = {
     "being written, so that a feature's strength can be changed in mid-sentence. Ctrl+C stops the reply, Ctrl+D\n"
     "ends the chat. Where standard input is no terminal, each of its lines is a question or a command, in turn:\n"
     "the answers go to standard output, and the chat ends with the input.",
-  .examples = "  steer chat\n  steer chat --preset calm --temperature 0\n"
+  .examples = "  steer chat\n  steer chat --preset eiffel-tower --temperature 0\n"
               "  steer chat --model DIR --vectors vectors.safetensors --steer 15:21576=8.5,clamp\n"
-              "  printf 'Hello\\n/set 1 9\\nAnd now?\\n' | steer chat --preset calm",
+              "  printf 'Hello\\n/set 1 9\\nAnd now?\\n' | steer chat --preset eiffel-tower",
   .groups = STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_SAMPLING | STEER_CLI_GROUP_MODEL
             | STEER_CLI_GROUP_DEVICE,
 };

@@ -28,7 +28,7 @@ static const SteerCliUsage usage = {
   .examples
   = "  steer generate --prompt \"Tell me about towers\" --steer 15:21576=8.5 --vectors vectors.safetensors\n"
     "  steer generate --model DIR --prompt \"Once upon a time\" --raw --temperature 0 --max-tokens 50 --json\n"
-    "  steer generate --prompt \"Hello\" --preset calm --steer-at 20:off",
+    "  steer generate --prompt \"Hello\" --preset eiffel-tower --steer-at 20:off",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_SAMPLING
             | STEER_CLI_GROUP_MODEL | STEER_CLI_GROUP_DEVICE,
 };

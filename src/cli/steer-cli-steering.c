@@ -118,16 +118,33 @@ steer_cli_list_presets (void)
   return (char **) g_ptr_array_free (g_steal_pointer (&names), FALSE);
 }
 
+/* The bundled presets are numbered for the sake of their order: "01-eiffel-tower" answers to "eiffel-tower". */
+static const char *
+find_unnumbered (char **known, const char *name)
+{
+  for (guint i = 0; known[i] != NULL; i++)
+    {
+      gsize digits = strspn (known[i], "0123456789");
+
+      if (digits > 0 && known[i][digits] == '-' && strcmp (known[i] + digits + 1, name) == 0)
+        return known[i];
+    }
+  return name;
+}
+
 SteerPreset *
 steer_cli_open_preset (const char *name, GError **error)
 {
   g_auto (GStrv) folders = list_folders ();
   g_auto (GStrv) known = NULL;
-  g_autofree char *file = g_strconcat (name, ".yaml", NULL);
+  g_autofree char *file = NULL;
   g_autofree char *list = NULL;
 
   if (strchr (name, G_DIR_SEPARATOR) != NULL || g_file_test (name, G_FILE_TEST_EXISTS))
     return steer_preset_new_from_file (name, error);
+  known = steer_cli_list_presets ();
+  file = g_strconcat (g_strv_contains ((const char *const *) known, name) ? name : find_unnumbered (known, name),
+                      ".yaml", NULL);
   for (guint i = 0; folders[i] != NULL; i++)
     {
       g_autofree char *path = g_build_filename (folders[i], file, NULL);
@@ -135,7 +152,6 @@ steer_cli_open_preset (const char *name, GError **error)
       if (g_file_test (path, G_FILE_TEST_EXISTS))
         return steer_preset_new_from_file (path, error);
     }
-  known = steer_cli_list_presets ();
   list = g_strjoinv (", ", known);
   g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT,
                "there is no file \"%s\", and no preset of that name either; presets known by name: %s", name,

@@ -303,7 +303,7 @@ make_data_dir (void)
   g_autofree char *model = g_build_filename (dir, "demo", "model", NULL);
   g_autofree char *vectors = g_build_filename (sae, "vectors.safetensors", NULL);
   g_autofree char *calm = g_build_filename (presets, "calm.yaml", NULL);
-  g_autofree char *loud = g_build_filename (presets, "loud.yaml", NULL);
+  g_autofree char *loud = g_build_filename (presets, "02-loud.yaml", NULL);
 
   g_assert_cmpint (g_mkdir_with_parents (sae, 0700), ==, 0);
   g_assert_cmpint (g_mkdir_with_parents (presets, 0700), ==, 0);
@@ -336,7 +336,9 @@ test_bundled (void)
   g_assert_true (g_subprocess_communicate_utf8 (process, "Hi\n/presets\n/load loud\nHi\n/load calm\n/load mine\nHi\n",
                                                 NULL, &out, &err, NULL));
   g_assert_cmpstr (out, ==, "aaaaa\nbbbbb\nbbbbb\n");
-  g_assert_nonnull (strstr (err, "calm             Says a\nloud             Says b\nmine             Says b\n"));
+  g_assert_nonnull (strstr (
+    err,
+    "02-loud                      Says b\ncalm                         Says a\nmine                         Says b\n"));
   g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 0);
   test_remove_dir (g_steal_pointer (&dir));
 }
