@@ -18,7 +18,7 @@ flatten (SteerJsonScanner *json, SteerJsonToken token, GString *path, GHashTable
   gsize length = path->len;
   char buffer[G_ASCII_DTOSTR_BUF_SIZE];
 
-  if (length > MAX_KEY_BYTES)
+  if (length > MAX_KEY_BYTES && token != STEER_JSON_ERROR)
     return steer_json_scanner_skip (json, error);
   switch (token)
     {

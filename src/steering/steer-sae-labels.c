@@ -7,6 +7,9 @@
 #include "tensor/steer-json-scanner.h"
 
 #define NAME "labels.jsonl"
+#define PACKED_NAME "labels.jsonl.gz"
+/* Of a packed file's text: some ten times what 131,072 features of seven layers take. */
+#define MAX_TEXT_BYTES ((gsize) 1 << 30)
 
 /* One row, as far as it matters here. */
 typedef struct
@@ -99,6 +102,8 @@ read_row (Row *row, const char *line, gsize length, const char *name, GError **e
       g_autofree char *key = g_strdup (steer_json_scanner_get_string (json, NULL));
 
       token = steer_json_scanner_next (json, error);
+      if (token == STEER_JSON_ERROR)
+        return FALSE;
       if (token == STEER_JSON_STRING)
         take_text (row, key, steer_json_scanner_get_string (json, NULL));
       else if (token == STEER_JSON_NUMBER)
@@ -197,6 +202,60 @@ read_lines (SteerLabels *self,
   return TRUE;
 }
 
+static GBytes *
+unpack (const char *path, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GFileInputStream) packed = g_file_read (file, cancellable, error);
+  g_autoptr (GZlibDecompressor) zlib = g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+  g_autoptr (GByteArray) text = g_byte_array_new ();
+  g_autoptr (GInputStream) stream = NULL;
+  guint8 piece[16384];
+  gssize n;
+
+  if (packed == NULL)
+    return NULL;
+  stream = g_converter_input_stream_new (G_INPUT_STREAM (packed), G_CONVERTER (zlib));
+  while ((n = g_input_stream_read (stream, piece, sizeof piece, cancellable, error)) > 0)
+    {
+      if (text->len > MAX_TEXT_BYTES - (gsize) n)
+        {
+          g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
+                       "%s: it unpacks to more than %" G_GSIZE_FORMAT " bytes", path, MAX_TEXT_BYTES);
+          return NULL;
+        }
+      g_byte_array_append (text, piece, (guint) n);
+    }
+  if (n < 0)
+    {
+      g_prefix_error (error, "%s: ", path);
+      return NULL;
+    }
+  return g_byte_array_free_to_bytes (g_steal_pointer (&text));
+}
+
+/* The text of the labels in @folder. FALSE without an error when there are none. */
+static gboolean
+load_text (const char *folder, char **path, GBytes **text, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *plain = g_build_filename (folder, NAME, NULL);
+  g_autofree char *packed = g_build_filename (folder, PACKED_NAME, NULL);
+  g_autoptr (GMappedFile) file = NULL;
+
+  if (g_file_test (plain, G_FILE_TEST_IS_REGULAR))
+    {
+      file = g_mapped_file_new (plain, FALSE, error);
+      *text = file != NULL ? g_mapped_file_get_bytes (file) : NULL;
+      *path = g_steal_pointer (&plain);
+    }
+  else if (g_file_test (packed, G_FILE_TEST_IS_REGULAR))
+    {
+      *text = unpack (packed, cancellable, error);
+      *path = g_steal_pointer (&packed);
+    }
+  return *text != NULL;
+}
+
 gboolean
 steer_labels_read_beside (SteerLabels *self,
                           const char *path,
@@ -210,16 +269,22 @@ steer_labels_read_beside (SteerLabels *self,
   self->infos = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_feature_info_free);
   for (guint up = 0; up < 3; up++)
     {
-      g_autofree char *labels = g_build_filename (folder, NAME, NULL);
       g_autofree char *above = g_path_get_dirname (folder);
+      g_autofree char *labels = NULL;
+      g_autoptr (GBytes) text = NULL;
+      g_autoptr (GError) local = NULL;
+      gsize length;
 
-      if (g_file_test (labels, G_FILE_TEST_IS_REGULAR))
+      if (load_text (folder, &labels, &text, cancellable, &local))
         {
-          g_autoptr (GMappedFile) file = g_mapped_file_new (labels, FALSE, error);
+          const char *start = g_bytes_get_data (text, &length);
 
-          return file != NULL
-                 && read_lines (self, labels, g_mapped_file_get_contents (file), g_mapped_file_get_length (file), layer,
-                                n_features, cancellable, error);
+          return read_lines (self, labels, start, length, layer, n_features, cancellable, error);
+        }
+      if (local != NULL)
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
         }
       g_free (folder);
       folder = g_steal_pointer (&above);

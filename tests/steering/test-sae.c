@@ -1,3 +1,4 @@
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -404,8 +405,27 @@ test_other_model (void)
   assert_refused (path, &hints, STEER_STEERING_ERROR_MISMATCH, "layer 15");
 }
 
+/* Replaces the file by a packed one, as labels are published. */
 static void
-test_labels (void)
+pack_file (const char *path)
+{
+  g_autofree char *packed = g_strconcat (path, ".gz", NULL);
+  g_autoptr (GFile) in = g_file_new_for_path (path);
+  g_autoptr (GFile) out = g_file_new_for_path (packed);
+  g_autoptr (GZlibCompressor) zlib = g_zlib_compressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP, -1);
+  g_autoptr (GFileInputStream) source = g_file_read (in, NULL, NULL);
+  g_autoptr (GFileOutputStream) file = g_file_create (out, G_FILE_CREATE_NONE, NULL, NULL);
+  g_autoptr (GOutputStream) stream = g_converter_output_stream_new (G_OUTPUT_STREAM (file), G_CONVERTER (zlib));
+
+  g_assert_cmpint (g_output_stream_splice (stream, G_INPUT_STREAM (source),
+                                           G_OUTPUT_STREAM_SPLICE_CLOSE_SOURCE | G_OUTPUT_STREAM_SPLICE_CLOSE_TARGET,
+                                           NULL, NULL),
+                   >, 0);
+  g_assert_true (g_file_delete (in, NULL, NULL));
+}
+
+static void
+test_labels (gconstpointer data)
 {
   g_autofree char *dir = test_make_dir ();
   g_autofree char *folder = g_build_filename (dir, "resid_post_layer_1", "trainer_0", NULL);
@@ -427,6 +447,8 @@ test_labels (void)
   g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
   path = write_decoder (folder, "ae.pt", 20, 8, "b_dec", 8);
   g_assert_true (g_file_set_contents (labels, text, -1, NULL));
+  if (GPOINTER_TO_INT (data))
+    pack_file (labels);
   sae = open_path (folder, 0);
   infos = steer_vector_source_list_infos (STEER_VECTOR_SOURCE (sae));
   g_assert_cmpuint (infos->len, ==, 2);
@@ -438,6 +460,28 @@ test_labels (void)
   g_assert_cmpfloat (info->maximum, ==, 20.0);
   g_assert_cmpfloat (steer_vector_source_get_layer_norm (STEER_VECTOR_SOURCE (sae), 1), ==, 10.5);
   g_assert_null (steer_vector_source_dup_info (STEER_VECTOR_SOURCE (sae), 1, 4));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_damaged_labels (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = write_decoder (dir, "layer_1.safetensors", 20, 8, "b_dec", 8);
+  g_autofree char *labels = g_build_filename (dir, "labels.jsonl", NULL);
+  g_autofree char *packed = g_build_filename (dir, "labels.jsonl.gz", NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (labels, "{\"layer\": \"1\", \"index\": 1}\n{\"layer\": \"1", -1, NULL));
+  g_assert_null (steer_sae_open (path, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "labels.jsonl:2"));
+  g_clear_error (&error);
+  g_assert_cmpint (g_unlink (labels), ==, 0);
+  g_assert_true (g_file_set_contents (packed, "no gzip at all", -1, NULL));
+  g_assert_null (steer_sae_open (path, NULL, NULL, &error));
+  g_assert_nonnull (error);
+  g_assert_nonnull (strstr (error->message, "labels.jsonl.gz"));
   test_remove_dir (g_steal_pointer (&dir));
 }
 
@@ -477,7 +521,9 @@ main (int argc, char **argv)
   g_test_add_func ("/sae/a-layer-that-nothing-tells-is-asked-for", test_layer_asked);
   g_test_add_func ("/sae/only-the-residual-stream-behind-a-layer-will-do", test_other_places);
   g_test_add_func ("/sae/another-model's-sae-is-told-before-anything-is-steered", test_other_model);
-  g_test_add_func ("/sae/labels-beside-it-are-its-labels", test_labels);
+  g_test_add_data_func ("/sae/labels-beside-it-are-its-labels", NULL, test_labels);
+  g_test_add_data_func ("/sae/packed-labels-beside-it-are-its-labels", GINT_TO_POINTER (TRUE), test_labels);
+  g_test_add_func ("/sae/damaged-labels-are-told-with-their-line", test_damaged_labels);
   g_test_add_func ("/sae/a-feature-it-does-not-have-is-not-found", test_no_such_feature);
   return g_test_run ();
 }
