@@ -19,7 +19,7 @@ struct _SteerApplication
 
   SteerWorkspace *workspace;
   GSettings *settings;
-  gboolean model_chosen; /* on the command line */
+  gboolean model_chosen; /* on the command line, or the one of last time is being loaded */
   gboolean exit_after_startup;
 };
 
@@ -74,14 +74,6 @@ get_seconds_since_start (void)
   return (double) now.tv_sec + now.tv_nsec * 1e-9 - g_ascii_strtod (fields[19], NULL) / (double) sysconf (_SC_CLK_TCK);
 }
 
-static void
-on_first_frame (GdkFrameClock *clock, SteerApplication *self)
-{
-  g_signal_handlers_disconnect_by_data (clock, self);
-  g_print ("first frame %.0f ms after the process began\n", 1000 * get_seconds_since_start ());
-  g_application_quit (G_APPLICATION (self));
-}
-
 static SteerWindow *
 get_window (SteerApplication *self)
 {
@@ -91,16 +83,22 @@ get_window (SteerApplication *self)
   return NULL;
 }
 
-/* After the window is there, so that it never waits for the disk. */
-static gboolean
-load_first_model (gpointer data)
+/* Only now: threads that load a model would take the processor away from what makes the window. */
+static void
+on_first_frame (SteerApplication *self, GdkFrameClock *clock)
 {
-  SteerApplication *self = data;
   g_autofree char *path = g_settings_get_string (self->settings, "model-path");
 
+  g_signal_handlers_disconnect_by_func (clock, on_first_frame, self);
+  if (self->exit_after_startup)
+    {
+      g_print ("first frame %.0f ms after the process began\n", 1000 * get_seconds_since_start ());
+      g_application_quit (G_APPLICATION (self));
+      return;
+    }
   if (!self->model_chosen)
     steer_workspace_load_model (self->workspace, *path != '\0' ? path : NULL);
-  return G_SOURCE_REMOVE;
+  self->model_chosen = TRUE;
 }
 
 static SteerWindow *
@@ -116,9 +114,9 @@ present_window (SteerApplication *self)
       steer_window_open_chat (window, last);
     }
   gtk_window_present (GTK_WINDOW (window));
-  if (self->exit_after_startup)
-    g_signal_connect (gtk_widget_get_frame_clock (GTK_WIDGET (window)), "after-paint", G_CALLBACK (on_first_frame),
-                      self);
+  if (!self->model_chosen || self->exit_after_startup)
+    g_signal_connect_object (gtk_widget_get_frame_clock (GTK_WIDGET (window)), "after-paint",
+                             G_CALLBACK (on_first_frame), self, G_CONNECT_SWAPPED);
   return window;
 }
 
@@ -207,7 +205,6 @@ steer_application_startup (GApplication *application)
   g_signal_connect_object (self->settings, "changed::text-scale", G_CALLBACK (on_text_scale_changed), self,
                            G_CONNECT_SWAPPED);
   on_text_scale_changed (self);
-  g_idle_add_full (G_PRIORITY_LOW, load_first_model, g_object_ref (self), g_object_unref);
 }
 
 /* Replies end where they are and what they said is on disk before the process goes. */
