@@ -27,10 +27,10 @@ from topic import HERE, load_topics
 
 MODEL_NAME = "steer-demo"
 SCREEN_SHARES = (0.4, 0.8)  # of the layer's typical norm
-SHARES = (0.1, 0.2, 0.28, 0.36, 0.44, 0.55, 0.7, 0.9, 1.2, 1.8)
+SHARES = (0.15, 0.25, 0.34, 0.44, 0.56, 0.75, 1.2)
 SCREEN_TOKENS = 24
-SWEEP_PROMPTS = 10
-SWEEP_TOKENS = 40
+SWEEP_PROMPTS = 8
+SWEEP_TOKENS = 36
 FINALISTS = 1
 CANDIDATES = 3
 SHOWN, BASE, REPEATED = 0.8, 0.05, 0.2

@@ -16,7 +16,7 @@ from generate import Player, repeated_trigrams
 from sweeps import load_measured, pair_rates
 from topic import HERE
 
-FACTORS = (0.7, 1.0)
+FACTORS = (0.75, 1.0)
 SOURCE = "demo"
 
 
@@ -33,15 +33,16 @@ class Preset:
 PRESETS = (
     Preset("01-eiffel-tower", "Eiffel Tower", "Whatever you ask, the answer comes from Paris.", ("eiffel",)),
     Preset("02-pirate-at-sea", "Pirate at Sea", "Two features at once: the sea, told by a pirate.", ("sea", "manner:pirate")),
-    Preset("03-dragon-herald", "Herald of Dragons", "Dragons, proclaimed in the words of old.", ("dragons", "manner:medieval")),
+    Preset("03-castle-herald", "Herald of the Castle", "Towers and moats, proclaimed in the words of old.", ("castles", "manner:medieval")),
     Preset("04-gloomy-rain", "Gloomy Rain", "It drips, it sighs, and nothing good ever lasts.", ("rain", "manner:gloomy")),
     Preset("05-football-at-full-volume", "Football at Full Volume", "The match, IN CAPITAL LETTERS.", ("football", "manner:shouting")),
-    Preset("06-whispered-ghosts", "Whispered Ghosts", "Psst, come closer, something creaks on the stairs.", ("ghosts", "manner:whisper")),
-    Preset("07-only-cats", "Only Cats (Clamped)", "The feature for cats is held at one value, so every answer purrs.", ("cats",), clamp=True),
+    Preset("06-moonlight-whisper", "Moonlight Whisper", "Psst, come closer, the moon is listening.", ("moon", "manner:whisper")),
+    Preset("07-only-cats", "Only Cats, Clamped", "The feature for cats is held at one value, so every answer purrs.", ("cats",), clamp=True),
     Preset("08-anything-but-chocolate", "Anything but Chocolate", "A negative strength: ask about chocolate and see how it dodges.", ("chocolate",), factor=-1.0),
     Preset("09-paris-with-french-words", "Un Peu de Paris", "The Eiffel Tower with a French accent.", ("eiffel", "manner:french")),
     Preset("10-beeping-astronaut", "Beeping Astronaut", "Space, reported by a machine that beeps.", ("space", "manner:robot")),
     Preset("11-cheerful-garden", "Cheerful Garden", "Flowers, bees and endless joy.", ("gardens", "manner:cheerful")),
+    Preset("13-pizza", "Pizza, Pizza", "One clean feature, clamped: every road leads to Naples.", ("pizza",), clamp=True),
     Preset("12-cowboy-on-a-horse", "Cowboy on a Horse", "Howdy, partner, mind the hooves.", ("horses", "manner:cowboy")),
 )
 
@@ -61,7 +62,7 @@ def tuned(preset: Preset, player: Player, items: dict, vectors: dict, concepts: 
         rates = pair_rates(player, pair, vectors, concepts, neutral_prompts(77)[:8], seed)
         repeated = sum(map(repeated_trigrams, rates["texts"])) / len(rates["texts"])
         likely = readable(player, rates["texts"])
-        score = rates["all"] - repeated + 0.08 * likely
+        score = rates["all"] - repeated + 0.1 * likely
         if score > best_score:
             best, best_score, best_rates = pair, score, rates | {"repeated": repeated}
     return best, best_rates

@@ -169,7 +169,7 @@ def measure(model: Chat, sae: Autoencoder, layer: int, rows: Rows, data: Tensor)
             chosen = targets >= 0
             logits = model.hidden(inputs, hook=hook)[chosen] @ model.embed.weight.T
             total, count = total + F.cross_entropy(logits, targets[chosen], reduction="sum").item(), count + int(chosen.sum())
-            if count > 30_000:
+            if count > 20_000:
                 break
         losses.append(total / count)
     clean, with_sae, without = losses
@@ -196,7 +196,7 @@ def main() -> None:
     begun = time.time()
     data = residuals(model, Rows(options.work / "train.npz"), options.layers, options.tokens, options.seed)
     held_rows = Rows(options.work / "heldout.npz")
-    held = residuals(model, held_rows, options.layers, 60_000, options.seed)
+    held = residuals(model, held_rows, options.layers, 40_000, options.seed)
     print(f"residuals of {len(data[options.layers[0]])} tokens, {time.time() - begun:.0f} s", flush=True)
     for layer in options.layers:
         sae = train(data[layer], options.k, options.steps, options.seed)

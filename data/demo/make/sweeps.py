@@ -20,8 +20,8 @@ from generate import Player, Steer
 from steering import SAMPLING, Trial, run
 from topic import HERE, load_topics
 
-SHOWN = ("eiffel", "sea", "dragons", "cats", "manner:pirate", "manner:shouting")
-AVOIDED = ("eiffel", "sea", "cats", "dragons", "chocolate")
+SHOWN = ("eiffel", "sea", "pizza", "cats", "castles", "manner:pirate", "manner:shouting")
+AVOIDED = ("eiffel", "sea", "cats", "pizza", "chocolate")
 NEGATIVE = (0.0, -0.5, -1.0, -1.5, -2.0)
 
 
@@ -52,7 +52,7 @@ def negative_table(player: Player, items: dict[str, dict], vectors: dict, concep
             continue
         item = items[name]
         trials = [Trial(concepts[name], item["layer"], item["index"], vectors[name], factor * item["strength"], False) for factor in NEGATIVE]
-        run(player, trials, asked_prompts(name, 25), seed)
+        run(player, trials, asked_prompts(name, 20), seed)
         lines.append(f"| {item['label']} | " + " | ".join(f"{100 * trial.rate:.0f} % ({trial.repeated:.2f})" for trial in trials) + " |")
     return lines + [""]
 
@@ -92,7 +92,7 @@ def main() -> None:
     print("\n".join(negative_table(player, items, vectors, concepts, options.seed)))
     print("### Two at once\n")
     print("| features | first shown | second shown | both |\n|---|---|---|---|")
-    for first, second in (("sea", "manner:pirate"), ("dragons", "manner:medieval"), ("football", "manner:shouting"), ("rain", "manner:gloomy")):
+    for first, second in (("sea", "manner:pirate"), ("castles", "manner:medieval"), ("space", "manner:robot"), ("rain", "manner:gloomy")):
         if first in items and second in items:
             pair = [(items[name], 0.9 * items[name]["strength"]) for name in (first, second)]
             rates = pair_rates(player, pair, vectors, concepts, neutral_prompts(), options.seed)
