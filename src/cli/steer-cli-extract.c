@@ -204,17 +204,18 @@ static gboolean
 read_direction (SteerCliDirection *direction, SteerVectorSource *source, GCancellable *cancellable, GError **error)
 {
   guint d_model = steer_vector_source_get_d_model (source);
+  SteerSae *sae = steer_sae_find (source, direction->layer);
   g_autofree float *vector = NULL; /* [d_model] */
 
   describe (direction, source);
-  if (!STEER_IS_SAE (source))
+  if (sae == NULL)
     {
       direction->vector
         = steer_vector_source_load_vector (source, direction->layer, direction->index, cancellable, error);
       return direction->vector != NULL;
     }
   vector = g_new (float, d_model);
-  if (!steer_sae_read_direction (STEER_SAE (source), direction->index, vector, &direction->norm, cancellable, error))
+  if (!steer_sae_read_direction (sae, direction->index, vector, &direction->norm, cancellable, error))
     return FALSE;
   direction->vector = g_bytes_new_take (g_steal_pointer (&vector), d_model * sizeof (float));
   return TRUE;
@@ -327,9 +328,10 @@ prefetch (SteerLibrary *library, GPtrArray *directions)
     {
       const SteerCliDirection *direction = g_ptr_array_index (directions, i);
       g_autoptr (SteerVectorSource) source = find_source (library, direction, NULL);
+      SteerSae *sae = source != NULL ? steer_sae_find (source, direction->layer) : NULL;
 
-      if (source != NULL && STEER_IS_SAE (source))
-        steer_sae_prefetch_direction (STEER_SAE (source), direction->index);
+      if (sae != NULL)
+        steer_sae_prefetch_direction (sae, direction->index);
     }
 }
 

@@ -51,6 +51,32 @@ inspected_free (gpointer data)
 }
 
 static gboolean
+add_sae (GPtrArray *saes, SteerSae *sae, GError **error)
+{
+  const char *problem = steer_sae_get_encoder_problem (sae);
+  SteerCliInspected *inspected;
+
+  for (guint i = 0; i < saes->len; i++)
+    if (steer_sae_get_layer (((SteerCliInspected *) g_ptr_array_index (saes, i))->sae) == steer_sae_get_layer (sae))
+      {
+        g_set_error (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
+                     "there are two SAEs of layer %u: inspect one after the other", steer_sae_get_layer (sae));
+        return FALSE;
+      }
+  if (problem != NULL)
+    {
+      g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
+                   "%s: its activations cannot be computed: %s", steer_sae_get_path (sae), problem);
+      return FALSE;
+    }
+  inspected = g_new0 (SteerCliInspected, 1);
+  inspected->sae = g_object_ref (sae);
+  g_ptr_array_add (saes, inspected);
+  return TRUE;
+}
+
+/* Each source is an SAE, or a folder of SAEs of several layers. */
+static gboolean
 open_saes (GPtrArray *saes, const SteerModelConfig *config, GError **error)
 {
   SteerSourceHints hints;
@@ -61,21 +87,23 @@ open_saes (GPtrArray *saes, const SteerModelConfig *config, GError **error)
   for (guint i = 0; sae_paths[i] != NULL; i++)
     {
       g_autoptr (SteerVectorSource) source = steer_cli_open_source (sae_paths[i], &hints, error);
-      SteerCliInspected *inspected;
-      const char *problem;
+      guint n_before = saes->len;
 
       if (source == NULL)
         return FALSE;
-      problem = STEER_IS_SAE (source) ? steer_sae_get_encoder_problem (STEER_SAE (source)) : "it is no SAE";
-      if (problem != NULL)
+      for (guint layer = 0; layer < config->n_layers; layer++)
+        {
+          SteerSae *sae = steer_sae_find (source, layer);
+
+          if (sae != NULL && !add_sae (saes, sae, error))
+            return FALSE;
+        }
+      if (saes->len == n_before)
         {
           g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
-                       "%s: its activations cannot be computed: %s", sae_paths[i], problem);
+                       "%s: it is no SAE, so there are no activations", sae_paths[i]);
           return FALSE;
         }
-      inspected = g_new0 (SteerCliInspected, 1);
-      inspected->sae = STEER_SAE (g_steal_pointer (&source));
-      g_ptr_array_add (saes, inspected);
     }
   return TRUE;
 }

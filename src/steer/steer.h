@@ -5,7 +5,7 @@
 #include "chat/steer-engine.h"
 #include "chat/steer-store.h"
 #include "steering/steer-preset.h"
-#include "steering/steer-sae.h"
+#include "steering/steer-sae-folder.h"
 #include "steering/steer-vector-library.h"
 #include "steering/steer-vector-source-open.h"
 

@@ -144,19 +144,27 @@ steer_sae_folder_get_saes (SteerSaeFolder *self)
   return self->saes;
 }
 
+SteerSae *
+steer_sae_find (SteerVectorSource *source, guint layer)
+{
+  GPtrArray *saes = STEER_IS_SAE_FOLDER (source) ? STEER_SAE_FOLDER (source)->saes : NULL;
+
+  if (STEER_IS_SAE (source))
+    return steer_sae_get_layer (STEER_SAE (source)) == layer ? STEER_SAE (source) : NULL;
+  for (guint i = 0; saes != NULL && i < saes->len; i++)
+    {
+      SteerSae *sae = g_ptr_array_index (saes, i);
+
+      if (steer_sae_get_layer (sae) == layer)
+        return sae;
+    }
+  return NULL;
+}
+
 static SteerVectorSource *
 find_layer (SteerVectorSource *source, guint layer)
 {
-  SteerSaeFolder *self = STEER_SAE_FOLDER (source);
-
-  for (guint i = 0; i < self->saes->len; i++)
-    {
-      SteerSae *sae = g_ptr_array_index (self->saes, i);
-
-      if (steer_sae_get_layer (sae) == layer)
-        return STEER_VECTOR_SOURCE (sae);
-    }
-  return NULL;
+  return (SteerVectorSource *) steer_sae_find (source, layer);
 }
 
 static const char *

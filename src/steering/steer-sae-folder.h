@@ -22,4 +22,7 @@ steer_sae_folder_open (const char *path, const SteerSourceHints *hints, GCancell
 /* (element-type SteerSae) (transfer none), ordered by layer. */
 GPtrArray *steer_sae_folder_get_saes (SteerSaeFolder *self);
 
+/* The SAE of a layer that @source is or has; NULL when there is none. (transfer none) */
+SteerSae *steer_sae_find (SteerVectorSource *source, guint layer);
+
 G_END_DECLS
