@@ -26,6 +26,7 @@ struct _SteerWorkspace
   GtkFlattenListModel *features; /* of `in_use` */
   SteerPreset *baseline; /* what `preset` would be without unsaved changes */
   char *preset_path;     /* nullable */
+  GFileMonitor *monitor; /* nullable: of that file */
   gboolean modified;
   guint autosave_id;
 

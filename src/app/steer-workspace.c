@@ -118,6 +118,45 @@ steer_workspace_refresh_steering (SteerWorkspace *self)
   update_modified (self);
 }
 
+static void take_preset (SteerWorkspace *self, SteerPreset *preset, SteerPreset *baseline, const char *path);
+
+/* The file in use was changed by another program. What the person has changed since is not thrown away for it. A file
+ * that cannot be read is one that is being written: there will be another event. */
+static void
+on_file_changed (SteerWorkspace *self)
+{
+  g_autoptr (SteerPreset) on_disk
+    = self->preset_path != NULL ? steer_preset_new_from_file (self->preset_path, NULL) : NULL;
+  g_autofree char *path = g_strdup (self->preset_path);
+
+  if (on_disk == NULL)
+    return;
+  describe_features (self, on_disk);
+  if (steer_preset_equal (on_disk, self->baseline))
+    return;
+  if (!self->modified)
+    {
+      take_preset (self, g_steal_pointer (&on_disk), NULL, path);
+      return;
+    }
+  g_set_object (&self->baseline, on_disk);
+  update_modified (self);
+}
+
+static void
+watch_file (SteerWorkspace *self, const char *path)
+{
+  g_autoptr (GFile) file = path != NULL ? g_file_new_for_path (path) : NULL;
+
+  if (self->monitor != NULL)
+    g_signal_handlers_disconnect_by_data (self->monitor, self);
+  g_clear_object (&self->monitor);
+  if (file != NULL)
+    self->monitor = g_file_monitor_file (file, G_FILE_MONITOR_NONE, NULL, NULL);
+  if (self->monitor != NULL)
+    g_signal_connect_swapped (self->monitor, "changed", G_CALLBACK (on_file_changed), self);
+}
+
 /* @preset: (transfer full). @baseline: (transfer full) (nullable): the preset is as its file. */
 static void
 take_preset (SteerWorkspace *self, SteerPreset *preset, SteerPreset *baseline, const char *path)
@@ -136,6 +175,7 @@ take_preset (SteerWorkspace *self, SteerPreset *preset, SteerPreset *baseline, c
   steer_workspace_notify (self, STEER_WORKSPACE_PROP_PRESET);
   steer_workspace_set_string (self, &self->preset_path, path, STEER_WORKSPACE_PROP_PRESET_PATH);
   g_settings_set_string (self->settings, "preset-path", path != NULL ? path : "");
+  watch_file (self, path);
   update_modified (self);
 }
 
@@ -162,6 +202,7 @@ steer_workspace_dispose (GObject *object)
   SteerWorkspace *self = STEER_WORKSPACE (object);
 
   steer_workspace_cancel_load (self);
+  watch_file (self, NULL);
   if (self->autosave_id != 0)
     {
       g_autofree char *path = dup_autosave_path (self);
@@ -440,6 +481,7 @@ steer_workspace_preset_saved (SteerWorkspace *self, const char *path)
     }
   steer_workspace_set_string (self, &self->preset_path, path, STEER_WORKSPACE_PROP_PRESET_PATH);
   g_settings_set_string (self->settings, "preset-path", path != NULL ? path : "");
+  watch_file (self, path);
   update_modified (self);
   schedule_autosave (self);
 }

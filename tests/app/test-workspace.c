@@ -137,6 +137,43 @@ test_modified (Fixture *f, gconstpointer data)
   g_assert_false (steer_workspace_get_preset_modified (f->workspace));
 }
 
+static gboolean
+has_strength_9 (gpointer workspace)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (workspace)), 0);
+
+  return steer_feature_get_strength (feature) == 9;
+}
+
+static gboolean
+is_unmodified (gpointer workspace)
+{
+  return !steer_workspace_get_preset_modified (workspace);
+}
+
+static void
+test_changed_file (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "letter.yaml", NULL);
+  g_autoptr (SteerPreset) first = app_test_preset ("Letter", 97, 4), second = app_test_preset ("Letter", 97, 9);
+  g_autoptr (SteerPreset) third = app_test_preset ("Letter", 97, 2);
+  g_autoptr (SteerFeature) feature = NULL;
+
+  g_assert_true (steer_preset_save (first, path, NULL));
+  g_assert_true (steer_workspace_open_preset (f->workspace, path, NULL));
+  g_assert_true (steer_preset_save (second, path, NULL));
+  test_wait_until (has_strength_9, f->workspace, 10);
+  g_assert_cmpstr (steer_workspace_get_preset_path (f->workspace), ==, path);
+
+  /* Unsaved changes win over those of another program; only what they are compared with is new. */
+  feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  steer_feature_set_strength (feature, 2);
+  g_assert_true (steer_workspace_get_preset_modified (f->workspace));
+  g_assert_true (steer_preset_save (third, path, NULL));
+  test_wait_until (is_unmodified, f->workspace, 10);
+  g_assert_cmpfloat (steer_feature_get_strength (feature), ==, 2);
+}
+
 static void
 test_bad_preset (Fixture *f, gconstpointer data)
 {
@@ -264,6 +301,7 @@ main (int argc, char **argv)
   ADD ("/workspace/a feature that no source covers is named", test_plan_error);
   ADD ("/workspace/features get their labels from the model's vectors without counting as changed", test_descriptions);
   ADD ("/workspace/a preset is modified while it differs from its file", test_modified);
+  ADD ("/workspace/a preset that another program changes is taken over unless it was changed here", test_changed_file);
   ADD ("/workspace/a preset that cannot be read leaves the one in use alone", test_bad_preset);
   ADD ("/workspace/the preset in use is there after a restart with its unsaved changes", test_restart);
   ADD ("/workspace/the preset's sampling wins over the preferences where it states any", test_sampling);
