@@ -45,13 +45,13 @@ static void
 write_config (const char *dir, const TestModelShape *s)
 {
   g_autofree char *path = g_build_filename (dir, "config.json", NULL);
-  g_autofree char *text
-    = g_strdup_printf ("{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": %u, "
-                       "\"intermediate_size\": %u, \"num_hidden_layers\": %u, \"num_attention_heads\": %u, "
-                       "\"num_key_value_heads\": %u, \"vocab_size\": %u, \"max_position_embeddings\": %u, "
-                       "\"rms_norm_eps\": 1e-5, \"rope_theta\": 10000.0, \"hidden_act\": \"silu\", \"eos_token_id\": null, "
-                       "\"tie_word_embeddings\": false}\n",
-                       s->d_model, s->d_ff, s->n_layers, s->n_heads, s->n_kv_heads, s->n_vocab, s->n_context);
+  g_autofree char *text = g_strdup_printf (
+    "{\"architectures\": [\"LlamaForCausalLM\"], \"model_type\": \"llama\", \"hidden_size\": %u, "
+    "\"intermediate_size\": %u, \"num_hidden_layers\": %u, \"num_attention_heads\": %u, "
+    "\"num_key_value_heads\": %u, \"vocab_size\": %u, \"max_position_embeddings\": %u, "
+    "\"rms_norm_eps\": 1e-5, \"rope_theta\": 10000.0, \"hidden_act\": \"silu\", \"eos_token_id\": null, "
+    "\"tie_word_embeddings\": false}\n",
+    s->d_model, s->d_ff, s->n_layers, s->n_heads, s->n_kv_heads, s->n_vocab, s->n_context);
   g_autoptr (GError) error = NULL;
 
   g_file_set_contents (path, text, -1, &error);

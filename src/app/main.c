@@ -4,8 +4,8 @@
 
 #include "steer-application.h"
 
-/* Without a GPU's render node GTK would set up OpenGL in software, which takes two seconds at the start and draws slower
- * than its own renderer for the CPU. */
+/* Without a GPU's render node GTK would set up OpenGL in software, which takes two seconds at the start and draws
+ * slower than its own renderer for the CPU. */
 static void
 choose_renderer (void)
 {

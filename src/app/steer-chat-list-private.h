@@ -10,10 +10,10 @@ struct _SteerChatList
 
   SteerChat *chat;
   GtkSingleSelection *selection;
-  GListModel *chats;        /* the store, or an empty list without one */
-  GCancellable *searching;  /* nullable: of the search that runs */
-  GCancellable *opening;    /* nullable: of the chat that is being loaded */
-  gboolean in_search;       /* the list shows what was found */
+  GListModel *chats;       /* the store, or an empty list without one */
+  GCancellable *searching; /* nullable: of the search that runs */
+  GCancellable *opening;   /* nullable: of the chat that is being loaded */
+  gboolean in_search;      /* the list shows what was found */
 
   GtkSearchEntry *search;
   GtkListView *list;
@@ -21,18 +21,13 @@ struct _SteerChatList
 
 SteerStore *steer_chat_list_get_store (SteerChatList *self);
 /* Shows the conversation in the chat. Its loading gives way to a newer one's. */
-void steer_chat_list_open (SteerChatList *self,
-                           gint64 id);
+void steer_chat_list_open (SteerChatList *self, gint64 id);
 /* @format: printf. Emits `toast`. */
-void steer_chat_list_toast (SteerChatList *self,
-                            const char *format,
-                            ...) G_GNUC_PRINTF (2, 3);
-void steer_chat_list_emit_toast (SteerChatList *self,
-                                 AdwToast *toast);
+void steer_chat_list_toast (SteerChatList *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void steer_chat_list_emit_toast (SteerChatList *self, AdwToast *toast);
 
 /* Renaming, deleting, export and import: the actions `chats.*`. */
 void steer_chat_list_install_actions (GtkWidgetClass *widget_class);
-void steer_chat_list_delete (SteerChatList *self,
-                             gint64 id);
+void steer_chat_list_delete (SteerChatList *self, gint64 id);
 
 G_END_DECLS

@@ -23,19 +23,15 @@ GtkWidget *steer_chat_list_new (SteerChat *chat);
 void steer_chat_list_search (SteerChatList *self);
 
 /* Opens the next (+1) or previous (-1) chat of the list. */
-void steer_chat_list_step (SteerChatList *self,
-                           int step);
+void steer_chat_list_step (SteerChatList *self, int step);
 
 /* Deletes the chat that is open, with Undo. */
 void steer_chat_list_delete_open (SteerChatList *self);
 
 /* A hit's text, its bytes between \001 and \002, as Pango markup with the hit in bold; other text is only escaped. */
-char *steer_chat_list_dup_preview_markup (gpointer self,
-                                          const char *preview);
+char *steer_chat_list_dup_preview_markup (gpointer self, const char *preview);
 
 /* Which page is shown: "list", "empty" (no chats yet) or "nothing" (nothing found). */
-char *steer_chat_list_dup_page (gpointer self,
-                                guint n_items,
-                                gboolean searching);
+char *steer_chat_list_dup_page (gpointer self, guint n_items, gboolean searching);
 
 G_END_DECLS

@@ -15,8 +15,7 @@ G_DECLARE_FINAL_TYPE (SteerChatRow, steer_chat_row, STEER, CHAT_ROW, GtkBox)
 
 GtkWidget *steer_chat_row_new (void);
 SteerChatEntry *steer_chat_row_get_entry (SteerChatRow *self);
-void steer_chat_row_set_entry (SteerChatRow *self,
-                               SteerChatEntry *entry);
+void steer_chat_row_set_entry (SteerChatRow *self, SteerChatEntry *entry);
 void steer_chat_row_popup (SteerChatRow *self);
 
 G_END_DECLS

@@ -22,7 +22,7 @@ typedef struct
   SteerReply *replies[2];    /* [n_replies] */
   SteerMessage *messages[2]; /* [n_replies] */
   guint n_replies;
-  guint n_running; /* replies that have not finished; counted down by the owner */
+  guint n_running;  /* replies that have not finished; counted down by the owner */
   gboolean waiting; /* a comparison of which neither was chosen */
 } SteerChatTurn;
 
@@ -35,14 +35,14 @@ SteerChatTurn *steer_chat_turn_start (SteerWorkspace *workspace,
                                       gboolean compare);
 void steer_chat_turn_free (SteerChatTurn *self);
 
-gboolean steer_chat_turn_contains (SteerChatTurn *self,
-                                   SteerReply *reply);
+gboolean steer_chat_turn_contains (SteerChatTurn *self, SteerReply *reply);
 void steer_chat_turn_stop (SteerChatTurn *self);
 
 /* What went wrong, once it has finished; NULL: nothing. */
 char *steer_chat_turn_dup_error (SteerChatTurn *self);
 
-/* Takes replies that ended before they said anything out of the conversation, so that the question can be asked again. */
+/* Takes replies that ended before they said anything out of the conversation, so that the question can be asked again.
+ */
 void steer_chat_turn_drop_empty (SteerChatTurn *self);
 
 G_END_DECLS

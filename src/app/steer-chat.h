@@ -27,8 +27,7 @@ SteerChat *steer_chat_new (SteerWorkspace *workspace);
 
 SteerWorkspace *steer_chat_get_workspace (SteerChat *self);
 SteerConversation *steer_chat_get_conversation (SteerChat *self);
-void steer_chat_set_conversation (SteerChat *self,
-                                  SteerConversation *conversation);
+void steer_chat_set_conversation (SteerChat *self, SteerConversation *conversation);
 /* (transfer none) (nullable) */
 SteerReply *steer_chat_get_reply (SteerChat *self);
 SteerMessage *steer_chat_get_plain_message (SteerChat *self);
@@ -38,24 +37,19 @@ gboolean steer_chat_get_can_send (SteerChat *self);
 /* A reply is being written into any conversation of this chat's. */
 gboolean steer_chat_get_writing (SteerChat *self);
 gboolean steer_chat_get_comparing (SteerChat *self);
-void steer_chat_set_comparing (SteerChat *self,
-                               gboolean comparing);
+void steer_chat_set_comparing (SteerChat *self, gboolean comparing);
 
 /* A new, empty conversation becomes the chat's. */
 void steer_chat_start_new (SteerChat *self);
 
 /* Appends what the person said and starts the reply: two, side by side, while comparing. */
-void steer_chat_send (SteerChat *self,
-                      const char *text);
+void steer_chat_send (SteerChat *self, const char *text);
 
 /* Another answer in the place of @message (an assistant's), with another seed. */
-void steer_chat_regenerate (SteerChat *self,
-                            SteerMessage *message);
+void steer_chat_regenerate (SteerChat *self, SteerMessage *message);
 
 /* Changes @message's text as a new alternative. An edited user message is answered at once. */
-void steer_chat_edit (SteerChat *self,
-                      SteerMessage *message,
-                      const char *text);
+void steer_chat_edit (SteerChat *self, SteerMessage *message, const char *text);
 
 /* Answers the last message when it is the user's. */
 void steer_chat_continue (SteerChat *self);
@@ -66,7 +60,6 @@ void steer_chat_stop (SteerChat *self);
 void steer_chat_stop_all (SteerChat *self);
 
 /* Keeps one column of a comparison as the conversation's reply. The other stays as an alternative. */
-void steer_chat_keep (SteerChat *self,
-                      SteerMessage *message);
+void steer_chat_keep (SteerChat *self, SteerMessage *message);
 
 G_END_DECLS

@@ -16,7 +16,6 @@ G_DECLARE_FINAL_TYPE (SteerComposer, steer_composer, STEER, COMPOSER, GtkWidget)
 GtkWidget *steer_composer_new (SteerChat *chat);
 void steer_composer_focus (SteerComposer *self);
 /* Puts @text into the entry, replacing what is there. */
-void steer_composer_set_text (SteerComposer *self,
-                              const char *text);
+void steer_composer_set_text (SteerComposer *self, const char *text);
 
 G_END_DECLS

@@ -21,10 +21,7 @@ void steer_dialog_open_file_async (GtkWindow *parent,
                                    GAsyncReadyCallback callback,
                                    gpointer data);
 
-void steer_dialog_open_folder_async (GtkWindow *parent,
-                                     const char *title,
-                                     GAsyncReadyCallback callback,
-                                     gpointer data);
+void steer_dialog_open_folder_async (GtkWindow *parent, const char *title, GAsyncReadyCallback callback, gpointer data);
 
 /* @name: proposed, with its suffix; characters that no file name should have are replaced. */
 void steer_dialog_save_file_async (GtkWindow *parent,
@@ -35,8 +32,7 @@ void steer_dialog_save_file_async (GtkWindow *parent,
                                    gpointer data);
 
 /* For the three above. */
-GFile *steer_dialog_file_finish (GAsyncResult *result,
-                                 GError **error);
+GFile *steer_dialog_file_finish (GAsyncResult *result, GError **error);
 
 /* Asks for a line of text that is not empty. @text: (nullable): what stands there first, selected. */
 void steer_dialog_ask_text_async (GtkWindow *parent,
@@ -46,8 +42,7 @@ void steer_dialog_ask_text_async (GtkWindow *parent,
                                   const char *accept,
                                   GAsyncReadyCallback callback,
                                   gpointer data);
-char *steer_dialog_ask_text_finish (GAsyncResult *result,
-                                    GError **error);
+char *steer_dialog_ask_text_finish (GAsyncResult *result, GError **error);
 
 /* @destructive: the answer @accept destroys something. */
 void steer_dialog_confirm_async (GtkWindow *parent,
@@ -57,12 +52,10 @@ void steer_dialog_confirm_async (GtkWindow *parent,
                                  gboolean destructive,
                                  GAsyncReadyCallback callback,
                                  gpointer data);
-gboolean steer_dialog_confirm_finish (GAsyncResult *result,
-                                      GError **error);
+gboolean steer_dialog_confirm_finish (GAsyncResult *result, GError **error);
 
 /* @title as a file name: without separators, control characters and what other systems refuse; never empty, at most 80
  * characters. Free with g_free(). */
-char *steer_dialog_make_file_name (const char *title,
-                                   const char *suffix);
+char *steer_dialog_make_file_name (const char *title, const char *suffix);
 
 G_END_DECLS

@@ -10,8 +10,6 @@ char *steer_model_dup_title (const char *path);
 
 /* The line below it: "CPU · AVX-512 · 268 tokens/s", "GPU · NVIDIA H200". @device_id and @device_name as the engine
  * tells them, (nullable); a rate of 0 is left out. Free with g_free(). */
-char *steer_model_dup_subtitle (const char *device_id,
-                                const char *device_name,
-                                double tokens_per_second);
+char *steer_model_dup_subtitle (const char *device_id, const char *device_name, double tokens_per_second);
 
 G_END_DECLS

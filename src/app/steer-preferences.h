@@ -14,7 +14,6 @@ G_BEGIN_DECLS
 #define STEER_TYPE_PREFERENCES (steer_preferences_get_type ())
 G_DECLARE_FINAL_TYPE (SteerPreferences, steer_preferences, STEER, PREFERENCES, AdwPreferencesWindow)
 
-SteerPreferences *steer_preferences_new (GtkWindow *parent,
-                                         SteerWorkspace *workspace);
+SteerPreferences *steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace);
 
 G_END_DECLS

@@ -21,16 +21,11 @@ GtkWidget *steer_status_page_new (SteerWorkspace *workspace);
 /* Closures of the template. All strings are (nullable); free results with g_free(). */
 
 /* "loading", "error", "no-model" or "suggestions". An error leaves the model that was there usable. */
-char *steer_status_page_dup_page (gpointer self,
-                                  const char *loading_path,
-                                  const char *load_error,
-                                  const char *model_path);
+char *
+steer_status_page_dup_page (gpointer self, const char *loading_path, const char *load_error, const char *model_path);
 /* "312 MB of 1.2 GB"; the size alone or nothing where that is not known. */
-char *steer_status_page_dup_progress_text (gpointer self,
-                                           double progress,
-                                           guint64 bytes);
+char *steer_status_page_dup_progress_text (gpointer self, double progress, guint64 bytes);
 /* An error's message as a sentence, in markup. */
-char *steer_status_page_dup_error_text (gpointer self,
-                                        const char *message);
+char *steer_status_page_dup_error_text (gpointer self, const char *message);
 
 G_END_DECLS

@@ -11,15 +11,14 @@ G_BEGIN_DECLS
  *
  * Properties: chat (SteerChat), show-steering (boolean, TRUE: mark text by the strengths it was written under).
  * Actions `transcript.*`: copy, edit, regenerate, branch, delete, previous-alternative, next-alternative on the message
- * in focus, else on the last; scroll-to-end; stop (Escape). Signals: `branched` (SteerConversation), `toast` (AdwToast):
- * the window shows them.
+ * in focus, else on the last; scroll-to-end; stop (Escape). Signals: `branched` (SteerConversation), `toast`
+ * (AdwToast): the window shows them.
  */
 #define STEER_TYPE_TRANSCRIPT (steer_transcript_get_type ())
 G_DECLARE_FINAL_TYPE (SteerTranscript, steer_transcript, STEER, TRANSCRIPT, GtkWidget)
 
 GtkWidget *steer_transcript_new (SteerChat *chat);
-void steer_transcript_set_chat (SteerTranscript *self,
-                                SteerChat *chat);
+void steer_transcript_set_chat (SteerTranscript *self, SteerChat *chat);
 void steer_transcript_scroll_to_end (SteerTranscript *self);
 
 G_END_DECLS

@@ -13,8 +13,8 @@ struct _SteerWindow
 
   SteerChat *chat;
   gboolean empty;
-  gboolean folding;          /* the flaps open and close by themselves, which is nobody's choice */
-  GCancellable *opening;     /* nullable: of the chat that is being loaded */
+  gboolean folding;      /* the flaps open and close by themselves, which is nobody's choice */
+  GCancellable *opening; /* nullable: of the chat that is being loaded */
 
   AdwToastOverlay *toasts;
   AdwFlap *steering_flap;

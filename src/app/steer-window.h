@@ -16,22 +16,17 @@ G_BEGIN_DECLS
 #define STEER_TYPE_WINDOW (steer_window_get_type ())
 G_DECLARE_FINAL_TYPE (SteerWindow, steer_window, STEER, WINDOW, AdwApplicationWindow)
 
-SteerWindow *steer_window_new (GtkApplication *application,
-                               SteerWorkspace *workspace);
+SteerWindow *steer_window_new (GtkApplication *application, SteerWorkspace *workspace);
 
 SteerChat *steer_window_get_chat (SteerWindow *self);
-void steer_window_add_toast (SteerWindow *self,
-                             AdwToast *toast);
+void steer_window_add_toast (SteerWindow *self, AdwToast *toast);
 /* @text is plain. */
-void steer_window_show_message (SteerWindow *self,
-                                const char *text);
+void steer_window_show_message (SteerWindow *self, const char *text);
 
 /* Opens a conversation of the store, when there is one of that id. */
-void steer_window_open_chat (SteerWindow *self,
-                             gint64 id);
+void steer_window_open_chat (SteerWindow *self, gint64 id);
 /* A preset's file, or a model's folder. */
-void steer_window_open_file (SteerWindow *self,
-                             GFile *file);
+void steer_window_open_file (SteerWindow *self, GFile *file);
 
 /* Closures of the template. */
 gboolean steer_window_has_notice (gpointer self,
@@ -39,9 +34,7 @@ gboolean steer_window_has_notice (gpointer self,
                                   const char *loading_path,
                                   const char *load_error,
                                   const char *model_path);
-char *steer_window_dup_notice (gpointer self,
-                               const char *loading_path,
-                               const char *load_error);
+char *steer_window_dup_notice (gpointer self, const char *loading_path, const char *load_error);
 
 /* Action names and their keys in one column. */
 void steer_window_install_accels (GtkApplication *application);

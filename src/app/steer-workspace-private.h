@@ -24,9 +24,9 @@ struct _SteerWorkspace
   SteerPreset *preset;
   GListStore *in_use;            /* holds `preset` alone */
   GtkFlattenListModel *features; /* of `in_use` */
-  SteerPreset *baseline; /* what `preset` would be without unsaved changes */
-  char *preset_path;     /* nullable */
-  GFileMonitor *monitor; /* nullable: of that file */
+  SteerPreset *baseline;         /* what `preset` would be without unsaved changes */
+  char *preset_path;             /* nullable */
+  GFileMonitor *monitor;         /* nullable: of that file */
   gboolean modified;
   guint autosave_id;
 
@@ -61,14 +61,10 @@ enum
   STEER_WORKSPACE_N_PROPS
 };
 
-void steer_workspace_notify (SteerWorkspace *self,
-                             guint property);
+void steer_workspace_notify (SteerWorkspace *self, guint property);
 
 /* Sets one of the strings above and notifies when it changed. */
-void steer_workspace_set_string (SteerWorkspace *self,
-                                 char **place,
-                                 const char *value,
-                                 guint property);
+void steer_workspace_set_string (SteerWorkspace *self, char **place, const char *value, guint property);
 
 /* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
 void steer_workspace_refresh_steering (SteerWorkspace *self);

@@ -28,8 +28,7 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SteerWorkspace, steer_workspace, STEER, WORKSPACE, GObject)
 
 /* @data_dir: (nullable): where conversations and presets are kept; NULL: the user's data folder. */
-SteerWorkspace *steer_workspace_new (GSettings *settings,
-                                     const char *data_dir);
+SteerWorkspace *steer_workspace_new (GSettings *settings, const char *data_dir);
 
 SteerEngine *steer_workspace_get_engine (SteerWorkspace *self);
 SteerStore *steer_workspace_get_store (SteerWorkspace *self);
@@ -37,32 +36,26 @@ SteerLibrary *steer_workspace_get_library (SteerWorkspace *self);
 SteerPresetFolder *steer_workspace_get_presets (SteerWorkspace *self);
 GSettings *steer_workspace_get_settings (SteerWorkspace *self);
 SteerPreset *steer_workspace_get_preset (SteerWorkspace *self);
-void steer_workspace_set_preset (SteerWorkspace *self,
-                                 SteerPreset *preset);
+void steer_workspace_set_preset (SteerWorkspace *self, SteerPreset *preset);
 SteerLivePlan *steer_workspace_get_live_plan (SteerWorkspace *self);
 /* The features of whatever preset is in use, for looking up their labels. (transfer none) */
 GListModel *steer_workspace_get_features (SteerWorkspace *self);
 
 /* Loads a model directory, its progress and state seen on the engine. The bundled model brings its vector library.
  * NULL: the bundled model. Remembers it among the recent ones when it loads. */
-void steer_workspace_load_model (SteerWorkspace *self,
-                                 const char *path);
+void steer_workspace_load_model (SteerWorkspace *self, const char *path);
 void steer_workspace_cancel_load (SteerWorkspace *self);
 
 /* Loads a preset from anywhere and makes it the one in use. */
-gboolean steer_workspace_open_preset (SteerWorkspace *self,
-                                      const char *path,
-                                      GError **error);
+gboolean steer_workspace_open_preset (SteerWorkspace *self, const char *path, GError **error);
 
 /* The preset in use is now what stands in the file @path: call it after saving or renaming. NULL: it has no file any
  * more (deleted). */
-void steer_workspace_preset_saved (SteerWorkspace *self,
-                                   const char *path);
+void steer_workspace_preset_saved (SteerWorkspace *self, const char *path);
 const char *steer_workspace_get_preset_path (SteerWorkspace *self);
 gboolean steer_workspace_get_preset_modified (SteerWorkspace *self);
 
 /* Sampling in force: the preset's, or the preferences' where a preset sets none. */
-void steer_workspace_get_sampling (SteerWorkspace *self,
-                                   SteerSampling *sampling);
+void steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling);
 
 G_END_DECLS

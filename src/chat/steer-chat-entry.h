@@ -21,13 +21,7 @@ const char *steer_chat_entry_get_preview (SteerChatEntry *self);
 gint64 steer_chat_entry_get_modified (SteerChatEntry *self);
 
 /* For the store. */
-SteerChatEntry *steer_chat_entry_new (gint64 id,
-                                      const char *title,
-                                      const char *preview,
-                                      gint64 modified);
-void steer_chat_entry_update (SteerChatEntry *self,
-                              const char *title,
-                              const char *preview,
-                              gint64 modified);
+SteerChatEntry *steer_chat_entry_new (gint64 id, const char *title, const char *preview, gint64 modified);
+void steer_chat_entry_update (SteerChatEntry *self, const char *title, const char *preview, gint64 modified);
 
 G_END_DECLS

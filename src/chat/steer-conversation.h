@@ -23,49 +23,37 @@ SteerConversation *steer_conversation_new (void);
 
 gint64 steer_conversation_get_id (SteerConversation *self);
 const char *steer_conversation_get_title (SteerConversation *self);
-void steer_conversation_set_title (SteerConversation *self,
-                                   const char *title);
+void steer_conversation_set_title (SteerConversation *self, const char *title);
 const char *steer_conversation_get_draft (SteerConversation *self);
-void steer_conversation_set_draft (SteerConversation *self,
-                                   const char *draft);
+void steer_conversation_set_draft (SteerConversation *self, const char *draft);
 const char *steer_conversation_get_system_prompt (SteerConversation *self);
-void steer_conversation_set_system_prompt (SteerConversation *self,
-                                           const char *system_prompt);
+void steer_conversation_set_system_prompt (SteerConversation *self, const char *system_prompt);
 gint64 steer_conversation_get_modified (SteerConversation *self);
 
 /* What @message answers; NULL for the first of a conversation. (transfer none) */
-SteerMessage *steer_conversation_get_parent (SteerConversation *self,
-                                             SteerMessage *message);
+SteerMessage *steer_conversation_get_parent (SteerConversation *self, SteerMessage *message);
 
 /* Adds a message at the end of the active path. (transfer none) */
-SteerMessage *steer_conversation_append (SteerConversation *self,
-                                         SteerRole role,
-                                         const char *text);
+SteerMessage *steer_conversation_append (SteerConversation *self, SteerRole role, const char *text);
 
 /* A sibling of @message with other text becomes active; what followed stays with the old one. For typed messages.
- * Here and below, a message that was removed in the meantime is left alone (NULL, or a removal that restores nothing). */
-SteerMessage *steer_conversation_edit (SteerConversation *self,
-                                       SteerMessage *message,
-                                       const char *text);
+ * Here and below, a message that was removed in the meantime is left alone (NULL, or a removal that restores nothing).
+ */
+SteerMessage *steer_conversation_edit (SteerConversation *self, SteerMessage *message, const char *text);
 
 /* Shows alternative @index (0 .. n_alternatives - 1) of @message and the path below it. */
-void steer_conversation_select_alternative (SteerConversation *self,
-                                            SteerMessage *message,
-                                            guint index);
+void steer_conversation_select_alternative (SteerConversation *self, SteerMessage *message, guint index);
 
 /* Removes the message with everything below it from the tree. The token restores it until another change is made to
  * the same place; for Undo. */
 typedef struct _SteerRemoval SteerRemoval;
 void steer_removal_free (SteerRemoval *removal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRemoval, steer_removal_free)
-SteerRemoval *steer_conversation_remove (SteerConversation *self,
-                                         SteerMessage *message);
-void steer_conversation_restore (SteerConversation *self,
-                                 SteerRemoval *removal);
+SteerRemoval *steer_conversation_remove (SteerConversation *self, SteerMessage *message);
+void steer_conversation_restore (SteerConversation *self, SteerRemoval *removal);
 
 /* A new conversation (in the same store) with the active path up to and including @message. */
-SteerConversation *steer_conversation_branch (SteerConversation *self,
-                                              SteerMessage *message);
+SteerConversation *steer_conversation_branch (SteerConversation *self, SteerMessage *message);
 
 /**
  * steer_conversation_begin_reply:
@@ -84,15 +72,11 @@ SteerMessage *steer_conversation_begin_reply (SteerConversation *self,
                                               GListModel *features);
 
 /* Adds the active path up to and including @last ((nullable): all of it), the system prompt first, to @request. */
-void steer_conversation_fill_request (SteerConversation *self,
-                                      SteerMessage *last,
-                                      SteerRequest *request);
+void steer_conversation_fill_request (SteerConversation *self, SteerMessage *last, SteerRequest *request);
 
 /* Export; free with g_free(). JSON holds the whole tree and comes back through import. */
 char *steer_conversation_to_markdown (SteerConversation *self);
 char *steer_conversation_to_json (SteerConversation *self);
-SteerConversation *steer_conversation_new_from_json (const char *json,
-                                                     gssize length,
-                                                     GError **error);
+SteerConversation *steer_conversation_new_from_json (const char *json, gssize length, GError **error);
 
 G_END_DECLS

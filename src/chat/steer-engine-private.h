@@ -12,10 +12,10 @@ typedef struct
 {
   gatomicrefcount ref_count;
   SteerModel *model;
-  SteerTokenizer *tokenizer;    /* nullable */
-  SteerChatTemplate *template;  /* nullable */
-  GError *text_error;           /* nullable: why one of them is missing */
-  GArray *chat_ends;            /* gint32: ids that end a turn of the template, beside the model's own EOS */
+  SteerTokenizer *tokenizer;   /* nullable */
+  SteerChatTemplate *template; /* nullable */
+  GError *text_error;          /* nullable: why one of them is missing */
+  GArray *chat_ends;           /* gint32: ids that end a turn of the template, beside the model's own EOS */
   char *device_id;
   char *device_name;
   guint n_context;
@@ -28,9 +28,7 @@ void steer_loaded_unref (SteerLoaded *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerLoaded, steer_loaded_unref)
 
 /* The prompt of a request: (element-type gint32). Any thread. */
-GArray *steer_loaded_encode (SteerLoaded *self,
-                             SteerRequest *request,
-                             GError **error);
+GArray *steer_loaded_encode (SteerLoaded *self, SteerRequest *request, GError **error);
 
 typedef struct _SteerWorker SteerWorker;
 
@@ -79,14 +77,11 @@ typedef struct
 } SteerWorkerOwner;
 
 /* Frees @job on the main context: it may hold the last reference of the engine or of a reply. */
-void steer_job_drop (SteerWorkerOwner *owner,
-                     SteerJob *job);
+void steer_job_drop (SteerWorkerOwner *owner, SteerJob *job);
 
 /* Tell the main context how a load goes on. @loaded NULL: nothing is loaded any more. */
-void steer_engine_post_progress (SteerWorkerOwner *owner,
-                                 double fraction);
-void steer_engine_post_loaded (SteerWorkerOwner *owner,
-                               SteerLoaded *loaded);
+void steer_engine_post_progress (SteerWorkerOwner *owner, double fraction);
+void steer_engine_post_loaded (SteerWorkerOwner *owner, SteerLoaded *loaded);
 /* To be called before the load's task returns, so that its callback finds the engine in its new state. */
 void steer_engine_post_load_ended (SteerWorkerOwner *owner);
 
@@ -100,16 +95,14 @@ struct _SteerWorker
   SteerLoaded *loaded;   /* nullable */
   SteerSession *sessions[STEER_MAX_SLOTS];
   SteerSampler *sampler;
-  guint32 *special;      /* bit set [(n_vocab + 31) / 32] */
+  guint32 *special; /* bit set [(n_vocab + 31) / 32] */
 };
 
 /* The thread's function; @data is a SteerWorker that it frees in the end. */
 gpointer steer_worker_run (gpointer data);
 
-void steer_worker_load (SteerWorker *self,
-                        SteerJob *job);
+void steer_worker_load (SteerWorker *self, SteerJob *job);
 void steer_worker_unload (SteerWorker *self);
-void steer_worker_write_replies (SteerWorker *self,
-                                 SteerJob *job);
+void steer_worker_write_replies (SteerWorker *self, SteerJob *job);
 
 G_END_DECLS

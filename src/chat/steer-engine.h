@@ -25,8 +25,7 @@ typedef struct
   SteerContextOptions context;
 } SteerLoadOptions;
 
-void steer_load_options_init (SteerLoadOptions *self,
-                              const char *path);
+void steer_load_options_init (SteerLoadOptions *self, const char *path);
 
 #define STEER_TYPE_ENGINE (steer_engine_get_type ())
 
@@ -56,17 +55,13 @@ void steer_engine_load_async (SteerEngine *self,
                               GCancellable *cancellable,
                               GAsyncReadyCallback callback,
                               gpointer user_data);
-gboolean steer_engine_load_finish (SteerEngine *self,
-                                   GAsyncResult *result,
-                                   GError **error);
+gboolean steer_engine_load_finish (SteerEngine *self, GAsyncResult *result, GError **error);
 
 void steer_engine_unload_async (SteerEngine *self,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 gpointer user_data);
-gboolean steer_engine_unload_finish (SteerEngine *self,
-                                     GAsyncResult *result,
-                                     GError **error);
+gboolean steer_engine_unload_finish (SteerEngine *self, GAsyncResult *result, GError **error);
 
 SteerEngineState steer_engine_get_state (SteerEngine *self);
 
@@ -83,8 +78,7 @@ double steer_engine_get_load_seconds (SteerEngine *self);
  *
  * Starts a reply. Never NULL: a request that cannot be served gives a reply that finishes with an error.
  */
-SteerReply *steer_engine_reply (SteerEngine *self,
-                                SteerRequest *request);
+SteerReply *steer_engine_reply (SteerEngine *self, SteerRequest *request);
 
 /**
  * steer_engine_reply_together:
@@ -93,15 +87,12 @@ SteerReply *steer_engine_reply (SteerEngine *self,
  *
  * Replies that are decoded as one batch, each under its own plan: a comparison. Request i uses slot i.
  */
-void steer_engine_reply_together (SteerEngine *self,
-                                  SteerRequest *const *requests,
-                                  guint n_requests,
-                                  SteerReply **replies);
+void
+steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies);
 
 /* Number of tokens the messages of @request take as a prompt, by the worker's rules; for the context gauge.
  * Main thread, no waiting. 0 without a tokenizer. */
-guint steer_engine_count_tokens (SteerEngine *self,
-                                 SteerRequest *request);
+guint steer_engine_count_tokens (SteerEngine *self, SteerRequest *request);
 
 /**
  * SteerTrace: one forward pass over a list of tokens with everything wanted back; for `steer trace` and for
@@ -112,11 +103,11 @@ typedef struct
   guint n_tokens;
   guint n_vocab;
   guint d_model;
-  guint n_layers;      /* tapped */
-  guint *layers;       /* [n_layers] */
-  gint32 *tokens;      /* [n_tokens] */
-  float *logits;       /* [n_tokens, n_vocab]; NULL when not wanted */
-  float *residual;     /* [n_layers, n_tokens, d_model]: decoder layer outputs after steering */
+  guint n_layers;  /* tapped */
+  guint *layers;   /* [n_layers] */
+  gint32 *tokens;  /* [n_tokens] */
+  float *logits;   /* [n_tokens, n_vocab]; NULL when not wanted */
+  float *residual; /* [n_layers, n_tokens, d_model]: decoder layer outputs after steering */
 } SteerTrace;
 
 void steer_trace_free (SteerTrace *trace);
@@ -132,8 +123,6 @@ void steer_engine_trace_async (SteerEngine *self,
                                GCancellable *cancellable,
                                GAsyncReadyCallback callback,
                                gpointer user_data);
-SteerTrace *steer_engine_trace_finish (SteerEngine *self,
-                                       GAsyncResult *result,
-                                       GError **error);
+SteerTrace *steer_engine_trace_finish (SteerEngine *self, GAsyncResult *result, GError **error);
 
 G_END_DECLS

@@ -15,8 +15,8 @@ G_BEGIN_DECLS
  */
 typedef struct
 {
-  gsize start;    /* byte offset in the message's text */
-  gsize length;   /* bytes */
+  gsize start;  /* byte offset in the message's text */
+  gsize length; /* bytes */
   guint n_tokens;
   char *steering; /* (nullable), owned */
 } SteerTextRun;
@@ -54,7 +54,6 @@ const GArray *steer_message_get_runs (SteerMessage *self);
 
 /* JSON of a plan for a run: [{"layer":15,"index":21576,"label":"...","strength":8.5,"mode":"clamp"}]. @preset:
  * (nullable): where labels are looked up. Free with g_free(); NULL for an empty plan. */
-char *steer_plan_describe (SteerPlan *plan,
-                           GListModel *features);
+char *steer_plan_describe (SteerPlan *plan, GListModel *features);
 
 G_END_DECLS

@@ -36,26 +36,16 @@ struct _SteerRequest
 SteerRequest *steer_request_copy (SteerRequest *self);
 
 /* The plan for producing generated token @step; a new reference or NULL. */
-SteerPlan *steer_request_dup_plan (SteerRequest *self,
-                                   guint step);
+SteerPlan *steer_request_dup_plan (SteerRequest *self, guint step);
 
 /* The worker's side of a reply. All thread-safe; what they tell arrives on @context in order. */
-SteerReply *steer_reply_new (GMainContext *context,
-                             SteerRequest *request);
+SteerReply *steer_reply_new (GMainContext *context, SteerRequest *request);
 SteerRequest *steer_reply_get_request (SteerReply *self);
 GCancellable *steer_reply_get_cancellable (SteerReply *self);
 
-void steer_reply_post_prompt (SteerReply *self,
-                              const gint32 *tokens,
-                              guint n_tokens,
-                              guint n_reused);
-void steer_reply_post_prefilled (SteerReply *self,
-                                 guint n_prefilled);
-void steer_reply_post_token (SteerReply *self,
-                             gint32 token,
-                             const char *text,
-                             gsize length,
-                             SteerPlan *plan);
+void steer_reply_post_prompt (SteerReply *self, const gint32 *tokens, guint n_tokens, guint n_reused);
+void steer_reply_post_prefilled (SteerReply *self, guint n_prefilled);
+void steer_reply_post_token (SteerReply *self, gint32 token, const char *text, gsize length, SteerPlan *plan);
 
 /* Ends the reply. @text: what was held back. @error: taken. */
 void steer_reply_post_done (SteerReply *self,

@@ -25,40 +25,28 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRequest, steer_request_unref)
 
 /* Exactly one source of tokens. Messages go through the chat template with a generation prompt; text is encoded as
  * it stands, with BOS where the tokenizer adds it; ids are taken as they are and need no tokenizer. */
-void steer_request_add_message (SteerRequest *self,
-                                SteerRole role,
-                                const char *content);
-void steer_request_set_text (SteerRequest *self,
-                             const char *text);
-void steer_request_set_ids (SteerRequest *self,
-                            const gint32 *ids,
-                            guint n_ids);
+void steer_request_add_message (SteerRequest *self, SteerRole role, const char *content);
+void steer_request_set_text (SteerRequest *self, const char *text);
+void steer_request_set_ids (SteerRequest *self, const gint32 *ids, guint n_ids);
 
 /* Default: steer_sampling_init()'s. */
-void steer_request_set_sampling (SteerRequest *self,
-                                 const SteerSampling *sampling);
+void steer_request_set_sampling (SteerRequest *self, const SteerSampling *sampling);
 
 /* The reply ends before the first of these; text that could be the beginning of one is held back. NULL-terminated. */
-void steer_request_set_stop_strings (SteerRequest *self,
-                                     const char *const *stop_strings);
+void steer_request_set_stop_strings (SteerRequest *self, const char *const *stop_strings);
 
 /* (nullable): where the newest plan is found at every decode step. NULL: no steering. */
-void steer_request_set_live_plan (SteerRequest *self,
-                                  SteerLivePlan *live);
+void steer_request_set_live_plan (SteerRequest *self, SteerLivePlan *live);
 
 /* From generated token @step on (0: the prompt too) the reply is steered by @plan, whatever the live plan says:
  * replays a reply that was changed while it was written. Steps ascend. */
-void steer_request_schedule_plan (SteerRequest *self,
-                                  guint step,
-                                  SteerPlan *plan);
+void steer_request_schedule_plan (SteerRequest *self, guint step, SteerPlan *plan);
 
 /* Default STEER_REUSE_SAME_PLAN. */
-void steer_request_set_reuse (SteerRequest *self,
-                              SteerReusePolicy reuse);
+void steer_request_set_reuse (SteerRequest *self, SteerReusePolicy reuse);
 
 /* (nullable): "26 Jul 2024", for templates with a date. */
-void steer_request_set_date (SteerRequest *self,
-                             const char *date_string);
+void steer_request_set_date (SteerRequest *self, const char *date_string);
 
 typedef enum
 {
@@ -70,13 +58,13 @@ typedef enum
 
 typedef enum
 {
-  STEER_STOP_NONE,   /* still running */
-  STEER_STOP_EOS,    /* the model ended its turn */
-  STEER_STOP_STRING, /* a stop string */
-  STEER_STOP_LENGTH, /* max_tokens */
+  STEER_STOP_NONE,    /* still running */
+  STEER_STOP_EOS,     /* the model ended its turn */
+  STEER_STOP_STRING,  /* a stop string */
+  STEER_STOP_LENGTH,  /* max_tokens */
   STEER_STOP_CONTEXT, /* the context is full */
   STEER_STOP_CANCELLED,
-  STEER_STOP_ERROR,  /* see steer_reply_get_error() */
+  STEER_STOP_ERROR, /* see steer_reply_get_error() */
 } SteerStopReason;
 
 /* "eos", "stop", "length", "context", "cancelled", "error"; "" while running. */
@@ -95,7 +83,7 @@ typedef struct
   guint first_token;    /* index in the reply */
   const gint32 *tokens; /* [n_tokens] */
   guint n_tokens;
-  SteerPlan *plan;      /* (nullable): in force for these tokens */
+  SteerPlan *plan; /* (nullable): in force for these tokens */
 } SteerChunk;
 
 #define STEER_TYPE_REPLY (steer_reply_get_type ())
@@ -123,10 +111,8 @@ const GError *steer_reply_get_error (SteerReply *self);
 /* Everything emitted so far. */
 const char *steer_reply_get_text (SteerReply *self);
 /* (transfer none) [n]: generated tokens emitted so far, the EOS not included. */
-const gint32 *steer_reply_get_tokens (SteerReply *self,
-                                      guint *n_tokens);
-const gint32 *steer_reply_get_prompt_tokens (SteerReply *self,
-                                             guint *n_tokens);
+const gint32 *steer_reply_get_tokens (SteerReply *self, guint *n_tokens);
+const gint32 *steer_reply_get_prompt_tokens (SteerReply *self, guint *n_tokens);
 
 typedef struct
 {
@@ -137,8 +123,7 @@ typedef struct
   double decode_seconds;
 } SteerReplyStats;
 
-void steer_reply_get_stats (SteerReply *self,
-                            SteerReplyStats *stats);
+void steer_reply_get_stats (SteerReply *self, SteerReplyStats *stats);
 
 /* Stops within a token; what was written stays. Safe in any state. */
 void steer_reply_stop (SteerReply *self);

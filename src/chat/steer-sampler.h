@@ -32,7 +32,6 @@ gint32 steer_sampler_choose (SteerSampler *self,
                              double uniform);
 
 /* The n-th uniform number of a seed: counter-based, so a reply can be resumed at any token. */
-double steer_sampler_uniform (guint64 seed,
-                              guint64 n);
+double steer_sampler_uniform (guint64 seed, guint64 n);
 
 G_END_DECLS

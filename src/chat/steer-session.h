@@ -13,14 +13,12 @@ G_BEGIN_DECLS
  */
 typedef struct _SteerSession SteerSession;
 
-SteerSession *steer_session_new (SteerContext *context,
-                                 guint slot);
+SteerSession *steer_session_new (SteerContext *context, guint slot);
 void steer_session_free (SteerSession *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerSession, steer_session_free)
 
 /* Which token ids are special, for plans that leave them alone: bit set [(n_vocab + 31) / 32], copied. */
-void steer_session_set_special (SteerSession *self,
-                                const guint32 *special);
+void steer_session_set_special (SteerSession *self, const guint32 *special);
 
 /**
  * SteerReusePolicy:
@@ -39,15 +37,13 @@ typedef struct
   SteerSession *session;
   const gint32 *tokens; /* [n_tokens]: the whole timeline */
   guint n_tokens;
-  guint n_prompt;       /* tokens[0 .. n_prompt-1] are prompt: what a plan that steers only replies leaves alone */
-  SteerPlan *plan;      /* (nullable) */
+  guint n_prompt;  /* tokens[0 .. n_prompt-1] are prompt: what a plan that steers only replies leaves alone */
+  SteerPlan *plan; /* (nullable) */
   SteerReusePolicy reuse;
 } SteerTimeline;
 
 /* @done, @total: tokens of the prompt that are computed. From the worker thread. */
-typedef void (*SteerPrefillFunc) (guint done,
-                                  guint total,
-                                  gpointer data);
+typedef void (*SteerPrefillFunc) (guint done, guint total, gpointer data);
 
 /**
  * steer_session_set_tokens:

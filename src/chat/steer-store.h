@@ -22,12 +22,10 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SteerStore, steer_store, STEER, STORE, GObject)
 
 /* Opens or makes the file; its folder is made too. Errors: STEER_CHAT_ERROR_STORE. */
-SteerStore *steer_store_open (const char *path,
-                              GError **error);
+SteerStore *steer_store_open (const char *path, GError **error);
 
 /* Waits until everything asked for so far is on disk. */
-gboolean steer_store_flush (SteerStore *self,
-                            GError **error);
+gboolean steer_store_flush (SteerStore *self, GError **error);
 
 /* A new, empty conversation kept in the store. It enters the list with its first message. */
 SteerConversation *steer_store_create (SteerStore *self);
@@ -38,24 +36,17 @@ void steer_store_load_async (SteerStore *self,
                              GCancellable *cancellable,
                              GAsyncReadyCallback callback,
                              gpointer user_data);
-SteerConversation *steer_store_load_finish (SteerStore *self,
-                                            GAsyncResult *result,
-                                            GError **error);
+SteerConversation *steer_store_load_finish (SteerStore *self, GAsyncResult *result, GError **error);
 
 /* Takes an imported conversation into the store. */
-void steer_store_adopt (SteerStore *self,
-                        SteerConversation *conversation);
+void steer_store_adopt (SteerStore *self, SteerConversation *conversation);
 
-void steer_store_rename (SteerStore *self,
-                         gint64 id,
-                         const char *title);
+void steer_store_rename (SteerStore *self, gint64 id, const char *title);
 
 /* Hides the conversation at once; it is erased by steer_store_purge() or when the store closes, and comes back with
  * steer_store_undelete() until then. */
-void steer_store_delete (SteerStore *self,
-                         gint64 id);
-void steer_store_undelete (SteerStore *self,
-                           gint64 id);
+void steer_store_delete (SteerStore *self, gint64 id);
+void steer_store_undelete (SteerStore *self, gint64 id);
 void steer_store_purge (SteerStore *self);
 
 /* Full-text search in titles and messages (prefixes match): (element-type SteerChatEntry), best first. */
@@ -64,8 +55,6 @@ void steer_store_search_async (SteerStore *self,
                                GCancellable *cancellable,
                                GAsyncReadyCallback callback,
                                gpointer user_data);
-GListModel *steer_store_search_finish (SteerStore *self,
-                                       GAsyncResult *result,
-                                       GError **error);
+GListModel *steer_store_search_finish (SteerStore *self, GAsyncResult *result, GError **error);
 
 G_END_DECLS

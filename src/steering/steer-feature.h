@@ -24,38 +24,28 @@ G_DECLARE_FINAL_TYPE (SteerFeature, steer_feature, STEER, FEATURE, GObject)
 /* Layers and indices that a plan and a file accept. */
 #define STEER_FEATURE_MAX_LAYER 65535
 
-SteerFeature *steer_feature_new (guint layer,
-                                 guint64 index);
+SteerFeature *steer_feature_new (guint layer, guint64 index);
 SteerFeature *steer_feature_copy (SteerFeature *self);
 
 guint steer_feature_get_layer (SteerFeature *self);
 guint64 steer_feature_get_index (SteerFeature *self);
 const char *steer_feature_get_source (SteerFeature *self);
-void steer_feature_set_source (SteerFeature *self,
-                               const char *source);
+void steer_feature_set_source (SteerFeature *self, const char *source);
 const char *steer_feature_get_label (SteerFeature *self);
-void steer_feature_set_label (SteerFeature *self,
-                              const char *label);
+void steer_feature_set_label (SteerFeature *self, const char *label);
 double steer_feature_get_strength (SteerFeature *self);
-void steer_feature_set_strength (SteerFeature *self,
-                                 double strength);
+void steer_feature_set_strength (SteerFeature *self, double strength);
 gboolean steer_feature_get_clamp (SteerFeature *self);
-void steer_feature_set_clamp (SteerFeature *self,
-                              gboolean clamp);
+void steer_feature_set_clamp (SteerFeature *self, gboolean clamp);
 gboolean steer_feature_get_enabled (SteerFeature *self);
-void steer_feature_set_enabled (SteerFeature *self,
-                                gboolean enabled);
+void steer_feature_set_enabled (SteerFeature *self, gboolean enabled);
 double steer_feature_get_recommended (SteerFeature *self);
 double steer_feature_get_minimum (SteerFeature *self);
 double steer_feature_get_maximum (SteerFeature *self);
 double steer_feature_get_layer_norm (SteerFeature *self);
 
 /* What a source knows. @recommended: 0 when unknown; @minimum, @maximum: both 0 when unknown. */
-void steer_feature_set_range (SteerFeature *self,
-                              double recommended,
-                              double minimum,
-                              double maximum);
-void steer_feature_set_layer_norm (SteerFeature *self,
-                                   double layer_norm);
+void steer_feature_set_range (SteerFeature *self, double recommended, double minimum, double maximum);
+void steer_feature_set_layer_norm (SteerFeature *self, double layer_norm);
 
 G_END_DECLS

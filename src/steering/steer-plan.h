@@ -18,7 +18,7 @@ typedef enum
 /* One intervention on the output of decoder layer @layer (after the MLP's residual add). */
 typedef struct
 {
-  guint layer;         /* decoder layer, from 0 */
+  guint layer; /* decoder layer, from 0 */
   SteerMode mode;
   float strength;      /* raw units of the residual stream, master multiplier included */
   const float *vector; /* [d_model], unit length in f32; owned by the plan */
@@ -58,10 +58,8 @@ gboolean steer_plan_builder_add (SteerPlanBuilder *self,
                                  GBytes *vector);
 
 /* Options of a preset. Defaults: the prompt is steered, special tokens too. */
-void steer_plan_builder_set_steer_prompt (SteerPlanBuilder *self,
-                                          gboolean steer_prompt);
-void steer_plan_builder_set_skip_special (SteerPlanBuilder *self,
-                                          gboolean skip_special);
+void steer_plan_builder_set_steer_prompt (SteerPlanBuilder *self, gboolean steer_prompt);
+void steer_plan_builder_set_skip_special (SteerPlanBuilder *self, gboolean skip_special);
 
 /* Never NULL; the builder is empty afterwards. */
 SteerPlan *steer_plan_builder_end (SteerPlanBuilder *self);
@@ -73,17 +71,14 @@ guint steer_plan_get_n_ops (SteerPlan *self);
 const SteerPlanOp *steer_plan_get_ops (SteerPlan *self);
 
 /* The operations of one layer; *n_ops is 0 where there is none. O(1) amortised, safe for a NULL plan. */
-const SteerPlanOp *steer_plan_get_layer_ops (SteerPlan *self,
-                                             guint layer,
-                                             guint *n_ops);
+const SteerPlanOp *steer_plan_get_layer_ops (SteerPlan *self, guint layer, guint *n_ops);
 
 gboolean steer_plan_get_steer_prompt (SteerPlan *self);
 gboolean steer_plan_get_skip_special (SteerPlan *self);
 
 /* Same effect on every token: same operations with the same vectors, and the same options. NULL and an empty plan
  * are equal to each other. */
-gboolean steer_plan_equal (SteerPlan *a,
-                           SteerPlan *b);
+gboolean steer_plan_equal (SteerPlan *a, SteerPlan *b);
 
 /* The highest layer of the plan + 1, or 0. For checking against a model. */
 guint steer_plan_get_n_layers (SteerPlan *self);
@@ -102,8 +97,7 @@ void steer_live_plan_unref (SteerLivePlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerLivePlan, steer_live_plan_unref)
 
 /* @plan: (nullable): no steering. */
-void steer_live_plan_set (SteerLivePlan *self,
-                          SteerPlan *plan);
+void steer_live_plan_set (SteerLivePlan *self, SteerPlan *plan);
 
 /* A new reference, or NULL. */
 SteerPlan *steer_live_plan_dup (SteerLivePlan *self);

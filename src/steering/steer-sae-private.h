@@ -125,8 +125,8 @@ typedef struct
   double layer_norm; /* 0: unknown */
 } SteerLabels;
 
-/* Reads the `labels.jsonl` or `labels.jsonl.gz` in the folder of @path or one of the two above it, where there is one: rows of @layer whose
- * index is below @n_features. */
+/* Reads the `labels.jsonl` or `labels.jsonl.gz` in the folder of @path or one of the two above it, where there is one:
+ * rows of @layer whose index is below @n_features. */
 gboolean steer_labels_read_beside (SteerLabels *self,
                                    const char *path,
                                    guint layer,

@@ -15,8 +15,6 @@ G_BEGIN_DECLS
 #define STEER_TYPE_VECTOR_LIBRARY (steer_vector_library_get_type ())
 G_DECLARE_FINAL_TYPE (SteerVectorLibrary, steer_vector_library, STEER, VECTOR_LIBRARY, GObject)
 
-SteerVectorLibrary *steer_vector_library_open (const char *path,
-                                               GCancellable *cancellable,
-                                               GError **error);
+SteerVectorLibrary *steer_vector_library_open (const char *path, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

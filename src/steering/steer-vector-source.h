@@ -51,28 +51,18 @@ struct _SteerVectorSourceInterface
 
   const char *(*get_id) (SteerVectorSource *self);
   guint (*get_d_model) (SteerVectorSource *self);
-  gboolean (*has_vector) (SteerVectorSource *self,
-                          guint layer,
-                          guint64 index);
-  GBytes *(*load_vector) (SteerVectorSource *self,
-                          guint layer,
-                          guint64 index,
-                          GCancellable *cancellable,
-                          GError **error);
-  SteerFeatureInfo *(*dup_info) (SteerVectorSource *self,
-                                 guint layer,
-                                 guint64 index);
+  gboolean (*has_vector) (SteerVectorSource *self, guint layer, guint64 index);
+  GBytes *(
+    *load_vector) (SteerVectorSource *self, guint layer, guint64 index, GCancellable *cancellable, GError **error);
+  SteerFeatureInfo *(*dup_info) (SteerVectorSource *self, guint layer, guint64 index);
   GPtrArray *(*list_infos) (SteerVectorSource *self);
-  double (*get_layer_norm) (SteerVectorSource *self,
-                            guint layer);
+  double (*get_layer_norm) (SteerVectorSource *self, guint layer);
 };
 
 /* Short name that presets use to say where a feature comes from ("demo"). */
 const char *steer_vector_source_get_id (SteerVectorSource *self);
 guint steer_vector_source_get_d_model (SteerVectorSource *self);
-gboolean steer_vector_source_has_vector (SteerVectorSource *self,
-                                         guint layer,
-                                         guint64 index);
+gboolean steer_vector_source_has_vector (SteerVectorSource *self, guint layer, guint64 index);
 
 /* d_model floats, L2-normalised in float32. May read from disk. Errors: STEER_STEERING_ERROR, STEER_TENSOR_ERROR. */
 GBytes *steer_vector_source_load_vector (SteerVectorSource *self,
@@ -82,15 +72,12 @@ GBytes *steer_vector_source_load_vector (SteerVectorSource *self,
                                          GError **error);
 
 /* NULL when the source knows nothing of it. */
-SteerFeatureInfo *steer_vector_source_dup_info (SteerVectorSource *self,
-                                                guint layer,
-                                                guint64 index);
+SteerFeatureInfo *steer_vector_source_dup_info (SteerVectorSource *self, guint layer, guint64 index);
 
 /* Every feature that has a label or is listed: (element-type SteerFeatureInfo), ordered by layer and index. */
 GPtrArray *steer_vector_source_list_infos (SteerVectorSource *self);
 
 /* Typical norm of the residual stream after @layer as the source recorded it; 0 when unknown. */
-double steer_vector_source_get_layer_norm (SteerVectorSource *self,
-                                           guint layer);
+double steer_vector_source_get_layer_norm (SteerVectorSource *self, guint layer);
 
 G_END_DECLS

@@ -16,11 +16,7 @@ G_DEFINE_FINAL_TYPE (SteerArchive, steer_archive, G_TYPE_OBJECT)
 
 /* Tried in this order. */
 static const SteerArchiveFormat *const formats[] = {
-  &steer_gguf_format,
-  &steer_npz_format,
-  &steer_torch_zip_format,
-  &steer_npy_format,
-  &steer_safetensors_format,
+  &steer_gguf_format, &steer_npz_format, &steer_torch_zip_format, &steer_npy_format, &steer_safetensors_format,
 };
 
 static void

@@ -1,3 +1,5 @@
+/* One file, though long: each rule of the container format is a case of a few lines, and they read best in the order of
+ * the format. */
 #include "gguf-builder.h"
 #include "tensor-test-util.h"
 #include "test-util.h"
