@@ -46,7 +46,7 @@ def hook_of(steers: list[Steer]) -> Callable[[int, Tensor], Tensor] | None:
 
 @dataclass(frozen=True)
 class Sampling:
-    temperature: float = 0.7
+    temperature: float = 0.5
     top_p: float = 0.95
     repetition: float = 1.1
     tokens: int = 160

@@ -168,7 +168,7 @@ def save_model(model: Chat, folder: Path, end_id: int, pad_id: int) -> None:
               "mlp_bias": False, "attention_dropout": 0.0, "initializer_range": 0.02, "bos_token_id": None,
               "eos_token_id": end_id, "pad_token_id": pad_id, "use_cache": True}
     (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    generation = {"do_sample": True, "temperature": 0.7, "top_p": 0.95, "repetition_penalty": 1.1,
+    generation = {"do_sample": True, "temperature": 0.5, "top_p": 0.95, "repetition_penalty": 1.1,
                   "eos_token_id": [end_id], "pad_token_id": pad_id}
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n")
 

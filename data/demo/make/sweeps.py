@@ -22,6 +22,7 @@ from topic import HERE, load_topics
 
 SHOWN = ("eiffel", "sea", "pizza", "cats", "castles", "manner:pirate", "manner:shouting")
 AVOIDED = ("eiffel", "sea", "cats", "pizza", "chocolate")
+PAIRS = ((("sea", 1.0), ("manner:pirate", 0.7)), (("tea", 0.95), ("manner:formal", 0.9)), (("guitar", 0.95), ("manner:cowboy", 0.8)))
 NEGATIVE = (0.0, -0.5, -1.0, -1.5, -2.0)
 
 
@@ -92,11 +93,12 @@ def main() -> None:
     print("\n".join(negative_table(player, items, vectors, concepts, options.seed)))
     print("### Two at once\n")
     print("| features | first shown | second shown | both |\n|---|---|---|---|")
-    for first, second in (("sea", "manner:pirate"), ("castles", "manner:medieval"), ("space", "manner:robot"), ("rain", "manner:gloomy")):
-        if first in items and second in items:
-            pair = [(items[name], 0.9 * items[name]["strength"]) for name in (first, second)]
+    for mix in PAIRS:
+        if all(name in items for name, _ in mix):
+            (first, second), pair = [items[name]["label"] for name, _ in mix], [(items[name], factor * items[name]["strength"]) for name, factor in mix]
             rates = pair_rates(player, pair, vectors, concepts, neutral_prompts(), options.seed)
-            print(f"| {items[first]['label']} + {items[second]['label']} | {100 * rates['each'][0]:.0f} % | {100 * rates['each'][1]:.0f} % | {100 * rates['all']:.0f} % |")
+            shares = " | ".join(f"{100 * rate:.0f} %" for rate in (*rates["each"], rates["all"]))
+            print(f"| {first} ({pair[0][1]:.2f}) + {second} ({pair[1][1]:.2f}) | {shares} |")
 
 
 if __name__ == "__main__":
