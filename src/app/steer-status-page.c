@@ -13,8 +13,8 @@ static const struct
 } suggestions[] = {
   { "Eiffel Tower", "find-location-symbolic", N_ ("What should I do this weekend?") },
   { "Pirate at Sea", "weather-windy-symbolic", N_ ("Can you tell me a story?") },
-  { "Football at Full Volume", "audio-volume-high-symbolic", N_ ("How was your day?") },
-  { "Only Cats (Clamped)", "emoji-nature-symbolic", N_ ("What should I cook tonight?") },
+  { "Cowboy with a Guitar", "emblem-music-symbolic", N_ ("How was your day?") },
+  { "Only Cats", "emoji-nature-symbolic", N_ ("What should I cook tonight?") },
 };
 
 #define MAX_SUGGESTIONS 4

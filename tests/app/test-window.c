@@ -205,6 +205,28 @@ test_conversation (Fixture *f, gconstpointer data)
 }
 
 static void
+test_suggestions (Fixture *f, gconstpointer data)
+{
+  static const char *const presets[] = { "Eiffel Tower", "Pirate at Sea", "Cowboy with a Guitar", "Only Cats" };
+  g_autofree char *bundled = steer_dup_presets_path ();
+  GtkWidget *box;
+
+  if (bundled == NULL)
+    {
+      open_window (f, 1240, 800);
+      g_test_skip ("the bundled presets are not there");
+      return;
+    }
+  open_window (f, 1240, 800);
+  box = app_test_find (GTK_WIDGET (f->window), GTK_TYPE_FLOW_BOX, NULL, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (presets); i++)
+    {
+      g_test_message ("%s", presets[i]);
+      g_assert_nonnull (app_test_find (box, GTK_TYPE_LABEL, "label", presets[i]));
+    }
+}
+
+static void
 test_suggested_preset (Fixture *f, gconstpointer data)
 {
   g_autofree char *path = NULL;
@@ -351,6 +373,7 @@ main (int argc, char **argv)
   ADD ("/window/every shortcut's action exists", FALSE, test_actions);
   ADD ("/window/one action switches all steering", FALSE, test_master_switch);
   ADD ("/window/a suggestion asks and the window follows the conversation", TRUE, test_conversation);
+  ADD ("/window/the suggestions are of presets that are there", FALSE, test_suggestions);
   ADD ("/window/a suggestion puts its preset in force", TRUE, test_suggested_preset);
   ADD ("/window/a preset that is opened is in use and a broken one changes nothing", FALSE, test_opens_preset);
   ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
