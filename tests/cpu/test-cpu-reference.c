@@ -1,10 +1,8 @@
 #include <json-glib/json-glib.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cpu-model.h"
 
-#include "cpu/steer-cpu-context.h"
+#include "cpu/steer-cpu-kernels.h"
 
 /* Real trained models and what others computed with them. The data is not part of this project; see
  * test_shared_path(). */
@@ -173,69 +171,6 @@ test_tinystories_values (void)
       }
 }
 
-/* The @which-th matrix of that shape in a text of "shpae: [rows, columns], ..." headings and bracketed rows. */
-static float *
-read_activation (const char *text, guint which, guint rows, guint columns)
-{
-  g_autofree char *heading = g_strdup_printf ("shpae: [%u, %u]", rows, columns);
-  float *values = g_new (float, rows *columns);
-  char *at = NULL;
-
-  for (guint i = 0; i <= which; i++)
-    {
-      text = strstr (text, heading);
-      g_assert_nonnull (text);
-      text = strchr (text, '\n');
-    }
-  for (guint i = 0; i < rows * columns; i++)
-    {
-      text += strcspn (text, "-0123456789");
-      values[i] = (float) g_ascii_strtod (text, &at);
-      g_assert_true (at != text);
-      text = at;
-    }
-  return values;
-}
-
-/* After a pass the work area holds what attention gave in the last layer. */
-static void
-test_tinystories_activations (void)
-{
-  g_autoptr (SteerModel) model = open_model (TINYSTORIES);
-  g_autoptr (SteerContext) context = NULL;
-  const SteerCpuWork *work;
-  g_autoptr (JsonParser) parser = NULL;
-  g_autofree gint32 *ids = NULL;
-  g_autofree char *path = NULL;
-  g_autofree char *text = NULL;
-  g_autofree float *expected = NULL;
-  guint n, width;
-
-  if (model == NULL)
-    return;
-  parser = parse (TINYSTORIES "/expected-greedy.json");
-  path = test_shared_path (TINYSTORIES "/torch-activations/forward_data_correct");
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  {
-    JsonArray *prompt
-      = json_object_get_array_member (json_node_get_object (json_parser_get_root (parser)), "prompt_ids");
-
-    ids = copy_ids (prompt);
-    n = json_array_get_length (prompt);
-  }
-  width = steer_model_get_config (model)->n_heads * steer_model_get_config (model)->head_dim;
-  expected = read_activation (text, 1, n, width);
-  context = cpu_context_open (model, 1, STEER_DTYPE_F32, 0);
-  work = &((SteerCpuContext *) context)->work;
-  {
-    SteerRun run = { .tokens = ids, .n_tokens = n, .want = STEER_WANT_NOTHING };
-
-    forward (context, &run);
-  }
-  for (guint t = 0; t < n; t++)
-    assert_near (work->attended + t * work->query_stride, expected + t * width, width, TOLERANCE);
-}
-
 static void
 test_stories_greedy (void)
 {
@@ -260,8 +195,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/reference/tinystories-656k writes the expected ids greedily", test_tinystories_greedy);
   g_test_add_func ("/cpu/reference/tinystories-656k has the expected hidden states and logits",
                    test_tinystories_values);
-  g_test_add_func ("/cpu/reference/tinystories-656k has the activations that another project recorded",
-                   test_tinystories_activations);
   g_test_add_func ("/cpu/reference/stories260k writes 200 of 200 expected ids greedily", test_stories_greedy);
   return g_test_run ();
 }
