@@ -1,24 +1,37 @@
-/* Any bytes at all, read as a file of tensors: .pt, .npz, .npy, GGUF or safetensors, whichever they look like.
- *
- *   fuzz-archive FILE...             reads each file once, to repeat what a fuzzer found
- *   fuzz-archive --mutate N FILE...  reads N damaged copies of each, the same ones every time
- *
- * Built with clang's -fsanitize=fuzzer and -DSTEER_LIBFUZZER it is a target for libFuzzer. Every tensor that a reader
- * hands out is read to its end, so that a view past its file is noticed under AddressSanitizer. */
-#define _GNU_SOURCE /* memfd_create() */
+/* A file of tensors. FUZZ_FORMAT tells the one format that this target is about; files that are plainly of another are
+ * passed over, or the fuzzer would spend its time on the format that is the easiest to reach. Every tensor that a
+ * reader hands out is read to its end, so that a view past its file is noticed. */
+#define _GNU_SOURCE /* memmem() */
 
-#include <stdint.h>
-#include <stdlib.h>
+#include "fuzz.h"
+
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "tensor/steer-archive.h"
 
 /* A view may describe at most what its file pays for; this bounds the time of one input. */
 #define MAX_ELEMENTS (1 << 20)
 
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
+static gboolean
+contains (const uint8_t *data, size_t size, const char *text)
+{
+  return size > 0 && memmem (data, size, text, strlen (text)) != NULL;
+}
+
+static gboolean
+is_of_format (const uint8_t *data, size_t size)
+{
+  gboolean is_zip = size > 4 && memcmp (data, "PK", 2) == 0;
+  gboolean is_gguf = size > 4 && memcmp (data, "GGUF", 4) == 0;
+
+  if (strcmp (FUZZ_FORMAT, "gguf") == 0)
+    return is_gguf;
+  if (strcmp (FUZZ_FORMAT, "torch") == 0)
+    return is_zip && contains (data, size, "data.pkl");
+  if (strcmp (FUZZ_FORMAT, "npz") == 0)
+    return (is_zip && !contains (data, size, "data.pkl")) || (size > 6 && memcmp (data, "\x93NUMPY", 6) == 0);
+  return !is_zip && !is_gguf;
+}
 
 static void
 read_tensors (SteerArchive *archive)
@@ -55,92 +68,18 @@ read_metadata (SteerArchive *archive)
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
-  int descriptor = memfd_create ("fuzz", MFD_CLOEXEC);
-  g_autofree char *path = g_strdup_printf ("/proc/self/fd/%d", descriptor);
   g_autoptr (SteerArchive) archive = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (descriptor < 0 || write (descriptor, data, size) != (ssize_t) size)
-    abort ();
-  archive = steer_archive_open (path, NULL, &error);
+  if (!is_of_format (data, size))
+    return 0;
+  archive = steer_archive_open (fuzz_file (data, size), NULL, &error);
   g_assert_true ((archive == NULL) == (error != NULL));
+  fuzz_accepted = archive != NULL;
   if (archive != NULL)
     {
       read_tensors (archive);
       read_metadata (archive);
     }
-  close (descriptor);
   return 0;
 }
-
-#ifndef STEER_LIBFUZZER
-/* A few bytes changed, a piece copied over another, or the end cut off. */
-static void
-damage (GRand *rand, guint8 *data, gsize *size)
-{
-  guint n_changes = (guint) g_rand_int_range (rand, 1, 6);
-
-  for (guint i = 0; i<n_changes && * size> 8; i++)
-    {
-      gsize at = (gsize) g_rand_int_range (rand, 0, (gint32) *size);
-      gsize length = (gsize) g_rand_int_range (rand, 1, 9);
-      gsize from = (gsize) g_rand_int_range (rand, 0, (gint32) *size);
-
-      switch (g_rand_int_range (rand, 0, 8))
-        {
-        case 0:
-          *size = at;
-          break;
-        case 1:
-          memset (data + at, g_rand_boolean (rand) ? 0xff : 0, MIN (length, *size - at));
-          break;
-        case 2:
-          memmove (data + at, data + from, MIN (length, *size - MAX (at, from)));
-          break;
-        case 3:
-          data[at] ^= (guint8) (1 << g_rand_int_range (rand, 0, 8));
-          break;
-        default:
-          data[at] = (guint8) g_rand_int_range (rand, 0, 256);
-          break;
-        }
-    }
-}
-
-static int
-run_file (const char *path, guint n_mutations)
-{
-  g_autoptr (GRand) rand = g_rand_new_with_seed (1);
-  g_autoptr (GError) error = NULL;
-  g_autofree char *data = NULL;
-  gsize size = 0;
-
-  if (!g_file_get_contents (path, &data, &size, &error) || size > G_MAXINT32)
-    {
-      g_printerr ("%s\n", error != NULL ? error->message : "too large");
-      return 1;
-    }
-  LLVMFuzzerTestOneInput ((const uint8_t *) data, size);
-  for (guint i = 0; i < n_mutations; i++)
-    {
-      g_autofree guint8 *copy = g_memdup2 (data, size);
-      gsize damaged = size;
-
-      damage (rand, copy, &damaged);
-      LLVMFuzzerTestOneInput (copy, damaged);
-    }
-  return 0;
-}
-
-int
-main (int argc, char **argv)
-{
-  gboolean mutate = argc > 2 && strcmp (argv[1], "--mutate") == 0;
-  guint n_mutations = mutate ? (guint) g_ascii_strtoull (argv[2], NULL, 10) : 0;
-  int status = 0;
-
-  for (int i = mutate ? 3 : 1; i < argc; i++)
-    status |= run_file (argv[i], n_mutations);
-  return status;
-}
-#endif

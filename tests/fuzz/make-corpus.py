@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+"""make-corpus.py OUT STAMP: writes small seeds for each fuzz target into OUT/TARGET/, from the test fixtures and, where they
+leave a part of a format out, by hand. Every seed is a good file: the tests want each accepted."""
+
+import gzip
+import io
+import json
+import struct
+import sys
+import zipfile
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent.parent
+FIXTURES = TESTS / "fixtures"
+DATA = TESTS.parent / "data"
+OUT = Path(sys.argv[1])
+
+
+def seed(target: str, name: str, content: bytes | str) -> None:
+    path = OUT / target / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def copy(target: str, *names: str) -> None:
+    for name in names:
+        seed(target, Path(name).name, (FIXTURES / name).read_bytes())
+
+
+def safetensors(tensors: dict[str, tuple[str, list[int], bytes]], metadata: dict[str, str] | None = None) -> bytes:
+    header: dict[str, object] = {"__metadata__": metadata} if metadata else {}
+    data = b""
+    for name, (dtype, shape, content) in tensors.items():
+        header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(data), len(data) + len(content)]}
+        data += content
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def gguf(keys: list[tuple[str, int, bytes]], tensors: list[tuple[str, list[int], int, bytes]]) -> bytes:
+    def string(text: str) -> bytes:
+        return struct.pack("<Q", len(text)) + text.encode()
+
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(keys))
+    for key, kind, value in keys:
+        head += string(key) + struct.pack("<I", kind) + value
+    data = b""
+    for name, dims, kind, content in tensors:
+        data += b"\0" * (-len(data) % 32)
+        head += string(name) + struct.pack("<I", len(dims)) + struct.pack(f"<{len(dims)}Q", *dims)
+        head += struct.pack("<IQ", kind, len(data))
+        data += content
+    return head + b"\0" * (-len(head) % 32) + data + b"\0" * (-len(data) % 32)
+
+
+def floats(*values: float) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def write_safetensors() -> None:
+    copy("safetensors", "steering/vectors.safetensors", "steering/vectors-unit.safetensors",
+         "steering/dicts/by-name.safetensors")
+    sizes = {"BOOL": 1, "U8": 1, "I8": 1, "I16": 2, "F16": 2, "BF16": 2, "I32": 4, "F32": 4, "F64": 8, "I64": 8}
+    every = {name.lower(): (name, [2], bytes(range(2 * size))) for name, size in sizes.items()}
+    seed("safetensors", "dtypes", safetensors(every))
+    seed("safetensors", "shapes", safetensors(
+        {"scalar": ("F32", [], floats(1)), "none": ("F32", [0, 3], b""), "b": ("F16", [1, 2, 1, 3], bytes(12))},
+        {"format": "pt", "alias": "b"}))
+
+
+def write_gguf() -> None:
+    copy("gguf", "tensor/small.gguf")
+    scalars = [(0, b"\7"), (1, b"\xf9"), (2, b"\1\2"), (3, b"\1\xf2"), (4, bytes(4)), (5, bytes(4)), (6, floats(0.5)),
+               (7, b"\1"), (8, struct.pack("<Q", 3) + b"abc"), (10, bytes(8)), (11, bytes(8)), (12, struct.pack("<d", 0.5))]
+    keys = [(f"key.{kind}", kind, value) for kind, value in scalars]
+    keys += [("list.numbers", 9, struct.pack("<IQ", 5, 3) + struct.pack("<3i", 1, 2, 3)),
+             ("list.texts", 9, struct.pack("<IQ", 8, 2) + (struct.pack("<Q", 1) + b"x") * 2),
+             ("list.lists", 9, struct.pack("<IQ", 9, 1) + struct.pack("<IQ", 0, 2) + b"ab")]
+    seed("gguf", "every-value", gguf(keys, [("t", [3, 2], 0, bytes(24))]))
+    blocks = [(2, 32, 18), (3, 32, 20), (8, 32, 34), (12, 256, 144), (13, 256, 176), (14, 256, 210)]
+    seed("gguf", "every-block", gguf([], [(f"t{kind}", [n], kind, bytes(range(size))) for kind, n, size in blocks]))
+    control = gguf([("general.architecture", 8, struct.pack("<Q", 13) + b"controlvector"),
+                    ("controlvector.layer_count", 5, struct.pack("<i", 2))],
+                   [("direction.1", [4], 0, floats(1, 2, 3, 4)), ("direction.2", [4], 0, floats(4, 3, 2, 1))])
+    seed("gguf", "control", control)
+    seed("vectors", "control.gguf", control)
+
+
+def write_zips() -> None:
+    files = ["steering/dicts/bare.pt", "steering/dicts/by-number.pt", "steering/dicts/steering_vectors.pt", "tensor/torch.pt"]
+    copy("torch", *files)
+    for path in [FIXTURES / name for name in files] + sorted((FIXTURES / "steering/sae").rglob("*.pt*")):
+        with zipfile.ZipFile(path) as archive:
+            name = next(n for n in archive.namelist() if n.endswith("data.pkl"))
+            seed("pickle", "-".join(path.relative_to(FIXTURES).parts[-3:]), archive.read(name))
+    copy("npz", "tensor/packed.npz", "steering/dicts/rows.npy")
+    with zipfile.ZipFile(FIXTURES / "tensor/arrays.npz") as archive:
+        names = archive.namelist()
+        for compression in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            small = io.BytesIO()
+            with zipfile.ZipFile(small, "w", compression) as out:
+                for name in names[:6]:
+                    out.writestr(name, archive.read(name))
+            seed("npz", f"arrays-{compression}.npz", small.getvalue())
+
+
+def shrink_tokenizer(tokenizer: dict) -> dict:
+    """Keeps the alphabet, what 40 merges make of it, and the added tokens, with ids of their own."""
+    model = tokenizer["model"]
+    merges = model["merges"][:40]
+    parts = {part for merge in merges for part in (merge.split(" ") if isinstance(merge, str) else merge)}
+    parts |= {"".join(merge.split(" ") if isinstance(merge, str) else merge) for merge in merges}
+    added = {token["content"] for token in tokenizer["added_tokens"]}
+    kept = [token for token in model["vocab"]
+            if len(token) == 1 or token.startswith("<") or token in parts or token in added]
+    model["merges"], model["vocab"] = merges, {token: i for i, token in enumerate(kept)}
+    for i, token in enumerate(tokenizer["added_tokens"]):
+        token["id"] = model["vocab"].get(token["content"], len(kept) + i)
+    ids = {token["content"]: token["id"] for token in tokenizer["added_tokens"]}
+    processors = [tokenizer["post_processor"] or {}]
+    for processor in processors + processors[0].get("processors", []):
+        for token in processor.get("special_tokens", {}).values():
+            token["ids"] = [ids[content] for content in token["tokens"]]
+    return tokenizer
+
+
+def write_tokenizers() -> None:
+    for path in sorted((FIXTURES / "text").glob("*.json")):
+        tokenizer = json.loads(path.read_text())
+        tokenizer = shrink_tokenizer(tokenizer)
+        seed("tokenizer", path.name, json.dumps(tokenizer, ensure_ascii=False))
+
+
+def write_configs() -> None:
+    for case in json.loads((FIXTURES / "model/configs.json").read_text()):
+        seed("config", case["name"], json.dumps(case["config"]))
+    config = (FIXTURES / "cli/model/config.json").read_text()
+    seed("config", "with-generation", config + '\0{"bos_token_id": 1, "eos_token_id": [2, 3], "temperature": 0.6}')
+
+
+def write_templates() -> None:
+    with gzip.open(FIXTURES / "text/templates.jsonl.gz", "rt", encoding="utf-8") as lines:
+        for line in lines:
+            row = json.loads(line)
+            if "source" in row and row.get("family") is not None:
+                seed("template", row["name"], row["source"])
+
+
+def write_presets() -> None:
+    copy("preset", "steering/demo.yaml", "steering/every-key.yaml", "cli/calm.yaml")
+    seed("preset", "bundled.yaml", (DATA / "presets/02-pirate-at-sea.yaml").read_bytes())
+    seed("preset", "unknown-keys.yaml", 'name: "x: y"\nnotes: |\n  two\n  lines\nmine: {a: [1, ~, "b"], c: !t d}\n'
+         "features:\n- {layer: 15, index: 21576, strength: 8.5, colour: red}\n")
+
+
+def write_labels() -> None:
+    lines = (DATA / "demo/sae/labels.jsonl").read_text().splitlines()[:3]
+    rows = [json.loads(line) | {"layer": f"{15 + i // 3}-resid-post-aa"} for i, line in enumerate(lines)]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    seed("labels", "bundled", text)
+    seed("labels", "packed.gz", gzip.compress(text.encode(), mtime=0))
+    seed("labels", "export", json.dumps(
+        {"modelId": "llama3.1-8b-it", "layer": "15-resid-post-aa", "index": "21576", "description": "caf\u00e9 \"x\"",
+         "typeName": "t", "maxActApprox": 1.5, "pos_str": ["a", "b"], "pos_values": [1, 2.5e-3], "neg_str": []}) + "\n\n"
+        + '{"layer": 15, "index": 7, "description": null, "usefulMin": -1, "usefulMax": 9, "layerNorm": 10.8}\n')
+
+
+def write_conversations() -> None:
+    run = {"start": 0, "length": 3, "n_tokens": 1,
+           "steering": [{"layer": 15, "index": 21576, "strength": 8.5, "clamp": True, "label": "Eiffel"}]}
+    tree = {"format": "steer-chat-conversation", "version": 1, "title": "Tower", "title_by_hand": True,
+            "system_prompt": "Be brief.", "created": 1, "modified": 2,
+            "messages": [{"id": 1, "parent": None, "role": "user", "text": "Hi", "created": 3},
+                         {"id": 2, "parent": 1, "role": "assistant", "text": "Yes", "preset": "Eiffel", "seed": "16",
+                          "n_tokens": 1, "tokens_per_second": 9.5, "stop_reason": "eos", "runs": [run]},
+                         {"id": 3, "parent": 1, "role": "assistant", "text": "No\n```c\nx\n```", "active": True,
+                          "runs": [{"start": 0, "length": 2, "n_tokens": 1}]}]}
+    seed("conversation", "tree.json", json.dumps(tree))
+    seed("conversation", "common.json", json.dumps(
+        {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"},
+                      {"role": "assistant", "content": "\u65e5\u672c"}]}))
+
+
+def write_vectors() -> None:
+    copy("vectors", "steering/vectors.safetensors", "steering/dicts/by-number.pt", "steering/dicts/rows.npy",
+         "steering/dicts/steering_vectors.pt")
+    weights = [float(i % 5 - 2) + 0.5 for i in range(24)]
+    sae = {"W_enc": ("F32", [4, 6], floats(*weights)), "W_dec": ("F32", [6, 4], floats(*weights)),
+           "b_enc": ("F32", [6], floats(*weights[:6])), "b_dec": ("F32", [4], floats(*weights[:4])),
+           "threshold": ("F32", [6], floats(*weights[:6]))}
+    seed("vectors", "sae.safetensors", safetensors(sae))
+    seed("vectors", "dictionary.safetensors", safetensors(
+        {"encoder.weight": ("F32", [6, 4], floats(*weights)), "decoder.weight": ("F32", [4, 6], floats(*weights)),
+         "encoder.bias": ("F32", [6], floats(*weights[:6])), "b_dec": ("F32", [4], floats(*weights[:4])),
+         "k": ("I32", [], struct.pack("<i", 2)), "threshold": ("F32", [], floats(0.1))}))
+
+
+for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,
+              write_presets, write_labels, write_conversations, write_vectors):
+    write()
+Path(sys.argv[2]).touch()
