@@ -111,6 +111,8 @@ cache_head (gpointer data, guint kv_head, guint thread)
   SteerCpuWork *work = &self->work;
   gsize n = self->config->head_dim;
   guint group = self->config->n_heads / self->config->n_kv_heads;
+  void (*rope) (float *x, const float *cosine, const float *sine, gsize n)
+    = self->config->rope_interleaved ? self->kernels->rope_interleaved : self->kernels->rope;
 
   for (guint s = 0; s < job->step->n_segments; s++)
     {
@@ -126,8 +128,8 @@ cache_head (gpointer data, guint kv_head, guint thread)
           const float *value = work->value + column * work->kv_stride + kv_head * n;
 
           for (guint head = 0; head < group; head++)
-            self->kernels->rope (query + head * n, cosine, sine, n);
-          self->kernels->rope (key, cosine, sine, n);
+            rope (query + head * n, cosine, sine, n);
+          rope (key, cosine, sine, n);
           steer_cpu_cache_write (&self->cache, self->kernels, job->layer, segment->run->slot,
                                  segment->run->position + segment->first + t, kv_head, key, value);
         }

@@ -86,6 +86,9 @@ typedef struct
    * cosine, sine: [n / 2]. */
   void (*rope) (float *x, const float *cosine, const float *sine, gsize n);
 
+  /* The same where element 2i turns with element 2i + 1: SteerModelConfig.rope_interleaved. */
+  void (*rope_interleaved) (float *x, const float *cosine, const float *sine, gsize n);
+
   /* out = gate / (1 + exp(-gate)) * up; out may be gate. */
   void (*silu_mul) (const float *gate, const float *up, gsize n, float *out);
 

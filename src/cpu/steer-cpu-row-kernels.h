@@ -44,6 +44,19 @@ rope (float *x, const float *cosine, const float *sine, gsize n)
 }
 
 static void
+rope_interleaved (float *x, const float *cosine, const float *sine, gsize n)
+{
+  for (gsize i = 0; i < n / 2; i++)
+    {
+      float a = x[2 * i];
+      float b = x[2 * i + 1];
+
+      x[2 * i] = a * cosine[i] - b * sine[i];
+      x[2 * i + 1] = b * cosine[i] + a * sine[i];
+    }
+}
+
+static void
 silu_mul (const float *gate, const float *up, gsize n, float *out)
 {
   for (gsize i = 0; i < n; i += V_LANES)
@@ -177,6 +190,7 @@ const SteerCpuKernels KERNELS_SYMBOL = {
   .tile = tile,
   .rms_norm = rms_norm,
   .rope = rope,
+  .rope_interleaved = rope_interleaved,
   .silu_mul = silu_mul,
   .softmax_block = softmax_block,
   .scale = scale,

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define SUPPORTED_TYPES "default, linear and llama3"
-#define MAX_CONTEXT (1u << 27)
 
 static gboolean
 read_linear (SteerModelConfig *self, const SteerJsonConfig *scaling, GError **error)
@@ -26,7 +25,7 @@ read_llama3 (SteerModelConfig *self, const SteerJsonConfig *scaling, GError **er
   if (!steer_json_config_get_double (scaling, "factor", 0.0, &self->rope_factor, error)
       || !steer_json_config_get_double (scaling, "low_freq_factor", 0.0, &self->rope_low_freq_factor, error)
       || !steer_json_config_get_double (scaling, "high_freq_factor", 0.0, &self->rope_high_freq_factor, error)
-      || !steer_json_config_get_uint (scaling, "original_max_position_embeddings", 1, MAX_CONTEXT,
+      || !steer_json_config_get_uint (scaling, "original_max_position_embeddings", 1, STEER_MODEL_MAX_CONTEXT,
                                       &self->rope_original_context, error))
     return FALSE;
   if (self->rope_high_freq_factor <= self->rope_low_freq_factor)
@@ -106,7 +105,7 @@ steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *jso
   self->rope_original_context = self->n_context;
   if (!check_not_partial (json, error)
       || !steer_json_config_get_double (json, "rope_theta", 0.0, &self->rope_theta, error)
-      || !steer_json_config_get_uint (json, "original_max_position_embeddings", 1, MAX_CONTEXT,
+      || !steer_json_config_get_uint (json, "original_max_position_embeddings", 1, STEER_MODEL_MAX_CONTEXT,
                                       &self->rope_original_context, error)
       || !steer_json_config_get_object (json, "rope_scaling", &scaling, error)
       || !steer_json_config_get_object (json, "rope_parameters", &parameters, error))
@@ -146,6 +145,8 @@ steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq)
         frequency /= self->rope_factor;
       else if (self->rope_type == STEER_ROPE_LLAMA3)
         frequency = scale_llama3 (self, frequency);
+      else if (self->rope_type == STEER_ROPE_FACTORS)
+        frequency /= (double) self->rope_factors[i];
       inv_freq[i] = (float) frequency;
     }
 }

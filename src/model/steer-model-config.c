@@ -7,14 +7,6 @@
 
 G_DEFINE_QUARK (steer_model_error_quark, steer_model_error)
 
-/* Far above every real model, and small enough that each product that sizes an array fits in a gint64: the largest,
- * a KV cache in F32, is 2 * layers * context * width * 4 < 2^62 bytes. */
-#define MAX_LAYERS (1u << 12)
-#define MAX_WIDTH (1u << 20) /* of the residual stream and of all heads together */
-#define MAX_FF (1u << 22)
-#define MAX_VOCAB (1u << 24)
-#define MAX_CONTEXT (1u << 27)
-
 typedef struct
 {
   const char *architecture;
@@ -103,22 +95,22 @@ read_sizes (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
   for (guint i = 0; i < G_N_ELEMENTS (required); i++)
     if (!steer_json_config_require (json, required[i], error))
       return FALSE;
-  if (!steer_json_config_get_uint (json, "hidden_size", 1, MAX_WIDTH, &self->d_model, error)
-      || !steer_json_config_get_uint (json, "intermediate_size", 1, MAX_FF, &self->d_ff, error)
-      || !steer_json_config_get_uint (json, "num_hidden_layers", 1, MAX_LAYERS, &self->n_layers, error)
-      || !steer_json_config_get_uint (json, "num_attention_heads", 1, MAX_WIDTH, &self->n_heads, error)
-      || !steer_json_config_get_uint (json, "vocab_size", 1, MAX_VOCAB, &self->n_vocab, error))
+  if (!steer_json_config_get_uint (json, "hidden_size", 1, STEER_MODEL_MAX_WIDTH, &self->d_model, error)
+      || !steer_json_config_get_uint (json, "intermediate_size", 1, STEER_MODEL_MAX_FF, &self->d_ff, error)
+      || !steer_json_config_get_uint (json, "num_hidden_layers", 1, STEER_MODEL_MAX_LAYERS, &self->n_layers, error)
+      || !steer_json_config_get_uint (json, "num_attention_heads", 1, STEER_MODEL_MAX_WIDTH, &self->n_heads, error)
+      || !steer_json_config_get_uint (json, "vocab_size", 1, STEER_MODEL_MAX_VOCAB, &self->n_vocab, error))
     return FALSE;
 
   self->n_context = info->default_context;
   if (!steer_json_config_get_uint (json, "max_position_embeddings", 1, G_MAXINT32, &self->n_context, error))
     return FALSE;
-  self->n_context = MIN (self->n_context, MAX_CONTEXT);
+  self->n_context = MIN (self->n_context, STEER_MODEL_MAX_CONTEXT);
 
   self->n_kv_heads = info->default_kv_heads;
   if (self->n_kv_heads == 0 || steer_json_config_is_null (json, "num_key_value_heads"))
     self->n_kv_heads = self->n_heads;
-  return steer_json_config_get_uint (json, "num_key_value_heads", 1, MAX_WIDTH, &self->n_kv_heads, error);
+  return steer_json_config_get_uint (json, "num_key_value_heads", 1, STEER_MODEL_MAX_WIDTH, &self->n_kv_heads, error);
 }
 
 static gboolean
@@ -128,7 +120,7 @@ read_head_dim (SteerModelConfig *self, const SteerJsonConfig *json, GError **err
     return fail (json, STEER_MODEL_ERROR_INVALID, error,
                  "\"num_attention_heads\" is %u, which is not a multiple of \"num_key_value_heads\", %u", self->n_heads,
                  self->n_kv_heads);
-  if (!steer_json_config_get_uint (json, "head_dim", 1, MAX_WIDTH, &self->head_dim, error))
+  if (!steer_json_config_get_uint (json, "head_dim", 1, STEER_MODEL_MAX_WIDTH, &self->head_dim, error))
     return FALSE;
   if (self->head_dim == 0 && self->d_model % self->n_heads != 0)
     return fail (json, STEER_MODEL_ERROR_INVALID, error,
@@ -140,10 +132,10 @@ read_head_dim (SteerModelConfig *self, const SteerJsonConfig *json, GError **err
   if (self->head_dim % 2 != 0)
     return fail (json, STEER_MODEL_ERROR_INVALID, error, "heads have %u dimensions, but rotation needs an even number",
                  self->head_dim);
-  if (self->head_dim > MAX_WIDTH / self->n_heads)
+  if (self->head_dim > STEER_MODEL_MAX_WIDTH / self->n_heads)
     return fail (json, STEER_MODEL_ERROR_INVALID, error,
                  "\"num_attention_heads\" and \"head_dim\" make %u x %u dimensions, but at most %u are possible",
-                 self->n_heads, self->head_dim, MAX_WIDTH);
+                 self->n_heads, self->head_dim, STEER_MODEL_MAX_WIDTH);
   return TRUE;
 }
 

@@ -2,13 +2,16 @@
 
 #include <gio/gio.h>
 
+#include "tensor/steer-archive.h"
+
 G_BEGIN_DECLS
 
 #define STEER_MODEL_ERROR (steer_model_error_quark ())
 
 /**
  * SteerModelError:
- * @STEER_MODEL_ERROR_INVALID: config.json or the weights break their rules; the message names file and key or tensor
+ * @STEER_MODEL_ERROR_INVALID: config.json, a GGUF file's metadata or the weights break their rules; the message names
+ * file and key or tensor
  * @STEER_MODEL_ERROR_UNSUPPORTED: an architecture or option this program does not have; the message names what it has
  * @STEER_MODEL_ERROR_MISSING: a file or tensor that the model needs
  * @STEER_MODEL_ERROR_NO_MEMORY: does not fit; the message says what is needed, what there is, and what would help
@@ -37,9 +40,11 @@ typedef enum
   STEER_ROPE_DEFAULT,
   STEER_ROPE_LINEAR,
   STEER_ROPE_LLAMA3,
+  STEER_ROPE_FACTORS, /* a divisor for each frequency, as GGUF files carry them */
 } SteerRopeType;
 
 #define STEER_MAX_EOS_IDS 8
+#define STEER_MAX_ROPE_FACTORS 256
 
 /**
  * SteerModelConfig:
@@ -71,6 +76,10 @@ typedef struct
   double rope_low_freq_factor;  /* llama3 */
   double rope_high_freq_factor; /* llama3 */
   guint rope_original_context;  /* llama3 */
+  /* Rotation turns elements 2i and 2i+1 of a head together instead of i and i + head_dim/2: the rows of q and k (and
+   * their biases) lie so in GGUF files of the llama architecture. Keys are cached in the same order. */
+  gboolean rope_interleaved;
+  float rope_factors[STEER_MAX_ROPE_FACTORS]; /* [head_dim / 2], with STEER_ROPE_FACTORS: frequency i is divided by */
 
   gint32 bos_id;                     /* -1: none */
   gint32 eos_ids[STEER_MAX_EOS_IDS]; /* [n_eos_ids], generation_config.json first, config.json else */
@@ -79,6 +88,10 @@ typedef struct
 
 /* Reads config.json and, where present, generation_config.json of @directory. */
 gboolean steer_model_config_read (SteerModelConfig *self, const char *directory, GError **error);
+
+/* The same from a GGUF file's metadata; sizes that the metadata does not tell are those of the tensors, which may be
+ * without data. */
+gboolean steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GError **error);
 
 /* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
  * float32 to the last bit that matters (relative 1e-7). */

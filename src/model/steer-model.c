@@ -126,8 +126,32 @@ take_tensor (SteerModel *self, const char *name, Shape shape, const SteerTensor 
   return check_tensor (self, *tensor, shape, error);
 }
 
+/* How the tensors of a kind of file are called. */
+typedef struct
+{
+  gboolean is_gguf;
+  const char *prefix; /* of a Hugging Face model's layers, embedding and last norm */
+  const char *embed;
+  const char *final_norm;
+  const char *output;
+} Names;
+
+static const Names gguf_names = { TRUE, "", "token_embd.weight", "output_norm.weight", "output.weight" };
+static const Names model_names
+  = { FALSE, "model.", "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight" };
+/* A base model that was saved without its head has no prefix. */
+static const Names base_names = { FALSE, "", "embed_tokens.weight", "norm.weight", "lm_head.weight" };
+
+static const Names *
+find_names (SteerModel *self)
+{
+  if (g_str_has_prefix (steer_archive_get_format (self->archive), "GGUF"))
+    return &gguf_names;
+  return steer_archive_find (self->archive, base_names.final_norm) != NULL ? &base_names : &model_names;
+}
+
 static gboolean
-take_layer (SteerModel *self, const char *prefix, guint index, GError **error)
+take_layer (SteerModel *self, const Names *names, guint index, GError **error)
 {
   const SteerModelConfig *config = &self->config;
   SteerLayerWeights *layer = &self->weights.layers[index];
@@ -137,26 +161,27 @@ take_layer (SteerModel *self, const char *prefix, guint index, GError **error)
   const struct
   {
     const char *name;
+    const char *gguf_name;
     const SteerTensor **tensor;
     Shape shape;
     gboolean wanted;
   } roles[] = {
-    { "input_layernorm.weight", &layer->attn_norm, vector (d), TRUE },
-    { "self_attn.q_proj.weight", &layer->q, matrix (q_width, d), TRUE },
-    { "self_attn.k_proj.weight", &layer->k, matrix (kv_width, d), TRUE },
-    { "self_attn.v_proj.weight", &layer->v, matrix (kv_width, d), TRUE },
-    { "self_attn.o_proj.weight", &layer->o, matrix (d, q_width), TRUE },
-    { "self_attn.q_proj.bias", &layer->q_bias, vector (q_width), config->qkv_bias },
-    { "self_attn.k_proj.bias", &layer->k_bias, vector (kv_width), config->qkv_bias },
-    { "self_attn.v_proj.bias", &layer->v_bias, vector (kv_width), config->qkv_bias },
-    { "self_attn.o_proj.bias", &layer->o_bias, vector (d), config->output_bias },
-    { "post_attention_layernorm.weight", &layer->mlp_norm, vector (d), TRUE },
-    { "mlp.gate_proj.weight", &layer->gate, matrix (config->d_ff, d), TRUE },
-    { "mlp.up_proj.weight", &layer->up, matrix (config->d_ff, d), TRUE },
-    { "mlp.down_proj.weight", &layer->down, matrix (d, config->d_ff), TRUE },
-    { "mlp.gate_proj.bias", &layer->gate_bias, vector (config->d_ff), config->mlp_bias },
-    { "mlp.up_proj.bias", &layer->up_bias, vector (config->d_ff), config->mlp_bias },
-    { "mlp.down_proj.bias", &layer->down_bias, vector (d), config->mlp_bias },
+    { "input_layernorm.weight", "attn_norm.weight", &layer->attn_norm, vector (d), TRUE },
+    { "self_attn.q_proj.weight", "attn_q.weight", &layer->q, matrix (q_width, d), TRUE },
+    { "self_attn.k_proj.weight", "attn_k.weight", &layer->k, matrix (kv_width, d), TRUE },
+    { "self_attn.v_proj.weight", "attn_v.weight", &layer->v, matrix (kv_width, d), TRUE },
+    { "self_attn.o_proj.weight", "attn_output.weight", &layer->o, matrix (d, q_width), TRUE },
+    { "self_attn.q_proj.bias", "attn_q.bias", &layer->q_bias, vector (q_width), config->qkv_bias },
+    { "self_attn.k_proj.bias", "attn_k.bias", &layer->k_bias, vector (kv_width), config->qkv_bias },
+    { "self_attn.v_proj.bias", "attn_v.bias", &layer->v_bias, vector (kv_width), config->qkv_bias },
+    { "self_attn.o_proj.bias", "attn_output.bias", &layer->o_bias, vector (d), config->output_bias },
+    { "post_attention_layernorm.weight", "ffn_norm.weight", &layer->mlp_norm, vector (d), TRUE },
+    { "mlp.gate_proj.weight", "ffn_gate.weight", &layer->gate, matrix (config->d_ff, d), TRUE },
+    { "mlp.up_proj.weight", "ffn_up.weight", &layer->up, matrix (config->d_ff, d), TRUE },
+    { "mlp.down_proj.weight", "ffn_down.weight", &layer->down, matrix (d, config->d_ff), TRUE },
+    { "mlp.gate_proj.bias", "ffn_gate.bias", &layer->gate_bias, vector (config->d_ff), config->mlp_bias },
+    { "mlp.up_proj.bias", "ffn_up.bias", &layer->up_bias, vector (config->d_ff), config->mlp_bias },
+    { "mlp.down_proj.bias", "ffn_down.bias", &layer->down_bias, vector (d), config->mlp_bias },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (roles); i++)
@@ -165,7 +190,8 @@ take_layer (SteerModel *self, const char *prefix, guint index, GError **error)
 
       if (!roles[i].wanted)
         continue;
-      name = g_strdup_printf ("%slayers.%u.%s", prefix, index, roles[i].name);
+      name = names->is_gguf ? g_strdup_printf ("blk.%u.%s", index, roles[i].gguf_name)
+                            : g_strdup_printf ("%slayers.%u.%s", names->prefix, index, roles[i].name);
       if (!take_tensor (self, name, roles[i].shape, roles[i].tensor, error))
         return FALSE;
     }
@@ -175,15 +201,13 @@ take_layer (SteerModel *self, const char *prefix, guint index, GError **error)
 /* Tied models store the matrix once, under either name; some exporters store it twice, and then the embedding is the
  * one that transformers ties the other to. */
 static gboolean
-take_embeddings (SteerModel *self, const char *prefix, GError **error)
+take_embeddings (SteerModel *self, const Names *names, GError **error)
 {
-  g_autofree char *embed_name = g_strconcat (prefix, "embed_tokens.weight", NULL);
-  const char *output_name = "lm_head.weight";
   Shape shape = matrix (self->config.n_vocab, self->config.d_model);
   SteerWeights *weights = &self->weights;
 
-  weights->embed = steer_archive_find (self->archive, embed_name);
-  weights->output = steer_archive_find (self->archive, output_name);
+  weights->embed = steer_archive_find (self->archive, names->embed);
+  weights->output = steer_archive_find (self->archive, names->output);
   if (self->config.tie_embeddings)
     {
       if (weights->embed == NULL)
@@ -191,9 +215,9 @@ take_embeddings (SteerModel *self, const char *prefix, GError **error)
       weights->output = weights->embed;
     }
   if (weights->embed == NULL)
-    return fail_missing (self, embed_name, error);
+    return fail_missing (self, names->embed, error);
   if (weights->output == NULL)
-    return fail_missing (self, output_name, error);
+    return fail_missing (self, names->output, error);
   return check_tensor (self, weights->embed, shape, error)
          && (weights->output == weights->embed || check_tensor (self, weights->output, shape, error));
 }
@@ -201,9 +225,7 @@ take_embeddings (SteerModel *self, const char *prefix, GError **error)
 static gboolean
 take_weights (SteerModel *self, GCancellable *cancellable, GError **error)
 {
-  /* A base model that was saved without its head has no prefix. */
-  const char *prefix = steer_archive_find (self->archive, "norm.weight") != NULL ? "" : "model.";
-  g_autofree char *norm_name = g_strconcat (prefix, "norm.weight", NULL);
+  const Names *names = find_names (self);
 
   self->weights.layers = g_try_new0 (SteerLayerWeights, self->config.n_layers);
   if (self->weights.layers == NULL)
@@ -212,11 +234,11 @@ take_weights (SteerModel *self, GCancellable *cancellable, GError **error)
                    self->config.n_layers);
       return FALSE;
     }
-  if (!take_embeddings (self, prefix, error)
-      || !take_tensor (self, norm_name, vector (self->config.d_model), &self->weights.final_norm, error))
+  if (!take_embeddings (self, names, error)
+      || !take_tensor (self, names->final_norm, vector (self->config.d_model), &self->weights.final_norm, error))
     return FALSE;
   for (guint i = 0; i < self->config.n_layers; i++)
-    if (g_cancellable_set_error_if_cancelled (cancellable, error) || !take_layer (self, prefix, i, error))
+    if (g_cancellable_set_error_if_cancelled (cancellable, error) || !take_layer (self, names, i, error))
       return FALSE;
   return TRUE;
 }
@@ -238,6 +260,25 @@ make_name (const char *path)
       && (separator = g_strrstr (repository, "--")) != NULL && separator[2] != '\0')
     return g_filename_display_name (separator + 2);
   return g_filename_display_name (last);
+}
+
+/* "model.gguf" and "model-00001-of-00003.gguf" are "model". */
+static char *
+make_file_name (const char *path)
+{
+  static GRegex *ending;
+  static gsize once;
+  g_autofree char *base = g_path_get_basename (path);
+  g_autofree char *display = g_filename_display_name (base);
+  g_autofree char *name = NULL;
+
+  if (g_once_init_enter (&once))
+    {
+      ending = g_regex_new ("(-[0-9]{5}-of-[0-9]{5})?\\.gguf$", G_REGEX_CASELESS, 0, NULL);
+      g_once_init_leave (&once, 1);
+    }
+  name = g_regex_replace_literal (ending, display, -1, 0, "", 0, NULL);
+  return name != NULL && *name != '\0' ? g_steal_pointer (&name) : g_steal_pointer (&display);
 }
 
 /* Turns "no safetensors here" into advice where another kind of weights is. */
@@ -264,39 +305,60 @@ explain_missing_weights (const char *path, GError **error)
     }
 }
 
+static gboolean
+open_folder (SteerModel *self, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local_error = NULL;
+
+  if (!steer_model_config_read (&self->config, self->path, error))
+    return FALSE;
+  self->archive = steer_archive_open (self->path, cancellable, &local_error);
+  if (self->archive != NULL)
+    return TRUE;
+  explain_missing_weights (self->path, &local_error);
+  g_propagate_error (error, g_steal_pointer (&local_error));
+  return FALSE;
+}
+
+static gboolean
+open_file (SteerModel *self, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *display = g_filename_display_name (self->path);
+  g_autoptr (GError) local_error = NULL;
+
+  if (!g_file_test (self->path, G_FILE_TEST_EXISTS))
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING, "%s: there is no such folder or file", display);
+      return FALSE;
+    }
+  self->archive = steer_archive_open (self->path, cancellable, &local_error);
+  if (self->archive != NULL && g_str_has_prefix (steer_archive_get_format (self->archive), "GGUF"))
+    return steer_model_config_read_gguf (&self->config, self->archive, error);
+  /* A broken GGUF file is told as such; what is of another kind is no model at all. */
+  if (self->archive == NULL && !g_error_matches (local_error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_UNSUPPORTED))
+    {
+      g_propagate_error (error, g_steal_pointer (&local_error));
+      return FALSE;
+    }
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
+               "%s: not a model; a model is a folder with config.json and safetensors files, or a GGUF file", display);
+  return FALSE;
+}
+
 SteerModel *
 steer_model_open (const char *path, GCancellable *cancellable, GError **error)
 {
   g_autoptr (SteerModel) self = NULL;
-  g_autoptr (GError) local_error = NULL;
-  g_autofree char *display = NULL;
+  gboolean is_folder;
 
   g_return_val_if_fail (path != NULL, NULL);
 
-  display = g_filename_display_name (path);
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    {
-      gboolean exists = g_file_test (path, G_FILE_TEST_EXISTS);
-
-      g_set_error (error, STEER_MODEL_ERROR, exists ? STEER_MODEL_ERROR_INVALID : STEER_MODEL_ERROR_MISSING,
-                   exists ? "%s: not a folder; a model is a folder with config.json and safetensors files"
-                          : "%s: there is no such folder",
-                   display);
-      return NULL;
-    }
-
+  is_folder = g_file_test (path, G_FILE_TEST_IS_DIR);
   self = g_object_new (STEER_TYPE_MODEL, NULL);
   self->path = g_strdup (path);
-  self->name = make_name (path);
-  if (!steer_model_config_read (&self->config, path, error))
+  self->name = is_folder ? make_name (path) : make_file_name (path);
+  if (!(is_folder ? open_folder (self, cancellable, error) : open_file (self, cancellable, error)))
     return NULL;
-  self->archive = steer_archive_open (path, cancellable, &local_error);
-  if (self->archive == NULL)
-    {
-      explain_missing_weights (path, &local_error);
-      g_propagate_error (error, g_steal_pointer (&local_error));
-      return NULL;
-    }
   return take_weights (self, cancellable, error) ? g_steal_pointer (&self) : NULL;
 }
 

@@ -47,10 +47,11 @@ typedef struct
  */
 G_DECLARE_FINAL_TYPE (SteerModel, steer_model, STEER, MODEL, GObject)
 
-/* @path: a Hugging Face directory. Errors: STEER_MODEL_ERROR, STEER_TENSOR_ERROR. Blocks on I/O; reads only headers. */
+/* @path: a Hugging Face directory, or a GGUF file (of a split one, any part). Errors: STEER_MODEL_ERROR,
+ * STEER_TENSOR_ERROR. Blocks on I/O; reads only headers. */
 SteerModel *steer_model_open (const char *path, GCancellable *cancellable, GError **error);
 
-/* The directory's name, for people. */
+/* The name of the directory, or of the file without its ending, for people. */
 const char *steer_model_get_name (SteerModel *self);
 const char *steer_model_get_path (SteerModel *self);
 const SteerModelConfig *steer_model_get_config (SteerModel *self);

@@ -386,6 +386,30 @@ test_rope (gconstpointer data)
 }
 
 static void
+test_rope_interleaved (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (gsize half = 1; half <= 65; half += half < 5 ? 1 : 15)
+    {
+      g_autofree float *x = random_floats (2 * half);
+      g_autofree float *cosine = random_floats (half);
+      g_autofree float *sine = random_floats (half);
+      g_autofree float *before = g_memdup2 (x, 2 * half * sizeof (float));
+
+      kernels->rope_interleaved (x, cosine, sine, 2 * half);
+      for (gsize i = 0; i < half; i++)
+        {
+          double a = (double) before[2 * i];
+          double b = (double) before[2 * i + 1];
+
+          assert_close ((double) x[2 * i], a * (double) cosine[i] - b * (double) sine[i], 1.0);
+          assert_close ((double) x[2 * i + 1], b * (double) cosine[i] + a * (double) sine[i], 1.0);
+        }
+    }
+}
+
+static void
 test_silu (gconstpointer data)
 {
   const SteerCpuKernels *kernels = data;
@@ -548,6 +572,7 @@ main (int argc, char *argv[])
       add (kernels, "a tile's row has the same bits alone and among others", test_tile_alone);
       add (kernels, "RMS norm equals float64", test_rms_norm);
       add (kernels, "rotary embedding equals float64", test_rope);
+      add (kernels, "rotary embedding of neighbours equals float64", test_rope_interleaved);
       add (kernels, "SiLU times up equals float64", test_silu);
       add (kernels, "SiLU of very large and very small numbers is finite", test_silu_extremes);
       add (kernels, "softmax block by block equals softmax over the whole", test_softmax);
