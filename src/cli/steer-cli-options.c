@@ -15,6 +15,7 @@ typedef struct
   char *threads;
   char *context;
   char *kv;
+  char *quantize;
   char *ids;
   char **features;
   char *steer_prompt;
@@ -32,9 +33,9 @@ static void
 typed_clear (Typed *self)
 {
   char **const strings[]
-    = { &self->threads,     &self->context, &self->kv,    &self->ids,   &self->steer_prompt,       &self->skip_special,
-        &self->temperature, &self->top_k,   &self->top_p, &self->min_p, &self->repetition_penalty, &self->seed,
-        &self->max_tokens };
+    = { &self->threads,      &self->context,     &self->kv,    &self->quantize, &self->ids,   &self->steer_prompt,
+        &self->skip_special, &self->temperature, &self->top_k, &self->top_p,    &self->min_p, &self->repetition_penalty,
+        &self->seed,         &self->max_tokens };
 
   for (guint i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -117,7 +118,9 @@ each_section (SteerCliOptions *self,
         VALUE ("context", 0, &typed->context, "Tokens that a conversation may have; 0: the model's own, up to 8192",
                "N"),
         VALUE ("kv", 0, &typed->kv, "How keys and values are kept: f32 is exact, f16 takes half the memory",
-               "f32|f16") } },
+               "f32|f16|bf16"),
+        VALUE ("quantize", 0, &typed->quantize, "Weights to 8 bits while they are loaded, to half the memory",
+               "q8_0|none") } },
     { 0, "Help", { FLAG ("help", 'h', &typed->help, "Show this") } },
   };
 
@@ -231,8 +234,14 @@ check_model (SteerCliOptions *self, const Typed *typed, GError **error)
     self->context.kv_dtype = STEER_DTYPE_F32;
   else if (strcmp (typed->kv, "f16") == 0)
     self->context.kv_dtype = STEER_DTYPE_F16;
+  else if (strcmp (typed->kv, "bf16") == 0)
+    self->context.kv_dtype = STEER_DTYPE_BF16;
   else
-    return fail (error, "--kv takes f16 or f32");
+    return fail (error, "--kv takes f16, bf16 or f32");
+  if (g_strcmp0 (typed->quantize, "q8_0") == 0)
+    self->context.weight_type = STEER_DTYPE_Q8_0;
+  else if (typed->quantize != NULL && strcmp (typed->quantize, "none") != 0)
+    return fail (error, "--quantize takes q8_0 or none");
   return TRUE;
 }
 

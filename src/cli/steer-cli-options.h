@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 typedef enum
 {
   STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template */
-  STEER_CLI_GROUP_DEVICE = 1 << 1,   /* --device, --threads, --context, --kv */
+  STEER_CLI_GROUP_DEVICE = 1 << 1,   /* --device, --threads, --context, --kv, --quantize */
   STEER_CLI_GROUP_PROMPT = 1 << 2,   /* --prompt, --messages, --ids, --raw, --date */
   STEER_CLI_GROUP_SYSTEM = 1 << 3,   /* --system */
   STEER_CLI_GROUP_STEERING = 1 << 4, /* --preset, --vectors, --steer, --steer-prompt, --skip-special */

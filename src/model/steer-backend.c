@@ -82,11 +82,19 @@ check_options (SteerModel *model, SteerContextOptions *options, GError **error)
                    "%u sequences at once: from 1 to %d are possible", options->n_slots, STEER_MAX_SLOTS);
       return FALSE;
     }
-  if (options->kv_dtype != STEER_DTYPE_F16 && options->kv_dtype != STEER_DTYPE_F32)
+  if (options->kv_dtype != STEER_DTYPE_F16 && options->kv_dtype != STEER_DTYPE_BF16
+      && options->kv_dtype != STEER_DTYPE_F32)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "a KV cache of %s is not supported; supported are F16 and F32",
+                   "a KV cache of %s is not supported; supported are F16, BF16 and F32",
                    steer_dtype_get_name (options->kv_dtype));
+      return FALSE;
+    }
+  if (options->weight_type != 0 && options->weight_type != STEER_DTYPE_Q8_0)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "weights are not quantised to %s while they are loaded; supported is Q8_0",
+                   steer_dtype_get_name (options->weight_type));
       return FALSE;
     }
   if (options->n_context > config->n_context)
@@ -132,9 +140,10 @@ check_fits (const SteerBackend *backend,
   available_text = g_format_size_full (estimate.available, G_FORMAT_SIZE_IEC_UNITS);
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
                "%s needs %s on %s (weights %s, cache of %u x %u tokens %s, work %s), but only %s are free: "
-               "take a shorter context, a smaller model or another device",
+               "take a shorter context, %s or another device",
                steer_model_get_name (model), needed_text, device, weights_text, options->n_slots, options->n_context,
-               cache_text, work_text, available_text);
+               cache_text, work_text, available_text,
+               options->weight_type == 0 ? "weights quantised to 8 bits, a smaller model" : "a smaller model");
   return FALSE;
 }
 
@@ -172,17 +181,22 @@ is_refusal_of_device (const GError *error)
          || g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED);
 }
 
-/* The first device of @backend that will do. NULL without an error: none, and the reasons are in refusals. */
+/* The first device of @backend that will do. NULL without an error: none, and the reasons are in refusals. A device
+ * that the machine does not have is no news unless it was @asked for. */
 static SteerContext *
-try_backend (Opening *self, const SteerBackend *backend, GError **last_refusal, GError **error)
+try_backend (Opening *self, const SteerBackend *backend, gboolean asked, GError **last_refusal, GError **error)
 {
   g_autoptr (GPtrArray) devices = backend->list_devices ();
 
   for (guint i = 0; i < devices->len; i++)
     {
       g_autoptr (GError) local_error = NULL;
-      SteerContext *context = try_device (self, backend, g_ptr_array_index (devices, i), &local_error);
+      const SteerDevice *device = g_ptr_array_index (devices, i);
+      SteerContext *context;
 
+      if (device->absent && !asked)
+        continue;
+      context = try_device (self, backend, device, &local_error);
       if (context != NULL)
         return context;
       if (!is_refusal_of_device (local_error))
@@ -210,9 +224,13 @@ open_first_possible (Opening *self, const SteerBackend *only, GError **error)
 
       if (only != NULL && backends[i] != only)
         continue;
-      context = try_backend (self, backends[i], &last_refusal, &local_error);
+      context = try_backend (self, backends[i], only != NULL, &last_refusal, &local_error);
       if (context != NULL)
-        return context;
+        {
+          if (self->refusals->len > 0)
+            context->passed_over = g_strdup (self->refusals->str);
+          return context;
+        }
       if (local_error != NULL)
         {
           g_propagate_error (error, g_steal_pointer (&local_error));
@@ -288,8 +306,10 @@ steer_context_open (SteerModel *model,
 void
 steer_context_close (SteerContext *context)
 {
-  if (context != NULL)
-    context->backend->close (context);
+  if (context == NULL)
+    return;
+  g_clear_pointer (&context->passed_over, g_free);
+  context->backend->close (context);
 }
 
 static gboolean G_GNUC_PRINTF (2, 3) fail_run (GError **error, const char *format, ...)

@@ -32,7 +32,8 @@ typedef struct
   guint64 memory_total; /* bytes */
   guint64 memory_free;  /* bytes */
   gboolean usable;
-  char *why_not; /* nullable: reason when not usable, with the remedy */
+  char *why_not;   /* nullable: reason when not usable, with the remedy */
+  gboolean absent; /* not usable because the machine has no such device: listed only for the reason */
 } SteerDevice;
 
 void steer_device_free (SteerDevice *device);
@@ -42,8 +43,12 @@ typedef struct
 {
   guint n_slots;       /* 1 .. STEER_MAX_SLOTS */
   guint n_context;     /* tokens a slot; 0: the model's own, at most 8192 */
-  SteerDtype kv_dtype; /* F16 or F32 */
+  SteerDtype kv_dtype; /* CPU: F16 or F32. GPU: F16 or BF16, and F16 when F32 is asked for */
   guint n_threads;     /* 0: one a physical core. CPU only */
+
+  /* Q8_0: matrices that are stored in more bits are quantised to 8 while they are loaded. F64, which no weight has, and
+   * so zero: as they are stored. */
+  SteerDtype weight_type;
 } SteerContextOptions;
 
 /* One slot, the model's context up to 8192 tokens, KV cache in F16, threads chosen. */
@@ -136,6 +141,8 @@ struct _SteerContext
   SteerContextOptions options; /* with every 0 replaced by the value in use */
   char *device_id;
   char *device_name;
+  guint64 device_bytes; /* what closing gives back to a device with memory of its own; 0 on the CPU */
+  char *passed_over;    /* nullable: devices that come before this one, and why each was not taken. Set when opening */
 };
 
 /* Backends known to the process, in order of preference. Registering is for start-up only. */

@@ -1,0 +1,217 @@
+/* A step of decoding: one to four tokens through all layers. */
+#include "steer-cuda-pass.h"
+
+#include <string.h>
+
+/* What a step is asked for; the same for all its columns. */
+typedef struct
+{
+  const SteerCudaColumn *columns;
+  guint n_columns;
+  gboolean any_taps;
+  gboolean any_logits; /* on the host */
+  gboolean any_token;
+} Step;
+
+static cudaError_t
+copy_taps (SteerCudaContext *self, const Step *step, guint layer, const float *residual)
+{
+  for (guint i = 0; i < step->n_columns; i++)
+    TRY (steer_cuda_copy_taps (self, step->columns[i].run, step->columns[i].index, 1, layer,
+                               residual + (gsize) i * self->config->d_model));
+  return cudaSuccess;
+}
+
+/* The steering of a layer is the first thing that the next one does, so the residual changes its buffer there. @taps:
+ * (nullable): the step whose taps are copied; never inside a graph. */
+static cudaError_t
+enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residual)
+{
+  SteerCudaWork *work = &self->work;
+  const SteerCudaToken *tokens = self->steering.device.tokens;
+  float *in = work->residual[0];
+  float *out = work->residual[1];
+
+  TRY (steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq, tokens, n, in,
+                         work->turns));
+  for (guint i = 0; i < self->config->n_layers; i++)
+    {
+      const SteerCudaLayer *layer = &self->weights.layers[i];
+      float *swap = in;
+
+      TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) i, &layer->q, &layer->k, &layer->v,
+                                  layer->attn_norm, tokens, n, work->turns, in, out, work->q, &self->caches[i]));
+      if (taps != NULL && i > 0)
+        TRY (copy_taps (self, taps, i - 1, out));
+      TRY (steer_cuda_decode_attention (&self->queue, &self->shape, &self->caches[i], tokens, n, work->q,
+                                        work->attention_scratch, work->attended));
+      TRY (steer_cuda_decode_add (&self->queue, &layer->o, work->attended, n, out));
+      TRY (steer_cuda_decode_gate_up (&self->queue, &self->shape, &layer->gate, &layer->up, layer->mlp_norm, out, n,
+                                      work->hidden));
+      TRY (steer_cuda_decode_add (&self->queue, &layer->down, work->hidden, n, out));
+      in = out;
+      out = swap;
+    }
+  residual[0] = in;
+  residual[1] = out;
+  return cudaSuccess;
+}
+
+static cudaError_t
+enqueue_logits (SteerCudaContext *self, int n, float *const *residual)
+{
+  return steer_cuda_decode_logits (&self->queue, &self->shape, (int) self->config->n_layers, &self->weights.output,
+                                   self->weights.final_norm, self->steering.device.tokens, n, residual[0], residual[1],
+                                   self->work.logits);
+}
+
+static cudaError_t
+enqueue_step (SteerCudaContext *self, guint n, gboolean choosing)
+{
+  float *residual[2];
+
+  TRY (enqueue_layers (self, (int) n, NULL, residual));
+  TRY (enqueue_logits (self, (int) n, residual));
+  return choosing ? steer_cuda_launch_choice (self, n) : cudaSuccess;
+}
+
+/* NULL when it does not work, with nothing left in the stream. */
+static cudaGraphExec_t
+capture (SteerCudaContext *self, guint n, gboolean choosing)
+{
+  cudaGraph_t graph = NULL;
+  cudaGraphExec_t exec = NULL;
+  cudaError_t status;
+
+  if (cudaStreamBeginCapture (self->queue.stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
+    return NULL;
+  status = enqueue_step (self, n, choosing);
+  if (cudaStreamEndCapture (self->queue.stream, &graph) != cudaSuccess)
+    return NULL;
+  if (status == cudaSuccess && cudaGraphInstantiate (&exec, graph, 0) != cudaSuccess)
+    exec = NULL;
+  cudaGraphDestroy (graph);
+  return exec;
+}
+
+/* As a graph, which is captured when it is first needed; kernel by kernel where that does not work. */
+static cudaError_t
+launch_step (SteerCudaContext *self, guint n, gboolean choosing)
+{
+  SteerCudaGraphs *graphs = &self->graphs[n - 1];
+  cudaGraphExec_t *exec = choosing ? &graphs->choosing : &graphs->step;
+
+  if (*exec == NULL && !self->graphs_fail)
+    {
+      *exec = capture (self, n, choosing);
+      self->graphs_fail = *exec == NULL;
+      cudaGetLastError ();
+    }
+  return *exec != NULL ? cudaGraphLaunch (*exec, self->queue.stream) : enqueue_step (self, n, choosing);
+}
+
+static cudaError_t
+launch_with_taps (SteerCudaContext *self, const Step *step)
+{
+  float *residual[2];
+
+  TRY (enqueue_layers (self, (int) step->n_columns, step->any_taps ? step : NULL, residual));
+  if (!step->any_taps && !step->any_logits && !step->any_token)
+    return cudaSuccess;
+  TRY (enqueue_logits (self, (int) step->n_columns, residual));
+  return step->any_taps ? copy_taps (self, step, self->config->n_layers - 1, residual[1]) : cudaSuccess;
+}
+
+static cudaError_t
+fill_block (SteerCudaContext *self, const Step *step)
+{
+  /* A column without a choice is given the cheapest one; a batch is chosen for as a whole. */
+  const SteerCudaChoice greedy = { .top_p = 1.0, .repetition_penalty = 1.0, .stamp = ++self->stamp };
+
+  for (guint i = 0; i < step->n_columns; i++)
+    {
+      const SteerCudaColumn *column = &step->columns[i];
+
+      self->steering.host.tokens[i] = steer_cuda_make_token (self, column->run, column->index);
+      self->steering.host.choices[i] = greedy;
+      if (steer_cuda_column_get_want (column) == STEER_WANT_TOKEN)
+        TRY (steer_cuda_set_choice (self, i, column->run));
+    }
+  return steer_cuda_steering_send (&self->steering, self->queue.stream);
+}
+
+static Step
+look_at (const SteerCudaColumn *columns, guint n_columns)
+{
+  Step step = { .columns = columns, .n_columns = n_columns };
+
+  for (guint i = 0; i < n_columns; i++)
+    {
+      SteerWant want = steer_cuda_column_get_want (&columns[i]);
+
+      step.any_taps |= columns[i].run->n_taps > 0;
+      step.any_token |= want == STEER_WANT_TOKEN;
+      step.any_logits |= want == STEER_WANT_LAST_LOGITS || want == STEER_WANT_ALL_LOGITS;
+    }
+  return step;
+}
+
+static gboolean
+take_logits (SteerCudaContext *self, const Step *step, GError **error)
+{
+  gsize n_vocab = self->config->n_vocab;
+
+  if (!steer_cuda_context_check (self,
+                                 cudaMemcpyAsync (self->host.logits, self->work.logits,
+                                                  step->n_columns * n_vocab * sizeof (float), cudaMemcpyDeviceToHost,
+                                                  self->queue.stream),
+                                 "copying logits", error)
+      || !steer_cuda_context_check (self, cudaStreamSynchronize (self->queue.stream), "computing logits", error))
+    return FALSE;
+  for (guint i = 0; i < step->n_columns; i++)
+    {
+      const SteerCudaColumn *column = &step->columns[i];
+      SteerWant want = steer_cuda_column_get_want (column);
+      gsize row = want == STEER_WANT_ALL_LOGITS ? column->index : 0;
+
+      if (want == STEER_WANT_ALL_LOGITS || want == STEER_WANT_LAST_LOGITS)
+        memcpy (column->run->logits + row * n_vocab, self->host.logits + i * n_vocab, n_vocab * sizeof (float));
+    }
+  return TRUE;
+}
+
+static gboolean
+take_tokens (SteerCudaContext *self, const Step *step, GError **error)
+{
+  if (!steer_cuda_wait_for_tokens (self, step->n_columns, error))
+    return FALSE;
+  for (guint i = 0; i < step->n_columns; i++)
+    if (steer_cuda_column_get_want (&step->columns[i]) == STEER_WANT_TOKEN)
+      step->columns[i].run->token = (gint32) (guint32) self->host.chosen[i];
+  return TRUE;
+}
+
+gboolean
+steer_cuda_decode_step (SteerCudaContext *self, const SteerCudaColumn *columns, guint n_columns, GError **error)
+{
+  const Step step = look_at (columns, n_columns);
+  gboolean choosing = step.any_token && !step.any_logits && !step.any_taps;
+  gboolean plain = !step.any_taps && (step.any_logits || step.any_token);
+
+  if (!steer_cuda_context_check (self, fill_block (self, &step), "sending a token", error)
+      || !steer_cuda_context_check (self,
+                                    plain ? launch_step (self, n_columns, choosing) : launch_with_taps (self, &step),
+                                    "computing a token", error))
+    return FALSE;
+  if (choosing)
+    return take_tokens (self, &step, error);
+
+  /* Choosing changes the logits, so it waits until they were copied. */
+  if (step.any_logits && !take_logits (self, &step, error))
+    return FALSE;
+  if (step.any_token)
+    return steer_cuda_context_check (self, steer_cuda_launch_choice (self, n_columns), "choosing a token", error)
+           && take_tokens (self, &step, error);
+  return step.any_logits
+         || steer_cuda_context_check (self, cudaStreamSynchronize (self->queue.stream), "computing a token", error);
+}

@@ -1,0 +1,248 @@
+/* A chunk of a prompt: some hundred tokens of one sequence through all layers, as matrix products. */
+#include "steer-cuda-pass.h"
+
+#include <string.h>
+
+typedef struct
+{
+  SteerRun *run;
+  guint first;
+  int n_tokens;
+} Chunk;
+
+/* What the left operand of a product with @matrix is rounded to: the matrix's own type, since the products want both
+ * alike. An 8 bit matrix is expanded to bf16, whose range no activation leaves. */
+static SteerCudaType
+get_operand_type (const SteerCudaMatrix *matrix)
+{
+  return matrix->type == STEER_CUDA_F32 || matrix->type == STEER_CUDA_F16 ? matrix->type : STEER_CUDA_BF16;
+}
+
+/* An expanded piece at a time. */
+static cudaError_t
+multiply_quantised (SteerCudaContext *self,
+                    const SteerCudaMatrix *matrix,
+                    const void *x,
+                    int n_tokens,
+                    gboolean add,
+                    float *y)
+{
+  gsize row_bytes = (gsize) matrix->n_columns * sizeof (guint16);
+  int n_at_once = (int) MIN (MAX (STEER_CUDA_EXPAND_BYTES / row_bytes, 1), (gsize) matrix->n_rows);
+
+  for (int row = 0; row < matrix->n_rows; row += n_at_once)
+    {
+      int n = MIN (n_at_once, matrix->n_rows - row);
+
+      TRY (steer_cuda_expand (&self->queue, matrix, row, n, STEER_CUDA_BF16, self->work.expanded));
+      TRY (steer_cuda_blas_multiply (self->blas, STEER_CUDA_BF16, self->work.expanded, n, matrix->n_columns, x,
+                                     n_tokens, add, y + row, matrix->n_rows));
+    }
+  return cudaSuccess;
+}
+
+/* y = x matrix^T, or y += it; without the bias. */
+static cudaError_t
+multiply (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, int n_tokens, gboolean add, float *y)
+{
+  if (matrix->type >= STEER_CUDA_Q8)
+    return multiply_quantised (self, matrix, x, n_tokens, add, y);
+  return steer_cuda_blas_multiply (self->blas, matrix->type, matrix->data, matrix->n_rows, matrix->n_columns, x,
+                                   n_tokens, add, y, matrix->n_rows);
+}
+
+static cudaError_t
+multiply_into_residual (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, int n_tokens)
+{
+  float *residual = self->work.residual[0];
+
+  TRY (multiply (self, matrix, x, n_tokens, TRUE, residual));
+  if (matrix->bias == NULL)
+    return cudaSuccess;
+  return steer_cuda_add_bias_rows (&self->queue, matrix->bias, matrix->n_rows, n_tokens, residual);
+}
+
+/* Norms, then multiplies by several matrices; where these are of different types, the norm is written for each. */
+static cudaError_t
+multiply_normed (SteerCudaContext *self,
+                 const float *norm,
+                 const SteerCudaMatrix *const *matrices,
+                 float *const *results,
+                 guint n_matrices,
+                 int n_tokens)
+{
+  for (guint i = 0; i < n_matrices; i++)
+    {
+      SteerCudaType type = get_operand_type (matrices[i]);
+
+      if (i == 0 || type != get_operand_type (matrices[i - 1]))
+        TRY (steer_cuda_norm_rows (&self->queue, &self->shape, self->work.residual[0], norm, n_tokens, type,
+                                   self->work.normed));
+      TRY (multiply (self, matrices[i], self->work.normed, n_tokens, FALSE, results[i]));
+    }
+  return cudaSuccess;
+}
+
+static cudaError_t
+attend (SteerCudaContext *self, const Chunk *chunk, guint index)
+{
+  const SteerCudaLayer *layer = &self->weights.layers[index];
+  const SteerCudaMatrix *const matrices[] = { &layer->q, &layer->k, &layer->v };
+  SteerCudaWork *work = &self->work;
+  float *const results[] = { work->q, work->k, work->v };
+
+  TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), chunk->n_tokens));
+  TRY (steer_cuda_rotate_rows (&self->queue, &self->shape, work->q, work->k, work->v, layer->q.bias, layer->k.bias,
+                               layer->v.bias, work->tokens, chunk->n_tokens, work->turns, work->query,
+                               &self->caches[index]));
+  TRY (steer_cuda_attend_rows (&self->queue, &self->shape, &self->caches[index], (int) chunk->run->slot,
+                               (int) (chunk->run->position + chunk->first), work->query, chunk->n_tokens,
+                               get_operand_type (&layer->o), work->attended));
+  return multiply_into_residual (self, &layer->o, work->attended, chunk->n_tokens);
+}
+
+static cudaError_t
+think (SteerCudaContext *self, const Chunk *chunk, guint index)
+{
+  const SteerCudaLayer *layer = &self->weights.layers[index];
+  const SteerCudaMatrix *const matrices[] = { &layer->gate, &layer->up };
+  SteerCudaWork *work = &self->work;
+  float *const results[] = { work->gate, work->up };
+
+  TRY (multiply_normed (self, layer->mlp_norm, matrices, results, G_N_ELEMENTS (matrices), chunk->n_tokens));
+  TRY (steer_cuda_silu_rows (&self->queue, &self->shape, work->gate, work->up, layer->gate.bias, layer->up.bias,
+                             chunk->n_tokens, get_operand_type (&layer->down), work->hidden));
+  return multiply_into_residual (self, &layer->down, work->hidden, chunk->n_tokens);
+}
+
+static cudaError_t
+run_layer (SteerCudaContext *self, const Chunk *chunk, guint index)
+{
+  guint n_ops = 0;
+
+  TRY (attend (self, chunk, index));
+  TRY (think (self, chunk, index));
+  steer_plan_get_layer_ops (chunk->run->plan, index, &n_ops);
+  if (n_ops > 0)
+    TRY (steer_cuda_steer_rows (&self->queue, &self->shape, (int) index, self->work.tokens, chunk->n_tokens,
+                                self->work.residual[0]));
+  return steer_cuda_copy_taps (self, chunk->run, chunk->first, (guint) chunk->n_tokens, index, self->work.residual[0]);
+}
+
+static cudaError_t
+begin (SteerCudaContext *self, const Chunk *chunk)
+{
+  /* The table of the chunk before may still be on its way. */
+  TRY (cudaEventSynchronize (self->table_copied));
+  for (int i = 0; i < chunk->n_tokens; i++)
+    self->host.tokens[i] = steer_cuda_make_token (self, chunk->run, chunk->first + (guint) i);
+  TRY (cudaMemcpyAsync (self->work.tokens, self->host.tokens, (gsize) chunk->n_tokens * sizeof (SteerCudaToken),
+                        cudaMemcpyHostToDevice, self->queue.stream));
+  TRY (cudaEventRecord (self->table_copied, self->queue.stream));
+  TRY (steer_cuda_steering_send (&self->steering, self->queue.stream));
+  return steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq, self->work.tokens,
+                           chunk->n_tokens, self->work.residual[0], self->work.turns);
+}
+
+/* Logits of a few rows that are normed in float32, with the kernel that decodes: their precision does not depend on how
+ * a token came to be computed. */
+static cudaError_t
+compute_logits (SteerCudaContext *self, const float *normed, int n_rows)
+{
+  TRY (cudaMemsetAsync (self->work.logits, 0, (gsize) n_rows * self->config->n_vocab * sizeof (float),
+                        self->queue.stream));
+  return steer_cuda_decode_add (&self->queue, &self->weights.output, normed, n_rows, self->work.logits);
+}
+
+static cudaError_t
+write_all_logits (SteerCudaContext *self, const Chunk *chunk)
+{
+  gsize n_vocab = self->config->n_vocab;
+  const float *normed = self->work.normed;
+
+  TRY (steer_cuda_norm_rows (&self->queue, &self->shape, self->work.residual[0], self->weights.final_norm,
+                             chunk->n_tokens, STEER_CUDA_F32, self->work.normed));
+  for (int row = 0; row < chunk->n_tokens; row += STEER_CUDA_MAX_COLUMNS)
+    {
+      int n = MIN (STEER_CUDA_MAX_COLUMNS, chunk->n_tokens - row);
+
+      TRY (compute_logits (self, normed + (gsize) row * self->config->d_model, n));
+      TRY (cudaMemcpyAsync (chunk->run->logits + ((gsize) chunk->first + (gsize) row) * n_vocab, self->work.logits,
+                            (gsize) n * n_vocab * sizeof (float), cudaMemcpyDeviceToHost, self->queue.stream));
+    }
+  return cudaSuccess;
+}
+
+static cudaError_t
+compute_last_logits (SteerCudaContext *self, const Chunk *chunk)
+{
+  const float *last = self->work.residual[0] + (gsize) (chunk->n_tokens - 1) * self->config->d_model;
+
+  TRY (steer_cuda_norm_rows (&self->queue, &self->shape, last, self->weights.final_norm, 1, STEER_CUDA_F32,
+                             self->work.normed));
+  return compute_logits (self, self->work.normed, 1);
+}
+
+static cudaError_t
+choose (SteerCudaContext *self, const SteerRun *run)
+{
+  self->stamp++;
+  TRY (steer_cuda_set_choice (self, 0, run));
+  TRY (steer_cuda_steering_send (&self->steering, self->queue.stream));
+  return steer_cuda_launch_choice (self, 1);
+}
+
+static gboolean
+finish (SteerCudaContext *self, const Chunk *chunk, GError **error)
+{
+  SteerRun *run = chunk->run;
+  gboolean is_last = chunk->first + (guint) chunk->n_tokens == run->n_tokens;
+  cudaError_t status = cudaSuccess;
+
+  if (run->want == STEER_WANT_ALL_LOGITS)
+    status = write_all_logits (self, chunk);
+  else if (is_last && run->want != STEER_WANT_NOTHING)
+    status = compute_last_logits (self, chunk);
+  if (status == cudaSuccess && is_last && run->want == STEER_WANT_LAST_LOGITS)
+    status = cudaMemcpyAsync (self->host.logits, self->work.logits, self->config->n_vocab * sizeof (float),
+                              cudaMemcpyDeviceToHost, self->queue.stream);
+  if (status == cudaSuccess && is_last && run->want == STEER_WANT_TOKEN)
+    status = choose (self, run);
+  /* The end of a run is waited for; the next chunk of it follows without a gap. */
+  if (status == cudaSuccess && (is_last || run->want == STEER_WANT_ALL_LOGITS))
+    status = cudaStreamSynchronize (self->queue.stream);
+  if (!steer_cuda_context_check (self, status, "computing a prompt", error))
+    return FALSE;
+
+  if (is_last && run->want == STEER_WANT_LAST_LOGITS)
+    memcpy (run->logits, self->host.logits, self->config->n_vocab * sizeof (float));
+  if (is_last && run->want == STEER_WANT_TOKEN)
+    run->token = (gint32) (guint32) self->host.chosen[0];
+  return TRUE;
+}
+
+gboolean
+steer_cuda_prefill_chunk (SteerCudaContext *self,
+                          SteerRun *run,
+                          guint first,
+                          guint n_tokens,
+                          GCancellable *cancellable,
+                          GError **error)
+{
+  const Chunk chunk = { run, first, (int) n_tokens };
+
+  if (!steer_cuda_context_check (self, begin (self, &chunk), "beginning a prompt", error))
+    return FALSE;
+  for (guint layer = 0; layer < self->config->n_layers; layer++)
+    {
+      cudaEvent_t done = self->layer_done[layer % G_N_ELEMENTS (self->layer_done)];
+
+      /* Not further ahead of the device than two layers, so that a cancel is seen in time. */
+      if (!steer_cuda_context_check (self, cudaEventSynchronize (done), "computing a prompt", error)
+          || g_cancellable_set_error_if_cancelled (cancellable, error)
+          || !steer_cuda_context_check (self, run_layer (self, &chunk, layer), "computing a prompt", error)
+          || !steer_cuda_context_check (self, cudaEventRecord (done, self->queue.stream), "computing a prompt", error))
+        return FALSE;
+    }
+  return finish (self, &chunk, error);
+}

@@ -1,0 +1,161 @@
+#include "steer-cuda-weights.h"
+
+/* Columns that share one scale. */
+#define QUANT_COLUMNS 32
+
+typedef struct
+{
+  SteerCudaWeights *weights;
+  SteerArchive *archive;
+  SteerDtype weight_type;
+  SteerCudaArena *arena;
+  GArray *transfers; /* SteerCudaTransfer */
+} Layout;
+
+static gboolean
+choose_form (const Layout *layout, const SteerTensor *tensor, SteerCudaType *type, SteerCudaForm *form)
+{
+  gboolean quantise = layout->weight_type == STEER_DTYPE_Q8_0 && tensor->shape[1] % QUANT_COLUMNS == 0;
+
+  *form = quantise ? STEER_CUDA_QUANTISE : STEER_CUDA_COPY;
+  switch (tensor->dtype)
+    {
+    case STEER_DTYPE_F32:
+      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_F32;
+      break;
+    case STEER_DTYPE_F16:
+      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_F16;
+      break;
+    case STEER_DTYPE_BF16:
+      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_BF16;
+      break;
+    default:
+      *type = STEER_CUDA_Q8;
+      *form = tensor->dtype == STEER_DTYPE_Q8_0 ? STEER_CUDA_SPLIT : STEER_CUDA_REQUANTISE;
+      return steer_dtype_is_quantized (tensor->dtype);
+    }
+  return steer_tensor_is_contiguous (tensor);
+}
+
+static gsize
+get_element_size (SteerCudaType type)
+{
+  switch (type)
+    {
+    case STEER_CUDA_F32:
+      return 4;
+    case STEER_CUDA_F16:
+    case STEER_CUDA_BF16:
+      return 2;
+    default:
+      return 1;
+    }
+}
+
+static const float *
+take_vector (const Layout *layout, const SteerTensor *tensor)
+{
+  SteerCudaTransfer transfer = { .tensor = tensor, .form = STEER_CUDA_VECTOR, .n_rows = 1 };
+
+  if (tensor == NULL)
+    return NULL;
+  transfer.n_columns = (gsize) steer_tensor_get_n_elements (tensor);
+  transfer.data = steer_cuda_arena_take (layout->arena, transfer.n_columns, sizeof (float));
+  g_array_append_val (layout->transfers, transfer);
+  return (const float *) (gconstpointer) transfer.data;
+}
+
+static gboolean
+take_matrix (const Layout *layout,
+             SteerCudaMatrix *matrix,
+             const SteerTensor *tensor,
+             const SteerTensor *bias,
+             GError **error)
+{
+  SteerCudaTransfer transfer = { .tensor = tensor };
+  SteerCudaType type;
+
+  if (tensor->shape[0] > G_MAXINT || tensor->shape[1] > G_MAXINT
+      || !choose_form (layout, tensor, &type, &transfer.form))
+    {
+      g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
+
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: the GPU does not compute with tensor \"%s\", stored as %s %s%s",
+                   steer_archive_get_tensor_file (layout->archive, tensor), tensor->name,
+                   steer_dtype_get_name (tensor->dtype), shape,
+                   steer_tensor_is_contiguous (tensor) ? "" : ", not contiguous");
+      return FALSE;
+    }
+  transfer.n_rows = (gsize) tensor->shape[0];
+  transfer.n_columns = (gsize) tensor->shape[1];
+  transfer.data
+    = steer_cuda_arena_take_rows (layout->arena, transfer.n_rows, transfer.n_columns, get_element_size (type));
+  if (type == STEER_CUDA_Q8)
+    transfer.scales = steer_cuda_arena_take_rows (layout->arena, transfer.n_rows, transfer.n_columns / QUANT_COLUMNS,
+                                                  sizeof (guint16));
+  g_array_append_val (layout->transfers, transfer);
+  *matrix = (SteerCudaMatrix){
+    .type = type,
+    .data = transfer.data,
+    .scales = transfer.scales,
+    .bias = take_vector (layout, bias),
+    .n_rows = (int) transfer.n_rows,
+    .n_columns = (int) transfer.n_columns,
+  };
+  layout->weights->any_f32 |= type == STEER_CUDA_F32;
+  layout->weights->any_quantised |= type == STEER_CUDA_Q8;
+  return TRUE;
+}
+
+static gboolean
+take_layer (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights *from, GError **error)
+{
+  layer->attn_norm = take_vector (layout, from->attn_norm);
+  layer->mlp_norm = take_vector (layout, from->mlp_norm);
+  return take_matrix (layout, &layer->q, from->q, from->q_bias, error)
+         && take_matrix (layout, &layer->k, from->k, from->k_bias, error)
+         && take_matrix (layout, &layer->v, from->v, from->v_bias, error)
+         && take_matrix (layout, &layer->o, from->o, from->o_bias, error)
+         && take_matrix (layout, &layer->gate, from->gate, from->gate_bias, error)
+         && take_matrix (layout, &layer->up, from->up, from->up_bias, error)
+         && take_matrix (layout, &layer->down, from->down, from->down_bias, error);
+}
+
+gboolean
+steer_cuda_weights_lay_out (SteerCudaWeights *self,
+                            SteerModel *model,
+                            SteerDtype weight_type,
+                            SteerCudaArena *arena,
+                            GArray *transfers,
+                            GError **error)
+{
+  const SteerWeights *from = steer_model_get_weights (model);
+  const SteerModelConfig *config = steer_model_get_config (model);
+  const Layout layout = { self, steer_model_get_archive (model), weight_type, arena, transfers };
+
+  *self = (SteerCudaWeights){ .layers = g_try_new0 (SteerCudaLayer, config->n_layers) };
+  if (self->layers == NULL)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY, "no memory for the table of %u layers",
+                   config->n_layers);
+      return FALSE;
+    }
+  self->inv_freq = steer_cuda_arena_take (arena, config->head_dim / 2, sizeof (float));
+  self->final_norm = take_vector (&layout, from->final_norm);
+  if (!take_matrix (&layout, &self->embed, from->embed, NULL, error))
+    return FALSE;
+  self->output = self->embed;
+  if (from->output->data != from->embed->data && !take_matrix (&layout, &self->output, from->output, NULL, error))
+    return FALSE;
+  for (guint i = 0; i < config->n_layers; i++)
+    if (!take_layer (&layout, &self->layers[i], &from->layers[i], error))
+      return FALSE;
+  return TRUE;
+}
+
+void
+steer_cuda_weights_clear (SteerCudaWeights *self)
+{
+  g_clear_pointer (&self->layers, g_free);
+}
