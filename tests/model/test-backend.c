@@ -8,6 +8,7 @@
 typedef struct
 {
   gboolean usable[2];
+  gboolean absent;
   guint64 needed; /* by the weights */
   guint64 available;
   int open_error; /* of STEER_MODEL_ERROR; -1: opens */
@@ -40,6 +41,8 @@ list_gpus (void)
 
   g_ptr_array_add (devices, make_device ("gpu:0", fake_gpu.usable[0]));
   g_ptr_array_add (devices, make_device ("gpu:1", fake_gpu.usable[1]));
+  for (guint i = 0; i < devices->len; i++)
+    ((SteerDevice *) g_ptr_array_index (devices, i))->absent = fake_gpu.absent;
   return devices;
 }
 
@@ -223,6 +226,28 @@ test_unusable (Fixture *fixture, gconstpointer data)
   fake_gpu.usable[1] = FALSE;
   assert_opens_on (fixture, "auto", "cpu");
   assert_refused (fixture, "gpu", NULL, STEER_MODEL_ERROR_DEVICE, "gpu:0", "gpu:1", "update it", NULL);
+}
+
+/* Whoever asks for no device in particular is told what was passed over and why, but not of what was never there. */
+static void
+test_passed_over (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerContext) first = steer_context_open (fixture->model, "auto", NULL, NULL, NULL, NULL, NULL);
+  g_autoptr (SteerContext) second = NULL;
+  g_autoptr (SteerContext) third = NULL;
+
+  g_assert_null (first->passed_over);
+
+  fake_gpu.usable[0] = fake_gpu.usable[1] = FALSE;
+  second = steer_context_open (fixture->model, "auto", NULL, NULL, NULL, NULL, NULL);
+  g_assert_cmpstr (second->device_id, ==, "cpu");
+  g_assert_nonnull (strstr (second->passed_over, "gpu:0"));
+  g_assert_nonnull (strstr (second->passed_over, "update it"));
+
+  fake_gpu.absent = TRUE;
+  third = steer_context_open (fixture->model, "auto", NULL, NULL, NULL, NULL, NULL);
+  g_assert_null (third->passed_over);
+  assert_refused (fixture, "gpu", NULL, STEER_MODEL_ERROR_DEVICE, "gpu:0", "update it", NULL);
 }
 
 static void
@@ -603,6 +628,7 @@ main (int argc, char *argv[])
   ADD ("devices-of-all-backends-are-listed-in-order", test_registry);
   ADD ("a-device-is-found-by-name", test_names);
   ADD ("a-device-that-cannot-be-used-is-passed-over-or-explained", test_unusable);
+  ADD ("what-was-passed-over-is-told", test_passed_over);
   ADD ("a-model-that-does-not-fit-is-refused-with-the-numbers", test_fit);
   ADD ("auto-goes-on-when-a-device-fails-to-open", test_failed_open);
   ADD ("options-are-checked-and-completed", test_options);
