@@ -173,7 +173,7 @@ read_lines (SteerLabels *self,
             GCancellable *cancellable,
             GError **error)
 {
-  const char *end = text + length;
+  const char *end = length > 0 ? text + length : text; /* no bytes may mean no pointer */
   guint number = 0;
 
   for (const char *line = text; line < end;)

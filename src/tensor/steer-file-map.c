@@ -70,7 +70,9 @@ steer_file_map_open (const char *path, GError **error)
   self->path = g_strdup (path);
   self->name = g_filename_display_name (path);
   /* Without O_NONBLOCK, opening a pipe would wait for its writer. */
-  descriptor = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+  do
+    descriptor = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+  while (descriptor < 0 && errno == EINTR);
   if (descriptor < 0)
     {
       set_errno_error (error, self->name, "open it");

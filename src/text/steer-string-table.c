@@ -126,9 +126,9 @@ store (SteerStringTable *self, guint32 id, const char *text, gsize length)
   if (id < self->n_ids && self->offsets[id] != HOLE)
     return STEER_STRING_ID_TAKEN;
   if (id >= self->ids_size && !grow_ids (self, id))
-    return STEER_STRING_TOO_MANY;
+    return STEER_STRING_NO_MEMORY;
   if (need > self->pool_size && !grow_pool (self, need))
-    return STEER_STRING_TOO_MANY;
+    return STEER_STRING_NO_MEMORY;
 
   for (; self->n_ids <= id; self->n_ids++)
     self->offsets[self->n_ids] = HOLE;
@@ -155,7 +155,7 @@ steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gs
     return STEER_STRING_TEXT_TAKEN;
   /* at most 5/8 full: probes stay short */
   if ((self->n_used + 1) * 8 > self->n_slots * 5 && !grow_slots (self))
-    return STEER_STRING_TOO_MANY;
+    return STEER_STRING_NO_MEMORY;
   added = store (self, id, text, length);
   if (added != STEER_STRING_ADDED)
     return added;

@@ -39,7 +39,8 @@ typedef enum
   STEER_STRING_ADDED,
   STEER_STRING_ID_TAKEN,   /* the id has another string */
   STEER_STRING_TEXT_TAKEN, /* the string has another id */
-  STEER_STRING_TOO_MANY,   /* the id is not below STEER_MAX_TOKENS, the pool would pass 4 GiB, or memory ran out */
+  STEER_STRING_TOO_MANY,   /* the id is not below STEER_MAX_TOKENS, or the pool would pass 4 GiB */
+  STEER_STRING_NO_MEMORY,
 } SteerStringAdded;
 
 SteerStringAdded steer_string_table_add (SteerStringTable *self, guint32 id, const char *text, gsize length);

@@ -30,6 +30,10 @@ steer_tokenizer_add_token (SteerTokenizer *self,
                    "%s: the token \"%s\" has both the id %d and the id %u", name, excerpt,
                    steer_string_table_find (&self->contents, content, length), id);
       return FALSE;
+    case STEER_STRING_NO_MEMORY:
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
+                   "%s: no memory for the token \"%s\" with id %u; close other programs", name, excerpt, id);
+      return FALSE;
     case STEER_STRING_TOO_MANY:
     default:
       g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_INVALID,
@@ -93,7 +97,7 @@ fill_bytes (SteerTokenizer *self)
       if (content == NULL || self->bpe.whole[id] == STEER_WHOLE_OUTSIDE)
         continue;
       n = steer_byte_alphabet_read (content, length, buffer);
-      if (n > 0 && steer_string_table_add (&self->bytes, id, buffer, (gsize) n) == STEER_STRING_TOO_MANY)
+      if (n > 0 && steer_string_table_add (&self->bytes, id, buffer, (gsize) n) >= STEER_STRING_TOO_MANY)
         return FALSE;
     }
   steer_string_table_trim (&self->bytes);
