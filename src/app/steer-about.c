@@ -2,9 +2,9 @@
 
 #include <glib/gi18n.h>
 
-#include "steer/steer.h"
-
+#include "steer-accessible.h"
 #include "steer-application.h"
+#include "steer/steer.h"
 
 /* What someone who reports a fault is asked for. */
 static char *
@@ -22,12 +22,15 @@ steer_about_show (GtkWindow *parent)
 {
   static const char *const developers[] = { "The Steer Chat developers", NULL };
   g_autofree char *info = dup_debug_info ();
+  GtkWidget *window;
 
-  adw_show_about_window (parent, "application-name", _ ("Steer Chat"), "application-icon", STEER_APPLICATION_ID,
-                         "version", STEER_VERSION, "comments",
+  window = g_object_new (ADW_TYPE_ABOUT_WINDOW, "transient-for", parent, "application-name", _ ("Steer Chat"),
+                         "application-icon", STEER_APPLICATION_ID, "version", STEER_VERSION, "comments",
                          _ ("A chat with a local language model whose behaviour you steer while it speaks."),
                          "developer-name", _ ("The Steer Chat developers"), "developers", developers, "license-type",
                          GTK_LICENSE_APACHE_2_0, "debug-info", info, "debug-info-filename", "steer-chat.txt",
                          /* Translators: your names, one a line */
                          "translator-credits", _ ("translator-credits"), NULL);
+  steer_accessible_name_inner (window);
+  gtk_window_present (GTK_WINDOW (window));
 }

@@ -71,11 +71,18 @@ update_accessible (SteerFeatureRow *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
 }
 
+/* Those of a step of the slider; a drag is finer than that. */
+static int
+get_shown_digits (SteerFeatureRow *self)
+{
+  return self->range.digits - 1;
+}
+
 static void
 update_marks (SteerFeatureRow *self)
 {
   double recommended = steer_feature_get_recommended (self->feature);
-  g_autofree char *number = steer_steering_dup_strength (self, recommended);
+  g_autofree char *number = steer_steering_dup_rounded (self, recommended, get_shown_digits (self));
   g_autofree char *label = g_markup_printf_escaped ("<small>%s</small>", number);
 
   steer_strength_scale_set_marks (self->scale, "<small>0</small>", label);
@@ -138,11 +145,17 @@ on_value_changed (GtkAdjustment *adjustment, SteerFeatureRow *self)
     steer_feature_set_strength (self->feature, gtk_adjustment_get_value (adjustment));
 }
 
+static char *
+dup_number (SteerFeatureRow *self)
+{
+  return steer_steering_dup_rounded (self, gtk_adjustment_get_value (self->number_adjustment), get_shown_digits (self));
+}
+
 /* The text shows a few decimals only; leaving the entry must not round the strength to them. */
 static int
 on_number_input (SteerFeatureRow *self, double *value, GtkSpinButton *number)
 {
-  g_autofree char *shown = steer_steering_dup_strength (self, gtk_adjustment_get_value (self->number_adjustment));
+  g_autofree char *shown = dup_number (self);
   const char *text = gtk_editable_get_text (GTK_EDITABLE (number));
 
   *value = gtk_adjustment_get_value (self->number_adjustment);
@@ -154,7 +167,7 @@ on_number_input (SteerFeatureRow *self, double *value, GtkSpinButton *number)
 static gboolean
 on_number_output (SteerFeatureRow *self, GtkSpinButton *number)
 {
-  g_autofree char *text = steer_steering_dup_strength (self, gtk_adjustment_get_value (self->number_adjustment));
+  g_autofree char *text = dup_number (self);
 
   if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (number))))
     gtk_editable_set_text (GTK_EDITABLE (number), text);
@@ -171,15 +184,20 @@ label_to_title (GBinding *binding, const GValue *from, GValue *to, gpointer data
   return TRUE;
 }
 
-/* A title that only stands in for a label is not made one. */
+/* A title that only stands in for a label, or shows it with a capital letter, is not made one. */
 static gboolean
 title_to_label (GBinding *binding, const GValue *from, GValue *to, gpointer data)
 {
   SteerFeature *feature = data;
+  const char *label = steer_feature_get_label (feature);
   g_autofree char *fallback = steer_steering_dup_title (NULL, NULL, steer_feature_get_index (feature));
+  g_autofree char *shown = steer_steering_dup_title (NULL, label, steer_feature_get_index (feature));
   g_autofree char *text = g_strstrip (g_value_dup_string (from));
 
-  g_value_set_string (to, *text == '\0' || g_str_equal (text, fallback) ? NULL : text);
+  if (*text == '\0' || g_str_equal (text, fallback))
+    g_value_set_string (to, NULL);
+  else
+    g_value_set_string (to, g_str_equal (text, shown) ? label : text);
   return TRUE;
 }
 

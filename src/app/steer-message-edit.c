@@ -110,6 +110,7 @@ steer_message_view_begin_edit (SteerMessageView *self)
     return;
   self->editor = gtk_box_new (GTK_ORIENTATION_VERTICAL, 6);
   entry = make_entry (self);
+  gtk_widget_set_hexpand (self->editor, TRUE);
   gtk_widget_add_css_class (self->editor, "message-editor");
   gtk_box_append (GTK_BOX (self->editor), entry);
   gtk_box_append (GTK_BOX (self->editor), make_buttons (self));

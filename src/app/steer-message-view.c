@@ -230,6 +230,16 @@ on_pill_tooltip (SteerMessageView *self, int x, int y, gboolean keyboard, GtkToo
   return text->len > 0;
 }
 
+/* What can be done with a question shows when one turns to it; below the bubble it would leave a hole there. */
+static void
+put_actions_beside (SteerMessageView *self)
+{
+  gtk_orientable_set_orientation (GTK_ORIENTABLE (self->column), GTK_ORIENTATION_HORIZONTAL);
+  gtk_box_reorder_child_after (GTK_BOX (self->column), self->footer, NULL);
+  gtk_widget_set_hexpand (self->footer, TRUE);
+  gtk_widget_set_valign (self->footer, GTK_ALIGN_CENTER);
+}
+
 static void
 steer_message_view_constructed (GObject *object)
 {
@@ -241,7 +251,8 @@ steer_message_view_constructed (GObject *object)
 
   g_object_set (wrap, "align-end", !reply, NULL);
   gtk_widget_add_css_class (GTK_WIDGET (self), reply ? "reply" : "question");
-  gtk_widget_set_halign (self->bubble, reply ? GTK_ALIGN_FILL : GTK_ALIGN_END);
+  if (!reply)
+    put_actions_beside (self);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   reply ? _ ("Reply") : _ ("Your message"), -1);
 

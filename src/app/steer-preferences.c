@@ -2,6 +2,8 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
+
 struct _SteerPreferences
 {
   AdwPreferencesWindow parent_instance;
@@ -185,6 +187,7 @@ static void
 steer_preferences_init (SteerPreferences *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_inner (GTK_WIDGET (self));
 }
 
 SteerPreferences *

@@ -111,6 +111,14 @@ steer_steering_dup_strength (gpointer self, double strength)
   return format_number (strength, 2);
 }
 
+char *
+steer_steering_dup_rounded (gpointer self, double strength, int decimals)
+{
+  g_autofree char *digits = format_decimals (strength, CLAMP (decimals, 2, MAX_DECIMALS));
+
+  return g_strconcat (strength < 0.0 && g_ascii_strtod (digits, NULL) != 0.0 ? MINUS : "", digits, NULL);
+}
+
 gboolean
 steer_steering_parse_strength (const char *text, double *strength)
 {
@@ -137,15 +145,19 @@ steer_steering_parse_strength (const char *text, double *strength)
 char *
 steer_steering_dup_place (gpointer self, guint layer, guint64 index)
 {
-  return g_strdup_printf (_ ("layer %u · feature %" G_GUINT64_FORMAT), layer, index);
+  return g_strdup_printf (_ ("layer %u · feature %llu"), layer, (unsigned long long) index);
 }
 
 char *
 steer_steering_dup_title (gpointer self, const char *label, guint64 index)
 {
-  if (label != NULL && *label != '\0')
-    return g_strdup (label);
-  return g_strdup_printf (_ ("Feature %" G_GUINT64_FORMAT), index);
+  char capital[8] = "";
+
+  if (label == NULL || *label == '\0')
+    return g_strdup_printf (_ ("Feature %llu"), (unsigned long long) index);
+  /* Labels are written as the ends of sentences: "references to the sea". */
+  capital[g_unichar_to_utf8 (g_unichar_totitle (g_utf8_get_char (label)), capital)] = '\0';
+  return g_strconcat (capital, g_utf8_next_char (label), NULL);
 }
 
 static char *

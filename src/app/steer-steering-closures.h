@@ -43,6 +43,9 @@ gboolean steer_strength_range_is_beyond (const SteerStrengthRange *self, double 
 /* "8.50", "−2.81", "1.545", "1200.00": at least two decimals, more only where they are needed, at most six. */
 char *steer_steering_dup_strength (gpointer self, double strength);
 
+/* "6.06": rounded, for where there is little room. @decimals: of SteerStrengthRange; at least two are shown. */
+char *steer_steering_dup_rounded (gpointer self, double strength, int decimals);
+
 /* Reads what a person types: a decimal comma or point, a hyphen or a minus sign, spaces around. FALSE for anything
  * else, infinities included. */
 gboolean steer_steering_parse_strength (const char *text, double *strength);
@@ -50,7 +53,7 @@ gboolean steer_steering_parse_strength (const char *text, double *strength);
 /* "layer 15 · feature 21576" */
 char *steer_steering_dup_place (gpointer self, guint layer, guint64 index);
 
-/* The label, or "Feature 21576" where there is none. */
+/* The label with a capital letter, or "Feature 21576" where there is none. */
 char *steer_steering_dup_title (gpointer self, const char *label, guint64 index);
 
 /* "0.79 × the layer's typical norm", with a warning where @beyond; "" where nothing is known. */

@@ -169,7 +169,8 @@ steer_transcript_dup_strengths (const char *steering)
       if (*strength->label != '\0')
         g_string_append (text, strength->label);
       else
-        g_string_append_printf (text, _ ("Layer %u, feature %" G_GUINT64_FORMAT), strength->layer, strength->index);
+        g_string_append_printf (text, _ ("Layer %u, feature %llu"), strength->layer,
+                                (unsigned long long) strength->index);
       /* A minus sign, not a hyphen: it is as wide as the plus. */
       g_string_append_printf (text, "  %s%.4g", strength->strength < 0 ? "−" : "+", fabs (strength->strength));
       if (strength->clamp)

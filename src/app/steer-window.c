@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-model-button.h"
 #include "steer-model-names.h"
 #include "steer-status-page.h"
@@ -408,11 +409,24 @@ steer_window_get_chat (SteerWindow *self)
   return self->chat;
 }
 
+/* The content is the overlay's first child; what follows are toasts. */
+static void
+name_toasts (SteerWindow *self)
+{
+  GtkWidget *toast = gtk_widget_get_first_child (GTK_WIDGET (self->toasts));
+
+  while (toast != NULL && (toast = gtk_widget_get_next_sibling (toast)) != NULL)
+    steer_accessible_name_inner (toast);
+}
+
 void
 steer_window_add_toast (SteerWindow *self, AdwToast *toast)
 {
   g_return_if_fail (STEER_IS_WINDOW (self));
   adw_toast_overlay_add_toast (self->toasts, g_object_ref (toast));
+  /* The next one of the queue gets its widget when this one goes. */
+  g_signal_connect_object (toast, "dismissed", G_CALLBACK (name_toasts), self, G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+  name_toasts (self);
 }
 
 void
@@ -420,8 +434,9 @@ steer_window_show_message (SteerWindow *self, const char *text)
 {
   g_autofree char *escaped = g_markup_escape_text (text, -1);
 
-  g_return_if_fail (STEER_IS_WINDOW (self));
-  adw_toast_overlay_add_toast (self->toasts, adw_toast_new (escaped));
+  g_autoptr (AdwToast) toast = adw_toast_new (escaped);
+
+  steer_window_add_toast (self, toast);
 }
 
 static void

@@ -290,6 +290,9 @@ main (int argc, char **argv)
       return EXIT_FAILURE;
     }
   steer_init ();
+  /* What the desktop would set. */
+  g_object_set (gtk_settings_get_default (), "gtk-font-name", "Cantarell 11", "gtk-xft-antialias", 1, "gtk-xft-hinting",
+                1, "gtk-xft-hintstyle", "hintslight", "gtk-hint-font-metrics", TRUE, NULL);
   dir = test_make_dir ();
   studio.folder = argv[1];
   studio.settings = app_test_settings ();

@@ -1,221 +1,14 @@
 /* The real program with the bundled model, used as a screen reader's user would: everything goes through AT-SPI. */
-#include <atspi/atspi.h>
-#include <locale.h>
-#include <signal.h>
-#include <sys/wait.h>
-
-#include "test-util.h"
+#include "ui-app.h"
 
 #define QUESTION "What should I do this weekend?"
-#define WAIT_SECONDS 40
 #define MAX_MOVES 30
 
 /* Seconds after Send was pressed. */
 #define EARLIEST_MOVE 0.2
 #define LATEST_MOVE 0.8
 
-/* Only newer versions of the library know how to clean these up by themselves; under other names there is no clash. */
-typedef AtspiAccessible Node;
-typedef AtspiAction NodeAction;
-typedef AtspiEditableText NodeEditable;
-typedef AtspiText NodeText;
-typedef AtspiValue NodeValue;
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Node, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (NodeAction, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (NodeEditable, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (NodeText, g_object_unref)
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (NodeValue, g_object_unref)
-
-typedef struct
-{
-  GPid pid;
-  Node *window;
-} App;
-
 static const char *data_dir; /* with demo/ and presets/ */
-
-/* Polls @condition, which looks at the program from outside. */
-static void
-wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer data, const char *what)
-{
-  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
-
-  while (!condition (app, data))
-    {
-      if (g_get_monotonic_time () > end)
-        g_error ("waited %d s for %s", WAIT_SECONDS, what);
-      g_assert_cmpint (waitpid (app->pid, NULL, WNOHANG), ==, 0);
-      g_usleep (5000);
-    }
-}
-
-typedef gboolean (*Match) (Node *accessible, gpointer data);
-
-/* Depth first, the last one when @last. (transfer full) (nullable) */
-static Node *
-search (Node *root, Match match, gpointer data, gboolean last)
-{
-  int n = root != NULL ? atspi_accessible_get_child_count (root, NULL) : 0;
-  Node *found = NULL;
-
-  if (root == NULL)
-    return NULL;
-  if (match (root, data))
-    found = g_object_ref (root);
-  for (int i = 0; i < n && (found == NULL || last); i++)
-    {
-      g_autoptr (Node) child = atspi_accessible_get_child_at_index (root, i, NULL);
-      Node *below = child != NULL ? search (child, match, data, last) : NULL;
-
-      if (below != NULL)
-        {
-          g_clear_object (&found);
-          found = below;
-        }
-    }
-  return found;
-}
-
-typedef struct
-{
-  AtspiRole role;
-  const char *name; /* a pattern */
-} Wanted;
-
-static gboolean
-matches (Node *accessible, gpointer data)
-{
-  const Wanted *wanted = data;
-  g_autofree char *name = NULL;
-
-  if (atspi_accessible_get_role (accessible, NULL) != wanted->role)
-    return FALSE;
-  name = atspi_accessible_get_name (accessible, NULL);
-  return name != NULL && g_pattern_match_simple (wanted->name, name);
-}
-
-static Node *
-find (Node *root, AtspiRole role, const char *name)
-{
-  return search (root, matches, &(Wanted){ role, name }, FALSE);
-}
-
-static Node *
-find_last (Node *root, AtspiRole role, const char *name)
-{
-  return search (root, matches, &(Wanted){ role, name }, TRUE);
-}
-
-static gboolean
-is_there (App *app, gpointer data)
-{
-  const Wanted *wanted = data;
-  g_autoptr (Node) found = find (app->window, wanted->role, wanted->name);
-
-  return found != NULL;
-}
-
-static Node *
-wait_for_accessible (App *app, AtspiRole role, const char *name)
-{
-  wait_for (is_there, app, &(Wanted){ role, name }, name);
-  return find (app->window, role, name);
-}
-
-static gboolean
-has_state (Node *accessible, AtspiStateType state)
-{
-  g_autoptr (GObject) states = G_OBJECT (atspi_accessible_get_state_set (accessible));
-
-  return atspi_state_set_contains ((AtspiStateSet *) states, state);
-}
-
-/* Does the action of that name, or the first one for NULL. */
-static void
-act (Node *accessible, const char *name)
-{
-  g_autoptr (NodeAction) actions = atspi_accessible_get_action_iface (accessible);
-  int n;
-
-  g_assert_nonnull (actions);
-  n = atspi_action_get_n_actions (actions, NULL);
-  for (int i = 0; i < n; i++)
-    {
-      g_autofree char *found = atspi_action_get_action_name (actions, i, NULL);
-
-      if (name != NULL && g_strcmp0 (found, name) != 0)
-        continue;
-      g_assert_true (atspi_action_do_action (actions, i, NULL));
-      return;
-    }
-  g_error ("there is no action %s", name);
-}
-
-static void
-press (App *app, const char *name)
-{
-  g_autoptr (Node) button = wait_for_accessible (app, ATSPI_ROLE_PUSH_BUTTON, name);
-
-  act (button, NULL);
-}
-
-static gboolean
-find_window (App *app, gpointer data)
-{
-  g_autoptr (Node) desktop = atspi_get_desktop (0);
-  g_autoptr (Node) application = find (desktop, ATSPI_ROLE_APPLICATION, "steer-chat");
-
-  g_clear_object (&app->window);
-  /* The composer is there when everything is. */
-  app->window = application != NULL ? find (application, ATSPI_ROLE_FRAME, "*") : NULL;
-  return app->window != NULL && is_there (app, &(Wanted){ ATSPI_ROLE_TEXT, "Message" });
-}
-
-static gboolean
-is_ready (App *app, gpointer data)
-{
-  g_autoptr (Node) device = find (app->window, ATSPI_ROLE_LABEL, "CPU *");
-  g_autoptr (Node) other = device == NULL ? find (app->window, ATSPI_ROLE_LABEL, "GPU *") : NULL;
-
-  return device != NULL || other != NULL;
-}
-
-/* @preset: (nullable): a file. */
-static void
-start (App *app, const char *preset)
-{
-  const char *arguments[] = { g_getenv ("STEER_TEST_APP"), preset != NULL ? "--preset" : NULL, preset, NULL };
-  g_autoptr (GError) error = NULL;
-
-  g_spawn_async (NULL, (char **) arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL, NULL, NULL,
-                 &app->pid, &error);
-  g_assert_no_error (error);
-  wait_for (find_window, app, NULL, "the window");
-  wait_for (is_ready, app, NULL, "the model");
-}
-
-/* As Ctrl+Q does, and with the same care. */
-static void
-quit (App *app)
-{
-  g_autoptr (GDBusConnection) bus = g_bus_get_sync (G_BUS_TYPE_SESSION, NULL, NULL);
-  g_autoptr (GVariant) done = NULL;
-  g_autoptr (GError) error = NULL;
-  int status;
-
-  done = g_dbus_connection_call_sync (bus, "com.example.SteerChat", "/com/example/SteerChat", "org.gtk.Actions",
-                                      "Activate", g_variant_new ("(sava{sv})", "quit", NULL, NULL), NULL,
-                                      G_DBUS_CALL_FLAGS_NONE, 5000, NULL, &error);
-  g_assert_no_error (error);
-  g_clear_object (&app->window);
-  for (guint i = 0; waitpid (app->pid, &status, WNOHANG) == 0; i++)
-    {
-      g_assert_cmpuint (i, <, 10000);
-      g_usleep (1000);
-    }
-  g_assert_true (WIFEXITED (status));
-  g_assert_cmpint (WEXITSTATUS (status), ==, 0);
-}
 
 static void
 type (Node *entry, const char *text)
@@ -271,9 +64,9 @@ read_labels (Node *root, Reading *reading)
 static Node *
 find_reply (App *app)
 {
-  g_autoptr (Node) transcript = find (app->window, ATSPI_ROLE_LOG, "Transcript");
+  g_autoptr (Node) transcript = ui_find (app->window, ATSPI_ROLE_LOG, "Transcript");
 
-  return find_last (transcript, ATSPI_ROLE_PANEL, "Reply");
+  return ui_find_last (transcript, ATSPI_ROLE_PANEL, "Reply");
 }
 
 /* What stands there, and whether it is finished: the cursor of a reply that is being written is part of its text. */
@@ -281,7 +74,7 @@ static char *
 dup_reply (App *app, gboolean *complete)
 {
   g_autoptr (Node) reply = find_reply (app);
-  g_autoptr (Node) rate = reply != NULL ? find (reply, ATSPI_ROLE_LABEL, "* tokens/s") : NULL;
+  g_autoptr (Node) rate = reply != NULL ? ui_find (reply, ATSPI_ROLE_LABEL, "* tokens/s") : NULL;
   Reading reading = { g_string_new (NULL), FALSE };
 
   if (reply != NULL)
@@ -309,7 +102,7 @@ read_reply (App *app)
 {
   char *text = NULL;
 
-  wait_for (is_complete, app, &text, "the reply's end");
+  ui_wait_for (is_complete, app, &text, "the reply's end");
   return text;
 }
 
@@ -324,17 +117,17 @@ has_no_reply (App *app, gpointer data)
 static void
 start_chat (App *app)
 {
-  press (app, "New Chat");
-  wait_for (has_no_reply, app, NULL, "an empty chat");
+  ui_press (app, "New Chat");
+  ui_wait_for (has_no_reply, app, NULL, "an empty chat");
 }
 
 static void
 ask (App *app, const char *question)
 {
-  g_autoptr (Node) entry = wait_for_accessible (app, ATSPI_ROLE_TEXT, "Message");
+  g_autoptr (Node) entry = ui_wait_for_node (app, ATSPI_ROLE_TEXT, "Message");
 
   type (entry, question);
-  press (app, "Send");
+  ui_press (app, "Send");
 }
 
 static double
@@ -385,7 +178,7 @@ check_move_in_reply (App *app, Node *slider, const char *unmoved)
       set_value (slider, -strength);
       moved = read_reply (app);
       reply = find_reply (app);
-      mark = find (reply, ATSPI_ROLE_LABEL, "*changed in reply");
+      mark = ui_find (reply, ATSPI_ROLE_LABEL, "*changed in reply");
       set_value (slider, strength);
       n = common_prefix (unmoved, moved);
       g_test_message ("moved after %.0f ms: %zu bytes of %zu are the same, %s", 1000 * delay, n, strlen (unmoved),
@@ -426,9 +219,9 @@ dup_bundled_preset (void)
 static gboolean
 is_pressed (App *app, gpointer data)
 {
-  g_autoptr (Node) clamp = find (app->window, ATSPI_ROLE_PUSH_BUTTON, "Clamp *");
+  g_autoptr (Node) clamp = ui_find (app->window, ATSPI_ROLE_PUSH_BUTTON, "Clamp *");
 
-  return clamp != NULL && has_state (clamp, ATSPI_STATE_PRESSED);
+  return clamp != NULL && ui_has_state (clamp, ATSPI_STATE_PRESSED);
 }
 
 static gboolean
@@ -437,24 +230,24 @@ find_dialog (App *app, gpointer data)
   g_autoptr (Node) desktop = atspi_get_desktop (0);
   Node **dialog = data;
 
-  *dialog = find (desktop, ATSPI_ROLE_DIALOG, "Save Preset As");
+  *dialog = ui_find (desktop, ATSPI_ROLE_DIALOG, "Save Preset As");
   return *dialog != NULL;
 }
 
 static void
 save_preset (App *app, const char *name)
 {
-  g_autoptr (Node) panel = wait_for_accessible (app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
+  g_autoptr (Node) panel = ui_wait_for_node (app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
   g_autoptr (Node) dialog = NULL, entry = NULL, button = NULL;
 
-  act (panel, "steering.save-as");
-  wait_for (find_dialog, app, &dialog, "the question for a name");
-  entry = find (dialog, ATSPI_ROLE_TEXT, "Name");
+  ui_act (panel, "steering.save-as");
+  ui_wait_for (find_dialog, app, &dialog, "the question for a name");
+  entry = ui_find (dialog, ATSPI_ROLE_TEXT, "Name");
   g_assert_nonnull (entry);
   type (entry, name);
-  button = find (dialog, ATSPI_ROLE_PUSH_BUTTON, "*Save*");
+  button = ui_find (dialog, ATSPI_ROLE_PUSH_BUTTON, "*Save*");
   g_assert_nonnull (button);
-  act (button, NULL);
+  ui_act (button, NULL);
 }
 
 static void
@@ -463,7 +256,7 @@ check_saved (App *app, const char *name)
   g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "steer-chat", "presets", NULL);
   g_autofree char *yaml = NULL;
 
-  wait_for (is_there, app, &(Wanted){ ATSPI_ROLE_LABEL, name }, "the preset's new name");
+  ui_wait_for (ui_is_there, app, &(Wanted){ ATSPI_ROLE_LABEL, name }, "the preset's new name");
   for (guint i = 0; yaml == NULL && i < 500; i++)
     {
       g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
@@ -493,7 +286,7 @@ test_session (void)
       return;
     }
 
-  start (&app, preset);
+  ui_start (&app, preset);
   ask (&app, QUESTION);
   unmoved = read_reply (&app);
   g_assert_cmpuint (strlen (unmoved), >, 0);
@@ -502,42 +295,32 @@ test_session (void)
   again = read_reply (&app);
   g_assert_cmpstr (again, ==, unmoved);
 
-  slider = wait_for_accessible (&app, ATSPI_ROLE_SLIDER, "Strength of *");
+  slider = ui_wait_for_node (&app, ATSPI_ROLE_SLIDER, "Strength of *");
   check_move_in_reply (&app, slider, unmoved);
 
   if (!is_pressed (&app, NULL))
-    press (&app, "Clamp *");
-  wait_for (is_pressed, &app, NULL, "clamp to be on");
+    ui_press (&app, "Clamp *");
+  ui_wait_for (is_pressed, &app, NULL, "clamp to be on");
   save_preset (&app, "My Own Preset");
   check_saved (&app, "My Own Preset");
   last = read_reply (&app);
-  quit (&app);
+  ui_quit (&app);
 
-  start (&app, NULL);
-  kept = wait_for_accessible (&app, ATSPI_ROLE_LABEL, "My Own Preset");
-  wait_for (is_pressed, &app, NULL, "clamp to be on after the restart");
-  title = wait_for_accessible (&app, ATSPI_ROLE_LABEL, QUESTION);
+  ui_start (&app, NULL);
+  kept = ui_wait_for_node (&app, ATSPI_ROLE_LABEL, "My Own Preset");
+  ui_wait_for (is_pressed, &app, NULL, "clamp to be on after the restart");
+  title = ui_wait_for_node (&app, ATSPI_ROLE_LABEL, QUESTION);
   found = read_reply (&app);
   g_assert_cmpstr (found, ==, last);
-  quit (&app);
+  ui_quit (&app);
 }
 
 int
 main (int argc, char **argv)
 {
-  setlocale (LC_ALL, "");
-  g_test_init (&argc, &argv, NULL);
-  /* A program that is just starting cannot answer everything yet, and the library says so. */
-  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
-  /* The program keeps what it is told between its two starts. */
-  g_setenv ("GSETTINGS_BACKEND", "keyfile", TRUE);
-  g_setenv ("GTK_A11Y", "atspi", TRUE);
-  /* A program with this many names outgrows GLib's first table of quarks, which GLib leaks by design. Only whole stacks
-   * tell that leak from one of ours: lsan.supp names it by its place in the start of the library. */
-  g_setenv ("ASAN_OPTIONS", "fast_unwind_on_malloc=0", FALSE);
+  ui_init (&argc, &argv);
   data_dir = g_getenv ("STEER_DATA_DIR");
   g_assert_nonnull (data_dir);
-  g_assert_cmpint (atspi_init (), ==, 0);
 
   g_test_add_func ("/end-to-end/what is typed is answered, a slider moved in mid-reply changes what follows, and a "
                    "restart finds chat and preset again",

@@ -1,0 +1,50 @@
+#include "steer-accessible.h"
+
+#include <glib/gi18n.h>
+
+/* GTK takes a button's label for its name only where it made the label itself. */
+static const char *
+find_text (GtkWidget *widget)
+{
+  const char *text = GTK_IS_LABEL (widget) ? gtk_label_get_text (GTK_LABEL (widget)) : NULL;
+
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && text == NULL;
+       child = gtk_widget_get_next_sibling (child))
+    text = find_text (child);
+  return text;
+}
+
+static const char *
+find_name (GtkWidget *widget)
+{
+  static const struct
+  {
+    const char *icon;
+    const char *name;
+  } names[] = {
+    { "edit-find-symbolic", N_ ("Search") },
+    { "go-previous-symbolic", N_ ("Back") },
+    { "window-close-symbolic", N_ ("Close") },
+  };
+  const char *icon = GTK_IS_BUTTON (widget) ? gtk_button_get_icon_name (GTK_BUTTON (widget)) : NULL;
+
+  if (GTK_IS_SEARCH_ENTRY (widget))
+    return _ ("Search");
+  if (GTK_IS_TEXT_VIEW (widget))
+    return _ ("Text");
+  for (guint i = 0; icon != NULL && i < G_N_ELEMENTS (names); i++)
+    if (g_str_equal (icon, names[i].icon))
+      return _ (names[i].name);
+  return GTK_IS_BUTTON (widget) && icon == NULL ? find_text (widget) : NULL;
+}
+
+void
+steer_accessible_name_inner (GtkWidget *root)
+{
+  const char *name = find_name (root);
+
+  if (name != NULL)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (root), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
+    steer_accessible_name_inner (child);
+}

@@ -1,0 +1,12 @@
+#pragma once
+
+#include <gtk/gtk.h>
+
+G_BEGIN_DECLS
+
+/* Gives names to the icon buttons and search entries inside of widgets that are not ours: those of libadwaita have
+ * none, and assistive technology would call them by their class. Widgets with an icon it does not know stay as they
+ * are. */
+void steer_accessible_name_inner (GtkWidget *root);
+
+G_END_DECLS
