@@ -30,7 +30,7 @@ find_name (GtkWidget *widget)
 
   if (GTK_IS_SEARCH_ENTRY (widget))
     return _ ("Search");
-  if (GTK_IS_TEXT_VIEW (widget))
+  if (GTK_IS_TEXT_VIEW (widget) && !gtk_text_view_get_editable (GTK_TEXT_VIEW (widget)))
     return _ ("Text");
   for (guint i = 0; icon != NULL && i < G_N_ELEMENTS (names); i++)
     if (g_str_equal (icon, names[i].icon))

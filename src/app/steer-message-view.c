@@ -38,6 +38,12 @@ has_text (gpointer self, const char *text)
 }
 
 static gboolean
+has_text_and_room (gpointer self, const char *text, gboolean compact)
+{
+  return has_text (self, text) && !compact;
+}
+
+static gboolean
 has_alternatives (gpointer self, guint n_alternatives, gboolean compact)
 {
   return n_alternatives > 1 && !compact;
@@ -105,6 +111,8 @@ update_actions (SteerMessageView *self)
   gtk_widget_action_set_enabled (widget, "message.previous-alternative", several);
   gtk_widget_action_set_enabled (widget, "message.next-alternative", several);
   gtk_widget_set_visible (self->actions, complete);
+  /* Beside a question there is little room; its menu copies too. */
+  gtk_widget_set_visible (self->copy_button, reply);
   gtk_widget_set_visible (self->edit_button, !self->compact);
   gtk_widget_set_visible (self->regenerate_button, reply && !self->compact);
   gtk_widget_set_visible (self->more_button, !self->compact);
@@ -372,6 +380,7 @@ bind_template (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_callback (widget_class, steer_transcript_dup_stop_note);
   gtk_widget_class_bind_template_callback (widget_class, steer_transcript_dup_alternative);
   gtk_widget_class_bind_template_callback (widget_class, has_text);
+  gtk_widget_class_bind_template_callback (widget_class, has_text_and_room);
   gtk_widget_class_bind_template_callback (widget_class, has_alternatives);
   gtk_widget_class_bind_template_callback (widget_class, on_more);
   gtk_widget_class_bind_template_callback (widget_class, on_secondary_press);

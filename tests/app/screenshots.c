@@ -14,6 +14,9 @@
 #define WIDTH 1240
 #define HEIGHT 800
 
+/* As a screen of high resolution shows it. */
+#define SCALE 2
+
 typedef struct
 {
   const char *folder;
@@ -31,7 +34,7 @@ shoot_now (Studio *studio, const char *name)
   g_autofree char *file = g_strconcat (name, ".png", NULL);
   g_autofree char *path = g_build_filename (studio->folder, file, NULL);
 
-  app_test_save_png (GTK_WIDGET (studio->window), path);
+  app_test_save_png (GTK_WIDGET (studio->window), SCALE, path);
   g_print ("%s\n", path);
 }
 
@@ -42,7 +45,7 @@ shoot (GtkWidget *widget, Studio *studio, const char *name)
   g_autofree char *path = g_build_filename (studio->folder, file, NULL);
 
   app_test_settle ();
-  app_test_save_png (widget, path);
+  app_test_save_png (widget, SCALE, path);
   g_print ("%s\n", path);
 }
 
@@ -291,8 +294,7 @@ main (int argc, char **argv)
     }
   steer_init ();
   /* What the desktop would set. */
-  g_object_set (gtk_settings_get_default (), "gtk-font-name", "Cantarell 11", "gtk-xft-antialias", 1, "gtk-xft-hinting",
-                1, "gtk-xft-hintstyle", "hintslight", "gtk-hint-font-metrics", TRUE, NULL);
+  g_object_set (gtk_settings_get_default (), "gtk-font-name", "Cantarell 11", "gtk-decoration-layout", ":close", NULL);
   dir = test_make_dir ();
   studio.folder = argv[1];
   studio.settings = app_test_settings ();

@@ -33,7 +33,7 @@ picture (GtkWidget *widget, const char *name)
   test_wait_until (is_shown, gtk_widget_get_root (widget), 10);
   app_test_settle ();
   if (path != NULL)
-    app_test_save_png (GTK_WIDGET (gtk_widget_get_root (widget)), path);
+    app_test_save_png (GTK_WIDGET (gtk_widget_get_root (widget)), 1, path);
 }
 
 static void
@@ -816,7 +816,7 @@ test_popovers (Fixture *fixture, gconstpointer data)
         {
           g_autofree char *file = g_strdup_printf ("%s/%s.png", dir, names[i]);
 
-          app_test_save_png (popover, file);
+          app_test_save_png (popover, 1, file);
         }
       gtk_menu_button_popdown (GTK_MENU_BUTTON (buttons[i]));
       app_test_settle ();
