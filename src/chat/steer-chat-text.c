@@ -49,8 +49,7 @@ steer_plan_describe (SteerPlan *plan, GListModel *features)
       g_ascii_formatd (strength, sizeof strength, "%.7g", (double) ops[i].strength);
       g_string_append_printf (
         json, "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"}",
-        i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength,
-        ops[i].mode == STEER_MODE_CLAMP ? "clamp" : "add");
+        i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength, steer_mode_get_name (ops[i].mode));
     }
   g_string_append_c (json, ']');
   return g_string_free (json, FALSE);

@@ -76,9 +76,11 @@ dup_feature_line (SteerFeature *feature, guint position)
                           steer_feature_get_index (feature));
   if (label != NULL && *label != '\0')
     g_string_append_printf (line, "  %s", label);
-  g_string_append_printf (line, "  %g%s%s", steer_feature_get_strength (feature),
-                          steer_feature_get_clamp (feature) ? " clamp" : "",
-                          steer_feature_get_enabled (feature) ? "" : " (off)");
+  g_string_append_printf (
+    line, "  %g%s%s%s", steer_feature_get_strength (feature),
+    steer_feature_get_mode (feature) != STEER_MODE_ADD ? " " : "",
+    steer_feature_get_mode (feature) != STEER_MODE_ADD ? steer_mode_get_name (steer_feature_get_mode (feature)) : "",
+    steer_feature_get_enabled (feature) ? "" : " (off)");
   if (steer_feature_get_minimum (feature) != 0.0 || steer_feature_get_maximum (feature) != 0.0)
     g_string_append_printf (line, "  [%g … %g]", steer_feature_get_minimum (feature),
                             steer_feature_get_maximum (feature));
@@ -133,6 +135,30 @@ run_clamp (SteerCliChat *self, char **words, GError **error)
     return FALSE;
   steer_feature_set_clamp (feature, wanted == STEER_CLI_YES);
   return update_feature (self, feature, position, error);
+}
+
+/* A mode that the feature's source cannot serve is not kept. */
+static gboolean
+run_mode (SteerCliChat *self, char **words, GError **error)
+{
+  g_autoptr (SteerFeature) feature = NULL;
+  SteerMode mode, before;
+  guint position;
+
+  feature = find_feature (self, words[0], &position, error);
+  if (feature == NULL)
+    return FALSE;
+  if (!steer_mode_from_name (words[1], &mode))
+    {
+      fail (error, "/mode takes %s, not \"%s\"", steer_mode_list_names (), words[1]);
+      return FALSE;
+    }
+  before = steer_feature_get_mode (feature);
+  steer_feature_set_mode (feature, mode);
+  if (update_feature (self, feature, position, error))
+    return TRUE;
+  steer_feature_set_mode (feature, before);
+  return FALSE;
 }
 
 static gboolean
@@ -404,7 +430,9 @@ static const Command commands[] = {
   { "clamp", "N [on|off]", "hold the feature at its strength, or add it", 1, 2, run_clamp },
   { "enable", "N", "take the feature in", 1, 1, run_enable },
   { "disable", "N", "leave the feature out", 1, 1, run_disable },
-  { "add", "LAYER:INDEX VALUE", "one more feature; VALUE may end in ,clamp", 2, 2, run_add },
+  { "mode", "N MODE", "how the feature acts: add, clamp, minimum, maximum, orthogonal, cap, sae-clamp", 2, 2,
+    run_mode },
+  { "add", "LAYER:INDEX VALUE", "one more feature; VALUE may end in ,MODE", 2, 2, run_add },
   { "remove", "N", "take the feature from the list", 1, 1, run_remove },
   { "off", "", "no steering at all", 0, 0, run_off },
   { "on", "", "steering again", 0, 0, run_on },

@@ -59,6 +59,7 @@ direction_free (gpointer data)
   g_free (self->label);
   g_free (self->source);
   g_clear_pointer (&self->vector, g_bytes_unref);
+  g_clear_pointer (&self->encoder, steer_encoder_unref);
   g_free (self);
 }
 
@@ -201,6 +202,29 @@ describe (SteerCliDirection *direction, SteerVectorSource *source)
 }
 
 static gboolean
+writes_torch (void)
+{
+  return g_str_has_suffix (output, ".pt");
+}
+
+/* A source without encoders still has directions; a .pt has no place for them. */
+static gboolean
+read_encoder (SteerCliDirection *direction, SteerVectorSource *source, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  if (writes_torch ())
+    return TRUE;
+  direction->encoder
+    = steer_vector_source_load_encoder (source, direction->layer, direction->index, cancellable, &local);
+  if (direction->encoder != NULL || g_error_matches (local, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND)
+      || g_error_matches (local, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID))
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
+static gboolean
 read_direction (SteerCliDirection *direction, SteerVectorSource *source, GCancellable *cancellable, GError **error)
 {
   guint d_model = steer_vector_source_get_d_model (source);
@@ -208,6 +232,8 @@ read_direction (SteerCliDirection *direction, SteerVectorSource *source, GCancel
   g_autofree float *vector = NULL; /* [d_model] */
 
   describe (direction, source);
+  if (!read_encoder (direction, source, cancellable, error))
+    return FALSE;
   if (sae == NULL)
     {
       direction->vector
@@ -259,6 +285,15 @@ put_number (GHashTable *metadata, char *key, double number)
     g_free (key);
 }
 
+static void
+put_encoder (GHashTable *metadata, const char *name, const SteerEncoder *encoder)
+{
+  put_number (metadata, g_strconcat ("bias.", name, NULL), (double) encoder->bias);
+  put_number (metadata, g_strconcat ("threshold.", name, NULL), (double) encoder->threshold);
+  put_number (metadata, g_strconcat ("gain.", name, NULL), (double) encoder->gain);
+  put (metadata, g_strconcat ("input.", name, NULL), g_strdup (steer_encoder_input_get_name (encoder->input)));
+}
+
 static GHashTable *
 make_metadata (GPtrArray *directions, gsize d_model)
 {
@@ -277,32 +312,50 @@ make_metadata (GPtrArray *directions, gsize d_model)
       put_number (metadata, g_strconcat ("strength.", name, NULL), direction->strength);
       put_number (metadata, g_strconcat ("min.", name, NULL), direction->minimum);
       put_number (metadata, g_strconcat ("max.", name, NULL), direction->maximum);
+      if (direction->encoder != NULL)
+        put_encoder (metadata, name, direction->encoder);
       put_number (metadata, g_strdup_printf ("layer_norm.%u", direction->layer), direction->layer_norm);
     }
   return metadata;
+}
+
+static void
+add_tensor (GArray *tensors, const char *name, const float *values, gsize d_model)
+{
+  SteerTensor tensor = { .name = name,
+                         .dtype = STEER_DTYPE_F32,
+                         .n_dims = 1,
+                         .shape = { (gint64) d_model },
+                         .stride = { 1 },
+                         .data = (const guint8 *) values,
+                         .n_bytes = d_model * sizeof (float) };
+
+  g_array_append_val (tensors, tensor);
 }
 
 static gboolean
 write_library (GPtrArray *directions, gsize d_model, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GHashTable) metadata = make_metadata (directions, d_model);
-  g_autofree SteerTensor *tensors = g_new0 (SteerTensor, directions->len); /* [n] */
+  g_autoptr (GArray) tensors = g_array_new (FALSE, FALSE, sizeof (SteerTensor));
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < directions->len; i++)
     {
       const SteerCliDirection *direction = g_ptr_array_index (directions, i);
 
-      g_ptr_array_add (names, g_strdup_printf ("%u.%" G_GUINT64_FORMAT, direction->layer, direction->index));
-      tensors[i] = (SteerTensor){ .name = g_ptr_array_index (names, i),
-                                  .dtype = STEER_DTYPE_F32,
-                                  .n_dims = 1,
-                                  .shape = { (gint64) d_model },
-                                  .stride = { 1 },
-                                  .data = g_bytes_get_data (direction->vector, NULL),
-                                  .n_bytes = d_model * sizeof (float) };
+      char *name = g_strdup_printf ("%u.%" G_GUINT64_FORMAT, direction->layer, direction->index);
+
+      g_ptr_array_add (names, name);
+      add_tensor (tensors, name, g_bytes_get_data (direction->vector, NULL), d_model);
+      if (direction->encoder == NULL)
+        continue;
+      name = g_strconcat (name, STEER_VECTOR_LIBRARY_ENCODER, NULL);
+      g_ptr_array_add (names, name);
+      add_tensor (tensors, name, direction->encoder->weights, d_model);
     }
-  return steer_safetensors_write (output, tensors, directions->len, metadata, cancellable, error);
+  return steer_safetensors_write (output, (const SteerTensor *) (gpointer) tensors->data, tensors->len, metadata,
+                                  cancellable, error);
 }
 
 static gboolean
@@ -331,7 +384,11 @@ prefetch (SteerLibrary *library, GPtrArray *directions)
       SteerSae *sae = source != NULL ? steer_sae_find (source, direction->layer) : NULL;
 
       if (sae != NULL)
-        steer_sae_prefetch_direction (sae, direction->index);
+        {
+          steer_sae_prefetch_direction (sae, direction->index);
+          if (!writes_torch ())
+            steer_sae_prefetch_encoder (sae, direction->index);
+        }
     }
 }
 
@@ -359,8 +416,8 @@ extract (gpointer data, GCancellable *cancellable, GError **error)
     return FALSE;
   first = g_ptr_array_index (self->directions, 0);
   d_model = g_bytes_get_size (first->vector) / sizeof (float);
-  return g_str_has_suffix (output, ".pt") ? write_torch (self->directions, d_model, cancellable, error)
-                                          : write_library (self->directions, d_model, cancellable, error);
+  return writes_torch () ? write_torch (self->directions, d_model, cancellable, error)
+                         : write_library (self->directions, d_model, cancellable, error);
 }
 
 static gboolean

@@ -12,11 +12,12 @@ typedef struct
   double strength; /* of the preset, else recommended by the source; 0: not known */
   double minimum;  /* useful range; both 0: not known */
   double maximum;
-  double norm;       /* of the direction in the source's file; 0: not known */
-  double layer_norm; /* typical norm of the layer's residual stream; 0: not known */
-  char *label;       /* nullable */
-  char *source;      /* its source's id */
-  GBytes *vector;    /* [d_model] f32, of unit length */
+  double norm;           /* of the direction in the source's file; 0: not known */
+  double layer_norm;     /* typical norm of the layer's residual stream; 0: not known */
+  char *label;           /* nullable */
+  char *source;          /* its source's id */
+  GBytes *vector;        /* [d_model] f32, of unit length */
+  SteerEncoder *encoder; /* nullable: the source has none that can be used for one feature */
 } SteerCliDirection;
 
 /* From here on two directions of one layer are near-duplicates: clamping both fights over the same component. */

@@ -199,8 +199,11 @@ append_preset (GString *out, SteerPreset *preset)
 
       append_feature (out, steer_feature_get_layer (feature), steer_feature_get_index (feature),
                       steer_feature_get_label (feature));
-      g_string_append_printf (out, "  %g%s%s\n", steer_feature_get_strength (feature),
-                              steer_feature_get_clamp (feature) ? " clamp" : "",
+      g_string_append_printf (out, "  %g%s%s%s\n", steer_feature_get_strength (feature),
+                              steer_feature_get_mode (feature) != STEER_MODE_ADD ? " " : "",
+                              steer_feature_get_mode (feature) != STEER_MODE_ADD
+                                ? steer_mode_get_name (steer_feature_get_mode (feature))
+                                : "",
                               steer_feature_get_enabled (feature) ? "" : " (off)");
     }
 }
@@ -390,7 +393,7 @@ add_preset (JsonBuilder *json, SteerPreset *preset)
       add_int (json, "index", steer_feature_get_index (feature));
       add_string (json, "label", steer_feature_get_label (feature));
       add_double (json, "strength", steer_feature_get_strength (feature));
-      add_string (json, "mode", steer_feature_get_clamp (feature) ? "clamp" : "add");
+      add_string (json, "mode", steer_mode_get_name (steer_feature_get_mode (feature)));
       json_builder_set_member_name (json, "enabled");
       json_builder_add_boolean_value (json, steer_feature_get_enabled (feature));
       json_builder_end_object (json);

@@ -26,13 +26,13 @@ typedef struct
   guint max_arguments; /* that are not options */
 } SteerCliUsage;
 
-/* LAYER:INDEX=STRENGTH[,clamp] */
+/* LAYER:INDEX=STRENGTH[,MODE] */
 typedef struct
 {
   guint layer;
   guint64 index;
   double strength; /* finite */
-  gboolean clamp;
+  SteerMode mode;
 } SteerCliFeature;
 
 /* A yes or no that may be left open. */

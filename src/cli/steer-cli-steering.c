@@ -195,7 +195,7 @@ apply_feature (SteerCliSteering *self, const SteerCliFeature *typed)
   if (is_new)
     feature = steer_feature_new (typed->layer, typed->index);
   steer_feature_set_strength (feature, typed->strength);
-  steer_feature_set_clamp (feature, typed->clamp);
+  steer_feature_set_mode (feature, typed->mode);
   steer_feature_set_enabled (feature, TRUE);
   if (is_new)
     steer_preset_append (self->preset, feature);
@@ -310,7 +310,7 @@ steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *typed, GE
   guint position = g_list_model_get_n_items (G_LIST_MODEL (self->preset));
 
   steer_feature_set_strength (feature, typed->strength);
-  steer_feature_set_clamp (feature, typed->clamp);
+  steer_feature_set_mode (feature, typed->mode);
   steer_preset_append (self->preset, feature);
   if (steer_cli_steering_update (self, error))
     return TRUE;

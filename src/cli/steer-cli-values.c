@@ -106,14 +106,14 @@ steer_cli_parse_feature (const char *text, SteerCliFeature *feature, GError **er
   const char *comma;
 
   if (!steer_cli_parse_address (text, &feature->layer, &feature->index, &p) || *p++ != '=')
-    return fail (error, "a feature is written LAYER:INDEX=STRENGTH[,clamp], as in 15:21576=8.5, not \"%s\"", text);
+    return fail (error, "a feature is written LAYER:INDEX=STRENGTH[,MODE], as in 15:21576=8.5, not \"%s\"", text);
   comma = strchr (p, ',');
   number = comma != NULL ? g_strndup (p, (gsize) (comma - p)) : g_strdup (p);
   if (!steer_cli_parse_double (number, "a strength", -G_MAXFLOAT, G_MAXFLOAT, &feature->strength, error))
     return FALSE;
-  if (comma != NULL && strcmp (comma, ",clamp") != 0 && strcmp (comma, ",add") != 0)
-    return fail (error, "after a strength comes \",clamp\" or \",add\", not \"%s\"", comma);
-  feature->clamp = comma != NULL && strcmp (comma, ",clamp") == 0;
+  feature->mode = STEER_MODE_ADD;
+  if (comma != NULL && !steer_mode_from_name (comma + 1, &feature->mode))
+    return fail (error, "after a strength comes a comma and %s, not \"%s\"", steer_mode_list_names (), comma);
   return TRUE;
 }
 

@@ -5,6 +5,7 @@
 
 #include "steer-cpu-attention.h"
 #include "steer-cpu-product.h"
+#include "steer-cpu-steer.h"
 
 /* The stages of a step through the layers. Its tokens are columns 0 .. n_tokens - 1 of the work areas. */
 
@@ -182,7 +183,6 @@ add_mlp_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuL
   steer_cpu_multiply (self, work->hidden, work->ff_stride, step->n_tokens, step->short_run, STEER_CPU_ADD, &product, 1);
 }
 
-/* add: h = h + a*v; clamp: h = h + (a - h.v)*v, with the h that earlier operations have already changed. */
 static void
 steer_token (gpointer data, guint column, guint thread)
 {
@@ -190,8 +190,6 @@ steer_token (gpointer data, guint column, guint thread)
   SteerCpuContext *self = job->self;
   const SteerCpuSegment *segment = steer_cpu_step_find_segment (job->step, column);
   const SteerRun *run = segment->run;
-  float *h = self->work.residual + column * self->work.model_stride;
-  gsize n = self->config->d_model;
   const SteerPlanOp *ops;
   guint n_ops;
 
@@ -199,13 +197,8 @@ steer_token (gpointer data, guint column, guint thread)
     return;
   ops = steer_plan_get_layer_ops (run->plan, job->layer, &n_ops);
   for (guint i = 0; i < n_ops; i++)
-    {
-      float amount = ops[i].strength;
-
-      if (ops[i].mode == STEER_MODE_CLAMP)
-        amount = (float) ((double) amount - self->kernels->dot (h, ops[i].vector, n));
-      self->kernels->axpy (amount, ops[i].vector, n, h);
-    }
+    steer_cpu_apply_op (self->kernels, &ops[i], self->config->d_model,
+                        self->work.residual + column * self->work.model_stride);
 }
 
 static void

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 GPtrArray *steer_feature_get_extras (SteerFeature *self);
 void steer_feature_set_extras (SteerFeature *self, GPtrArray *extras);
 
-/* The keys of a feature's mapping, in the order in which they are written; ends with NULL. */
+/* The keys of a feature's mapping, in the order in which they are written; ends with NULL. "clamp" is read only: a file
+ * of before there were other modes has it. */
 extern const char *const steer_feature_keys[];
 
 /* Would a saved file show this property? */

@@ -1,6 +1,7 @@
 #include "steer-feature-private.h"
 
 #include <math.h>
+#include <string.h>
 
 struct _SteerFeature
 {
@@ -11,7 +12,7 @@ struct _SteerFeature
   char *source;
   char *label;
   double strength;
-  gboolean clamp;
+  SteerMode mode;
   gboolean enabled;
   double recommended;
   double minimum;
@@ -28,6 +29,7 @@ enum
   PROP_SOURCE,
   PROP_LABEL,
   PROP_STRENGTH,
+  PROP_MODE,
   PROP_CLAMP,
   PROP_ENABLED,
   PROP_RECOMMENDED,
@@ -41,12 +43,14 @@ static GParamSpec *properties[N_PROPS];
 
 G_DEFINE_FINAL_TYPE (SteerFeature, steer_feature, G_TYPE_OBJECT)
 
-const char *const steer_feature_keys[] = { "layer", "index", "source", "label", "strength", "clamp", "enabled", NULL };
+const char *const steer_feature_keys[]
+  = { "layer", "index", "source", "label", "strength", "mode", "clamp", "enabled", NULL };
 
 gboolean
 steer_feature_property_is_saved (const char *name)
 {
-  return g_strv_contains (steer_feature_keys, name);
+  /* "clamp" says nothing that "mode" does not. */
+  return g_strv_contains (steer_feature_keys, name) && strcmp (name, "clamp") != 0;
 }
 
 static void
@@ -82,8 +86,11 @@ steer_feature_get_property (GObject *object, guint prop_id, GValue *value, GPara
     case PROP_STRENGTH:
       g_value_set_double (value, self->strength);
       break;
+    case PROP_MODE:
+      g_value_set_enum (value, (int) self->mode);
+      break;
     case PROP_CLAMP:
-      g_value_set_boolean (value, self->clamp);
+      g_value_set_boolean (value, steer_feature_get_clamp (self));
       break;
     case PROP_ENABLED:
       g_value_set_boolean (value, self->enabled);
@@ -127,6 +134,9 @@ steer_feature_set_property (GObject *object, guint prop_id, const GValue *value,
     case PROP_STRENGTH:
       steer_feature_set_strength (self, g_value_get_double (value));
       break;
+    case PROP_MODE:
+      steer_feature_set_mode (self, (SteerMode) g_value_get_enum (value));
+      break;
     case PROP_CLAMP:
       steer_feature_set_clamp (self, g_value_get_boolean (value));
       break;
@@ -167,6 +177,7 @@ steer_feature_class_init (SteerFeatureClass *klass)
   properties[PROP_LABEL] = g_param_spec_string ("label", NULL, NULL, NULL, plain);
   properties[PROP_STRENGTH]
     = g_param_spec_double ("strength", NULL, NULL, -STEER_FEATURE_MAX_STRENGTH, STEER_FEATURE_MAX_STRENGTH, 0.0, plain);
+  properties[PROP_MODE] = g_param_spec_enum ("mode", NULL, NULL, STEER_TYPE_MODE, STEER_MODE_ADD, plain);
   properties[PROP_CLAMP] = g_param_spec_boolean ("clamp", NULL, NULL, FALSE, plain);
   properties[PROP_ENABLED] = g_param_spec_boolean ("enabled", NULL, NULL, TRUE, plain);
   properties[PROP_RECOMMENDED] = g_param_spec_double ("recommended", NULL, NULL, -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, plain);
@@ -196,7 +207,7 @@ steer_feature_copy (SteerFeature *self)
   copy->source = g_strdup (self->source);
   copy->label = g_strdup (self->label);
   copy->strength = self->strength;
-  copy->clamp = self->clamp;
+  copy->mode = self->mode;
   copy->enabled = self->enabled;
   copy->recommended = self->recommended;
   copy->minimum = self->minimum;
@@ -294,18 +305,47 @@ steer_feature_set_strength (SteerFeature *self, double strength)
               PROP_STRENGTH);
 }
 
+SteerMode
+steer_feature_get_mode (SteerFeature *self)
+{
+  g_return_val_if_fail (STEER_IS_FEATURE (self), STEER_MODE_ADD);
+  return self->mode;
+}
+
+void
+steer_feature_set_mode (SteerFeature *self, SteerMode mode)
+{
+  gboolean clamped;
+
+  g_return_if_fail (STEER_IS_FEATURE (self));
+  g_return_if_fail ((guint) mode < STEER_N_MODES);
+
+  if (self->mode == mode)
+    return;
+  clamped = self->mode == STEER_MODE_CLAMP;
+  self->mode = mode;
+  g_object_freeze_notify (G_OBJECT (self));
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MODE]);
+  if (clamped != (mode == STEER_MODE_CLAMP))
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CLAMP]);
+  g_object_thaw_notify (G_OBJECT (self));
+}
+
 gboolean
 steer_feature_get_clamp (SteerFeature *self)
 {
   g_return_val_if_fail (STEER_IS_FEATURE (self), FALSE);
-  return self->clamp;
+  return self->mode == STEER_MODE_CLAMP;
 }
 
 void
 steer_feature_set_clamp (SteerFeature *self, gboolean clamp)
 {
   g_return_if_fail (STEER_IS_FEATURE (self));
-  set_boolean (self, &self->clamp, clamp, PROP_CLAMP);
+  if (clamp)
+    steer_feature_set_mode (self, STEER_MODE_CLAMP);
+  else if (self->mode == STEER_MODE_CLAMP)
+    steer_feature_set_mode (self, STEER_MODE_ADD);
 }
 
 gboolean

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <glib-object.h>
+#include "steer-plan.h"
 
 G_BEGIN_DECLS
 
@@ -12,9 +12,10 @@ G_BEGIN_DECLS
  * One row of the steering panel: a direction and how strongly it is used. Main thread only; a backend never sees it.
  *
  * Properties: layer (uint, construct-only), index (uint64, construct-only), source (string, nullable: id of the source
- * its vector comes from), label (string, nullable), strength (double), clamp (boolean), enabled (boolean, TRUE), and
- * what is known about its range, from the source: recommended, minimum, maximum, layer-norm (double, 0 when unknown).
- * All notify, and only when their value differs. What is known about the range is not written to a file.
+ * its vector comes from), label (string, nullable), strength (double: raw units of the residual stream, in mode
+ * SAE_CLAMP units of the feature's activation), mode (SteerMode), clamp (boolean: mode is CLAMP), enabled (boolean,
+ * TRUE), and what is known about its range, from the source: recommended, minimum, maximum, layer-norm (double, 0 when
+ * unknown). All notify, and only when their value differs. What is known about the range is not written to a file.
  */
 G_DECLARE_FINAL_TYPE (SteerFeature, steer_feature, STEER, FEATURE, GObject)
 
@@ -35,6 +36,9 @@ const char *steer_feature_get_label (SteerFeature *self);
 void steer_feature_set_label (SteerFeature *self, const char *label);
 double steer_feature_get_strength (SteerFeature *self);
 void steer_feature_set_strength (SteerFeature *self, double strength);
+SteerMode steer_feature_get_mode (SteerFeature *self);
+void steer_feature_set_mode (SteerFeature *self, SteerMode mode);
+/* Short for mode CLAMP; setting FALSE makes CLAMP into ADD and leaves other modes. */
 gboolean steer_feature_get_clamp (SteerFeature *self);
 void steer_feature_set_clamp (SteerFeature *self, gboolean clamp);
 gboolean steer_feature_get_enabled (SteerFeature *self);

@@ -6,42 +6,46 @@ struct _SteerLibrary
 
   GMutex mutex;       /* guards both below; never held while a source reads its file */
   GPtrArray *sources; /* (element-type SteerVectorSource) */
-  GHashTable *cache;  /* CachedVector -> itself */
+  GHashTable *cache;  /* Cached -> itself */
 };
 
+/* A vector (G_TYPE_BYTES, [d_model] f32) or an encoder (STEER_TYPE_ENCODER); copying these boxed types is a reference.
+ */
 typedef struct
 {
   SteerVectorSource *source; /* not owned: entries go when their source does */
   guint layer;
   guint64 index;
-  GBytes *vector; /* [d_model] f32 */
-} CachedVector;
+  GType type;
+  gpointer value;
+} Cached;
 
 G_DEFINE_FINAL_TYPE (SteerLibrary, steer_library, G_TYPE_OBJECT)
 
 static guint
-cached_vector_hash (gconstpointer data)
+cached_hash (gconstpointer data)
 {
-  const CachedVector *cached = data;
+  const Cached *cached = data;
 
   return g_direct_hash (cached->source) ^ g_int64_hash (&cached->index) ^ cached->layer * 2654435761u;
 }
 
 static gboolean
-cached_vector_equal (gconstpointer a, gconstpointer b)
+cached_equal (gconstpointer a, gconstpointer b)
 {
-  const CachedVector *left = a;
-  const CachedVector *right = b;
+  const Cached *left = a;
+  const Cached *right = b;
 
-  return left->source == right->source && left->layer == right->layer && left->index == right->index;
+  return left->source == right->source && left->layer == right->layer && left->index == right->index
+         && left->type == right->type;
 }
 
 static void
-cached_vector_free (gpointer data)
+cached_free (gpointer data)
 {
-  CachedVector *cached = data;
+  Cached *cached = data;
 
-  g_bytes_unref (cached->vector);
+  g_boxed_free (cached->type, cached->value);
   g_free (cached);
 }
 
@@ -67,7 +71,7 @@ steer_library_init (SteerLibrary *self)
 {
   g_mutex_init (&self->mutex);
   self->sources = g_ptr_array_new_with_free_func (g_object_unref);
-  self->cache = g_hash_table_new_full (cached_vector_hash, cached_vector_equal, NULL, cached_vector_free);
+  self->cache = g_hash_table_new_full (cached_hash, cached_equal, NULL, cached_free);
 }
 
 SteerLibrary *
@@ -90,7 +94,7 @@ steer_library_add (SteerLibrary *self, SteerVectorSource *source)
 static gboolean
 is_of_source (gpointer key, gpointer value, gpointer source)
 {
-  return ((CachedVector *) value)->source == source;
+  return ((Cached *) value)->source == source;
 }
 
 void
@@ -158,62 +162,76 @@ set_not_found (SteerLibrary *self, const char *source_id, guint layer, guint64 i
                  source_id);
 }
 
-static GBytes *
-look_up (SteerLibrary *self, const CachedVector *key)
+static gpointer
+look_up (SteerLibrary *self, const Cached *key)
 {
-  CachedVector *cached;
-  GBytes *vector;
+  Cached *cached;
+  gpointer value;
 
   g_mutex_lock (&self->mutex);
   cached = g_hash_table_lookup (self->cache, key);
-  vector = cached != NULL ? g_bytes_ref (cached->vector) : NULL;
+  value = cached != NULL ? g_boxed_copy (key->type, cached->value) : NULL;
   g_mutex_unlock (&self->mutex);
-  return vector;
+  return value;
 }
 
-/* Two threads may have loaded the same vector: the first one stays, so that plans share it. Steals @vector. */
-static GBytes *
-remember (SteerLibrary *self, const CachedVector *key, GBytes *vector)
+/* Two threads may have loaded the same value: the first one stays, so that plans share it. Steals @value. */
+static gpointer
+remember (SteerLibrary *self, const Cached *key, gpointer value)
 {
-  CachedVector *cached;
+  Cached *cached;
 
   g_mutex_lock (&self->mutex);
   cached = g_hash_table_lookup (self->cache, key);
   if (cached == NULL && g_ptr_array_find (self->sources, key->source, NULL))
     {
       cached = g_memdup2 (key, sizeof *key);
-      cached->vector = g_bytes_ref (vector);
+      cached->value = g_boxed_copy (key->type, value);
       g_hash_table_add (self->cache, cached);
     }
   else if (cached != NULL)
     {
-      g_bytes_unref (vector);
-      vector = g_bytes_ref (cached->vector);
+      g_boxed_free (key->type, value);
+      value = g_boxed_copy (key->type, cached->value);
     }
   g_mutex_unlock (&self->mutex);
-  return vector;
+  return value;
 }
 
-GBytes *
-steer_library_load_vector (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error)
+static gpointer
+load (SteerLibrary *self, GType type, const char *source_id, guint layer, guint64 index, GError **error)
 {
-  g_autoptr (SteerVectorSource) source = NULL;
-  CachedVector key = { .layer = layer, .index = index };
-  GBytes *vector;
+  g_autoptr (SteerVectorSource) source = find_source (self, source_id, layer, index);
+  Cached key = { .source = source, .layer = layer, .index = index, .type = type };
+  gpointer value;
 
-  g_return_val_if_fail (STEER_IS_LIBRARY (self), NULL);
-  source = find_source (self, source_id, layer, index);
   if (source == NULL)
     {
       set_not_found (self, source_id, layer, index, error);
       return NULL;
     }
-  key.source = source;
-  vector = look_up (self, &key);
-  if (vector != NULL)
-    return vector;
-  vector = steer_vector_source_load_vector (source, layer, index, NULL, error);
-  return vector != NULL ? remember (self, &key, vector) : NULL;
+  value = look_up (self, &key);
+  if (value != NULL)
+    return value;
+  if (type == G_TYPE_BYTES)
+    value = steer_vector_source_load_vector (source, layer, index, NULL, error);
+  else
+    value = steer_vector_source_load_encoder (source, layer, index, NULL, error);
+  return value != NULL ? remember (self, &key, value) : NULL;
+}
+
+GBytes *
+steer_library_load_vector (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error)
+{
+  g_return_val_if_fail (STEER_IS_LIBRARY (self), NULL);
+  return load (self, G_TYPE_BYTES, source_id, layer, index, error);
+}
+
+SteerEncoder *
+steer_library_load_encoder (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error)
+{
+  g_return_val_if_fail (STEER_IS_LIBRARY (self), NULL);
+  return load (self, STEER_TYPE_ENCODER, source_id, layer, index, error);
 }
 
 void

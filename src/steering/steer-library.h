@@ -29,6 +29,10 @@ GPtrArray *steer_library_list_sources (SteerLibrary *self);
 GBytes *
 steer_library_load_vector (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error);
 
+/* The same for how an SAE measures the feature; see steer_vector_source_load_encoder(). */
+SteerEncoder *
+steer_library_load_encoder (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error);
+
 /* Fills label, recommended, minimum, maximum and layer-norm where the feature has none and a source knows them. Main
  * thread, as the feature is. */
 void steer_library_describe (SteerLibrary *self, SteerFeature *feature);

@@ -12,7 +12,7 @@ struct _SteerPlan
   guint n_ops;
   guint n_layers;     /* highest layer + 1; 0 when there is no operation */
   SteerPlanOp *ops;   /* [n_ops], by layer */
-  GBytes **vectors;   /* [n_ops], owned */
+  GBytes **vectors;   /* [n_ops], owned, as are the encoders that ops point to */
   guint *layer_start; /* [n_layers + 1] */
   gboolean steer_prompt;
   gboolean skip_special;
@@ -22,6 +22,7 @@ typedef struct
 {
   SteerPlanOp op;
   GBytes *vector;
+  SteerEncoder *encoder; /* nullable */
 } PendingOp;
 
 struct _SteerPlanBuilder
@@ -57,7 +58,10 @@ steer_plan_unref (SteerPlan *self)
   if (self == NULL || !g_atomic_ref_count_dec (&self->ref_count))
     return;
   for (guint i = 0; i < self->n_ops; i++)
-    g_bytes_unref (self->vectors[i]);
+    {
+      g_bytes_unref (self->vectors[i]);
+      steer_encoder_unref ((SteerEncoder *) self->ops[i].encoder);
+    }
   g_free (self->vectors);
   g_free (self->ops);
   g_free (self->layer_start);
@@ -70,6 +74,7 @@ pending_op_clear (gpointer data)
   PendingOp *pending = data;
 
   g_clear_pointer (&pending->vector, g_bytes_unref);
+  g_clear_pointer (&pending->encoder, steer_encoder_unref);
 }
 
 static void
@@ -111,6 +116,24 @@ ref_aligned (GBytes *vector)
   return (guintptr) data % sizeof (float) == 0 ? g_bytes_ref (vector) : g_bytes_new (data, size);
 }
 
+static gboolean
+add (SteerPlanBuilder *self, SteerPlanOp *op, GBytes *vector, SteerEncoder *encoder)
+{
+  PendingOp pending = { .op = *op };
+
+  if (g_bytes_get_size (vector) != (gsize) self->d_model * sizeof (float) || !isfinite (op->strength)
+      || op->layer > MAX_LAYER)
+    return FALSE;
+  if (op->mode == STEER_MODE_ADD && op->strength == 0.0f)
+    return TRUE;
+  pending.vector = ref_aligned (vector);
+  pending.encoder = encoder != NULL ? steer_encoder_ref (encoder) : NULL;
+  pending.op.vector = g_bytes_get_data (pending.vector, NULL);
+  pending.op.encoder = encoder;
+  g_array_append_val (self->pending, pending);
+  return TRUE;
+}
+
 gboolean
 steer_plan_builder_add (SteerPlanBuilder *self,
                         guint layer,
@@ -119,20 +142,22 @@ steer_plan_builder_add (SteerPlanBuilder *self,
                         float strength,
                         GBytes *vector)
 {
-  PendingOp pending;
+  SteerPlanOp op = { .layer = layer, .mode = mode, .strength = strength, .index = index };
 
-  if (g_bytes_get_size (vector) != (gsize) self->d_model * sizeof (float) || !isfinite (strength) || layer > MAX_LAYER)
-    return FALSE;
-  if (mode == STEER_MODE_ADD && strength == 0.0f)
-    return TRUE;
-  pending.vector = ref_aligned (vector);
-  pending.op.layer = layer;
-  pending.op.mode = mode;
-  pending.op.strength = strength;
-  pending.op.vector = g_bytes_get_data (pending.vector, NULL);
-  pending.op.index = index;
-  g_array_append_val (self->pending, pending);
-  return TRUE;
+  return mode != STEER_MODE_SAE_CLAMP && add (self, &op, vector, NULL);
+}
+
+gboolean
+steer_plan_builder_add_sae_clamp (SteerPlanBuilder *self,
+                                  guint layer,
+                                  guint64 index,
+                                  float activation,
+                                  GBytes *vector,
+                                  SteerEncoder *encoder)
+{
+  SteerPlanOp op = { .layer = layer, .mode = STEER_MODE_SAE_CLAMP, .strength = activation, .index = index };
+
+  return encoder->d_model == self->d_model && add (self, &op, vector, encoder);
 }
 
 void
@@ -169,6 +194,7 @@ group_by_layer (SteerPlan *plan, GArray *pending)
 
       plan->ops[to] = from->op;
       plan->vectors[to] = g_steal_pointer (&from->vector);
+      from->encoder = NULL; /* the plan's operation holds it now */
     }
 }
 
@@ -253,6 +279,8 @@ steer_plan_equal (SteerPlan *a, SteerPlan *b)
       if (left->layer != right->layer || left->mode != right->mode || left->strength != right->strength)
         return FALSE;
       if (left->vector != right->vector && !g_bytes_equal (a->vectors[i], b->vectors[i]))
+        return FALSE;
+      if (!steer_encoder_equal (left->encoder, right->encoder))
         return FALSE;
     }
   return TRUE;

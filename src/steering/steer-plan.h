@@ -1,36 +1,74 @@
 #pragma once
 
-#include <glib-object.h>
+#include "steer-encoder.h"
 
 G_BEGIN_DECLS
 
 /**
  * SteerMode:
- * @STEER_MODE_ADD: h = h + a*v
- * @STEER_MODE_CLAMP: h = h + (a - h.v)*v, with the h that the earlier features of the layer have already changed
+ * @STEER_MODE_ADD: h' = h + a*v
+ * @STEER_MODE_CLAMP: h' = h + (a - p)*v: the projection becomes a
+ * @STEER_MODE_MINIMUM: h' = h + max (a - p, 0)*v: a projection below a is raised to it
+ * @STEER_MODE_MAXIMUM: h' = h + min (a - p, 0)*v: a projection above a is lowered to it
+ * @STEER_MODE_ORTHOGONAL: the projection becomes a, and the rest is rescaled so that |h| stays:
+ *   h' = s*(h - p*v) + a*v, s = sqrt (max (|h|^2 - a^2, 0) / r), r = |h|^2 - p^2
+ * @STEER_MODE_CAP: h' = h + (q - p)*v, q = min (max (p, -|a|), |a|): the size of the projection is limited to |a|
+ * @STEER_MODE_SAE_CLAMP: h' = h + (a - f(h))*gain/scale (h)*v: the feature's activation, as its SAE measures it,
+ *   becomes a, as far as the SAE reconstructs the stream; f, gain and scale are those of the operation's #SteerEncoder
+ *
+ * What an operation does to the residual stream h behind its layer at one position; v is its unit vector, a its
+ * strength, p = h.v. h is what the earlier operations of the layer have made of it. This is the definition for every
+ * backend:
+ *
+ * - Sums over d_model are accurate to at least 1e-6 of the product of the norms (float64, or float32 in a tree).
+ * - Where h' = h by the formula every bit of h stays: MINIMUM with p >= a, MAXIMUM with p <= a, CAP with |p| <= |a|,
+ *   SAE_CLAMP with f(h) = a.
+ * - ORTHOGONAL with r <= 1e-4*|h|^2: h has no rest to rescale, and s = 0. With |a| >= |h| it is 0 as well: then h' is
+ *   a*v, longer than h was. Little above the edge, where r is a difference of near equals, backends may differ by a
+ *   percent of the rest.
+ * - Two backends may differ near a threshold of f by the whole activation, as two roundings of h do.
  */
 typedef enum
 {
   STEER_MODE_ADD,
   STEER_MODE_CLAMP,
+  STEER_MODE_MINIMUM,
+  STEER_MODE_MAXIMUM,
+  STEER_MODE_ORTHOGONAL,
+  STEER_MODE_CAP,
+  STEER_MODE_SAE_CLAMP,
 } SteerMode;
+
+#define STEER_N_MODES (STEER_MODE_SAE_CLAMP + 1)
+
+/* An enumeration type whose nicks are the names below. */
+#define STEER_TYPE_MODE (steer_mode_get_type ())
+GType steer_mode_get_type (void);
+
+/* "add", "clamp", "minimum", "maximum", "orthogonal", "cap", "sae-clamp": as presets and the command line name them. */
+const char *steer_mode_get_name (SteerMode mode);
+gboolean steer_mode_from_name (const char *name, SteerMode *mode);
+/* All names for a message: "add, clamp, ... or sae-clamp". (transfer none) */
+const char *steer_mode_list_names (void);
 
 /* One intervention on the output of decoder layer @layer (after the MLP's residual add). */
 typedef struct
 {
   guint layer; /* decoder layer, from 0 */
   SteerMode mode;
-  float strength;      /* raw units of the residual stream, master multiplier included */
-  const float *vector; /* [d_model], unit length in f32; owned by the plan */
-  guint64 index;       /* feature index, for people: the plan's arithmetic does not use it */
+  float strength; /* a: raw units of the residual stream, for SAE_CLAMP of the activation; master multiplier included */
+  const float *vector;         /* [d_model], unit length in f32; owned by the plan */
+  const SteerEncoder *encoder; /* SAE_CLAMP, else NULL; owned by the plan */
+  guint64 index;               /* feature index, for people: the plan's arithmetic does not use it */
 } SteerPlanOp;
 
 /**
  * SteerPlan:
  *
  * What a backend gets: an immutable, reference-counted snapshot of the interventions that are in force, grouped by
- * layer, in the preset's order inside a layer. Operations that cannot change anything (add with strength 0, disabled
- * features) are left out when the plan is made, so that an empty plan is the same as none. Any thread.
+ * layer, in the preset's order inside a layer. Operations that cannot change anything are left out when the plan is
+ * made, so that an empty plan is the same as none: those of disabled features, and ADD with strength 0. Every other
+ * mode does something to some h, whatever its strength. Any thread.
  */
 #define STEER_TYPE_PLAN (steer_plan_get_type ())
 typedef struct _SteerPlan SteerPlan;
@@ -49,13 +87,22 @@ void steer_plan_builder_free (SteerPlanBuilder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerPlanBuilder, steer_plan_builder_free)
 
 /* @vector: d_model floats of unit length; must be exactly that many bytes. Returns FALSE, adding nothing, when the
- * size is wrong or the strength is not finite. */
+ * size is wrong, the strength is not finite, or @mode is SAE_CLAMP, which needs an encoder. */
 gboolean steer_plan_builder_add (SteerPlanBuilder *self,
                                  guint layer,
                                  guint64 index,
                                  SteerMode mode,
                                  float strength,
                                  GBytes *vector);
+
+/* SAE_CLAMP: @activation is what the feature's activation becomes. FALSE as above, and when @encoder has another width.
+ */
+gboolean steer_plan_builder_add_sae_clamp (SteerPlanBuilder *self,
+                                           guint layer,
+                                           guint64 index,
+                                           float activation,
+                                           GBytes *vector,
+                                           SteerEncoder *encoder);
 
 /* Options of a preset. Defaults: the prompt is steered, special tokens too. */
 void steer_plan_builder_set_steer_prompt (SteerPlanBuilder *self, gboolean steer_prompt);
@@ -76,8 +123,8 @@ const SteerPlanOp *steer_plan_get_layer_ops (SteerPlan *self, guint layer, guint
 gboolean steer_plan_get_steer_prompt (SteerPlan *self);
 gboolean steer_plan_get_skip_special (SteerPlan *self);
 
-/* Same effect on every token: same operations with the same vectors, and the same options. NULL and an empty plan
- * are equal to each other. */
+/* Same effect on every token: same operations with the same vectors and encoders, and the same options. NULL and an
+ * empty plan are equal to each other. */
 gboolean steer_plan_equal (SteerPlan *a, SteerPlan *b);
 
 /* The highest layer of the plan + 1, or 0. For checking against a model. */

@@ -40,6 +40,27 @@ load_vector (SteerFeature *feature, SteerLibrary *library, guint d_model, guint 
   return g_steal_pointer (&vector);
 }
 
+static gboolean
+add_sae_clamp (SteerPlanBuilder *builder,
+               SteerFeature *feature,
+               SteerLibrary *library,
+               float activation,
+               GBytes *vector,
+               GError **error)
+{
+  guint layer = steer_feature_get_layer (feature);
+  guint64 index = steer_feature_get_index (feature);
+  g_autoptr (SteerEncoder) encoder
+    = steer_library_load_encoder (library, steer_feature_get_source (feature), layer, index, error);
+
+  if (encoder == NULL)
+    return FALSE;
+  if (steer_plan_builder_add_sae_clamp (builder, layer, index, activation, vector, encoder))
+    return TRUE;
+  fail_mismatch (feature, error, "its encoder has another width than its vector");
+  return FALSE;
+}
+
 static SteerPlanBuilder *
 new_builder (SteerPreset *self, guint d_model)
 {
@@ -66,6 +87,7 @@ steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model,
     {
       g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self), i);
       g_autoptr (GBytes) vector = NULL;
+      float strength;
 
       if (!steer_feature_get_enabled (feature))
         continue;
@@ -75,9 +97,12 @@ steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model,
       d_model = (guint) (g_bytes_get_size (vector) / sizeof (float));
       if (builder == NULL)
         builder = new_builder (self, d_model);
-      steer_plan_builder_add (builder, steer_feature_get_layer (feature), steer_feature_get_index (feature),
-                              steer_feature_get_clamp (feature) ? STEER_MODE_CLAMP : STEER_MODE_ADD,
-                              (float) (steer_feature_get_strength (feature) * multiplier), vector);
+      strength = (float) (steer_feature_get_strength (feature) * multiplier);
+      if (steer_feature_get_mode (feature) != STEER_MODE_SAE_CLAMP)
+        steer_plan_builder_add (builder, steer_feature_get_layer (feature), steer_feature_get_index (feature),
+                                steer_feature_get_mode (feature), strength, vector);
+      else if (!add_sae_clamp (builder, feature, library, strength, vector, error))
+        return NULL;
     }
   if (builder == NULL)
     builder = new_builder (self, d_model);

@@ -77,12 +77,36 @@ read_sampling_mapping (SteerPreset *self, SteerYaml *mapping, const char *name, 
   return TRUE;
 }
 
+/* `mode: NAME`, or `clamp: true` of files from before there were more than two. */
+static gboolean
+read_mode (const SteerYamlReader *reader, SteerMode *mode, GError **error)
+{
+  SteerYaml *value = steer_yaml_lookup (reader->mapping, "mode");
+  gboolean clamp = FALSE;
+  g_autofree char *name = NULL;
+  g_autofree char *found = NULL;
+
+  if (!steer_yaml_read_boolean (reader, "clamp", &clamp, error)
+      || !steer_yaml_read_string (reader, "mode", &name, error))
+    return FALSE;
+  *mode = clamp ? STEER_MODE_CLAMP : STEER_MODE_ADD;
+  if (name == NULL)
+    return TRUE;
+  if (steer_mode_from_name (name, mode))
+    return !clamp || *mode == STEER_MODE_CLAMP
+           || steer_yaml_fail (value, reader->name, error, "'mode' is %s, but 'clamp' is true: leave 'clamp' out",
+                               name);
+  found = steer_yaml_describe (value);
+  return steer_yaml_fail (value, reader->name, error, "expected %s for 'mode', found %s", steer_mode_list_names (),
+                          found);
+}
+
 static gboolean
 read_feature (SteerPreset *self, SteerYaml *mapping, const char *name, GError **error)
 {
   SteerYamlReader reader = { mapping, name };
   gboolean has_layer, has_index, has_strength;
-  gboolean clamp = FALSE;
+  SteerMode mode = STEER_MODE_ADD;
   gboolean enabled = TRUE;
   guint layer = 0;
   guint64 index = 0;
@@ -105,8 +129,7 @@ read_feature (SteerPreset *self, SteerYaml *mapping, const char *name, GError **
       || !steer_yaml_read_string (&reader, "label", &label, error)
       || !steer_yaml_read_double (&reader, "strength", -STEER_FEATURE_MAX_STRENGTH, STEER_FEATURE_MAX_STRENGTH,
                                   &strength, &has_strength, error)
-      || !steer_yaml_read_boolean (&reader, "clamp", &clamp, error)
-      || !steer_yaml_read_boolean (&reader, "enabled", &enabled, error))
+      || !read_mode (&reader, &mode, error) || !steer_yaml_read_boolean (&reader, "enabled", &enabled, error))
     return FALSE;
   if (!has_layer || !has_index || !has_strength)
     return steer_yaml_fail (mapping, name, error,
@@ -118,7 +141,7 @@ read_feature (SteerPreset *self, SteerYaml *mapping, const char *name, GError **
   steer_feature_set_source (feature, source);
   steer_feature_set_label (feature, label);
   steer_feature_set_strength (feature, strength);
-  steer_feature_set_clamp (feature, clamp);
+  steer_feature_set_mode (feature, mode);
   steer_feature_set_enabled (feature, enabled);
   extras = steer_yaml_collect_extras (mapping, steer_feature_keys);
   steer_feature_set_extras (feature, extras);

@@ -91,8 +91,9 @@ void steer_preset_set_sampling_fields (SteerPreset *self, const SteerSampling *s
  * steer_preset_make_plan:
  * @d_model, @n_layers: of the model; 0 for any
  *
- * The plan of this moment: enabled features, strength times the master multiplier (in clamp mode too), empty with the
- * master switch off. Errors: STEER_STEERING_ERROR_NOT_FOUND, _MISMATCH, naming the feature.
+ * The plan of this moment: enabled features, strength times the master multiplier (in every mode), empty with the
+ * master switch off. Errors: STEER_STEERING_ERROR_NOT_FOUND (a vector, or the encoder that sae-clamp needs), _MISMATCH,
+ * naming the feature.
  */
 SteerPlan *
 steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model, guint n_layers, GError **error);

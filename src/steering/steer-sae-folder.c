@@ -199,6 +199,18 @@ load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable
   return NULL;
 }
 
+static SteerEncoder *
+load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellable *cancellable, GError **error)
+{
+  SteerVectorSource *sae = find_layer (source, layer);
+
+  if (sae != NULL)
+    return steer_vector_source_load_encoder (sae, layer, index, cancellable, error);
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND, "%s: there is no SAE of layer %u",
+               get_id (source), layer);
+  return NULL;
+}
+
 static SteerFeatureInfo *
 dup_info (SteerVectorSource *source, guint layer, guint64 index)
 {
@@ -237,6 +249,7 @@ steer_sae_folder_source_init (SteerVectorSourceInterface *iface)
   iface->get_d_model = get_d_model;
   iface->has_vector = has_vector;
   iface->load_vector = load_vector;
+  iface->load_encoder = load_encoder;
   iface->dup_info = dup_info;
   iface->list_infos = list_infos;
   iface->get_layer_norm = get_layer_norm;

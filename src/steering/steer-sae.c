@@ -243,34 +243,42 @@ has_vector (SteerVectorSource *source, guint layer, guint64 index)
   return layer == self->layer && index < self->weights.n_features;
 }
 
-/* A direction that lies across the rows of a matrix has each of its numbers on a page of its own. Asking for all of
- * those pages before reading the first lets the disk fetch them together rather than one after another. */
-void
-steer_sae_prefetch_direction (SteerSae *self, guint64 index)
+/* A row that lies across the rows of the file's matrix has each of its numbers on a page of its own. Asking for all of
+ * those pages before reading the first lets the disk fetch them together rather than one after another. @matrix:
+ * [n_features, d_model]. */
+static void
+prefetch_row (SteerSae *self, const SteerTensor *matrix, guint64 index)
 {
-  const SteerTensor *decoder;
-  SteerTensor number;
-  gint64 size;
+  gint64 size = (gint64) steer_dtype_get_block_bytes (matrix->dtype);
+  SteerTensor number = *matrix;
 
-  g_return_if_fail (STEER_IS_SAE (self));
-
-  if (index >= self->weights.n_features)
+  if (matrix->data == NULL || index >= self->weights.n_features)
     return;
-  decoder = &self->weights.decoder;
-  size = (gint64) steer_dtype_get_block_bytes (decoder->dtype);
-  number = *decoder;
-
   number.n_dims = 0;
   number.n_bytes = (gsize) size;
-  number.data = decoder->data + (gint64) index * decoder->stride[0] * size;
-  if (decoder->stride[1] == 1)
+  number.data = matrix->data + (gint64) index * matrix->stride[0] * size;
+  if (matrix->stride[1] == 1)
     {
       number.n_bytes = (gsize) size * self->weights.d_model;
       steer_archive_prefetch (self->archive, &number);
       return;
     }
-  for (guint i = 0; i < self->weights.d_model; i++, number.data += decoder->stride[1] * size)
+  for (guint i = 0; i < self->weights.d_model; i++, number.data += matrix->stride[1] * size)
     steer_archive_prefetch (self->archive, &number);
+}
+
+void
+steer_sae_prefetch_direction (SteerSae *self, guint64 index)
+{
+  g_return_if_fail (STEER_IS_SAE (self));
+  prefetch_row (self, &self->weights.decoder, index);
+}
+
+void
+steer_sae_prefetch_encoder (SteerSae *self, guint64 index)
+{
+  g_return_if_fail (STEER_IS_SAE (self));
+  prefetch_row (self, &self->weights.encoder, index);
 }
 
 gboolean
@@ -332,6 +340,18 @@ load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable
   return g_bytes_new_take (g_steal_pointer (&vector), d_model * sizeof (float));
 }
 
+static SteerEncoder *
+load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellable *cancellable, GError **error)
+{
+  SteerSae *self = STEER_SAE (source);
+
+  if (layer == self->layer)
+    return steer_sae_load_encoder (self, index, cancellable, error);
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
+               "%s: no encoder for layer %u: it was made for layer %u", self->path, layer, self->layer);
+  return NULL;
+}
+
 static SteerFeatureInfo *
 copy_info (const SteerFeatureInfo *info)
 {
@@ -376,6 +396,7 @@ steer_sae_source_init (SteerVectorSourceInterface *iface)
   iface->get_d_model = get_d_model;
   iface->has_vector = has_vector;
   iface->load_vector = load_vector;
+  iface->load_encoder = load_encoder;
   iface->dup_info = dup_info;
   iface->list_infos = list_infos;
   iface->get_layer_norm = get_layer_norm;

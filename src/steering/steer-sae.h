@@ -60,6 +60,14 @@ gboolean steer_sae_read_direction (SteerSae *self,
                                    GCancellable *cancellable,
                                    GError **error);
 
+/* The same for steer_sae_load_encoder(). */
+void steer_sae_prefetch_encoder (SteerSae *self, guint64 index);
+
+/* How this feature's activation is computed, by itself. Errors: STEER_STEERING_ERROR_NOT_FOUND (no such feature, no
+ * usable encoder, or a top-k SAE, in which it depends on all others), _INVALID (numbers that are not finite),
+ * STEER_TENSOR_ERROR_NO_MEMORY, G_IO_ERROR_CANCELLED. */
+SteerEncoder *steer_sae_load_encoder (SteerSae *self, guint64 index, GCancellable *cancellable, GError **error);
+
 /* NULL when the activations can be computed, else why they cannot: "encoder.weight is missing". */
 const char *steer_sae_get_encoder_problem (SteerSae *self);
 

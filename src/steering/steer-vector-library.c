@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "steer-feature.h"
-#include "tensor/steer-archive.h"
+#include "steer-sae-private.h"
 
 /* A tensor that is there, found by bisection. Ordered by layer, then index. */
 typedef struct
@@ -98,14 +98,10 @@ parse_name (const char *name, guint *layer, guint64 *index)
 }
 
 static gboolean
-add_tensor (SteerVectorLibrary *self, const SteerTensor *tensor, GError **error)
+check_tensor (SteerVectorLibrary *self, const SteerTensor *tensor, GError **error)
 {
-  Entry entry = { .tensor = tensor };
   g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
 
-  if (!parse_name (tensor->name, &entry.layer, &entry.index))
-    return fail (self, STEER_STEERING_ERROR_INVALID, error,
-                 "tensor '%s' is not named LAYER.INDEX; this is not a library of steering vectors", tensor->name);
   if (tensor->dtype > STEER_DTYPE_BF16)
     return fail (self, STEER_STEERING_ERROR_INVALID, error, "tensor '%s' has type %s where F32 is expected",
                  tensor->name, steer_dtype_get_name (tensor->dtype));
@@ -117,8 +113,57 @@ add_tensor (SteerVectorLibrary *self, const SteerTensor *tensor, GError **error)
   if (tensor->shape[0] != self->d_model)
     return fail (self, STEER_STEERING_ERROR_MISMATCH, error,
                  "tensor '%s' has shape %s where [%u] is expected like the others", tensor->name, shape, self->d_model);
+  return TRUE;
+}
+
+static gboolean
+add_tensor (SteerVectorLibrary *self, const SteerTensor *tensor, GError **error)
+{
+  Entry entry = { .tensor = tensor };
+
+  if (!parse_name (tensor->name, &entry.layer, &entry.index))
+    return fail (self, STEER_STEERING_ERROR_INVALID, error,
+                 "tensor '%s' is not named LAYER.INDEX; this is not a library of steering vectors", tensor->name);
+  if (!check_tensor (self, tensor, error))
+    return FALSE;
   g_array_append_val (self->entries, entry);
   return TRUE;
+}
+
+static int
+compare_places (guint layer_a, guint64 index_a, guint layer_b, guint64 index_b)
+{
+  if (layer_a != layer_b)
+    return layer_a < layer_b ? -1 : 1;
+  return index_a < index_b ? -1 : index_a > index_b;
+}
+
+static int
+compare_entries (gconstpointer a, gconstpointer b)
+{
+  const Entry *left = a;
+  const Entry *right = b;
+
+  return compare_places (left->layer, left->index, right->layer, right->index);
+}
+
+static gboolean
+is_encoder (const SteerTensor *tensor)
+{
+  return g_str_has_suffix (tensor->name, STEER_VECTOR_LIBRARY_ENCODER);
+}
+
+/* An encoder belongs to a vector that is there. Entries are sorted. */
+static gboolean
+check_encoder (SteerVectorLibrary *self, const SteerTensor *tensor, GError **error)
+{
+  g_autofree char *name = g_strndup (tensor->name, strlen (tensor->name) - strlen (STEER_VECTOR_LIBRARY_ENCODER));
+  Entry key = { 0 };
+
+  if (!parse_name (name, &key.layer, &key.index) || !g_array_binary_search (self->entries, &key, compare_entries, NULL))
+    return fail (self, STEER_STEERING_ERROR_INVALID, error, "tensor '%s' is an encoder without a vector '%s'",
+                 tensor->name, name);
+  return check_tensor (self, tensor, error);
 }
 
 /* A metadata value that must be a finite number; *out keeps its value where there is no such key. */
@@ -208,23 +253,6 @@ check_metadata (SteerVectorLibrary *self, GError **error)
   return TRUE;
 }
 
-static int
-compare_places (guint layer_a, guint64 index_a, guint layer_b, guint64 index_b)
-{
-  if (layer_a != layer_b)
-    return layer_a < layer_b ? -1 : 1;
-  return index_a < index_b ? -1 : index_a > index_b;
-}
-
-static int
-compare_entries (gconstpointer a, gconstpointer b)
-{
-  const Entry *left = a;
-  const Entry *right = b;
-
-  return compare_places (left->layer, left->index, right->layer, right->index);
-}
-
 static gboolean
 read_archive (SteerVectorLibrary *self, GError **error)
 {
@@ -233,9 +261,20 @@ read_archive (SteerVectorLibrary *self, GError **error)
   if (n_tensors == 0)
     return fail (self, STEER_STEERING_ERROR_INVALID, error, "there is no vector in it");
   for (guint i = 0; i < n_tensors; i++)
-    if (!add_tensor (self, steer_archive_get_tensor (self->archive, i), error))
-      return FALSE;
+    {
+      const SteerTensor *tensor = steer_archive_get_tensor (self->archive, i);
+
+      if (!is_encoder (tensor) && !add_tensor (self, tensor, error))
+        return FALSE;
+    }
   g_array_sort (self->entries, compare_entries);
+  for (guint i = 0; i < n_tensors; i++)
+    {
+      const SteerTensor *tensor = steer_archive_get_tensor (self->archive, i);
+
+      if (is_encoder (tensor) && !check_encoder (self, tensor, error))
+        return FALSE;
+    }
   for (guint i = 0; i < self->entries->len; i++)
     if (!add_info (self, &g_array_index (self->entries, Entry, i), error))
       return FALSE;
@@ -296,23 +335,6 @@ has_vector (SteerVectorSource *source, guint layer, guint64 index)
   return find_entry (STEER_VECTOR_LIBRARY (source), layer, index) >= 0;
 }
 
-/* Divides by the L2 norm. The sum is double, so that it neither overflows nor depends on the order. */
-static gboolean
-normalise (float *vector, guint d_model)
-{
-  double sum = 0.0;
-  double norm;
-
-  for (guint i = 0; i < d_model; i++)
-    sum += (double) vector[i] * (double) vector[i];
-  norm = sqrt (sum);
-  if (!isfinite (norm) || norm == 0.0)
-    return FALSE;
-  for (guint i = 0; i < d_model; i++)
-    vector[i] = (float) ((double) vector[i] / norm);
-  return TRUE;
-}
-
 static GBytes *
 load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable *cancellable, GError **error)
 {
@@ -338,13 +360,67 @@ load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable
       return NULL;
     }
   steer_tensor_read_f32 (tensor, 0, self->d_model, vector);
-  if (!normalise (vector, self->d_model))
+  if (steer_normalise (vector, self->d_model) == 0.0)
     {
       fail (self, STEER_STEERING_ERROR_INVALID, error,
             "tensor '%s' has no direction: its numbers are all zero or not finite", tensor->name);
       return NULL;
     }
   return g_bytes_new_take (g_steal_pointer (&vector), self->d_model * sizeof (float));
+}
+
+static SteerEncoder *
+read_encoder (SteerVectorLibrary *self, const SteerTensor *tensor, const char *name, GError **error)
+{
+  g_autofree float *weights = g_try_new (float, self->d_model); /* [d_model] */
+  g_autofree char *input_key = g_strconcat ("input.", name, NULL);
+  g_autofree char *place = g_strdup_printf ("%s: tensor '%s'", steer_archive_get_path (self->archive), tensor->name);
+  const char *input_name = steer_archive_get_metadata (self->archive, input_key);
+  g_autoptr (GBytes) bytes = NULL;
+  SteerEncoderInput input = STEER_ENCODER_PLAIN;
+  double bias = 0.0;
+  double threshold = 0.0;
+  double gain = 1.0;
+
+  if (weights == NULL)
+    {
+      g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_NO_MEMORY,
+                   "not enough memory for an encoder of %u numbers", self->d_model);
+      return NULL;
+    }
+  if (input_name != NULL && !steer_encoder_input_from_name (input_name, &input))
+    {
+      fail (self, STEER_STEERING_ERROR_INVALID, error,
+            "metadata '%s' is \"%.40s\" where plain, constant-norm or layer-norm is expected", input_key, input_name);
+      return NULL;
+    }
+  if (!read_feature_number (self, "bias", name, &bias, error)
+      || !read_feature_number (self, "threshold", name, &threshold, error)
+      || !read_feature_number (self, "gain", name, &gain, error))
+    return NULL;
+  steer_tensor_read_f32 (tensor, 0, self->d_model, weights);
+  bytes = g_bytes_new_take (g_steal_pointer (&weights), self->d_model * sizeof (float));
+  return steer_encoder_new (place, bytes, input, (float) bias, (float) threshold, (float) gain, error);
+}
+
+static SteerEncoder *
+load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellable *cancellable, GError **error)
+{
+  SteerVectorLibrary *self = STEER_VECTOR_LIBRARY (source);
+  g_autofree char *name = g_strdup_printf ("%u.%" G_GUINT64_FORMAT, layer, index);
+  g_autofree char *tensor_name = g_strconcat (name, STEER_VECTOR_LIBRARY_ENCODER, NULL);
+  const SteerTensor *tensor = steer_archive_find (self->archive, tensor_name);
+
+  if (g_cancellable_set_error_if_cancelled (cancellable, error))
+    return NULL;
+  if (tensor != NULL)
+    return read_encoder (self, tensor, name, error);
+  fail (self, STEER_STEERING_ERROR_NOT_FOUND, error,
+        "feature %" G_GUINT64_FORMAT
+        " of layer %u has no encoder, so sae-clamp cannot be used: use clamp, or extract it "
+        "anew from its SAE",
+        index, layer);
+  return NULL;
 }
 
 static SteerFeatureInfo *
@@ -391,6 +467,7 @@ steer_vector_library_source_init (SteerVectorSourceInterface *iface)
   iface->get_d_model = get_d_model;
   iface->has_vector = has_vector;
   iface->load_vector = load_vector;
+  iface->load_encoder = load_encoder;
   iface->dup_info = dup_info;
   iface->list_infos = list_infos;
   iface->get_layer_norm = get_layer_norm;

@@ -11,7 +11,13 @@ G_BEGIN_DECLS
  * holds `format` = "steer-vectors", `version`, `model`, `d_model`, `layer_norm.L`, and for each feature
  * `label.LAYER.INDEX`, `strength.LAYER.INDEX` (recommended), `min.LAYER.INDEX`, `max.LAYER.INDEX`. All metadata is
  * optional; vectors need not be of unit length in the file. The id is the file's stem.
+ *
+ * A feature may have its encoder too, for sae-clamp: a tensor [d_model] named `LAYER.INDEX.encoder`, and in the
+ * metadata `bias.LAYER.INDEX` (0), `threshold.LAYER.INDEX` (0), `gain.LAYER.INDEX` (1) and `input.LAYER.INDEX`
+ * ("plain", "constant-norm" or "layer-norm"; plain): the members of #SteerEncoder.
  */
+#define STEER_VECTOR_LIBRARY_ENCODER ".encoder"
+
 #define STEER_TYPE_VECTOR_LIBRARY (steer_vector_library_get_type ())
 G_DECLARE_FINAL_TYPE (SteerVectorLibrary, steer_vector_library, STEER, VECTOR_LIBRARY, GObject)
 

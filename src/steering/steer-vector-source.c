@@ -50,6 +50,25 @@ steer_vector_source_load_vector (SteerVectorSource *self,
   return STEER_VECTOR_SOURCE_GET_IFACE (self)->load_vector (self, layer, index, cancellable, error);
 }
 
+SteerEncoder *
+steer_vector_source_load_encoder (SteerVectorSource *self,
+                                  guint layer,
+                                  guint64 index,
+                                  GCancellable *cancellable,
+                                  GError **error)
+{
+  SteerVectorSourceInterface *iface;
+
+  g_return_val_if_fail (STEER_IS_VECTOR_SOURCE (self), NULL);
+  iface = STEER_VECTOR_SOURCE_GET_IFACE (self);
+  if (iface->load_encoder != NULL)
+    return iface->load_encoder (self, layer, index, cancellable, error);
+  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
+               "%s: it has directions and no encoders, so sae-clamp cannot be used with it: use clamp, or the SAE",
+               steer_vector_source_get_id (self));
+  return NULL;
+}
+
 /* The three below are optional: a source may hold vectors and know nothing about them. */
 
 SteerFeatureInfo *

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <gio/gio.h>
+#include "steer-encoder.h"
 
 G_BEGIN_DECLS
 
@@ -54,6 +54,8 @@ struct _SteerVectorSourceInterface
   gboolean (*has_vector) (SteerVectorSource *self, guint layer, guint64 index);
   GBytes *(
     *load_vector) (SteerVectorSource *self, guint layer, guint64 index, GCancellable *cancellable, GError **error);
+  SteerEncoder *(
+    *load_encoder) (SteerVectorSource *self, guint layer, guint64 index, GCancellable *cancellable, GError **error);
   SteerFeatureInfo *(*dup_info) (SteerVectorSource *self, guint layer, guint64 index);
   GPtrArray *(*list_infos) (SteerVectorSource *self);
   double (*get_layer_norm) (SteerVectorSource *self, guint layer);
@@ -70,6 +72,14 @@ GBytes *steer_vector_source_load_vector (SteerVectorSource *self,
                                          guint64 index,
                                          GCancellable *cancellable,
                                          GError **error);
+
+/* How the feature's SAE measures its activation. Errors: as above, and STEER_STEERING_ERROR_NOT_FOUND, saying why, when
+ * the source does not know or the activation of one feature depends on all others (top-k). */
+SteerEncoder *steer_vector_source_load_encoder (SteerVectorSource *self,
+                                                guint layer,
+                                                guint64 index,
+                                                GCancellable *cancellable,
+                                                GError **error);
 
 /* NULL when the source knows nothing of it. */
 SteerFeatureInfo *steer_vector_source_dup_info (SteerVectorSource *self, guint layer, guint64 index);

@@ -66,8 +66,14 @@ test_library (void)
       g_autoptr (GBytes) a = steer_vector_source_load_vector (STEER_VECTOR_SOURCE (library), 2, indices[i], NULL, NULL);
       g_autoptr (GBytes) b = steer_vector_source_load_vector (STEER_VECTOR_SOURCE (sae), 2, indices[i], NULL, NULL);
 
+      g_autoptr (SteerEncoder) from = steer_sae_load_encoder (sae, indices[i], NULL, NULL);
+      g_autoptr (SteerEncoder) to
+        = steer_vector_source_load_encoder (STEER_VECTOR_SOURCE (library), 2, indices[i], NULL, NULL);
+
       g_assert_cmpfloat (test_max_relative_error (g_bytes_get_data (a, NULL), g_bytes_get_data (b, NULL), WIDTH), <,
                          2e-7);
+      g_assert_nonnull (from);
+      g_assert_true (steer_encoder_equal (from, to));
     }
   info = steer_vector_source_dup_info (STEER_VECTOR_SOURCE (library), 2, 97);
   g_assert_cmpstr (info->label, ==, "the letter a");

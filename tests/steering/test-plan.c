@@ -92,6 +92,49 @@ test_nothing_to_do (void)
   g_assert_true (steer_plan_equal (NULL, NULL));
 }
 
+static SteerEncoder *
+make_encoder (guint d_model, float bias)
+{
+  g_autofree float *weights = g_new0 (float, d_model);
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  SteerEncoder *encoder;
+
+  weights[0] = 2.0f;
+  bytes = g_bytes_new (weights, d_model * sizeof (float));
+  encoder = steer_encoder_new ("test", bytes, STEER_ENCODER_PLAIN, bias, 0.5f, 3.0f, &error);
+  g_assert_no_error (error);
+  return encoder;
+}
+
+static void
+test_encoders (void)
+{
+  g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (D_MODEL);
+  g_autoptr (GBytes) vector = make_vector (1.0f);
+  g_autoptr (SteerEncoder) wide = make_encoder (D_MODEL + 1, 0.25f);
+  SteerPlan *plans[3];
+
+  g_assert_false (steer_plan_builder_add (builder, 2, 7, STEER_MODE_SAE_CLAMP, 4.0f, vector));
+  g_assert_false (steer_plan_builder_add_sae_clamp (builder, 2, 7, 4.0f, vector, wide));
+  for (guint i = 0; i < G_N_ELEMENTS (plans); i++)
+    {
+      g_autoptr (SteerEncoder) encoder = make_encoder (D_MODEL, i < 2 ? 0.25f : 0.5f);
+
+      /* Nothing but the plan holds the encoder in the end; 0 is an operation. */
+      g_assert_true (steer_plan_builder_add_sae_clamp (builder, 2, 7, 0.0f, vector, encoder));
+      plans[i] = steer_plan_builder_end (builder);
+    }
+  g_assert_cmpuint (steer_plan_get_n_ops (plans[0]), ==, 1);
+  g_assert_cmpint (steer_plan_get_ops (plans[0])->mode, ==, STEER_MODE_SAE_CLAMP);
+  g_assert_cmpfloat (steer_plan_get_ops (plans[0])->encoder->bias, ==, 0.25f);
+  g_assert_cmpfloat (steer_plan_get_ops (plans[0])->encoder->weights[0], ==, 2.0f);
+  g_assert_true (steer_plan_equal (plans[0], plans[1]));
+  g_assert_false (steer_plan_equal (plans[0], plans[2]));
+  for (guint i = 0; i < G_N_ELEMENTS (plans); i++)
+    steer_plan_unref (plans[i]);
+}
+
 static void
 test_clamp_to_zero (void)
 {
@@ -248,6 +291,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/plan/operations are grouped by layer and keep the preset's order inside a layer", test_grouping);
   g_test_add_func ("/plan/adding with strength zero is left out, which makes the plan equal to none",
                    test_nothing_to_do);
+  g_test_add_func ("/plan/holds the encoders of its operations and compares them", test_encoders);
   g_test_add_func ("/plan/clamping to zero is an operation", test_clamp_to_zero);
   g_test_add_func ("/plan/a vector of the wrong size or a strength that is not finite is refused", test_refusals);
   g_test_add_func ("/plan/a vector at an odd address can be read as floats", test_unaligned);

@@ -71,6 +71,39 @@ test_holds_enabled_features_by_layer_in_order (Fixture *fixture, gconstpointer d
 }
 
 static void
+test_says_which_source_cannot_clamp_in_units_of_an_sae (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
+  g_autoptr (GError) error = NULL;
+
+  steer_feature_set_mode (feature, STEER_MODE_SAE_CLAMP);
+  g_assert_null (steer_preset_make_plan (fixture->preset, fixture->library, 4, 9, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "one: it has directions and no encoders"));
+}
+
+static void
+test_keeps_modes_of_strength_zero (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
+  g_autoptr (SteerPlan) without = NULL;
+
+  steer_feature_set_strength (feature, 0.0);
+  without = make (fixture, 4, 9);
+  g_assert_cmpuint (steer_plan_get_n_ops (without), ==, 2); /* adding nothing does nothing */
+  for (guint i = STEER_MODE_CLAMP; i < STEER_MODE_SAE_CLAMP; i++)
+    {
+      g_autoptr (SteerPlan) plan = NULL;
+
+      steer_feature_set_mode (feature, (SteerMode) i);
+      plan = make (fixture, 4, 9);
+      g_assert_cmpuint (steer_plan_get_n_ops (plan), ==, 3);
+      g_assert_cmpint (steer_plan_get_ops (plan)[1].mode, ==, (SteerMode) i);
+      g_assert_null (steer_plan_get_ops (plan)[1].encoder);
+    }
+}
+
+static void
 test_multiplies_every_strength_clamps_too (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (SteerPlan) plan = NULL;
@@ -180,6 +213,8 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   ADD ("holds the enabled features by layer, in the preset's order", test_holds_enabled_features_by_layer_in_order);
+  ADD ("says which source cannot clamp in units of an SAE", test_says_which_source_cannot_clamp_in_units_of_an_sae);
+  ADD ("keeps modes of strength zero, but adding", test_keeps_modes_of_strength_zero);
   ADD ("multiplies every strength, in clamp mode too", test_multiplies_every_strength_clamps_too);
   ADD ("is empty when the master switch is off", test_is_empty_when_off);
   ADD ("leaves out what cannot change anything", test_leaves_out_what_changes_nothing);

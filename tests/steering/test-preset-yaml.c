@@ -87,6 +87,35 @@ test_writes_a_file_in_our_order_as_it_was (void)
 }
 
 static void
+test_reads_and_writes_every_mode (void)
+{
+  for (guint i = 0; i < STEER_N_MODES; i++)
+    {
+      g_autofree char *line = g_strdup_printf ("  mode: %s\n", steer_mode_get_name ((SteerMode) i));
+      g_autofree char *yaml
+        = g_strconcat ("version: 1\nfeatures:\n- layer: 1\n  index: 2\n  strength: 3\n", line, NULL);
+      g_autoptr (SteerPreset) preset = read_yaml (yaml);
+      g_autofree char *written = steer_preset_to_yaml (preset);
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), 0);
+
+      g_assert_cmpint (steer_feature_get_mode (feature), ==, (SteerMode) i);
+      g_assert_nonnull (strstr (written, line));
+    }
+}
+
+static void
+test_reads_clamp_of_older_files_and_writes_mode (void)
+{
+  g_autoptr (SteerPreset) preset = read_yaml ("version: 1\nfeatures:\n- {layer: 1, index: 2, strength: 3, clamp: true, "
+                                              "note: here}\n- {layer: 1, index: 3, strength: 3, clamp: false}\n");
+  g_autofree char *yaml = steer_preset_to_yaml (preset);
+
+  g_assert_nonnull (
+    strstr (yaml, "- layer: 1\n  index: 2\n  strength: 3.0\n  mode: clamp\n  note: here\n  enabled: true\n"));
+  g_assert_nonnull (strstr (yaml, "- layer: 1\n  index: 3\n  strength: 3.0\n  mode: add\n  enabled: true\n"));
+}
+
+static void
 test_keeps_unknown_keys_through_changes (void)
 {
   g_autoptr (SteerPreset) preset = open_fixture ();
@@ -394,6 +423,9 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/preset file/reads every key", test_reads_every_key);
   g_test_add_func ("/preset file/is written as it was, to the byte", test_writes_a_file_in_our_order_as_it_was);
+  g_test_add_func ("/preset file/reads and writes every mode", test_reads_and_writes_every_mode);
+  g_test_add_func ("/preset file/reads clamp of older files and writes mode",
+                   test_reads_clamp_of_older_files_and_writes_mode);
   g_test_add_func ("/preset file/keeps unknown keys through changes and copies",
                    test_keeps_unknown_keys_through_changes);
   g_test_add_func ("/preset file/keeps the type of unknown values", test_keeps_the_type_of_unknown_values);

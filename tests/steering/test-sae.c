@@ -196,6 +196,49 @@ make_tensor (const char *name, const float *data, gint64 rows, gint64 columns)
                         .n_bytes = (gsize) (rows * MAX (columns, 1)) * sizeof (float) };
 }
 
+/* One feature's folded rule says of each token what encoding with all features says. */
+static void
+test_encoders (gconstpointer data)
+{
+  const Case *format = data;
+  g_autoptr (SteerSae) sae = open_case (format);
+  guint n_tokens = 0;
+  g_autofree float *residual = read_expected (format->name, "residual", &n_tokens); /* [n_tokens, WIDTH] */
+  g_autoptr (SteerSaeCodes) codes = NULL;
+  guint n_fire = 0;
+
+  if (format->activation == STEER_SAE_TOPK)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (steer_sae_load_encoder (sae, 3, NULL, &error));
+      g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+      g_assert_nonnull (strstr (error->message, "depends on all others"));
+      return;
+    }
+  codes = steer_sae_encode (sae, residual, n_tokens, 1, NULL, NULL, NULL, NULL);
+  for (guint i = 0; i < N_FEATURES; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (SteerEncoder) encoder
+        = steer_vector_source_load_encoder (STEER_VECTOR_SOURCE (sae), format->layer, i, NULL, &error);
+
+      g_assert_no_error (error);
+      for (guint t = 0; t < n_tokens; t++)
+        {
+          double expected = 0.0;
+
+          for (gsize j = codes->begin[t]; j < codes->begin[t + 1]; j++)
+            if (codes->active[j].feature == i)
+              expected = (double) codes->active[j].value;
+          n_fire += expected > 0.0;
+          g_assert_cmpfloat_with_epsilon (steer_encoder_activate (encoder, residual + t * WIDTH, NULL), expected,
+                                          2e-5 * MAX (expected, 1.0));
+        }
+    }
+  g_assert_cmpuint (n_fire, >, 0);
+}
+
 /* Several tiles of features and of depth, and a number of tokens that no kernel divides. */
 static void
 test_large (void)
@@ -509,10 +552,12 @@ main (int argc, char **argv)
       g_autofree char *recognised = g_strdup_printf ("/sae/%s/is-recognised-from-its-files", cases[i].name);
       g_autofree char *directions = g_strdup_printf ("/sae/%s/directions-are-those-of-pytorch", cases[i].name);
       g_autofree char *activations = g_strdup_printf ("/sae/%s/activations-are-those-of-its-library", cases[i].name);
+      g_autofree char *encoders = g_strdup_printf ("/sae/%s/encoders-are-those-of-its-library", cases[i].name);
 
       g_test_add_data_func (recognised, &cases[i], test_recognised);
       g_test_add_data_func (directions, &cases[i], test_directions);
       g_test_add_data_func (activations, &cases[i], test_activations);
+      g_test_add_data_func (encoders, &cases[i], test_encoders);
     }
   g_test_add_func ("/sae/activations-of-many-tiles-are-those-of-a-sum-in-double", test_large);
   g_test_add_func ("/sae/every-machine's-product-is-a-sum-in-double", test_products);
