@@ -26,6 +26,7 @@ extern "C"
    */
 
 #define STEER_CUDA_MAX_COLUMNS 4
+#define STEER_CUDA_MAX_D_MODEL 16384
 #define STEER_CUDA_MAX_HEAD_DIM 256
 #define STEER_CUDA_MAX_VOCAB (1 << 24)
 
@@ -54,7 +55,7 @@ extern "C"
 
   typedef struct
   {
-    int d_model; /* a multiple of 8 */
+    int d_model; /* a multiple of 8, at most STEER_CUDA_MAX_D_MODEL */
     int n_heads; /* a multiple of n_kv_heads */
     int n_kv_heads;
     int head_dim;         /* a multiple of 8, at most STEER_CUDA_MAX_HEAD_DIM */

@@ -1,0 +1,140 @@
+/* The stages of a step of decoding that are products. */
+
+#include "steer-gemv.cuh"
+
+static int
+count_pairs (const SteerCudaMatrix *matrix)
+{
+  return steer_divide_up (matrix->n_rows, 2);
+}
+
+static SteerGemv
+begin_job (SteerGemvEnd end, const SteerCudaMatrix *matrix, const float *x, int n_columns, float *out)
+{
+  SteerGemv job = {};
+
+  job.end = end;
+  job.matrices[0] = *matrix;
+  job.n_pairs[0] = count_pairs (matrix);
+  job.n_columns = n_columns;
+  job.depth = matrix->n_columns;
+  job.x = x;
+  job.steer_layer = -1;
+  job.out = out;
+  return job;
+}
+
+static void
+add_norm (SteerGemv *job, const SteerCudaShape *shape, const float *norm)
+{
+  job->norm = norm;
+  job->eps = shape->rms_norm_eps;
+}
+
+static void
+add_steering (SteerGemv *job, int layer, const SteerCudaToken *tokens, float *steered)
+{
+  job->tokens = tokens;
+  job->steer_layer = layer;
+  job->steered = steered;
+}
+
+/* Matrices of one type share a launch: with some of them left out, the kernel finds no pairs there. */
+cudaError_t
+steer_cuda_decode_qkv (const SteerCudaQueue *queue,
+                       const SteerCudaShape *shape,
+                       int layer,
+                       const SteerCudaMatrix *q,
+                       const SteerCudaMatrix *k,
+                       const SteerCudaMatrix *v,
+                       const float *norm,
+                       const SteerCudaToken *tokens,
+                       int n_columns,
+                       const float *turns,
+                       const float *residual_in,
+                       float *residual_out,
+                       float *query,
+                       const SteerCudaCache *cache)
+{
+  const SteerCudaMatrix *matrices[3] = { q, k, v };
+  bool done[3] = { false, false, false };
+
+  for (int first = 0; first < 3; first++)
+    {
+      SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, query);
+      cudaError_t error;
+
+      if (done[first])
+        continue;
+      for (int i = 0; i < 3; i++)
+        {
+          bool together = matrices[i]->type == matrices[first]->type;
+
+          job.matrices[i] = *matrices[i];
+          job.n_pairs[i] = together ? count_pairs (matrices[i]) : 0;
+          done[i] = done[i] || together;
+        }
+      add_norm (&job, shape, norm);
+      add_steering (&job, layer - 1, tokens, first == 0 ? residual_out : nullptr);
+      job.turns = turns;
+      job.cache = *cache;
+      job.n_kv_heads = shape->n_kv_heads;
+      job.head_dim = shape->head_dim;
+      job.interleaved = shape->rope_interleaved;
+      error = steer_gemv_launch (queue, &job, matrices[first]->type);
+      if (error != cudaSuccess)
+        return error;
+    }
+  return cudaSuccess;
+}
+
+cudaError_t
+steer_cuda_decode_add (const SteerCudaQueue *queue,
+                       const SteerCudaMatrix *matrix,
+                       const float *x,
+                       int n_columns,
+                       float *residual)
+{
+  SteerGemv job = begin_job (STEER_GEMV_ADD, matrix, x, n_columns, residual);
+
+  return steer_gemv_launch (queue, &job, matrix->type);
+}
+
+cudaError_t
+steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
+                           const SteerCudaShape *shape,
+                           const SteerCudaMatrix *gate,
+                           const SteerCudaMatrix *up,
+                           const float *norm,
+                           const float *residual,
+                           int n_columns,
+                           float *hidden)
+{
+  SteerGemv job = begin_job (STEER_GEMV_GATE_UP, gate, residual, n_columns, hidden);
+
+  if (gate->type != up->type)
+    return cudaErrorInvalidValue;
+  job.matrices[1] = *up;
+  job.n_pairs[0] = gate->n_rows;
+  add_norm (&job, shape, norm);
+  return steer_gemv_launch (queue, &job, gate->type);
+}
+
+cudaError_t
+steer_cuda_decode_logits (const SteerCudaQueue *queue,
+                          const SteerCudaShape *shape,
+                          int n_layers,
+                          const SteerCudaMatrix *output,
+                          const float *norm,
+                          const SteerCudaToken *tokens,
+                          int n_columns,
+                          const float *residual_in,
+                          float *residual_out,
+                          float *logits)
+{
+  SteerGemv job = begin_job (STEER_GEMV_STORE, output, residual_in, n_columns, logits);
+
+  add_norm (&job, shape, norm);
+  add_steering (&job, n_layers - 1, tokens, residual_out);
+  return steer_gemv_launch (queue, &job, output->type);
+}

@@ -1,0 +1,130 @@
+#pragma once
+
+/* What all kernels share: launching, waiting for the kernel before, shared memory, reductions. */
+
+#include "steer-cuda-kernels.h"
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#define STEER_WARP 32
+#define STEER_ALL_LANES 0xffffffffu
+
+/* More than a kernel gets without asking, and what every architecture since 8.0 grants on request. */
+#define STEER_SHARED_DEFAULT (48 * 1024)
+#define STEER_SHARED_MAX (96 * 1024)
+
+/* For code that is reached seldom, lest every kernel be compiled with it anew. */
+#define STEER_NOINLINE __attribute__ ((noinline))
+
+/* The block's dynamic shared memory. Kernels have no other: the shim of the tests gives exactly as much as a launch
+ * asks for, and sees what goes beyond. */
+#ifdef STEER_SHIM
+#define STEER_SHARED(type, name) type *name = reinterpret_cast<type *> (steer_shim_get_shared ())
+#else
+extern __shared__ __align__ (16) unsigned char steer_shared_bytes[];
+#define STEER_SHARED(type, name) type *name = reinterpret_cast<type *> (steer_shared_bytes)
+#endif
+
+/* A kernel that may begin early must call this before it touches anything that an earlier kernel writes, or writes
+ * anything that an earlier kernel reads. All blocks must call it, so that what follows this kernel may rely on
+ * everything before it. */
+static __device__ __forceinline__ void
+steer_wait_for_previous ()
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+#endif
+}
+
+/* The next kernel may take the places of blocks that have ended. */
+static __device__ __forceinline__ void
+steer_let_next_begin ()
+{
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  asm volatile("griddepcontrol.launch_dependents;");
+#endif
+}
+
+/* Asks for the 128 bytes around @p to come into the second-level cache. */
+static __device__ __forceinline__ void
+steer_prefetch (const void *p)
+{
+#ifdef __CUDA_ARCH__
+  asm volatile("prefetch.global.L2 [%0];" ::"l"(p));
+#else
+  (void) p;
+#endif
+}
+
+template <typename... Parameters, typename... Arguments>
+static cudaError_t
+steer_launch (const SteerCudaQueue *queue,
+              void (*kernel) (Parameters...),
+              dim3 grid,
+              int n_threads,
+              size_t n_shared,
+              Arguments... arguments)
+{
+  cudaLaunchAttribute attribute = {};
+  cudaLaunchConfig_t config = {};
+
+  if (n_shared > STEER_SHARED_DEFAULT)
+    {
+      cudaError_t error = cudaFuncSetAttribute (kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int) n_shared);
+
+      if (error != cudaSuccess)
+        return error;
+    }
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  config.gridDim = grid;
+  config.blockDim = dim3 (n_threads);
+  config.dynamicSmemBytes = n_shared;
+  config.stream = queue->stream;
+  config.attrs = &attribute;
+  config.numAttrs = queue->overlap != 0 ? 1 : 0;
+  return cudaLaunchKernelEx (&config, kernel, arguments...);
+}
+
+static inline int
+steer_divide_up (int a, int b)
+{
+  return a / b + (a % b != 0);
+}
+
+template <typename T>
+static __device__ __forceinline__ T
+steer_sum_lanes (T value)
+{
+  for (int offset = STEER_WARP / 2; offset > 0; offset /= 2)
+    value += __shfl_xor_sync (STEER_ALL_LANES, value, offset);
+  return value;
+}
+
+/* Sums values[0 .. n - 1] over the block; every thread gets the sums, of the same bits. room: [n, warps of the block]
+ * in shared memory. */
+template <int n, typename T>
+static __device__ __forceinline__ void
+steer_sum_block (T *values, T *room)
+{
+  int n_warps = blockDim.x / STEER_WARP;
+  int warp = threadIdx.x / STEER_WARP;
+
+  __syncthreads (); /* the room may still be read from the last time */
+  for (int i = 0; i < n; i++)
+    {
+      T sum = steer_sum_lanes (values[i]);
+
+      if (threadIdx.x % STEER_WARP == 0)
+        room[i * n_warps + warp] = sum;
+    }
+  __syncthreads ();
+  for (int i = 0; i < n; i++)
+    {
+      values[i] = room[i * n_warps];
+      for (int w = 1; w < n_warps; w++)
+        values[i] += room[i * n_warps + w];
+    }
+}

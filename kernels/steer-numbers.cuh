@@ -1,0 +1,138 @@
+#pragma once
+
+/* Numbers as they are stored, to and from float32. */
+
+#include "steer-device.cuh"
+
+/* The same bits as another type. */
+template <typename To, typename From>
+static __device__ __forceinline__ To
+steer_cast_bits (From from)
+{
+  To to;
+
+  static_assert (sizeof to == sizeof from, "types of one size");
+  memcpy (&to, &from, sizeof to);
+  return to;
+}
+
+/* Storage of activations, keys and values. */
+template <SteerCudaType type> struct SteerNumber;
+
+template <> struct SteerNumber<STEER_CUDA_F32>
+{
+  typedef float Storage;
+
+  static __device__ __forceinline__ float
+  narrow (float x)
+  {
+    return x;
+  }
+};
+
+template <> struct SteerNumber<STEER_CUDA_F16>
+{
+  typedef __half Storage;
+
+  static __device__ __forceinline__ __half
+  narrow (float x)
+  {
+    return __float2half_rn (x);
+  }
+
+  /* Two numbers that lie in 32 bits. */
+  static __device__ __forceinline__ float2
+  widen (unsigned pair)
+  {
+    return __half22float2 (steer_cast_bits<__half2> (pair));
+  }
+
+  static __device__ __forceinline__ unsigned
+  narrow_pair (float x, float y)
+  {
+    return steer_cast_bits<unsigned> (__floats2half2_rn (x, y));
+  }
+};
+
+template <> struct SteerNumber<STEER_CUDA_BF16>
+{
+  typedef __nv_bfloat16 Storage;
+
+  static __device__ __forceinline__ __nv_bfloat16
+  narrow (float x)
+  {
+    return __float2bfloat16_rn (x);
+  }
+
+  static __device__ __forceinline__ float2
+  widen (unsigned pair)
+  {
+    return make_float2 (__uint_as_float (pair << 16), __uint_as_float (pair & 0xffff0000u));
+  }
+
+  static __device__ __forceinline__ unsigned
+  narrow_pair (float x, float y)
+  {
+    return steer_cast_bits<unsigned> (__floats2bfloat162_rn (x, y));
+  }
+};
+
+/* Eight 16-bit numbers. */
+template <SteerCudaType type>
+static __device__ __forceinline__ void
+steer_widen8 (uint4 raw, float *out)
+{
+  const unsigned pairs[4] = { raw.x, raw.y, raw.z, raw.w };
+
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+    {
+      float2 two = SteerNumber<type>::widen (pairs[i]);
+
+      out[2 * i] = two.x;
+      out[2 * i + 1] = two.y;
+    }
+}
+
+/* Four signed bytes. A byte put into the mantissa of 2^23 is that number plus 2^23: two cheap instructions where a
+ * conversion is a slow one. */
+static __device__ __forceinline__ void
+steer_widen_bytes (unsigned quants, float *out)
+{
+  unsigned shifted = quants ^ 0x80808080u;
+
+#pragma unroll
+  for (int i = 0; i < 4; i++)
+    out[i] = __uint_as_float (__byte_perm (shifted, 0x4b000000u, 0x7540 + i)) - 8388736.0f;
+}
+
+static __device__ __forceinline__ float
+steer_load_half (const void *halves, size_t i)
+{
+  return __half2float (static_cast<const __half *> (halves)[i]);
+}
+
+/* Stores x[0 .. 3] to elements i .. i + 3; i is a multiple of 4. */
+static __device__ __forceinline__ void
+steer_store4 (SteerCudaType type, void *out, size_t i, float4 x)
+{
+  if (type == STEER_CUDA_F32)
+    static_cast<float4 *> (out)[i / 4] = x;
+  else if (type == STEER_CUDA_F16)
+    static_cast<uint2 *> (out)[i / 4] = make_uint2 (SteerNumber<STEER_CUDA_F16>::narrow_pair (x.x, x.y),
+                                                    SteerNumber<STEER_CUDA_F16>::narrow_pair (x.z, x.w));
+  else
+    static_cast<uint2 *> (out)[i / 4] = make_uint2 (SteerNumber<STEER_CUDA_BF16>::narrow_pair (x.x, x.y),
+                                                    SteerNumber<STEER_CUDA_BF16>::narrow_pair (x.z, x.w));
+}
+
+static __device__ __forceinline__ void
+steer_store (SteerCudaType type, void *out, size_t i, float x)
+{
+  if (type == STEER_CUDA_F32)
+    static_cast<float *> (out)[i] = x;
+  else if (type == STEER_CUDA_F16)
+    static_cast<__half *> (out)[i] = __float2half_rn (x);
+  else
+    static_cast<__nv_bfloat16 *> (out)[i] = __float2bfloat16_rn (x);
+}

@@ -1,0 +1,367 @@
+#pragma once
+
+/* CUDA C++ as host C++: what the kernels use of the language and of the runtime's templates. A kernel's threads are
+ * fibers of one CPU thread (shim-block.cc), so the variables below are those of the fiber that runs. */
+
+#include "cuda_runtime_api.h"
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <tuple>
+#include <type_traits>
+
+#define STEER_SHIM 1
+
+#define __global__
+#define __device__
+#define __host__
+#define __forceinline__ inline __attribute__ ((always_inline))
+#define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(n) __attribute__ ((aligned (n)))
+
+/* --- Vector types --- */
+
+#define STEER_SHIM_VECTOR2(type, element, alignment)                                                                   \
+  struct alignas (alignment) type                                                                                      \
+  {                                                                                                                    \
+    element x, y;                                                                                                      \
+  };                                                                                                                   \
+  static inline type make_##type (element x, element y)                                                                \
+  {                                                                                                                    \
+    return { x, y };                                                                                                   \
+  }
+#define STEER_SHIM_VECTOR4(type, element, alignment)                                                                   \
+  struct alignas (alignment) type                                                                                      \
+  {                                                                                                                    \
+    element x, y, z, w;                                                                                                \
+  };                                                                                                                   \
+  static inline type make_##type (element x, element y, element z, element w)                                          \
+  {                                                                                                                    \
+    return { x, y, z, w };                                                                                             \
+  }
+
+STEER_SHIM_VECTOR2 (float2, float, 8)
+STEER_SHIM_VECTOR2 (int2, int, 8)
+STEER_SHIM_VECTOR2 (uint2, unsigned, 8)
+STEER_SHIM_VECTOR4 (float4, float, 16)
+STEER_SHIM_VECTOR4 (int4, int, 16)
+STEER_SHIM_VECTOR4 (uint4, unsigned, 16)
+
+struct uint3
+{
+  unsigned x, y, z;
+};
+
+struct dim3
+{
+  unsigned x, y, z;
+
+  dim3 (unsigned width = 1, unsigned height = 1, unsigned depth = 1) : x (width), y (height), z (depth)
+  {
+  }
+};
+
+/* --- The running thread --- */
+
+extern uint3 threadIdx;
+extern uint3 blockIdx;
+extern dim3 blockDim;
+extern dim3 gridDim;
+
+/* The block's dynamic shared memory: exactly as many bytes as the launch asked for, filled with 0xff. */
+unsigned char *steer_shim_get_shared ();
+
+void __syncthreads ();
+
+/* Every lane of @mask leaves @size bytes, at most STEER_SHIM_SLOT, and gets those of all: lane l's are at l *
+ * STEER_SHIM_SLOT, valid until this thread's next call. Aborts when lanes of a warp meet in different calls. */
+#define STEER_SHIM_SLOT 32
+const unsigned char *steer_shim_share (unsigned mask, const void *data, unsigned size);
+
+static inline unsigned
+steer_shim_get_lane ()
+{
+  return threadIdx.x % 32;
+}
+
+static inline void
+__syncwarp (unsigned mask = 0xffffffffu)
+{
+  steer_shim_share (mask, nullptr, 0);
+}
+
+template <typename T>
+static inline T
+steer_shim_read_lane (unsigned mask, T value, unsigned lane)
+{
+  const unsigned char *all = steer_shim_share (mask, &value, sizeof value);
+  T other;
+
+  std::memcpy (&other, all + lane * STEER_SHIM_SLOT, sizeof other);
+  return other;
+}
+
+template <typename T>
+static inline T
+__shfl_sync (unsigned mask, T value, int lane, int width = 32)
+{
+  unsigned first = steer_shim_get_lane () / width * width;
+
+  return steer_shim_read_lane (mask, value, first + (unsigned) lane % width);
+}
+
+template <typename T>
+static inline T
+__shfl_xor_sync (unsigned mask, T value, int bits, int width = 32)
+{
+  unsigned lane = steer_shim_get_lane ();
+  unsigned other = lane ^ bits;
+
+  return steer_shim_read_lane (mask, value, other / width > lane / width ? lane : other);
+}
+
+template <typename T>
+static inline T
+__shfl_down_sync (unsigned mask, T value, unsigned delta, int width = 32)
+{
+  unsigned lane = steer_shim_get_lane ();
+
+  return steer_shim_read_lane (mask, value, lane % width + delta < (unsigned) width ? lane + delta : lane);
+}
+
+template <typename T>
+static inline T
+__shfl_up_sync (unsigned mask, T value, unsigned delta, int width = 32)
+{
+  unsigned lane = steer_shim_get_lane ();
+
+  return steer_shim_read_lane (mask, value, lane % width >= delta ? lane - delta : lane);
+}
+
+static inline unsigned
+__ballot_sync (unsigned mask, int predicate)
+{
+  int value = predicate != 0;
+  const unsigned char *all = steer_shim_share (mask, &value, sizeof value);
+  unsigned bits = 0;
+
+  for (unsigned lane = 0; lane < 32; lane++)
+    if ((mask >> lane & 1) != 0 && all[lane * STEER_SHIM_SLOT] != 0)
+      bits |= 1u << lane;
+  return bits;
+}
+
+static inline int
+__any_sync (unsigned mask, int predicate)
+{
+  return __ballot_sync (mask, predicate) != 0;
+}
+
+/* --- Atomics: fibers change only at barriers, so plain arithmetic is atomic --- */
+
+template <typename T>
+static inline T
+atomicAdd (T *at, std::common_type_t<T> value)
+{
+  T old = *at;
+
+  *at = old + value;
+  return old;
+}
+
+template <typename T>
+static inline T
+atomicMax (T *at, std::common_type_t<T> value)
+{
+  T old = *at;
+
+  *at = old < value ? value : old;
+  return old;
+}
+
+template <typename T>
+static inline T
+atomicOr (T *at, std::common_type_t<T> value)
+{
+  T old = *at;
+
+  *at = old | value;
+  return old;
+}
+
+static inline void
+__threadfence ()
+{
+}
+
+static inline void
+__threadfence_system ()
+{
+}
+
+/* --- Arithmetic --- */
+
+template <typename T>
+static inline T
+__ldg (const T *p)
+{
+  return *p;
+}
+
+static inline float
+__fmul_rn (float a, float b)
+{
+  return a * b; /* compiled without contraction */
+}
+
+static inline float
+__fadd_rn (float a, float b)
+{
+  return a + b;
+}
+
+static inline float
+__fmaf_rn (float a, float b, float c)
+{
+  return std::fmaf (a, b, c);
+}
+
+static inline float
+__fdividef (float a, float b)
+{
+  return a / b;
+}
+
+static inline float
+rsqrtf (float x)
+{
+  return 1.0f / std::sqrt (x);
+}
+
+static inline unsigned
+__float_as_uint (float x)
+{
+  unsigned bits;
+
+  std::memcpy (&bits, &x, sizeof bits);
+  return bits;
+}
+
+static inline float
+__uint_as_float (unsigned bits)
+{
+  float x;
+
+  std::memcpy (&x, &bits, sizeof x);
+  return x;
+}
+
+static inline int
+__clz (int x)
+{
+  return x == 0 ? 32 : __builtin_clz ((unsigned) x);
+}
+
+static inline int
+__popc (unsigned x)
+{
+  return __builtin_popcount (x);
+}
+
+static inline int
+__ffs (int x)
+{
+  return __builtin_ffs (x);
+}
+
+static inline unsigned
+__byte_perm (unsigned a, unsigned b, unsigned selector)
+{
+  uint64_t both = (uint64_t) b << 32 | a;
+  unsigned result = 0;
+
+  for (int i = 0; i < 4; i++)
+    result |= (unsigned) (both >> (8 * (selector >> (4 * i) & 7)) & 0xff) << (8 * i);
+  return result;
+}
+
+template <typename T>
+static inline T
+min (T a, std::common_type_t<T> b)
+{
+  return a < b ? a : b;
+}
+
+template <typename T>
+static inline T
+max (T a, std::common_type_t<T> b)
+{
+  return a < b ? b : a;
+}
+
+/* --- Launching --- */
+
+typedef enum cudaLaunchAttributeID
+{
+  cudaLaunchAttributeProgrammaticStreamSerialization = 6,
+} cudaLaunchAttributeID;
+
+typedef union cudaLaunchAttributeValue
+{
+  char pad[64];
+  int programmaticStreamSerializationAllowed;
+} cudaLaunchAttributeValue;
+
+typedef struct cudaLaunchAttribute
+{
+  cudaLaunchAttributeID id;
+  cudaLaunchAttributeValue val;
+} cudaLaunchAttribute;
+
+typedef struct cudaLaunchConfig_t
+{
+  dim3 gridDim;
+  dim3 blockDim;
+  size_t dynamicSmemBytes;
+  cudaStream_t stream;
+  cudaLaunchAttribute *attrs;
+  unsigned numAttrs;
+} cudaLaunchConfig_t;
+
+typedef enum cudaFuncAttribute
+{
+  cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+} cudaFuncAttribute;
+
+cudaError_t
+steer_shim_launch (const cudaLaunchConfig_t *config, const void *kernel, const std::function<void ()> &thread);
+cudaError_t steer_shim_set_max_shared (const void *kernel, int bytes);
+
+template <typename... Parameters, typename... Arguments>
+static inline cudaError_t
+cudaLaunchKernelEx (const cudaLaunchConfig_t *config, void (*kernel) (Parameters...), Arguments &&...arguments)
+{
+  std::tuple<Parameters...> copies (std::forward<Arguments> (arguments)...);
+
+  return steer_shim_launch (config, (const void *) kernel, [kernel, copies] { std::apply (kernel, copies); });
+}
+
+template <typename... Parameters>
+static inline cudaError_t
+cudaFuncSetAttribute (void (*kernel) (Parameters...), cudaFuncAttribute attribute, int value)
+{
+  return attribute == cudaFuncAttributeMaxDynamicSharedMemorySize
+           ? steer_shim_set_max_shared ((const void *) kernel, value)
+           : cudaErrorInvalidValue;
+}
+
+template <typename... Parameters>
+static inline cudaError_t
+cudaOccupancyMaxActiveBlocksPerMultiprocessor (int *n_blocks, void (*) (Parameters...), int, size_t)
+{
+  *n_blocks = 1;
+  return cudaSuccess;
+}

@@ -1,0 +1,6 @@
+#pragma once
+
+#include "cuda_runtime.h"
+
+/* Runs every block of a grid, one after the other, on the calling thread; one caller at a time. */
+void steer_shim_run_grid (dim3 grid, dim3 block, size_t n_shared, const std::function<void ()> &thread, uint64_t seed);
