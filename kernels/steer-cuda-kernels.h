@@ -276,7 +276,8 @@ extern "C"
    * steer_cuda_rotate_rows:
    * @q: [n_tokens, n_heads * head_dim]: the product without bias; @k, @v: [n_tokens, n_kv_heads * head_dim]
    * @q_bias, @k_bias, @v_bias: (nullable)
-   * @query: out: [n_tokens, n_heads * head_dim] of the cache's type: rotated, scaled by 1 / sqrt (head_dim)
+   * @query: out: [n_tokens, n_heads * head_dim] of the cache's type: rotated, and scaled as steer_cuda_attend_rows()
+ *   wants it: by log2 (e) / sqrt (head_dim)
    *
    * Biases, rotation; keys and values go to the cache.
    */

@@ -1,0 +1,60 @@
+/* What a step begins with: rows of the embedding, and the angles by which the tokens' queries and keys turn. */
+
+#include "steer-weights.cuh"
+
+#define N_THREADS 128
+
+template <SteerCudaType type>
+static __global__ void
+steer_embed (const SteerCudaMatrix embed,
+             const float *inv_freq,
+             int half,
+             const SteerCudaToken *tokens,
+             float *residual,
+             float *turns)
+{
+  const int n = SteerFormat<type>::n;
+  size_t t = blockIdx.x;
+  float4 *row = reinterpret_cast<float4 *> (residual + t * embed.n_columns);
+
+  steer_let_next_begin ();
+  steer_wait_for_previous ();
+  SteerCudaToken token = tokens[t];
+
+  for (int k = threadIdx.x * n; k < embed.n_columns; k += N_THREADS * n)
+    {
+      float w[n];
+
+      steer_expand_piece<type> (embed, token.token, k, w);
+#pragma unroll
+      for (int i = 0; i < n; i += 4)
+        row[(k + i) / 4] = make_float4 (w[i], w[i + 1], w[i + 2], w[i + 3]);
+    }
+  /* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's.
+   */
+  for (int i = threadIdx.x; i < half; i += N_THREADS)
+    {
+      float angle = __fmul_rn ((float) token.position, inv_freq[i]);
+
+      reinterpret_cast<float2 *> (turns)[t * half + i] = make_float2 (cosf (angle), sinf (angle));
+    }
+}
+
+cudaError_t
+steer_cuda_embed (const SteerCudaQueue *queue,
+                  const SteerCudaShape *shape,
+                  const SteerCudaMatrix *embed,
+                  const float *inv_freq,
+                  const SteerCudaToken *tokens,
+                  int n_tokens,
+                  float *residual,
+                  float *turns)
+{
+  auto kernel = embed->type == STEER_CUDA_F32    ? steer_embed<STEER_CUDA_F32>
+                : embed->type == STEER_CUDA_F16  ? steer_embed<STEER_CUDA_F16>
+                : embed->type == STEER_CUDA_BF16 ? steer_embed<STEER_CUDA_BF16>
+                                                 : steer_embed<STEER_CUDA_Q8>;
+
+  return steer_launch (queue, kernel, dim3 (n_tokens), N_THREADS, 0, *embed, inv_freq, shape->head_dim / 2, tokens,
+                       residual, turns);
+}
