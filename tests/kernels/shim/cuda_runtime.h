@@ -211,6 +211,13 @@ __ldg (const T *p)
   return *p;
 }
 
+template <typename T>
+static inline T
+__ldcg (const T *p)
+{
+  return *p;
+}
+
 static inline float
 __fmul_rn (float a, float b)
 {
