@@ -20,6 +20,7 @@ typedef struct
   gint64 started;
   gint64 first_token;
   gboolean active;
+  gboolean device_failed;
 } Writer;
 
 static guint
@@ -44,6 +45,7 @@ finish_writer (Writer *writer, SteerStopReason reason, GError *error)
 static void
 fail_writer (Writer *writer, GError *error)
 {
+  writer->device_failed = g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE);
   if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       g_error_free (error);
@@ -77,9 +79,18 @@ take_plan (Writer *writer)
   writer->plan = steer_request_dup_plan (writer->request, count_written (writer));
 }
 
+/* @choice: out: of the token that the timeline leads to; to outlive its use. */
 static SteerTimeline
-get_timeline (const Writer *writer, SteerReusePolicy reuse)
+get_timeline (const Writer *writer, SteerReusePolicy reuse, SteerChoice *choice)
 {
+  const SteerSampling *sampling = &writer->request->sampling;
+
+  *choice = (SteerChoice){
+    .sampling = sampling,
+    .seen = writer->seen,
+    .uniform = steer_sampler_uniform (sampling->seed, count_written (writer)),
+  };
+
   return (SteerTimeline){
     .session = writer->session,
     .tokens = (const gint32 *) (gpointer) writer->tokens->data,
@@ -87,6 +98,7 @@ get_timeline (const Writer *writer, SteerReusePolicy reuse)
     .n_prompt = writer->n_prompt,
     .plan = writer->plan,
     .reuse = reuse,
+    .choice = choice,
   };
 }
 
@@ -132,11 +144,13 @@ check_request (SteerWorker *worker, SteerRequest *request, const GArray *tokens,
   return TRUE;
 }
 
-/* Encodes the prompt and computes it; on return the session has the logits of its last token. */
+/* Encodes the prompt and computes it; on return the session has the logits of its last token, or the first one of the
+ * reply. */
 static gboolean
 start_writer (SteerWorker *worker, Writer *writer, guint slot, GError **error)
 {
   guint n_vocab;
+  SteerChoice choice;
   SteerTimeline timeline;
 
   if (g_cancellable_set_error_if_cancelled (steer_reply_get_cancellable (writer->reply), error))
@@ -167,7 +181,7 @@ start_writer (SteerWorker *worker, Writer *writer, guint slot, GError **error)
     writer->detokenizer = steer_detokenizer_new (worker->loaded->tokenizer, TRUE);
 
   take_plan (writer);
-  timeline = get_timeline (writer, writer->request->reuse);
+  timeline = get_timeline (writer, writer->request->reuse, &choice);
   steer_reply_post_prompt (writer->reply, timeline.tokens, timeline.n_tokens, steer_session_count_reusable (&timeline));
   return steer_session_set_tokens (&timeline, 1, on_prefilled, writer, steer_reply_get_cancellable (writer->reply),
                                    error);
@@ -220,7 +234,20 @@ find_stop (const GString *text, char **stop_strings, gboolean *found)
   return hold;
 }
 
-/* Chooses one token from the session's logits and hands it over. The writer is inactive when it was the last. */
+/* The device has chosen where it can, with the same random number as the sampler would. */
+static gint32
+choose (SteerWorker *worker, Writer *writer)
+{
+  const SteerSampling *sampling = &writer->request->sampling;
+  gint32 token;
+
+  if (steer_session_take_token (writer->session, &token))
+    return token;
+  return steer_sampler_choose (worker->sampler, sampling, steer_session_get_logits (writer->session), writer->seen,
+                               steer_sampler_uniform (sampling->seed, count_written (writer)));
+}
+
+/* Takes the token that comes next and hands it over. The writer is inactive when it was the last. */
 static void
 write_token (SteerWorker *worker, Writer *writer)
 {
@@ -230,8 +257,7 @@ write_token (SteerWorker *worker, Writer *writer)
   gint32 token;
   gsize certain;
 
-  token = steer_sampler_choose (worker->sampler, sampling, steer_session_get_logits (writer->session), writer->seen,
-                                steer_sampler_uniform (sampling->seed, step));
+  token = choose (worker, writer);
   if (writer->first_token == 0)
     writer->first_token = g_get_monotonic_time ();
   if (ends_reply (worker, writer, token))
@@ -267,6 +293,7 @@ static void
 step_writers (Writer *writers, guint n_writers)
 {
   SteerTimeline timelines[STEER_MAX_SLOTS];
+  SteerChoice choices[STEER_MAX_SLOTS];
   Writer *active[STEER_MAX_SLOTS];
   guint n_active = 0;
   GError *error = NULL;
@@ -283,7 +310,8 @@ step_writers (Writer *writers, guint n_writers)
       /* The newest plan acts on this step; what is already cached keeps the steering it was computed with. */
       take_plan (&writers[i]);
       active[n_active] = &writers[i];
-      timelines[n_active++] = get_timeline (&writers[i], STEER_REUSE_ANY_PLAN);
+      timelines[n_active] = get_timeline (&writers[i], STEER_REUSE_ANY_PLAN, &choices[n_active]);
+      n_active++;
     }
   if (n_active == 0)
     return;
@@ -302,6 +330,7 @@ void
 steer_worker_write_replies (SteerWorker *self, SteerJob *job)
 {
   Writer writers[STEER_MAX_SLOTS] = { 0 };
+  gboolean device_failed = FALSE;
   gboolean any;
 
   for (guint i = 0; i < job->n_replies; i++)
@@ -332,5 +361,10 @@ steer_worker_write_replies (SteerWorker *self, SteerJob *job)
   while (any);
 
   for (guint i = 0; i < job->n_replies; i++)
-    clear_writer (&writers[i]);
+    {
+      device_failed |= writers[i].device_failed;
+      clear_writer (&writers[i]);
+    }
+  if (device_failed)
+    steer_worker_leave_device (self);
 }

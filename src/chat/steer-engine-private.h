@@ -18,6 +18,7 @@ typedef struct
   GArray *chat_ends;           /* gint32: ids that end a turn of the template, beside the model's own EOS */
   char *device_id;
   char *device_name;
+  char *device_note; /* nullable: why a device that comes first is not used */
   guint n_context;
   guint n_slots;
   double load_seconds;
@@ -103,6 +104,22 @@ gpointer steer_worker_run (gpointer data);
 
 void steer_worker_load (SteerWorker *self, SteerJob *job);
 void steer_worker_unload (SteerWorker *self);
+
+/* steer_context_open() with the worker's progress. Where the device has not got the memory for both models, the one
+ * that is loaded gives way, and comes back when the other one does not open even so. */
+SteerContext *steer_worker_open (SteerWorker *self,
+                                 SteerModel *model,
+                                 const char *device,
+                                 const SteerContextOptions *options,
+                                 GCancellable *cancellable,
+                                 GError **error);
+
+/* Makes @context (transfer full) and @loaded what the worker serves with. */
+void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded *loaded);
+
+/* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. */
+void steer_worker_leave_device (SteerWorker *self);
+
 void steer_worker_write_replies (SteerWorker *self, SteerJob *job);
 
 G_END_DECLS

@@ -46,6 +46,7 @@ steer_loaded_unref (SteerLoaded *self)
   g_clear_pointer (&self->chat_ends, g_array_unref);
   g_free (self->device_id);
   g_free (self->device_name);
+  g_free (self->device_note);
   g_free (self);
 }
 
@@ -176,62 +177,12 @@ load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
   return TRUE;
 }
 
-static void
-on_progress (double fraction, gpointer data)
-{
-  SteerWorker *self = data;
-
-  steer_engine_post_progress (&self->owner, fraction);
-}
-
-static guint32 *
-find_special (SteerTokenizer *tokenizer, guint n_vocab)
-{
-  guint32 *special = g_new0 (guint32, (n_vocab + 31) / 32);
-
-  for (guint id = 0; tokenizer != NULL && id < MIN (n_vocab, steer_tokenizer_get_n_tokens (tokenizer)); id++)
-    {
-      if (steer_tokenizer_is_special (tokenizer, (gint32) id))
-        special[id / 32] |= 1u << (id % 32);
-    }
-  return special;
-}
-
-static void
-install (SteerWorker *self, SteerContext *context, SteerLoaded *loaded)
-{
-  guint n_vocab = steer_model_get_config (loaded->model)->n_vocab;
-
-  steer_worker_unload (self);
-  self->context = context;
-  self->loaded = steer_loaded_ref (loaded);
-  self->sampler = steer_sampler_new (n_vocab);
-  self->special = find_special (loaded->tokenizer, n_vocab);
-  for (guint i = 0; i < context->options.n_slots; i++)
-    {
-      self->sessions[i] = steer_session_new (context, i);
-      steer_session_set_special (self->sessions[i], self->special);
-    }
-}
-
-void
-steer_worker_unload (SteerWorker *self)
-{
-  for (guint i = 0; i < STEER_MAX_SLOTS; i++)
-    g_clear_pointer (&self->sessions[i], steer_session_free);
-  g_clear_pointer (&self->sampler, steer_sampler_free);
-  g_clear_pointer (&self->special, g_free);
-  g_clear_pointer (&self->context, steer_context_close);
-  g_clear_pointer (&self->loaded, steer_loaded_unref);
-}
-
 static gboolean
 load (SteerWorker *self, SteerJob *job, GError **error)
 {
   GCancellable *cancellable = g_task_get_cancellable (job->task);
   g_autoptr (SteerLoaded) loaded = g_new0 (SteerLoaded, 1);
   SteerContext *context;
-  GError *local = NULL;
   gint64 start = g_get_monotonic_time ();
 
   g_atomic_ref_count_init (&loaded->ref_count);
@@ -242,28 +193,12 @@ load (SteerWorker *self, SteerJob *job, GError **error)
     return FALSE;
   loaded->chat_ends = find_chat_ends (loaded->tokenizer, loaded->template);
 
-  context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &local);
-  if (context == NULL && self->context != NULL
-      && g_error_matches (local, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY))
-    {
-      /* Both do not fit: the old model goes first. */
-      g_clear_error (&local);
-      steer_worker_unload (self);
-      steer_engine_post_loaded (&self->owner, NULL);
-      context = steer_context_open (loaded->model, job->device, &job->options, on_progress, self, cancellable, &local);
-    }
+  context = steer_worker_open (self, loaded->model, job->device, &job->options, cancellable, error);
   if (context == NULL)
-    {
-      g_propagate_error (error, local);
-      return FALSE;
-    }
+    return FALSE;
 
-  loaded->device_id = g_strdup (context->device_id);
-  loaded->device_name = g_strdup (context->device_name);
-  loaded->n_context = context->options.n_context;
-  loaded->n_slots = context->options.n_slots;
   loaded->load_seconds = (double) (g_get_monotonic_time () - start) / 1e6;
-  install (self, context, loaded);
+  steer_worker_install (self, context, loaded);
   steer_engine_post_loaded (&self->owner, loaded);
   return TRUE;
 }
@@ -366,6 +301,8 @@ run_trace (SteerWorker *self, SteerJob *job)
   GError *error = NULL;
   SteerTrace *trace = make_trace (self, job, &error);
 
+  if (g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE))
+    steer_worker_leave_device (self);
   if (trace != NULL)
     g_task_return_pointer (job->task, trace, (GDestroyNotify) steer_trace_free);
   else

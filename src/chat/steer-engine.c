@@ -23,6 +23,7 @@ enum
   PROP_MODEL_PATH,
   PROP_DEVICE_ID,
   PROP_DEVICE_NAME,
+  PROP_DEVICE_NOTE,
   PROP_N_CONTEXT,
   N_PROPS
 };
@@ -214,6 +215,9 @@ steer_engine_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     case PROP_DEVICE_NAME:
       g_value_set_string (value, self->loaded != NULL ? self->loaded->device_name : NULL);
       break;
+    case PROP_DEVICE_NOTE:
+      g_value_set_string (value, self->loaded != NULL ? self->loaded->device_note : NULL);
+      break;
     case PROP_N_CONTEXT:
       g_value_set_uint (value, self->loaded != NULL ? self->loaded->n_context : 0);
       break;
@@ -238,6 +242,7 @@ steer_engine_class_init (SteerEngineClass *klass)
   properties[PROP_MODEL_PATH] = g_param_spec_string ("model-path", NULL, NULL, NULL, flags);
   properties[PROP_DEVICE_ID] = g_param_spec_string ("device-id", NULL, NULL, NULL, flags);
   properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name", NULL, NULL, NULL, flags);
+  properties[PROP_DEVICE_NOTE] = g_param_spec_string ("device-note", NULL, NULL, NULL, flags);
   properties[PROP_N_CONTEXT] = g_param_spec_uint ("n-context", NULL, NULL, 0, G_MAXUINT, 0, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }

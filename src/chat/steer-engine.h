@@ -36,7 +36,10 @@ void steer_load_options_init (SteerLoadOptions *self, const char *path);
  * context of whoever made it. Requests are served in order.
  *
  * Properties (read-only, notifying): state (SteerEngineState as int), progress (double 0 .. 1 while loading), and of
- * the loaded model: model-name, model-path, device-id, device-name (strings, NULL when empty), n-context (uint).
+ * the loaded model: model-name, model-path, device-id, device-name (strings, NULL when empty), device-note (string:
+ * why a device that would come first is not used, else NULL), n-context (uint).
+ *
+ * A device that fails ends the reply with STEER_MODEL_ERROR_DEVICE. The model then goes on on the CPU, by itself.
  */
 G_DECLARE_FINAL_TYPE (SteerEngine, steer_engine, STEER, ENGINE, GObject)
 
@@ -46,7 +49,8 @@ SteerEngine *steer_engine_new (void);
  * steer_engine_load_async:
  *
  * Stops and waits for running replies, then loads. The previous model is kept when opening the new one fails before
- * memory has to be given up, and is released first only when both would not fit. Cancel within 100 ms.
+ * memory has to be given up. Where both do not fit it is released first, and opened again when the new one fails even
+ * so. Cancel within 100 ms.
  * Errors of _finish: STEER_MODEL_ERROR, STEER_TENSOR_ERROR, STEER_TEXT_ERROR (never for a missing tokenizer: such a
  * model serves requests by ids), G_IO_ERROR_CANCELLED.
  */

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-/* Prompts are computed in pieces of this many tokens, so that progress is told and a cancel is seen in between; large
- * enough that a piece is a matrix product and not a row of vector products. */
+/* Prompts are computed in pieces of this many tokens where the device has no wish of its own, so that progress is told
+ * and a cancel is seen in between; large enough that a piece is a matrix product and not a row of vector products. */
 #define PREFILL_CHUNK 256
 
 struct _SteerSession
@@ -19,6 +19,8 @@ struct _SteerSession
   guint32 *special;      /* bit set [(n_vocab + 31) / 32], nullable */
   float *logits;         /* [n_vocab] */
   gboolean logits_valid; /* they belong to the last cached token */
+  gint32 token;          /* chosen by the device */
+  gboolean token_valid;  /* it follows the last cached token, and nobody took it */
   GArray *mask;          /* guint8, scratch */
 };
 
@@ -74,6 +76,16 @@ steer_session_get_logits (SteerSession *self)
   return self->logits;
 }
 
+gboolean
+steer_session_take_token (SteerSession *self, gint32 *token)
+{
+  if (!self->token_valid)
+    return FALSE;
+  *token = self->token;
+  self->token_valid = FALSE;
+  return TRUE;
+}
+
 guint
 steer_session_get_length (SteerSession *self)
 {
@@ -88,6 +100,7 @@ truncate_to (SteerSession *self, guint length)
       g_array_set_size (self->tokens, length);
       g_ptr_array_set_size (self->plans, (int) length);
       self->logits_valid = FALSE;
+      self->token_valid = FALSE;
     }
 }
 
@@ -160,7 +173,16 @@ make_run (const SteerTimeline *timeline, guint first, guint n)
       run.plan = timeline->plan;
       run.steer_mask = all ? NULL : (const guint8 *) self->mask->data;
     }
-  if (first + n == timeline->n_tokens)
+  if (first + n < timeline->n_tokens)
+    return run;
+  if (timeline->choice != NULL && self->context->backend->can_choose)
+    {
+      run.want = STEER_WANT_TOKEN;
+      run.sampling = timeline->choice->sampling;
+      run.seen = timeline->choice->seen;
+      run.uniform = timeline->choice->uniform;
+    }
+  else
     {
       run.want = STEER_WANT_LAST_LOGITS;
       run.logits = self->logits;
@@ -182,6 +204,8 @@ record_run (const SteerTimeline *timeline, const SteerRun *run)
       g_ptr_array_add (self->plans, steered ? steer_plan_ref (run->plan) : NULL);
     }
   self->logits_valid = run->want == STEER_WANT_LAST_LOGITS;
+  self->token_valid = run->want == STEER_WANT_TOKEN;
+  self->token = run->token;
 }
 
 static gboolean
@@ -196,7 +220,8 @@ prefill (const SteerTimeline *timeline,
   while (self->tokens->len < timeline->n_tokens)
     {
       guint first = self->tokens->len;
-      SteerRun run = make_run (timeline, first, MIN (PREFILL_CHUNK, timeline->n_tokens - first));
+      guint chunk = self->context->chunk > 0 ? self->context->chunk : PREFILL_CHUNK;
+      SteerRun run = make_run (timeline, first, MIN (chunk, timeline->n_tokens - first));
 
       if (!steer_context_forward (self->context, &run, 1, cancellable, error))
         return FALSE;
@@ -228,6 +253,8 @@ steer_session_set_tokens (const SteerTimeline *timelines,
       guint reusable = steer_session_count_reusable (timeline);
 
       g_return_val_if_fail (timeline->n_tokens >= 1, FALSE);
+
+      self->token_valid = FALSE;
 
       /* All is there but perhaps the logits: then the last token is computed again for them. */
       if (reusable == timeline->n_tokens && !(self->logits_valid && self->tokens->len == reusable))

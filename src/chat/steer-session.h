@@ -31,6 +31,14 @@ typedef enum
   STEER_REUSE_ANY_PLAN,
 } SteerReusePolicy;
 
+/* How the token that follows a timeline is to be chosen; see steer_sampler_choose(). */
+typedef struct
+{
+  const SteerSampling *sampling;
+  const guint32 *seen; /* bit set [(n_vocab + 31) / 32] */
+  double uniform;
+} SteerChoice;
+
 /* One step of one session in a batch. */
 typedef struct
 {
@@ -40,6 +48,7 @@ typedef struct
   guint n_prompt;  /* tokens[0 .. n_prompt-1] are prompt: what a plan that steers only replies leaves alone */
   SteerPlan *plan; /* (nullable) */
   SteerReusePolicy reuse;
+  const SteerChoice *choice; /* (nullable): let the device choose the next token, where it can */
 } SteerTimeline;
 
 /* @done, @total: tokens of the prompt that are computed. From the worker thread. */
@@ -48,7 +57,8 @@ typedef void (*SteerPrefillFunc) (guint done, guint total, gpointer data);
 /**
  * steer_session_set_tokens:
  *
- * Makes each session's cache hold exactly its timeline and computes the logits of its last token: reuses the longest
+ * Makes each session's cache hold exactly its timeline and computes the logits of its last token, or lets the device
+ * choose the token that follows: reuses the longest
  * prefix that the policy allows, computes the rest. Several sessions of one context are computed as one batch where
  * their remaining work is of the same shape (one token each), one after the other else. After an error or a cancel
  * each session holds a valid prefix of its timeline.
@@ -62,6 +72,10 @@ gboolean steer_session_set_tokens (const SteerTimeline *timelines,
 
 /* [n_vocab] of the last token; valid until the session's next call. The caller may change them. */
 float *steer_session_get_logits (SteerSession *self);
+
+/* The token that the device chose, as the timeline of the last call asked, once. FALSE when it did not choose: then
+ * there are logits. */
+gboolean steer_session_take_token (SteerSession *self, gint32 *token);
 
 /* Tokens in the cache. */
 guint steer_session_get_length (SteerSession *self);

@@ -141,6 +141,7 @@ struct _SteerContext
   SteerContextOptions options; /* with every 0 replaced by the value in use */
   char *device_id;
   char *device_name;
+  guint chunk;          /* tokens of a prompt that suit one call; 0: as many as the caller likes */
   guint64 device_bytes; /* what closing gives back to a device with memory of its own; 0 on the CPU */
   char *passed_over;    /* nullable: devices that come before this one, and why each was not taken. Set when opening */
 };
