@@ -83,5 +83,79 @@ v_store_f16 (guint16 *p, Vector v)
 }
 
 #include "steer-cpu-vector.h"
+
+#define Q_TOKENS 4
+#define Q_ALL_BYTES 0
+#define Q_BYTES(kind) ((kind) == Q_UNSIGNED_4)
+#define Q_BIAS 0
+
+INLINE Vector
+v_fused (Vector a, Vector b, Vector c)
+{
+  for (guint i = 0; i < V_LANES; i++)
+    c[i] = __builtin_fmaf (a[i], b[i], c[i]);
+  return c;
+}
+
+static __attribute__ ((noinline)) VectorBits
+q_lookup (VectorBits codes)
+{
+  guint8 bytes[V_BYTES];
+
+  memcpy (bytes, &codes, sizeof bytes);
+  for (guint i = 0; i < V_BYTES; i++)
+    bytes[i] = (guint8) steer_cpu_levels[bytes[i]];
+  memcpy (&codes, bytes, sizeof bytes);
+  return codes;
+}
+
+/* The definition of the integer part of every quantised product. Bytes of a lane are in the order of memory. */
+static __attribute__ ((noinline)) VectorInt
+q_begin_add (const QKind kind, VectorInt sum, VectorBits w, VectorInt x)
+{
+  gint8 left[V_BYTES], right[V_BYTES]; /* unsigned codes stay below 128 */
+
+  memcpy (left, &w, sizeof left);
+  memcpy (right, &x, sizeof right);
+  for (guint lane = 0; lane < V_LANES; lane++)
+    for (guint i = 4 * lane; i < 4 * lane + 4; i++)
+      sum[lane] += left[i] * right[i];
+  return sum;
+}
+
+INLINE VectorInt
+q_end (const QKind kind, VectorInt sum)
+{
+  return sum;
+}
+
+static __attribute__ ((noinline)) VectorInt
+q_dot (const QKind kind, const VectorBits *w, const gint8 *x, const guint n)
+{
+  VectorInt sum = { 0 };
+
+  for (guint k = 0; k < n; k++)
+    {
+      gint32 quad;
+
+      memcpy (&quad, x + 4 * k, sizeof quad);
+      sum = q_begin_add (kind, sum, w[k], (VectorInt){ quad, quad, quad, quad });
+    }
+  return sum;
+}
+
+static __attribute__ ((noinline)) VectorInt
+q_add_words (VectorInt sum, VectorBits w, VectorInt x)
+{
+  gint16 left[V_BYTES / 2], right[V_BYTES / 2];
+
+  memcpy (left, &w, sizeof left);
+  memcpy (right, &x, sizeof right);
+  for (guint lane = 0; lane < V_LANES; lane++)
+    sum[lane] += left[2 * lane] * right[2 * lane] + left[2 * lane + 1] * right[2 * lane + 1];
+  return sum;
+}
+
 #include "steer-cpu-weight-kernels.h"
+#include "steer-cpu-quant-kernels.h"
 #include "steer-cpu-row-kernels.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "tensor/steer-dtype.h"
+#include "steer-cpu-packed.h"
 
 G_BEGIN_DECLS
 
@@ -59,6 +59,65 @@ typedef struct
   void (*expand) (const guint8 *w, gsize n, float *out);
 } SteerCpuWeightKernels;
 
+/* A block of 32 quantised activations: x = scale * p, p from -127 to 127. */
+typedef struct
+{
+  float scale;
+  float sum;      /* of the p */
+  gint32 sums[2]; /* of the first and the last 16 p */
+} SteerCpuQuantBlock;
+
+/* Rows of quantised activations. */
+typedef struct
+{
+  const gint8 *bytes;               /* [n_tokens, stride] */
+  const gint16 *words;              /* [n_tokens, stride], the same numbers; only tiles use them */
+  const SteerCpuQuantBlock *blocks; /* [n_tokens, stride / 32] */
+  gsize stride;                     /* a multiple of 32 */
+} SteerCpuQuantRows;
+
+/* What a tile multiplies: some tokens with two expanded panels. */
+typedef struct
+{
+  guint n_tokens; /* at most quant_tokens */
+  guint n_minimums;
+  gint32 zero;
+  gboolean accumulate;  /* onto c; else c is set */
+  gsize n_blocks;       /* at most STEER_CPU_TILE_DEPTH / 32 */
+  SteerCpuQuantRows x;  /* beginning with the tile's first token and block */
+  const guint8 *panels; /* [2, panel_bytes] */
+  gsize panel_bytes;
+  float *c; /* [n_tokens, c_stride], 2 * panel_rows of each row are written */
+  gsize c_stride;
+} SteerCpuQuantTile;
+
+/* Kernels of one quantised type, over packed weights (steer-cpu-packed.h), whose arithmetic is described there: gemv
+ * and tile give the same bits. */
+typedef struct
+{
+  /* y[c * y_stride + r] = row r of the panels times activations c, r < n_panels * panel_rows, c < n_columns <=
+   * STEER_CPU_GEMV_COLUMNS. */
+  void (*gemv) (const guint8 *panels,
+                gsize panel_bytes,
+                gsize n_panels,
+                gsize depth,
+                const SteerCpuQuantRows *x,
+                guint n_columns,
+                float *y,
+                gsize y_stride);
+
+  /* Writes the first n_blocks, at most STEER_CPU_TILE_DEPTH / 32, of a panel from one of its units on as the tile
+   * reads them, into STEER_CPU_EXPANDED_BYTES (panel_rows) bytes. */
+  void (*expand) (const guint8 *panel, gsize n_blocks, guint8 *out);
+  void (*tile) (const SteerCpuQuantTile *tile);
+  gint32 zero;      /* for the tile */
+  guint n_minimums; /* for the tile */
+} SteerCpuQuantKernels;
+
+/* Scales and minimums of every block, and its codes in words. */
+#define STEER_CPU_EXPANDED_BYTES(panel_rows)                                                                           \
+  ((gsize) 4 * (panel_rows) * (3 * STEER_CPU_TILE_DEPTH / STEER_CPU_QUANT_BLOCK + STEER_CPU_TILE_DEPTH / 2))
+
 typedef struct
 {
   SteerCpuIsa isa;
@@ -67,6 +126,13 @@ typedef struct
   guint tile_columns; /* divides 32 */
 
   SteerCpuWeightKernels weights[STEER_N_DTYPES];
+
+  guint panel_rows;   /* rows of a panel of packed weights: 4, 8 or 16 */
+  guint quant_tokens; /* tokens of a tile of quantised products at most */
+  SteerCpuQuantKernels quant[STEER_N_DTYPES];
+
+  /* n, a multiple of 32, activations; words may be NULL. Rounds to nearest even. */
+  void (*quantize) (const float *x, gsize n, gint8 *bytes, gint16 *words, SteerCpuQuantBlock *blocks);
 
   /* c[r * c_stride + j] (+)= sum over i of a[r * STEER_CPU_TILE_STRIDE + i] * b[i * b_stride + j], in the order of i,
    * r < n_rows <= tile_rows, j < tile_columns, i < depth; starts from c when @accumulate, from 0 when not. */

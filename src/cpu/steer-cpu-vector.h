@@ -26,7 +26,17 @@
 #endif
 
 typedef gint32 VectorInt __attribute__ ((vector_size (V_BYTES)));
+typedef guint32 VectorBits __attribute__ ((vector_size (V_BYTES)));
 typedef float VectorAny __attribute__ ((vector_size (V_BYTES), aligned (1), may_alias));
+
+/* What the bytes of a quantised weight hold, at most. */
+typedef enum
+{
+  Q_UNSIGNED_4, /* 0 .. 15 */
+  Q_UNSIGNED_6, /* 0 .. 63 */
+  Q_UNSIGNED_8,
+  Q_SIGNED_8,
+} QKind;
 
 INLINE Vector
 v_load_bytes (gconstpointer p)
