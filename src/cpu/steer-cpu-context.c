@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "steer-cpu-machine.h"
+#include "steer-cpu-memory.h"
 #include "steer-cpu-weights.h"
 #include "steer-cpu-work.h"
 #include "steer-cpu.h"
@@ -94,17 +95,19 @@ steer_cpu_context_estimate (SteerModel *model,
                             GError **error)
 {
   const SteerModelConfig *config = steer_model_get_config (model);
+  const SteerCpuKernels *kernels = steer_cpu_kernels_choose (error);
   g_auto (SteerCpuMachine) machine = { 0 };
   SteerContextOptions resolved = *options;
   SteerCpuCache cache;
   SteerCpuWork work;
 
   memset (estimate, 0, sizeof *estimate);
-  if (!resolve (model, device_id, &resolved, error) || !measure (config, &resolved, &cache, &work, error))
+  if (kernels == NULL || !resolve (model, device_id, &resolved, error)
+      || !measure (config, &resolved, &cache, &work, error))
     return FALSE;
   steer_cpu_machine_init (&machine);
-  estimate->weights = steer_cpu_weights_get_vector_bytes (model);
-  estimate->mapped = steer_cpu_weights_get_mapped_bytes (model);
+  steer_cpu_weights_measure (model, kernels->panel_rows, &estimate->weights, &estimate->mapped);
+  estimate->weights += steer_cpu_weights_get_vector_bytes (model);
   estimate->kv_cache = cache.n_bytes;
   estimate->work = work.n_bytes;
   estimate->available = machine.memory_free;
@@ -153,14 +156,14 @@ steer_cpu_context_open (SteerModel *model,
   self->parent.device_name = steer_cpu_context_dup_device_name (kernels);
   self->config = steer_model_get_config (model);
   self->kernels = kernels;
+  /* Fewer threads than there is scratch room for when the system refuses some. */
+  self->pool = steer_thread_pool_new (resolved.n_threads);
   if (!steer_cpu_weights_init (self, model, error) || !allocate (self, error)
-      || !steer_cpu_weights_touch (model, progress, progress_data, cancellable, error))
+      || !steer_cpu_weights_load (self, model, progress, progress_data, cancellable, error))
     {
       steer_cpu_context_close (&self->parent);
       return NULL;
     }
-  /* Fewer threads than there is scratch room for when the system refuses some. */
-  self->pool = steer_thread_pool_new (resolved.n_threads);
   self->parent.options.n_threads = steer_thread_pool_get_n_threads (self->pool);
   return &self->parent;
 }
@@ -177,6 +180,7 @@ steer_cpu_context_close (SteerContext *context)
   steer_cpu_work_clear (&self->work);
   g_clear_pointer (&self->attention_units, g_array_unref);
   g_clear_pointer (&self->attention_items, g_array_unref);
+  steer_cpu_memory_release (self->packed, self->n_packed);
   g_free (self->layers);
   g_free (self->vectors);
   g_free (self->inv_freq);

@@ -6,16 +6,27 @@
 
 G_BEGIN_DECLS
 
-/* A weight matrix as it lies in the file. */
+/* A weight matrix as it lies in the file, or, quantised, packed for the kernels. */
 typedef struct
 {
   SteerDtype dtype;
-  const SteerCpuWeightKernels *kernels;
-  const guint8 *data; /* [n_rows, n_columns], in the file's mapping, at any alignment */
+  const SteerCpuWeightKernels *kernels; /* of a plain type, else NULL */
+  const SteerCpuQuantKernels *quant;    /* of a packed one, else NULL */
+  const guint8 *data; /* plain: [n_rows, n_columns], in the file's mapping, at any alignment; packed: panels */
   gsize n_rows;
   gsize n_columns;
-  gsize row_bytes;
+  gsize row_bytes;   /* a packed row's share of its panel */
+  gsize panel_bytes; /* packed */
 } SteerCpuMatrix;
+
+/* The embedding, of which a step reads a few rows, as it lies in the file. */
+typedef struct
+{
+  SteerDtype dtype;
+  const SteerCpuWeightKernels *kernels; /* NULL for a quantised type */
+  const guint8 *data;                   /* [n_vocab, row_bytes] */
+  gsize row_bytes;
+} SteerCpuEmbedding;
 
 /* Vectors are float32 copies, in the context's `vectors`; a bias is NULL where there is none. */
 typedef struct
@@ -36,7 +47,7 @@ typedef struct
 /* What one thread works in. */
 typedef struct
 {
-  float *panels; /* [STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH], packed weights */
+  float *panels; /* [STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH]: weights as tiles read them */
   float *result; /* [2, STEER_CPU_CHUNK, STEER_CPU_ITEM_ROWS]: a product, or gate and up */
   float *query;  /* [n_query_rows, STEER_CPU_TILE_STRIDE] */
   float *scores; /* [n_query_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row in use */
@@ -50,23 +61,27 @@ typedef struct
  * rows of a power of two of elements do not fall on the same sets of the cache. */
 typedef struct
 {
-  float *residual;          /* [STEER_CPU_CHUNK, model_stride] */
-  float *normed;            /* [STEER_CPU_CHUNK, model_stride] */
-  float *query;             /* [STEER_CPU_CHUNK, query_stride] */
-  float *key;               /* [STEER_CPU_CHUNK, kv_stride] */
-  float *value;             /* [STEER_CPU_CHUNK, kv_stride] */
-  float *attended;          /* [STEER_CPU_CHUNK, query_stride] */
-  float *hidden;            /* [STEER_CPU_CHUNK, ff_stride] */
-  float *staged;            /* [depth blocks, STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE]: left operand of the tiles */
-  float *cosine;            /* [STEER_CPU_CHUNK, head_dim / 2] */
-  float *sine;              /* [STEER_CPU_CHUNK, head_dim / 2] */
-  float *logits;            /* [STEER_MAX_SLOTS, n_vocab] */
-  float *partials;          /* [n_partial_rows, head_stride + 2] */
-  SteerCpuScratch *scratch; /* [n_threads] */
+  float *residual; /* [STEER_CPU_CHUNK, model_stride] */
+  float *normed;   /* [STEER_CPU_CHUNK, model_stride] */
+  float *query;    /* [STEER_CPU_CHUNK, query_stride] */
+  float *key;      /* [STEER_CPU_CHUNK, kv_stride] */
+  float *value;    /* [STEER_CPU_CHUNK, kv_stride] */
+  float *attended; /* [STEER_CPU_CHUNK, query_stride] */
+  float *hidden;   /* [STEER_CPU_CHUNK, ff_stride] */
+  float *staged;   /* [depth blocks, STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE]: left operand of the tiles */
+  SteerCpuQuantBlock *quant_blocks; /* [STEER_CPU_CHUNK, quant_stride / 32]: quantised activations */
+  gint16 *quant_words;              /* [STEER_CPU_CHUNK, quant_stride] */
+  gint8 *quant_bytes;               /* [STEER_CPU_CHUNK, quant_stride] */
+  float *cosine;                    /* [STEER_CPU_CHUNK, head_dim / 2] */
+  float *sine;                      /* [STEER_CPU_CHUNK, head_dim / 2] */
+  float *logits;                    /* [STEER_MAX_SLOTS, n_vocab] */
+  float *partials;                  /* [n_partial_rows, head_stride + 2] */
+  SteerCpuScratch *scratch;         /* [n_threads] */
   gsize model_stride;
   gsize query_stride;
   gsize kv_stride;
   gsize ff_stride;
+  gsize quant_stride; /* the deepest product's, a multiple of 64 but not of 128 */
   gsize head_stride;  /* head_dim rounded up to STEER_CPU_MAX_TILE_COLUMNS */
   gsize n_query_rows; /* STEER_CPU_QUERY_ROWS, or the size of a group of heads where that is more */
   gsize n_partial_rows;
@@ -80,12 +95,14 @@ typedef struct
   const SteerModelConfig *config; /* the model's */
   const SteerCpuKernels *kernels;
   SteerThreadPool *pool;
-  SteerCpuMatrix embed;
+  SteerCpuEmbedding embed;
   SteerCpuMatrix output;
   SteerCpuLayer *layers;   /* [n_layers] */
   const float *final_norm; /* [d_model] */
   float *vectors;          /* norms and biases as float32 */
-  float *inv_freq;         /* [head_dim / 2] */
+  guint8 *packed;          /* [n_packed] bytes: all packed matrices, owned */
+  gsize n_packed;
+  float *inv_freq; /* [head_dim / 2] */
   SteerCpuCache cache;
   SteerCpuWork work;
   GArray *attention_units; /* see steer-cpu-attention.c; kept to save allocations */

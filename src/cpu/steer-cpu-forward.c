@@ -6,6 +6,7 @@
 #include "steer-cpu-attention.h"
 #include "steer-cpu-product.h"
 #include "steer-cpu-steer.h"
+#include "tensor/steer-dequantize.h"
 
 /* The stages of a step through the layers. Its tokens are columns 0 .. n_tokens - 1 of the work areas. */
 
@@ -38,8 +39,14 @@ embed_token (gpointer data, guint column, guint thread)
   const SteerCpuSegment *segment = steer_cpu_step_find_segment (job->step, column);
   gint32 token = segment->run->tokens[segment->first + column - segment->column];
 
-  self->embed.kernels->expand (self->embed.data + (gsize) token * self->embed.row_bytes, self->embed.n_columns,
-                               self->work.residual + column * self->work.model_stride);
+  const guint8 *row = self->embed.data + (gsize) token * self->embed.row_bytes;
+  float *residual = self->work.residual + column * self->work.model_stride;
+
+  if (self->embed.kernels != NULL)
+    self->embed.kernels->expand (row, self->config->d_model, residual);
+  else
+    steer_dequantize (self->embed.dtype, row,
+                      self->config->d_model / steer_dtype_get_block_elements (self->embed.dtype), residual);
 }
 
 /* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's. */

@@ -1,107 +1,72 @@
-#include "steer-cpu-kernels.h"
-
 #include <immintrin.h>
 
-/* Kernels for AVX-512 (F, BW, DQ, VL): vectors of sixteen floats. A tile of 14 x 32 takes 28 of the 32 registers. */
+/* Kernels for AVX-512 without its dot products. */
 
-#define V_BYTES 64
-#define TILE_ROWS 14
-#define TILE_VECTORS 2
+#ifndef KERNELS_SYMBOL
 #define KERNELS_SYMBOL steer_cpu_kernels_avx512
+#endif
 #define KERNELS_ISA STEER_CPU_ISA_AVX512
 #define KERNELS_NAME "AVX-512"
 
-typedef float Vector __attribute__ ((vector_size (64)));
+#include "steer-cpu-vector-avx512.h"
 
-static inline Vector
-v_set (float x)
+#define Q_ALL_BYTES 0
+#define Q_BYTES(kind) ((kind) == Q_UNSIGNED_4)
+#define Q_BIAS 0
+
+/* Products of neighbours, added in 16 bits. They saturate beyond 32767: two products of codes up to 15 may be added up
+ * eight times, of codes up to 63 twice, and of signed weights once, the sign having been moved to the activation. */
+INLINE __m512i
+q_pairs (const QKind kind, VectorBits w, __m512i x)
 {
-  return (Vector) _mm512_set1_ps (x);
+  const __m512i zero = _mm512_setzero_si512 ();
+
+  if (kind == Q_SIGNED_8)
+    return _mm512_maddubs_epi16 (_mm512_abs_epi8 ((__m512i) w),
+                                 _mm512_mask_sub_epi8 (x, _mm512_movepi8_mask ((__m512i) w), zero, x));
+  return _mm512_maddubs_epi16 ((__m512i) w, x);
 }
 
-static inline Vector
-v_fma (Vector a, Vector b, Vector c)
+INLINE VectorInt
+q_dot (const QKind kind, const VectorBits *w, const gint8 *x, const guint n)
 {
-  return (Vector) _mm512_fmadd_ps ((__m512) a, (__m512) b, (__m512) c);
-}
+  const guint together = kind == Q_UNSIGNED_4 ? 8 : kind == Q_UNSIGNED_6 ? 2 : 1;
+  VectorInt sum = { 0 };
 
-static inline float
-v_sum (Vector v)
-{
-  __m256 y = _mm256_add_ps (_mm512_castps512_ps256 ((__m512) v), _mm512_extractf32x8_ps ((__m512) v, 1));
-  __m128 x = _mm_add_ps (_mm256_castps256_ps128 (y), _mm256_extractf128_ps (y, 1));
-
-  x = _mm_add_ps (x, _mm_movehl_ps (x, x));
-  return _mm_cvtss_f32 (_mm_add_ss (x, _mm_movehdup_ps (x)));
-}
-
-static inline float
-v_largest (Vector v)
-{
-  __m256 y = _mm256_max_ps (_mm512_castps512_ps256 ((__m512) v), _mm512_extractf32x8_ps ((__m512) v, 1));
-  __m128 x = _mm_max_ps (_mm256_castps256_ps128 (y), _mm256_extractf128_ps (y, 1));
-
-  x = _mm_max_ps (x, _mm_movehl_ps (x, x));
-  return _mm_cvtss_f32 (_mm_max_ss (x, _mm_movehdup_ps (x)));
-}
-
-static inline __m256i
-load_halves (const guint8 *p)
-{
-  return _mm256_loadu_si256 ((const __m256i *) (gconstpointer) p);
-}
-
-static inline Vector
-v_load_bf16 (const guint8 *p)
-{
-  return (Vector) _mm512_slli_epi32 (_mm512_cvtepu16_epi32 (load_halves (p)), 16);
-}
-
-static inline Vector
-v_load_f16 (const guint8 *p)
-{
-  return (Vector) _mm512_cvtph_ps (load_halves (p));
-}
-
-/* Pairs, then quadruples of rows inside each quarter of the registers, then the quarters. */
-static inline void
-v_transpose (Vector rows[16])
-{
-  __m512i pairs[16];
-  __m512i quads[16];
-
-  for (guint i = 0; i < 16; i += 2)
+  UNROLL
+  for (guint k = 0; k < n; k += together)
     {
-      pairs[i] = _mm512_unpacklo_epi32 ((__m512i) rows[i], (__m512i) rows[i + 1]);
-      pairs[i + 1] = _mm512_unpackhi_epi32 ((__m512i) rows[i], (__m512i) rows[i + 1]);
-    }
-  for (guint i = 0; i < 16; i += 4)
-    {
-      quads[i] = _mm512_unpacklo_epi64 (pairs[i], pairs[i + 2]);
-      quads[i + 1] = _mm512_unpackhi_epi64 (pairs[i], pairs[i + 2]);
-      quads[i + 2] = _mm512_unpacklo_epi64 (pairs[i + 1], pairs[i + 3]);
-      quads[i + 3] = _mm512_unpackhi_epi64 (pairs[i + 1], pairs[i + 3]);
-    }
-  for (guint i = 0; i < 4; i++)
-    {
-      __m512i even_low = _mm512_shuffle_i32x4 (quads[i], quads[i + 4], 0x88);
-      __m512i even_high = _mm512_shuffle_i32x4 (quads[i + 8], quads[i + 12], 0x88);
-      __m512i odd_low = _mm512_shuffle_i32x4 (quads[i], quads[i + 4], 0xdd);
-      __m512i odd_high = _mm512_shuffle_i32x4 (quads[i + 8], quads[i + 12], 0xdd);
+      __m512i pairs = q_pairs (kind, w[k], q_quad_512 (x + 4 * k));
 
-      rows[i] = (Vector) _mm512_shuffle_i32x4 (even_low, even_high, 0x88);
-      rows[i + 4] = (Vector) _mm512_shuffle_i32x4 (odd_low, odd_high, 0x88);
-      rows[i + 8] = (Vector) _mm512_shuffle_i32x4 (even_low, even_high, 0xdd);
-      rows[i + 12] = (Vector) _mm512_shuffle_i32x4 (odd_low, odd_high, 0xdd);
+      UNROLL
+      for (guint i = k + 1; i < MIN (k + together, n); i++)
+        pairs = _mm512_add_epi16 (pairs, q_pairs (kind, w[i], q_quad_512 (x + 4 * i)));
+      sum += (VectorInt) _mm512_madd_epi16 (pairs, _mm512_set1_epi16 (1));
     }
+  return sum;
 }
 
-static inline void
-v_store_f16 (guint16 *p, Vector v)
+/* Tiles of bytes are of 4-bit codes alone; the sums of a whole block fit into 16 bits. */
+INLINE VectorInt
+q_begin_add (const QKind kind, VectorInt sum, VectorBits w, VectorInt x)
 {
-  _mm256_storeu_si256 ((__m256i *) (gpointer) p, _mm512_cvtps_ph ((__m512) v, _MM_FROUND_TO_NEAREST_INT));
+  return (VectorInt) _mm512_add_epi16 ((__m512i) sum, q_pairs (kind, w, (__m512i) x));
 }
 
-#include "steer-cpu-vector.h"
+INLINE VectorInt
+q_end (const QKind kind, VectorInt sum)
+{
+  return (VectorInt) _mm512_madd_epi16 ((__m512i) sum, _mm512_set1_epi16 (1));
+}
+
+INLINE VectorInt
+q_add_words (VectorInt sum, VectorBits w, VectorInt x)
+{
+  return sum + (VectorInt) _mm512_madd_epi16 ((__m512i) w, (__m512i) x);
+}
+
 #include "steer-cpu-weight-kernels.h"
+
+#include "steer-cpu-quant-kernels.h"
+
 #include "steer-cpu-row-kernels.h"

@@ -5,6 +5,7 @@
 #define V_BYTES 16
 #define TILE_ROWS 4
 #define TILE_VECTORS 2
+#define Q_TOKENS 4
 #define KERNELS_SYMBOL steer_cpu_kernels_plain
 #define KERNELS_ISA STEER_CPU_ISA_PLAIN
 #define KERNELS_NAME "plain C"
@@ -84,7 +85,6 @@ v_store_f16 (guint16 *p, Vector v)
 
 #include "steer-cpu-vector.h"
 
-#define Q_TOKENS 4
 #define Q_ALL_BYTES 0
 #define Q_BYTES(kind) ((kind) == Q_UNSIGNED_4)
 #define Q_BIAS 0

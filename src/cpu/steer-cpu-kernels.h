@@ -18,8 +18,11 @@ G_BEGIN_DECLS
 typedef enum
 {
   STEER_CPU_ISA_PLAIN,
-  STEER_CPU_ISA_AVX2,   /* with FMA and F16C */
-  STEER_CPU_ISA_AVX512, /* F, BW, DQ and VL */
+  STEER_CPU_ISA_NEON,       /* with dot products, of ARM */
+  STEER_CPU_ISA_AVX2,       /* with FMA and F16C */
+  STEER_CPU_ISA_AVXVNNI,    /* AVX2 with dot products */
+  STEER_CPU_ISA_AVX512,     /* F, BW, DQ and VL */
+  STEER_CPU_ISA_AVX512VNNI, /* the same with dot products */
   STEER_CPU_N_ISAS
 } SteerCpuIsa;
 
@@ -35,6 +38,7 @@ typedef enum
 /* What a tile computes at most, over all instruction sets. */
 #define STEER_CPU_MAX_TILE_ROWS 14
 #define STEER_CPU_MAX_TILE_COLUMNS 32
+#define STEER_CPU_MAX_PANEL_ROWS 16
 
 /* Kernels of one storage type of weights; all NULL for a type that an instruction set cannot multiply. Rows of
  * weights lie @row_bytes apart. */
@@ -189,6 +193,9 @@ const SteerCpuKernels *steer_cpu_kernels_choose (GError **error);
 /* The tables themselves; only steer-cpu-kernels.c may use them, after asking the machine. */
 extern const SteerCpuKernels steer_cpu_kernels_plain;
 extern const SteerCpuKernels steer_cpu_kernels_avx2;
+extern const SteerCpuKernels steer_cpu_kernels_avxvnni;
 extern const SteerCpuKernels steer_cpu_kernels_avx512;
+extern const SteerCpuKernels steer_cpu_kernels_avx512vnni;
+extern const SteerCpuKernels steer_cpu_kernels_neon;
 
 G_END_DECLS

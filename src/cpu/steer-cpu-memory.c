@@ -22,6 +22,18 @@ steer_cpu_memory_reserve (gsize n_bytes)
   return memory == MAP_FAILED ? NULL : memory;
 }
 
+gpointer
+steer_cpu_memory_reserve_large (gsize n_bytes)
+{
+  gpointer memory = steer_cpu_memory_reserve (n_bytes);
+
+#ifdef MADV_HUGEPAGE
+  if (memory != NULL)
+    madvise (memory, n_bytes, MADV_HUGEPAGE);
+#endif
+  return memory;
+}
+
 void
 steer_cpu_memory_release (gpointer memory, gsize n_bytes)
 {

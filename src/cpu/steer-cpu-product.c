@@ -19,6 +19,8 @@ typedef struct
   gsize depth;
   guint n_tokens;
   gboolean short_run;
+  gboolean any_plain; /* among the products' matrices */
+  gboolean any_quant;
   SteerCpuEpilogue epilogue;
   const SteerCpuProduct *products; /* [n_products] */
   guint n_parts;                   /* products that are dealt out; gate and up go together */
@@ -28,9 +30,8 @@ typedef struct
 
 /* Lays one token's row out as the left operand of tiles: [depth block][token][STEER_CPU_TILE_STRIDE]. */
 static void
-stage_token (gpointer data, guint token, guint thread)
+stage_floats (const Job *job, guint token)
 {
-  const Job *job = data;
   const float *x = job->x + token * job->x_stride;
   float *staged = job->self->work.staged;
 
@@ -40,6 +41,71 @@ stage_token (gpointer data, guint token, guint thread)
       gsize block = i / STEER_CPU_TILE_DEPTH;
 
       memcpy (staged + (block * job->n_tokens + token) * STEER_CPU_TILE_STRIDE, x + i, n * sizeof (float));
+    }
+}
+
+static void
+stage_quantised (const Job *job, guint token)
+{
+  SteerCpuWork *work = &job->self->work;
+  gsize first = token * work->quant_stride;
+
+  job->self->kernels->quantize (job->x + token * job->x_stride, job->depth, work->quant_bytes + first,
+                                job->short_run ? NULL : work->quant_words + first,
+                                work->quant_blocks + first / STEER_CPU_QUANT_BLOCK);
+}
+
+static void
+stage_token (gpointer data, guint token, guint thread)
+{
+  const Job *job = data;
+
+  if (job->any_plain && !job->short_run)
+    stage_floats (job, token);
+  if (job->any_quant)
+    stage_quantised (job, token);
+}
+
+static SteerCpuQuantRows
+get_quantised (const Job *job, guint token, gsize column)
+{
+  const SteerCpuWork *work = &job->self->work;
+  gsize first = token * work->quant_stride + column;
+
+  return (SteerCpuQuantRows){
+    .bytes = work->quant_bytes + first,
+    .words = work->quant_words + first,
+    .blocks = work->quant_blocks + first / STEER_CPU_QUANT_BLOCK,
+    .stride = work->quant_stride,
+  };
+}
+
+/* The first row of an item begins a panel. */
+static const guint8 *
+get_panel (const Job *job, const SteerCpuMatrix *matrix, gsize row)
+{
+  return matrix->data + row / job->self->kernels->panel_rows * matrix->panel_bytes;
+}
+
+static gsize
+count_panels (const Job *job, gsize n_rows)
+{
+  guint panel_rows = job->self->kernels->panel_rows;
+
+  return (n_rows + panel_rows - 1) / panel_rows;
+}
+
+/* result: [n_tokens, item_rows]; rows up to the end of the last panel are written. */
+static void
+multiply_short_quantised (const Job *job, const SteerCpuMatrix *matrix, gsize row, gsize n_rows, float *result)
+{
+  for (guint t = 0; t < job->n_tokens; t += STEER_CPU_GEMV_COLUMNS)
+    {
+      SteerCpuQuantRows x = get_quantised (job, t, 0);
+
+      matrix->quant->gemv (get_panel (job, matrix, row), matrix->panel_bytes, count_panels (job, n_rows), job->depth,
+                           &x, MIN (STEER_CPU_GEMV_COLUMNS, job->n_tokens - t), result + t * job->item_rows,
+                           job->item_rows);
     }
 }
 
@@ -98,6 +164,61 @@ multiply_chunk (const Job *job, const SteerCpuMatrix *matrix, gsize row, gsize n
     }
 }
 
+/* All tokens times the pair of expanded panels from @p on. Of an odd number of panels the last is its own partner, and
+ * the partner's results fall behind the item's rows. */
+static void
+multiply_pair (const Job *job, const SteerCpuMatrix *matrix, gsize column, gsize p, gsize n, guint8 *expanded, float *c)
+{
+  const SteerCpuKernels *kernels = job->self->kernels;
+  gsize bytes = STEER_CPU_EXPANDED_BYTES (kernels->panel_rows);
+  guint n_groups = (job->n_tokens + kernels->quant_tokens - 1) / kernels->quant_tokens;
+  SteerCpuQuantTile tile = {
+    .n_minimums = matrix->quant->n_minimums,
+    .zero = matrix->quant->zero,
+    .accumulate = column > 0,
+    .n_blocks = MIN (STEER_CPU_TILE_DEPTH, job->depth - column) / STEER_CPU_QUANT_BLOCK,
+    .panels = expanded + p * bytes,
+    .panel_bytes = p + 1 < n ? bytes : 0,
+    .c_stride = job->item_rows,
+  };
+
+  for (guint group = 0; group < n_groups; group++)
+    {
+      guint first = group * job->n_tokens / n_groups;
+
+      tile.n_tokens = (group + 1) * job->n_tokens / n_groups - first;
+      tile.x = get_quantised (job, first, column);
+      tile.c = c + first * job->item_rows + p * kernels->panel_rows;
+      matrix->quant->tile (&tile);
+    }
+}
+
+/* result: [n_tokens, item_rows]; rows beyond n_rows may be written. */
+static void
+multiply_chunk_quantised (const Job *job,
+                          const SteerCpuMatrix *matrix,
+                          gsize row,
+                          gsize n_rows,
+                          guint8 *expanded,
+                          float *result)
+{
+  guint panel_rows = job->self->kernels->panel_rows;
+  gsize bytes = STEER_CPU_EXPANDED_BYTES (panel_rows);
+  gsize n_panels = count_panels (job, n_rows);
+
+  for (gsize column = 0; column < job->depth; column += STEER_CPU_TILE_DEPTH)
+    {
+      gsize offset = steer_cpu_packed_get_panel_bytes (matrix->dtype, panel_rows, column);
+      gsize n_blocks = MIN (STEER_CPU_TILE_DEPTH, job->depth - column) / STEER_CPU_QUANT_BLOCK;
+
+      for (gsize p = 0; p < n_panels; p++)
+        matrix->quant->expand (get_panel (job, matrix, row) + p * matrix->panel_bytes + offset, n_blocks,
+                               expanded + p * bytes);
+      for (gsize p = 0; p < n_panels; p += 2)
+        multiply_pair (job, matrix, column, p, n_panels, expanded, result);
+    }
+}
+
 static void
 add_bias (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows, float *result)
 {
@@ -142,10 +263,16 @@ multiply_rows (const Job *job,
                SteerCpuScratch *scratch,
                float *result)
 {
-  if (job->short_run)
-    multiply_short (job, product->matrix, row, n_rows, result);
+  const SteerCpuMatrix *matrix = product->matrix;
+
+  if (job->short_run && matrix->quant != NULL)
+    multiply_short_quantised (job, matrix, row, n_rows, result);
+  else if (job->short_run)
+    multiply_short (job, matrix, row, n_rows, result);
+  else if (matrix->quant != NULL)
+    multiply_chunk_quantised (job, matrix, row, n_rows, (guint8 *) scratch->panels, result);
   else
-    multiply_chunk (job, product->matrix, row, n_rows, scratch->panels, result);
+    multiply_chunk (job, matrix, row, n_rows, scratch->panels, result);
   add_bias (job, product, row, n_rows, result);
 }
 
@@ -171,9 +298,15 @@ run_item (gpointer data, guint item, guint thread)
   finish (job, product, row, n_rows, scratch->result, up);
 }
 
+G_STATIC_ASSERT (STEER_CPU_ITEM_ROWS % (2 * STEER_CPU_MAX_PANEL_ROWS) == 0);
+G_STATIC_ASSERT (STEER_CPU_ITEM_ROWS / STEER_CPU_MAX_PANEL_ROWS * STEER_CPU_EXPANDED_BYTES (STEER_CPU_MAX_PANEL_ROWS)
+                 <= STEER_CPU_ITEM_ROWS * STEER_CPU_TILE_DEPTH * sizeof (float));
+
 static gsize
 choose_item_rows (const Job *job)
 {
+  /* A multiple of the rows that a kernel takes at once. */
+  const gsize step = job->any_quant ? STEER_CPU_MAX_PANEL_ROWS : 4;
   gsize row_bytes = job->products[0].matrix->row_bytes;
   gsize n_bytes = 0;
   gsize share, rows;
@@ -181,11 +314,10 @@ choose_item_rows (const Job *job)
   if (!job->short_run)
     return STEER_CPU_ITEM_ROWS;
   for (guint i = 0; i < job->n_parts; i++)
-    n_bytes += job->products[i].matrix->n_rows * row_bytes;
+    n_bytes += job->products[i].matrix->n_rows * job->products[i].matrix->row_bytes;
   share = n_bytes / (SHORT_ITEMS_A_THREAD * steer_thread_pool_get_n_threads (job->self->pool));
   rows = CLAMP (share, SHORT_ITEM_BYTES_MIN, SHORT_ITEM_BYTES) / row_bytes;
-  /* A multiple of the rows that a kernel takes at once. */
-  return CLAMP (rows / 4 * 4, 4, SHORT_ITEM_ROWS);
+  return CLAMP (rows / step * step, step, SHORT_ITEM_ROWS);
 }
 
 void
@@ -212,12 +344,20 @@ steer_cpu_multiply (SteerCpuContext *self,
 
   g_assert (n_products <= STEER_CPU_MAX_PRODUCTS);
   g_assert (n_tokens <= (short_run ? STEER_CPU_SHORT_TOKENS : STEER_CPU_CHUNK));
+  for (guint i = 0; i < n_products; i++)
+    {
+      job.any_quant |= products[i].matrix->quant != NULL;
+      job.any_plain |= products[i].matrix->quant == NULL;
+    }
   job.item_rows = choose_item_rows (&job);
   for (guint i = 0; i < job.n_parts; i++)
     job.first_item[i + 1]
       = job.first_item[i] + (guint) ((products[i].matrix->n_rows + job.item_rows - 1) / job.item_rows);
 
-  if (!short_run)
+  if (short_run)
+    for (guint t = 0; t < n_tokens; t++)
+      stage_token (&job, t, 0);
+  else
     steer_thread_pool_run (self->pool, n_tokens, stage_token, &job);
   steer_thread_pool_run (self->pool, job.first_item[job.n_parts], run_item, &job);
 }

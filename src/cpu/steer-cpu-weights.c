@@ -1,54 +1,162 @@
 #include "steer-cpu-weights.h"
 
-#include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
-
-/* Pages are made present in pieces of this size, and asked for from the disk a window ahead; a cancel waits for one of
- * either at most. */
-#define TOUCH_BYTES (4 * 1024 * 1024)
-#define WINDOW_BYTES (4 * TOUCH_BYTES)
 
 gsize
 steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column)
 {
-  return row * self->row_bytes
-         + column / steer_dtype_get_block_elements (self->dtype) * steer_dtype_get_block_bytes (self->dtype);
+  return row * self->row_bytes + column * steer_dtype_get_block_bytes (self->dtype);
+}
+
+gboolean
+steer_cpu_weight_is_packed (const SteerCpuWeight *self)
+{
+  return self->role != STEER_CPU_ROLE_EMBEDDING && steer_dtype_is_quantized (self->tensor->dtype);
+}
+
+gsize
+steer_cpu_weight_get_packed_bytes (const SteerCpuWeight *self, guint panel_rows)
+{
+  gsize n_rows = (gsize) self->tensor->shape[0];
+  gsize n_columns = (gsize) self->tensor->shape[1];
+
+  return (n_rows + panel_rows - 1) / panel_rows
+         * steer_cpu_packed_get_panel_bytes (self->tensor->dtype, panel_rows, n_columns);
+}
+
+guint
+steer_cpu_weights_count (SteerModel *model)
+{
+  return steer_model_get_config (model)->n_layers * 7 + 2;
+}
+
+guint
+steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerCpuWeight *list)
+{
+  const SteerWeights *weights = steer_model_get_weights (model);
+  guint n_layers = steer_model_get_config (model)->n_layers;
+  guint n = 0;
+
+  list[n++] = (SteerCpuWeight){ weights->embed, STEER_CPU_ROLE_EMBEDDING, NULL };
+  for (guint i = 0; i < n_layers; i++)
+    {
+      const SteerLayerWeights *layer = &weights->layers[i];
+      SteerCpuLayer *to = context != NULL ? &context->layers[i] : NULL;
+      const SteerCpuWeight matrices[] = {
+        { layer->q, STEER_CPU_ROLE_LAYER, to != NULL ? &to->q : NULL },
+        { layer->k, STEER_CPU_ROLE_LAYER, to != NULL ? &to->k : NULL },
+        { layer->v, STEER_CPU_ROLE_LAYER, to != NULL ? &to->v : NULL },
+        { layer->o, STEER_CPU_ROLE_LAYER, to != NULL ? &to->o : NULL },
+        { layer->gate, STEER_CPU_ROLE_LAYER, to != NULL ? &to->gate : NULL },
+        { layer->up, STEER_CPU_ROLE_LAYER, to != NULL ? &to->up : NULL },
+        { layer->down, STEER_CPU_ROLE_LAYER, to != NULL ? &to->down : NULL },
+      };
+
+      for (guint j = 0; j < G_N_ELEMENTS (matrices); j++)
+        list[n++] = matrices[j];
+    }
+  list[n++] = (SteerCpuWeight){ weights->output, STEER_CPU_ROLE_OUTPUT, context != NULL ? &context->output : NULL };
+  return n;
+}
+
+/* An output matrix that is the embedding's is there once, unless it is packed. */
+static gboolean
+is_counted_already (SteerModel *model, const SteerCpuWeight *weight)
+{
+  return weight->role == STEER_CPU_ROLE_OUTPUT && !steer_cpu_weight_is_packed (weight)
+         && weight->tensor->data == steer_model_get_weights (model)->embed->data;
+}
+
+void
+steer_cpu_weights_measure (SteerModel *model, guint panel_rows, guint64 *n_packed, guint64 *n_mapped)
+{
+  g_autofree SteerCpuWeight *list = g_new (SteerCpuWeight, steer_cpu_weights_count (model));
+  guint n = steer_cpu_weights_list (model, NULL, list);
+
+  *n_packed = *n_mapped = 0;
+  for (guint i = 0; i < n; i++)
+    if (steer_cpu_weight_is_packed (&list[i]))
+      *n_packed += steer_cpu_weight_get_packed_bytes (&list[i], panel_rows);
+    else if (!is_counted_already (model, &list[i]))
+      *n_mapped += list[i].tensor->n_bytes;
 }
 
 static gboolean
-init_matrix (SteerCpuMatrix *self, const SteerCpuKernels *kernels, const SteerTensor *tensor, GError **error)
+check_tensor (const SteerCpuKernels *kernels, const SteerTensor *tensor, GError **error)
 {
-  const SteerCpuWeightKernels *weights = &kernels->weights[tensor->dtype];
+  if ((kernels->weights[tensor->dtype].gemv != NULL || kernels->quant[tensor->dtype].gemv != NULL)
+      && steer_tensor_is_contiguous (tensor))
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+               "tensor “%s” is stored as %s%s; the CPU computes with weights stored as F32, F16, BF16 or a quantised "
+               "type of GGUF",
+               tensor->name, steer_dtype_get_name (tensor->dtype),
+               steer_tensor_is_contiguous (tensor) ? "" : ", not contiguous");
+  return FALSE;
+}
 
-  if (weights->gemv == NULL || !steer_tensor_is_contiguous (tensor))
-    {
-      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "tensor “%s” is stored as %s%s; the CPU computes with weights stored as F32, F16 or BF16",
-                   tensor->name, steer_dtype_get_name (tensor->dtype),
-                   steer_tensor_is_contiguous (tensor) ? "" : ", not contiguous");
-      return FALSE;
-    }
+/* @packed: where a packed matrix lies. Returns the bytes it takes there. */
+static gsize
+init_matrix (const SteerCpuWeight *weight, const SteerCpuKernels *kernels, guint8 *packed)
+{
+  const SteerTensor *tensor = weight->tensor;
+  SteerCpuMatrix *self = weight->matrix;
+
   self->dtype = tensor->dtype;
-  self->kernels = weights;
-  self->data = tensor->data;
   self->n_rows = (gsize) tensor->shape[0];
   self->n_columns = (gsize) tensor->shape[1];
-  self->row_bytes
-    = self->n_columns / steer_dtype_get_block_elements (tensor->dtype) * steer_dtype_get_block_bytes (tensor->dtype);
-  return TRUE;
+  if (!steer_cpu_weight_is_packed (weight))
+    {
+      self->kernels = &kernels->weights[tensor->dtype];
+      self->data = tensor->data;
+      self->row_bytes = self->n_columns * steer_dtype_get_block_bytes (tensor->dtype);
+      return 0;
+    }
+  self->quant = &kernels->quant[tensor->dtype];
+  self->data = packed;
+  self->panel_bytes = steer_cpu_packed_get_panel_bytes (tensor->dtype, kernels->panel_rows, self->n_columns);
+  self->row_bytes = self->panel_bytes / kernels->panel_rows;
+  return steer_cpu_weight_get_packed_bytes (weight, kernels->panel_rows);
+}
+
+static void
+init_embedding (SteerCpuEmbedding *self, const SteerCpuKernels *kernels, const SteerTensor *tensor)
+{
+  self->dtype = tensor->dtype;
+  self->kernels = steer_dtype_is_quantized (tensor->dtype) ? NULL : &kernels->weights[tensor->dtype];
+  self->data = tensor->data;
+  self->row_bytes = (gsize) tensor->shape[1] / steer_dtype_get_block_elements (tensor->dtype)
+                    * steer_dtype_get_block_bytes (tensor->dtype);
 }
 
 static gboolean
-init_layer_matrices (SteerCpuLayer *self,
-                     const SteerCpuKernels *kernels,
-                     const SteerLayerWeights *weights,
-                     GError **error)
+init_matrices (SteerCpuContext *self, SteerModel *model, GError **error)
 {
-  return init_matrix (&self->q, kernels, weights->q, error) && init_matrix (&self->k, kernels, weights->k, error)
-         && init_matrix (&self->v, kernels, weights->v, error) && init_matrix (&self->o, kernels, weights->o, error)
-         && init_matrix (&self->gate, kernels, weights->gate, error)
-         && init_matrix (&self->up, kernels, weights->up, error)
-         && init_matrix (&self->down, kernels, weights->down, error);
+  g_autofree SteerCpuWeight *list = g_new (SteerCpuWeight, steer_cpu_weights_count (model));
+  guint n = steer_cpu_weights_list (model, self, list);
+  guint64 n_packed, n_mapped;
+  gsize offset = 0;
+
+  for (guint i = 0; i < n; i++)
+    if (!check_tensor (self->kernels, list[i].tensor, error))
+      return FALSE;
+  steer_cpu_weights_measure (model, self->kernels->panel_rows, &n_packed, &n_mapped);
+  if (n_packed > 0)
+    {
+      self->n_packed = (gsize) n_packed;
+      self->packed = n_packed <= G_MAXSSIZE ? steer_cpu_memory_reserve_large (self->n_packed) : NULL;
+      if (self->packed == NULL)
+        {
+          g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
+                       "no memory for the %" G_GUINT64_FORMAT " MiB of weights of %s; close other programs",
+                       n_packed >> 20, steer_model_get_path (model));
+          return FALSE;
+        }
+    }
+  init_embedding (&self->embed, self->kernels, list[0].tensor);
+  for (guint i = 1; i < n; i++)
+    offset += init_matrix (&list[i], self->kernels, self->packed + offset);
+  return TRUE;
 }
 
 /* Norms and biases, copied one after the other into @room; with no room, only counted. */
@@ -102,43 +210,6 @@ steer_cpu_weights_get_vector_bytes (SteerModel *model)
   return count_vectors (model) * sizeof (float);
 }
 
-/* Every matrix of the model once. Returns how many were written to @tensors, [7 * n_layers + 2]. */
-static guint
-list_matrices (SteerModel *model, const SteerTensor **tensors)
-{
-  const SteerWeights *weights = steer_model_get_weights (model);
-  guint n_layers = steer_model_get_config (model)->n_layers;
-  guint n = 0;
-
-  tensors[n++] = weights->embed;
-  for (guint i = 0; i < n_layers; i++)
-    {
-      const SteerLayerWeights *layer = &weights->layers[i];
-      const SteerTensor *const matrices[]
-        = { layer->q, layer->k, layer->v, layer->o, layer->gate, layer->up, layer->down };
-
-      for (guint j = 0; j < G_N_ELEMENTS (matrices); j++)
-        tensors[n++] = matrices[j];
-    }
-  if (weights->output->data != weights->embed->data)
-    tensors[n++] = weights->output;
-  return n;
-}
-
-guint64
-steer_cpu_weights_get_mapped_bytes (SteerModel *model)
-{
-  g_autofree const SteerTensor **tensors = NULL;
-  guint64 n_bytes = 0;
-  guint n;
-
-  tensors = g_new (const SteerTensor *, (gsize) steer_model_get_config (model)->n_layers * 7 + 2);
-  n = list_matrices (model, tensors);
-  for (guint i = 0; i < n; i++)
-    n_bytes += tensors[i]->n_bytes;
-  return n_bytes;
-}
-
 gboolean
 steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error)
 {
@@ -155,85 +226,8 @@ steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error
       return FALSE;
     }
   for (guint i = 0; i < self->config->n_layers; i++)
-    {
-      if (!init_layer_matrices (&self->layers[i], self->kernels, &weights->layers[i], error))
-        return FALSE;
-      take_layer_vectors (&self->layers[i], &weights->layers[i], self->vectors, &n_floats);
-    }
+    take_layer_vectors (&self->layers[i], &weights->layers[i], self->vectors, &n_floats);
   self->final_norm = take_vector (weights->final_norm, self->vectors, &n_floats);
   steer_model_config_get_inv_freq (self->config, self->inv_freq);
-  return init_matrix (&self->embed, self->kernels, weights->embed, error)
-         && init_matrix (&self->output, self->kernels, weights->output, error);
-}
-
-static void
-prefetch_window (SteerModel *model, const SteerTensor *tensor, gsize first)
-{
-  SteerTensor window = *tensor;
-
-  if (first >= tensor->n_bytes)
-    return;
-  window.data += first;
-  window.n_bytes = MIN (WINDOW_BYTES, tensor->n_bytes - first);
-  steer_archive_prefetch (steer_model_get_archive (model), &window);
-}
-
-static gboolean
-touch_tensor (SteerModel *model,
-              const SteerTensor *tensor,
-              guint64 *done,
-              guint64 total,
-              SteerProgressFunc progress,
-              gpointer progress_data,
-              GCancellable *cancellable,
-              GError **error)
-{
-  prefetch_window (model, tensor, 0);
-  for (gsize i = 0; i < tensor->n_bytes; i += TOUCH_BYTES)
-    {
-      gsize n = MIN (TOUCH_BYTES, tensor->n_bytes - i);
-
-      if (g_cancellable_set_error_if_cancelled (cancellable, error))
-        return FALSE;
-      if (i % WINDOW_BYTES == 0)
-        prefetch_window (model, tensor, i + WINDOW_BYTES);
-      if (!steer_cpu_memory_touch (tensor->data + i, n))
-        {
-          g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
-                       "%s: tensor “%s” can no longer be read; the file was cut off while it was open",
-                       steer_model_get_path (model), tensor->name);
-          return FALSE;
-        }
-      *done += n;
-      if (progress != NULL)
-        progress ((double) *done / (double) total, progress_data);
-    }
-  return TRUE;
-}
-
-gboolean
-steer_cpu_weights_touch (SteerModel *model,
-                         SteerProgressFunc progress,
-                         gpointer progress_data,
-                         GCancellable *cancellable,
-                         GError **error)
-{
-  g_autofree const SteerTensor **tensors = NULL;
-  g_auto (SteerCpuMachine) machine = { 0 };
-  guint64 total = steer_cpu_weights_get_mapped_bytes (model);
-  guint64 done = 0;
-  guint n;
-
-  tensors = g_new (const SteerTensor *, (gsize) steer_model_get_config (model)->n_layers * 7 + 2);
-  n = list_matrices (model, tensors);
-  steer_cpu_machine_init (&machine);
-  if (progress != NULL)
-    progress (0.0, progress_data);
-  if (total < machine.memory_free)
-    for (guint i = 0; i < n; i++)
-      if (!touch_tensor (model, tensors[i], &done, total, progress, progress_data, cancellable, error))
-        return FALSE;
-  if (progress != NULL)
-    progress (1.0, progress_data);
-  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+  return init_matrices (self, model, error);
 }

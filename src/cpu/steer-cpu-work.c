@@ -81,6 +81,7 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->query_stride = odd_lines (n_query);
   self->kv_stride = odd_lines (n_kv);
   self->ff_stride = odd_lines (config->d_ff);
+  self->quant_stride = ((deepest + 63) / 64 | 1) * 64;
   self->head_stride = round_up (config->head_dim, STEER_CPU_MAX_TILE_COLUMNS);
   self->n_query_rows = MAX (STEER_CPU_QUERY_ROWS, config->n_heads / config->n_kv_heads);
   self->n_partial_rows = n_spans * STEER_CPU_SHORT_TOKENS * config->n_heads;
@@ -93,6 +94,10 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->attended = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
   self->hidden = deal (dealer, STEER_CPU_CHUNK, self->ff_stride);
   self->staged = deal (dealer, n_depth_blocks * STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE);
+  self->quant_blocks = (gpointer) deal (dealer, STEER_CPU_CHUNK * (self->quant_stride / STEER_CPU_QUANT_BLOCK),
+                                        sizeof (SteerCpuQuantBlock) / sizeof (float));
+  self->quant_words = (gpointer) deal (dealer, STEER_CPU_CHUNK, self->quant_stride / 2);
+  self->quant_bytes = (gpointer) deal (dealer, STEER_CPU_CHUNK, self->quant_stride / 4);
   self->cosine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
   self->sine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
   self->logits = deal (dealer, STEER_MAX_SLOTS, config->n_vocab);
