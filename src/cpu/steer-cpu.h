@@ -4,10 +4,9 @@
 
 G_BEGIN_DECLS
 
-/* The CPU backend; register it with steer_backend_register(). Environment:
- * STEER_CPU_ISA=avx512vnni|avx512|avxvnni|avx2|neon|plain forces an
- * STEER_CPU_ISA=avx512vnni|avx512|avxvnni|avx2|neon|plain forces an instruction set (for tests; one the machine lacks
- * is refused with a message). */
+/* The CPU backend; register it with steer_backend_register(). The environment variable STEER_CPU_ISA forces an
+ * instruction set, for tests: avx512vnni, avx512, avxvnni, avx2, neon or plain. One that the machine lacks is refused
+ * with a message. */
 const SteerBackend *steer_cpu_backend (void);
 
 /* How fast this machine reads memory with @n_threads (0: one a physical core), in bytes a second: the best of a few
