@@ -39,6 +39,8 @@ typedef enum
   STEER_JOB_UNLOAD,
   STEER_JOB_REPLIES,
   STEER_JOB_TRACE,
+  STEER_JOB_INSPECT,
+  STEER_JOB_NORMS,
   STEER_JOB_QUIT,
 } SteerJobKind;
 
@@ -47,7 +49,7 @@ typedef struct
 {
   SteerJobKind kind;
 
-  /* LOAD, UNLOAD, TRACE: returned when the job is done. */
+  /* All but REPLIES: returned when the job is done. */
   GTask *task;
 
   /* LOAD */
@@ -60,15 +62,19 @@ typedef struct
   SteerReply *replies[STEER_MAX_SLOTS]; /* [n_replies] */
   guint n_replies;
 
-  /* TRACE */
+  /* TRACE, INSPECT */
   GArray *tokens; /* gint32 */
   GArray *layers; /* guint */
   gboolean want_logits;
   SteerPlan *plan; /* nullable */
+  GPtrArray *saes; /* SteerSae; INSPECT */
 } SteerJob;
 
 SteerJob *steer_job_new (SteerJobKind kind);
 void steer_job_free (SteerJob *job);
+
+/* Gives the worker a job, which it owns from now on. Main context. */
+void steer_engine_push (SteerEngine *self, SteerJob *job);
 
 /* Where the worker sends what the main context must know. */
 typedef struct
@@ -120,6 +126,8 @@ void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded
 /* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. */
 void steer_worker_leave_device (SteerWorker *self);
 
+void steer_worker_inspect (SteerWorker *self, SteerJob *job);
+void steer_worker_measure_norms (SteerWorker *self, SteerJob *job);
 void steer_worker_write_replies (SteerWorker *self, SteerJob *job);
 
 G_END_DECLS

@@ -24,6 +24,7 @@ steer_job_free (SteerJob *job)
   g_clear_pointer (&job->tokens, g_array_unref);
   g_clear_pointer (&job->layers, g_array_unref);
   g_clear_pointer (&job->plan, steer_plan_unref);
+  g_clear_pointer (&job->saes, g_ptr_array_unref);
   g_free (job);
 }
 
@@ -334,6 +335,12 @@ steer_worker_run (gpointer data)
           break;
         case STEER_JOB_TRACE:
           run_trace (self, job);
+          break;
+        case STEER_JOB_INSPECT:
+          steer_worker_inspect (self, job);
+          break;
+        case STEER_JOB_NORMS:
+          steer_worker_measure_norms (self, job);
           break;
         case STEER_JOB_QUIT:
         default:

@@ -1,4 +1,5 @@
 #include "steer-engine-private.h"
+#include "steer-inspection.h"
 
 struct _SteerEngine
 {
@@ -60,6 +61,12 @@ void
 steer_job_drop (SteerWorkerOwner *owner, SteerJob *job)
 {
   post (owner->context, drop_job, job, (GDestroyNotify) steer_job_free);
+}
+
+void
+steer_engine_push (SteerEngine *self, SteerJob *job)
+{
+  g_async_queue_push (self->queue, job);
 }
 
 static void
@@ -406,6 +413,17 @@ steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, g
     }
   notify_state (self);
   g_async_queue_push (self->queue, job);
+}
+
+GArray *
+steer_engine_encode (SteerEngine *self, SteerRequest *request, GError **error)
+{
+  g_return_val_if_fail (STEER_IS_ENGINE (self), NULL);
+
+  if (self->loaded != NULL)
+    return steer_loaded_encode (self->loaded, request, error);
+  g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
+  return NULL;
 }
 
 guint

@@ -279,19 +279,23 @@ steer_session_set_tokens (const SteerTimeline *timelines,
 }
 
 gboolean
-steer_session_trace (const SteerTimeline *timeline,
-                     const guint *layers,
-                     guint n_layers,
-                     float *logits,
-                     float *residual,
-                     GCancellable *cancellable,
-                     GError **error)
+steer_session_trace_range (const SteerTimeline *timeline,
+                           guint first,
+                           guint n_tokens,
+                           const guint *layers,
+                           guint n_layers,
+                           float *logits,
+                           float *residual,
+                           GCancellable *cancellable,
+                           GError **error)
 {
   SteerSession *self = timeline->session;
   SteerRun run;
 
-  truncate_to (self, 0);
-  run = make_run (timeline, 0, timeline->n_tokens);
+  g_return_val_if_fail (first <= steer_session_get_length (self), FALSE);
+
+  truncate_to (self, first);
+  run = make_run (timeline, first, n_tokens);
   run.want = logits != NULL ? STEER_WANT_ALL_LOGITS : STEER_WANT_NOTHING;
   run.logits = logits;
   run.tap_layers = layers;
@@ -301,4 +305,17 @@ steer_session_trace (const SteerTimeline *timeline,
     return FALSE;
   record_run (timeline, &run);
   return TRUE;
+}
+
+gboolean
+steer_session_trace (const SteerTimeline *timeline,
+                     const guint *layers,
+                     guint n_layers,
+                     float *logits,
+                     float *residual,
+                     GCancellable *cancellable,
+                     GError **error)
+{
+  return steer_session_trace_range (timeline, 0, timeline->n_tokens, layers, n_layers, logits, residual, cancellable,
+                                    error);
 }

@@ -96,6 +96,20 @@ gboolean steer_session_trace (const SteerTimeline *timeline,
                               GCancellable *cancellable,
                               GError **error);
 
+/* The same for tokens @first to @first + @n_tokens - 1, so that a long text needs no more room than a part of it; those
+ * before must be in the cache, as the last call left them. Afterwards the cache holds the timeline up to there.
+ * @logits,
+ * @residual: of these tokens. */
+gboolean steer_session_trace_range (const SteerTimeline *timeline,
+                                    guint first,
+                                    guint n_tokens,
+                                    const guint *layers,
+                                    guint n_layers,
+                                    float *logits,
+                                    float *residual,
+                                    GCancellable *cancellable,
+                                    GError **error);
+
 /* How many leading tokens of the timeline would be reused: for a "recomputing" notice and for tests. */
 guint steer_session_count_reusable (const SteerTimeline *timeline);
 

@@ -15,78 +15,61 @@ dup_label (SteerSae *sae, guint32 feature)
   return info != NULL ? g_strdup (info->label) : NULL;
 }
 
+/* Everything about one text. */
+typedef struct
+{
+  SteerInspection *inspection;
+  SteerTokenizer *tokenizer; /* nullable */
+  GArray *norms;             /* (nullable) (element-type double), [n_layers] */
+  guint n_top;
+} Printing;
+
 /* The token's own text, which need not be whole characters; NULL without a tokenizer. */
 static char *
-dup_token_text (const SteerCliInspection *self, guint position)
+dup_token_text (const Printing *self, guint position)
 {
-  return self->tokenizer != NULL ? steer_tokenizer_decode (self->tokenizer, &self->tokens[position], 1, FALSE, NULL)
-                                 : NULL;
+  const gint32 *tokens = steer_inspection_get_tokens (self->inspection);
+
+  return self->tokenizer != NULL ? steer_tokenizer_decode (self->tokenizer, &tokens[position], 1, FALSE, NULL) : NULL;
 }
 
-static int
-compare_actives (gconstpointer a, gconstpointer b)
+static double
+suggest (const Printing *self, const SteerFiring *firing)
 {
-  const SteerSaeActive *x = a;
-  const SteerSaeActive *y = b;
+  guint layer = steer_sae_get_layer (firing->sae);
+  double norm = self->norms != NULL && layer < self->norms->len ? g_array_index (self->norms, double, layer) : 0.0;
 
-  if (x->value != y->value)
-    return x->value > y->value ? -1 : 1;
-  return x->feature < y->feature ? -1 : x->feature > y->feature;
+  return steer_inspection_suggest_strength (self->inspection, firing, norm);
 }
 
-/* A token's features, strongest first, at most n_top. (element-type SteerSaeActive) */
 static GArray *
-list_strongest (const SteerCliInspection *self, const SteerSaeCodes *codes, guint token)
+list_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order)
 {
-  GArray *actives = g_array_new (FALSE, FALSE, sizeof (SteerSaeActive));
-
-  g_array_append_vals (actives, codes->active + codes->begin[token],
-                       (guint) (codes->begin[token + 1] - codes->begin[token]));
-  g_array_sort (actives, compare_actives);
-  g_array_set_size (actives, MIN (actives->len, self->n_top));
-  return actives;
-}
-
-static int
-compare_sums (gconstpointer a, gconstpointer b)
-{
-  const SteerCliFiring *x = a;
-  const SteerCliFiring *y = b;
-
-  if (x->sum != y->sum)
-    return x->sum > y->sum ? -1 : 1;
-  return x->feature < y->feature ? -1 : x->feature > y->feature;
-}
-
-static int
-compare_specificities (gconstpointer a, gconstpointer b)
-{
-  const SteerCliFiring *x = a;
-  const SteerCliFiring *y = b;
-
-  if (x->specificity != y->specificity)
-    return x->specificity > y->specificity ? -1 : 1;
-  return compare_sums (a, b);
+  return steer_inspection_list_firings (self->inspection, 0, steer_inspection_get_n_tokens (self->inspection), sae,
+                                        order, self->n_top);
 }
 
 static void
-print_firings (const SteerCliInspection *self, const SteerCliInspected *inspected, const char *title)
+print_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order, const char *title)
 {
-  steer_cli_print ("\n%s, layer %u:\n", title, steer_sae_get_layer (inspected->sae));
-  for (guint i = 0; i < MIN (inspected->firings->len, self->n_top); i++)
+  g_autoptr (GArray) firings = list_firings (self, sae, order);
+
+  steer_cli_print ("\n%s, layer %u:\n", title, steer_sae_get_layer (sae));
+  for (guint i = 0; i < firings->len; i++)
     {
-      const SteerCliFiring *firing = &g_array_index (inspected->firings, SteerCliFiring, i);
-      g_autofree char *label = dup_label (inspected->sae, firing->feature);
+      const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
+      g_autofree char *label = dup_label (sae, firing->feature);
       g_autofree char *safe = steer_cli_dup_safe (label != NULL ? label : "");
 
-      steer_cli_print ("%8u  on %u tokens, sum %.3f, largest %.3f  %s\n", firing->feature, firing->n_tokens,
-                       firing->sum, (double) firing->largest, safe);
+      steer_cli_print ("%8u  on %u tokens, sum %.3f, largest %.3f, strength %.3g  %s\n", firing->feature,
+                       firing->n_tokens, firing->sum, (double) firing->largest, suggest (self, firing), safe);
     }
 }
 
 static void
-print_token (const SteerCliInspection *self, guint position)
+print_token (const Printing *self, guint position)
 {
+  GPtrArray *saes = steer_inspection_get_saes (self->inspection);
   g_autofree char *text = dup_token_text (self, position);
   g_autofree char *escaped = text != NULL ? g_strescape (text, NULL) : g_strdup ("");
   g_autofree char *safe = steer_cli_dup_safe (g_utf8_validate (text != NULL ? text : "", -1, NULL) && text != NULL
@@ -94,37 +77,36 @@ print_token (const SteerCliInspection *self, guint position)
                                                 ? text
                                                 : escaped);
 
-  steer_cli_print ("%5u  %6d  \"%s\"\n", position, self->tokens[position], safe);
-  for (guint i = 0; i < self->saes->len; i++)
+  steer_cli_print ("%5u  %6d  \"%s\"\n", position, steer_inspection_get_tokens (self->inspection)[position], safe);
+  for (guint i = 0; i < saes->len; i++)
     {
-      const SteerCliInspected *inspected = g_ptr_array_index (self->saes, i);
-      g_autoptr (GArray) actives = list_strongest (self, inspected->codes, position);
+      SteerSae *sae = g_ptr_array_index (saes, i);
+      g_autoptr (GArray) actives = steer_inspection_list_token (self->inspection, position, sae, self->n_top);
 
       for (guint j = 0; j < actives->len; j++)
         {
-          const SteerSaeActive *active = &g_array_index (actives, SteerSaeActive, j);
-          g_autofree char *label = dup_label (inspected->sae, active->feature);
+          const SteerActivation *active = &g_array_index (actives, SteerActivation, j);
+          g_autofree char *label = dup_label (sae, active->feature);
           g_autofree char *safe_label = steer_cli_dup_safe (label != NULL ? label : "");
 
-          steer_cli_print ("         %u:%-8u %10.4f  %s\n", steer_sae_get_layer (inspected->sae), active->feature,
+          steer_cli_print ("       %u:%-8u %8.3f  %s\n", steer_sae_get_layer (sae), active->feature,
                            (double) active->value, safe_label);
         }
     }
 }
 
 void
-steer_cli_inspect_print_text (const SteerCliInspection *self)
+steer_cli_inspect_print_text (SteerInspection *inspection, SteerTokenizer *tokenizer, GArray *norms, guint n_top)
 {
-  for (guint t = 0; t < self->n_tokens; t++)
-    print_token (self, t);
-  for (guint i = 0; i < self->saes->len; i++)
-    {
-      const SteerCliInspected *inspected = g_ptr_array_index (self->saes, i);
+  Printing self = { inspection, tokenizer, norms, n_top };
+  GPtrArray *saes = steer_inspection_get_saes (inspection);
 
-      g_array_sort (inspected->firings, compare_sums);
-      print_firings (self, inspected, "Most active");
-      g_array_sort (inspected->firings, compare_specificities);
-      print_firings (self, inspected, "Most specific");
+  for (guint t = 0; t < steer_inspection_get_n_tokens (inspection); t++)
+    print_token (&self, t);
+  for (guint i = 0; i < saes->len; i++)
+    {
+      print_firings (&self, g_ptr_array_index (saes, i), STEER_FIRING_BY_SUM, "Most active");
+      print_firings (&self, g_ptr_array_index (saes, i), STEER_FIRING_BY_SPECIFICITY, "Most specific");
     }
 }
 
@@ -142,8 +124,9 @@ add_feature (JsonBuilder *builder, SteerSae *sae, guint32 feature)
 }
 
 static void
-add_token (JsonBuilder *builder, const SteerCliInspection *self, guint position)
+add_token (JsonBuilder *builder, const Printing *self, guint position)
 {
+  GPtrArray *saes = steer_inspection_get_saes (self->inspection);
   g_autofree char *text = dup_token_text (self, position);
   g_autofree char *valid = text != NULL ? g_utf8_make_valid (text, -1) : NULL;
 
@@ -151,22 +134,22 @@ add_token (JsonBuilder *builder, const SteerCliInspection *self, guint position)
   json_builder_set_member_name (builder, "position");
   json_builder_add_int_value (builder, position);
   json_builder_set_member_name (builder, "id");
-  json_builder_add_int_value (builder, self->tokens[position]);
+  json_builder_add_int_value (builder, steer_inspection_get_tokens (self->inspection)[position]);
   json_builder_set_member_name (builder, "text");
   json_builder_add_string_value (builder, valid);
   json_builder_set_member_name (builder, "features");
   json_builder_begin_array (builder);
-  for (guint i = 0; i < self->saes->len; i++)
+  for (guint i = 0; i < saes->len; i++)
     {
-      const SteerCliInspected *inspected = g_ptr_array_index (self->saes, i);
-      g_autoptr (GArray) actives = list_strongest (self, inspected->codes, position);
+      SteerSae *sae = g_ptr_array_index (saes, i);
+      g_autoptr (GArray) actives = steer_inspection_list_token (self->inspection, position, sae, self->n_top);
 
       for (guint j = 0; j < actives->len; j++)
         {
-          const SteerSaeActive *active = &g_array_index (actives, SteerSaeActive, j);
+          const SteerActivation *active = &g_array_index (actives, SteerActivation, j);
 
           json_builder_begin_object (builder);
-          add_feature (builder, inspected->sae, active->feature);
+          add_feature (builder, sae, active->feature);
           json_builder_set_member_name (builder, "value");
           json_builder_add_double_value (builder, (double) active->value);
           json_builder_end_object (builder);
@@ -177,32 +160,34 @@ add_token (JsonBuilder *builder, const SteerCliInspection *self, guint position)
 }
 
 static void
-add_firings (JsonBuilder *builder,
-             const SteerCliInspection *self,
-             const char *name,
-             int (*compare) (gconstpointer a, gconstpointer b))
+add_firings (JsonBuilder *builder, const Printing *self, const char *name, SteerFiringOrder order)
 {
+  GPtrArray *saes = steer_inspection_get_saes (self->inspection);
+
   json_builder_set_member_name (builder, name);
   json_builder_begin_array (builder);
-  for (guint i = 0; i < self->saes->len; i++)
+  for (guint i = 0; i < saes->len; i++)
     {
-      const SteerCliInspected *inspected = g_ptr_array_index (self->saes, i);
+      g_autoptr (GArray) firings = list_firings (self, g_ptr_array_index (saes, i), order);
 
-      g_array_sort (inspected->firings, compare);
-      for (guint j = 0; j < MIN (inspected->firings->len, self->n_top); j++)
+      for (guint j = 0; j < firings->len; j++)
         {
-          const SteerCliFiring *firing = &g_array_index (inspected->firings, SteerCliFiring, j);
+          const SteerFiring *firing = &g_array_index (firings, SteerFiring, j);
 
           json_builder_begin_object (builder);
-          add_feature (builder, inspected->sae, firing->feature);
+          add_feature (builder, firing->sae, firing->feature);
           json_builder_set_member_name (builder, "n_tokens");
           json_builder_add_int_value (builder, firing->n_tokens);
           json_builder_set_member_name (builder, "sum");
           json_builder_add_double_value (builder, firing->sum);
           json_builder_set_member_name (builder, "largest");
           json_builder_add_double_value (builder, (double) firing->largest);
+          json_builder_set_member_name (builder, "position");
+          json_builder_add_int_value (builder, firing->peak);
           json_builder_set_member_name (builder, "specificity");
           json_builder_add_double_value (builder, firing->specificity);
+          json_builder_set_member_name (builder, "suggested_strength");
+          json_builder_add_double_value (builder, suggest (self, firing));
           json_builder_end_object (builder);
         }
     }
@@ -210,9 +195,9 @@ add_firings (JsonBuilder *builder,
 }
 
 static void
-add_sae (JsonBuilder *builder, const SteerCliInspected *inspected)
+add_sae (JsonBuilder *builder, const Printing *self, SteerSae *sae)
 {
-  SteerSae *sae = inspected->sae;
+  guint layer = steer_sae_get_layer (sae);
   g_autofree char *path = g_filename_display_name (steer_sae_get_path (sae));
 
   json_builder_begin_object (builder);
@@ -223,31 +208,40 @@ add_sae (JsonBuilder *builder, const SteerCliInspected *inspected)
   json_builder_set_member_name (builder, "format");
   json_builder_add_string_value (builder, steer_sae_get_format (sae));
   json_builder_set_member_name (builder, "layer");
-  json_builder_add_int_value (builder, steer_sae_get_layer (sae));
+  json_builder_add_int_value (builder, layer);
   json_builder_set_member_name (builder, "n_features");
   json_builder_add_int_value (builder, (gint64) steer_sae_get_n_features (sae));
+  json_builder_set_member_name (builder, "norm");
+  json_builder_add_double_value (builder, steer_inspection_get_norm (self->inspection, sae));
+  json_builder_set_member_name (builder, "typical_norm");
+  if (self->norms != NULL && layer < self->norms->len)
+    json_builder_add_double_value (builder, g_array_index (self->norms, double, layer));
+  else
+    json_builder_add_null_value (builder);
   json_builder_end_object (builder);
 }
 
 void
-steer_cli_inspect_print_json (const SteerCliInspection *self)
+steer_cli_inspect_print_json (SteerInspection *inspection, SteerTokenizer *tokenizer, GArray *norms, guint n_top)
 {
+  Printing self = { inspection, tokenizer, norms, n_top };
+  GPtrArray *saes = steer_inspection_get_saes (inspection);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
 
   json_builder_begin_object (builder);
   json_builder_set_member_name (builder, "saes");
   json_builder_begin_array (builder);
-  for (guint i = 0; i < self->saes->len; i++)
-    add_sae (builder, g_ptr_array_index (self->saes, i));
+  for (guint i = 0; i < saes->len; i++)
+    add_sae (builder, &self, g_ptr_array_index (saes, i));
   json_builder_end_array (builder);
   json_builder_set_member_name (builder, "tokens");
   json_builder_begin_array (builder);
-  for (guint t = 0; t < self->n_tokens; t++)
-    add_token (builder, self, t);
+  for (guint t = 0; t < steer_inspection_get_n_tokens (inspection); t++)
+    add_token (builder, &self, t);
   json_builder_end_array (builder);
-  add_firings (builder, self, "most_active", compare_sums);
-  add_firings (builder, self, "most_specific", compare_specificities);
+  add_firings (builder, &self, "most_active", STEER_FIRING_BY_SUM);
+  add_firings (builder, &self, "most_specific", STEER_FIRING_BY_SPECIFICITY);
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
   steer_cli_print_json (root, TRUE);

@@ -5,20 +5,23 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chat/steer-conversation.h"
 #include "steer-cli-engine.h"
 #include "steer-cli-output.h"
 #include "steer-cli-steering.h"
-#include "steer-cli-thread.h"
 
 #define DEFAULT_TOP 10
 #define MAX_TOP 1000
 
 static char **sae_paths;
+static char *conversation_path;
 static char *top_text;
 static gboolean as_json;
 
 static const GOptionEntry entries[] = {
   { "sae", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sae_paths, "An SAE or its folder; repeatable", "PATH[,layer=L…]" },
+  { "conversation", 0, 0, G_OPTION_ARG_FILENAME, &conversation_path, "A conversation that was exported as JSON",
+    "FILE" },
   { "top", 0, 0, G_OPTION_ARG_FILENAME, &top_text, "Features a token, and for the whole text; default: 10", "N" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "As JSON", NULL },
   { 0 },
@@ -26,38 +29,27 @@ static const GOptionEntry entries[] = {
 
 static const SteerCliUsage usage = {
   .name = "inspect",
-  .arguments = "[OPTION…] --sae PATH (--prompt TEXT | --messages FILE | --ids 1,2,3)",
+  .arguments = "[OPTION…] --sae PATH (--prompt TEXT | --messages FILE | --conversation FILE | --ids 1,2,3)",
   .description
   = "Runs the text through the model, steered or not, and encodes the residual stream behind the SAE's layer with it.\n"
     "For each token the features that fire most strongly; for the whole text, but for its first token, on which\n"
     "everything fires, those with the largest sum of activations, and the most specific ones: those that fire "
     "strongly\n"
-    "in few places (largest activation, squared, divided by the sum).",
+    "in few places (largest activation, squared, divided by the sum). Each with a strength to begin with: what the\n"
+    "feature itself contributes where it fires most, between a quarter and four fifths of the layer's typical norm.",
   .examples = "  steer inspect --sae resid_post_layer_15/trainer_1 --prompt \"Paris in spring\" --raw\n"
               "  steer inspect --model DIR --sae ae.pt,layer=15 --messages chat.json --top 5 --json",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_MODEL
             | STEER_CLI_GROUP_DEVICE,
 };
 
-static void
-inspected_free (gpointer data)
-{
-  SteerCliInspected *self = data;
-
-  g_clear_object (&self->sae);
-  g_clear_pointer (&self->codes, steer_sae_codes_free);
-  g_clear_pointer (&self->firings, g_array_unref);
-  g_free (self);
-}
-
 static gboolean
 add_sae (GPtrArray *saes, SteerSae *sae, GError **error)
 {
   const char *problem = steer_sae_get_encoder_problem (sae);
-  SteerCliInspected *inspected;
 
   for (guint i = 0; i < saes->len; i++)
-    if (steer_sae_get_layer (((SteerCliInspected *) g_ptr_array_index (saes, i))->sae) == steer_sae_get_layer (sae))
+    if (steer_sae_get_layer (g_ptr_array_index (saes, i)) == steer_sae_get_layer (sae))
       {
         g_set_error (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
                      "there are two SAEs of layer %u: inspect one after the other", steer_sae_get_layer (sae));
@@ -69,9 +61,7 @@ add_sae (GPtrArray *saes, SteerSae *sae, GError **error)
                    "%s: its activations cannot be computed: %s", steer_sae_get_path (sae), problem);
       return FALSE;
     }
-  inspected = g_new0 (SteerCliInspected, 1);
-  inspected->sae = g_object_ref (sae);
-  g_ptr_array_add (saes, inspected);
+  g_ptr_array_add (saes, g_object_ref (sae));
   return TRUE;
 }
 
@@ -111,17 +101,27 @@ open_saes (GPtrArray *saes, const SteerModelConfig *config, GError **error)
 typedef struct
 {
   GMainLoop *loop;
-  SteerTrace *trace; /* nullable */
+  SteerInspection *inspection; /* nullable */
+  GArray *norms;               /* nullable */
   GError **error;
-} Tracing;
+} Waiting;
 
 static void
-on_traced (GObject *object, GAsyncResult *result, gpointer data)
+on_inspected (GObject *object, GAsyncResult *result, gpointer data)
 {
-  Tracing *tracing = data;
+  Waiting *waiting = data;
 
-  tracing->trace = steer_engine_trace_finish (STEER_ENGINE (object), result, tracing->error);
-  g_main_loop_quit (tracing->loop);
+  waiting->inspection = steer_engine_inspect_finish (STEER_ENGINE (object), result, waiting->error);
+  g_main_loop_quit (waiting->loop);
+}
+
+static void
+on_measured (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Waiting *waiting = data;
+
+  waiting->norms = steer_engine_measure_norms_finish (STEER_ENGINE (object), result, waiting->error);
+  g_main_loop_quit (waiting->loop);
 }
 
 static gboolean
@@ -131,120 +131,88 @@ on_interrupt (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The residual stream behind each SAE's layer. */
-static SteerTrace *
-run_trace (SteerEngine *engine, const GArray *ids, GPtrArray *saes, SteerPlan *plan, GError **error)
+/* The inspection, and the norms that strengths are suggested with; those of a model without a tokenizer are not known.
+ */
+static SteerInspection *
+run (SteerEngine *engine, const GArray *ids, GPtrArray *saes, SteerPlan *plan, GArray **norms, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GArray) layers = g_array_new (FALSE, FALSE, sizeof (guint));
-  Tracing tracing = { loop, NULL, error };
+  g_autoptr (GError) unknown = NULL;
+  Waiting waiting = { .loop = loop, .error = error };
   guint source = g_unix_signal_add (SIGINT, on_interrupt, cancellable);
 
-  for (guint i = 0; i < saes->len; i++)
-    {
-      guint layer = steer_sae_get_layer (((SteerCliInspected *) g_ptr_array_index (saes, i))->sae);
-
-      g_array_append_val (layers, layer);
-    }
-  steer_engine_trace_async (engine, (const gint32 *) (gpointer) ids->data, ids->len,
-                            (const guint *) (gpointer) layers->data, layers->len, FALSE, plan, cancellable, on_traced,
-                            &tracing);
+  if (isatty (STDERR_FILENO))
+    steer_cli_note ("encoding %u tokens with %u SAE%s\n", ids->len, saes->len, saes->len == 1 ? "" : "s");
+  steer_engine_inspect_async (engine, (const gint32 *) (gpointer) ids->data, ids->len, saes, plan, cancellable,
+                              on_inspected, &waiting);
   g_main_loop_run (loop);
+  if (waiting.inspection != NULL)
+    {
+      waiting.error = &unknown;
+      steer_engine_measure_norms_async (engine, cancellable, on_measured, &waiting);
+      g_main_loop_run (loop);
+    }
   g_source_remove (source);
-  return tracing.trace;
+  *norms = waiting.norms;
+  return waiting.inspection;
 }
 
-/* Sums over the text, without its first token where it has another. */
+/* A conversation that was exported, as the prompt that its active path makes. */
 static GArray *
-sum_firings (const SteerSaeCodes *codes)
+encode_conversation (SteerEngine *engine, GError **error)
 {
-  g_autoptr (GHashTable) places = g_hash_table_new (NULL, NULL); /* feature -> position + 1 */
-  GArray *firings = g_array_new (FALSE, TRUE, sizeof (SteerCliFiring));
+  g_autofree char *json = NULL;
+  g_autoptr (SteerConversation) conversation = NULL;
+  g_autoptr (SteerRequest) request = steer_request_new ();
+  const char *system;
+  gsize length;
 
-  for (gsize i = codes->begin[codes->n_tokens > 1 ? 1 : 0]; i < codes->begin[codes->n_tokens]; i++)
+  if (!g_file_get_contents (conversation_path, &json, &length, error)
+      || (conversation = steer_conversation_new_from_json (json, length, error)) == NULL)
     {
-      const SteerSaeActive *active = &codes->active[i];
-      guint place = GPOINTER_TO_UINT (g_hash_table_lookup (places, GUINT_TO_POINTER (active->feature)));
-      SteerCliFiring *firing;
-
-      if (place == 0)
-        {
-          SteerCliFiring new = { .feature = active->feature };
-
-          g_array_append_val (firings, new);
-          place = firings->len;
-          g_hash_table_insert (places, GUINT_TO_POINTER (active->feature), GUINT_TO_POINTER (place));
-        }
-      firing = &g_array_index (firings, SteerCliFiring, place - 1);
-      firing->n_tokens++;
-      firing->sum += (double) active->value;
-      firing->largest = MAX (firing->largest, active->value);
+      g_prefix_error (error, "%s: ", conversation_path);
+      return NULL;
     }
-  for (guint i = 0; i < firings->len; i++)
+  system = steer_conversation_get_system_prompt (conversation);
+  if (system != NULL && *system != '\0')
+    steer_request_add_message (request, STEER_ROLE_SYSTEM, system);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (conversation)); i++)
     {
-      SteerCliFiring *firing = &g_array_index (firings, SteerCliFiring, i);
+      g_autoptr (SteerMessage) message = g_list_model_get_item (G_LIST_MODEL (conversation), i);
 
-      firing->specificity = (double) firing->largest * (double) firing->largest / firing->sum;
+      steer_request_add_message (request, steer_message_get_role (message), steer_message_get_text (message));
     }
-  return firings;
-}
-
-typedef struct
-{
-  GPtrArray *saes;
-  const SteerTrace *trace;
-} Encoding;
-
-static gboolean
-encode (gpointer data, GCancellable *cancellable, GError **error)
-{
-  const Encoding *encoding = data;
-  const SteerTrace *trace = encoding->trace;
-
-  for (guint i = 0; i < encoding->saes->len; i++)
-    {
-      SteerCliInspected *inspected = g_ptr_array_index (encoding->saes, i);
-
-      if (isatty (STDERR_FILENO))
-        steer_cli_note ("encoding %u tokens with %s\n", trace->n_tokens,
-                        steer_vector_source_get_id (STEER_VECTOR_SOURCE (inspected->sae)));
-      inspected->codes
-        = steer_sae_encode (inspected->sae, trace->residual + (gsize) i * trace->n_tokens * trace->d_model,
-                            trace->n_tokens, 0, NULL, NULL, cancellable, error);
-      if (inspected->codes == NULL)
-        return FALSE;
-      inspected->firings = sum_firings (inspected->codes);
-    }
-  return TRUE;
+  return steer_engine_encode (engine, request, error);
 }
 
 static gboolean
 inspect (const SteerCliOptions *options, SteerEngine *engine, SteerCliSteering *steering, guint n_top, GError **error)
 {
   SteerModel *model = steer_engine_get_model (engine);
-  g_autoptr (GPtrArray) saes = g_ptr_array_new_with_free_func (inspected_free);
+  SteerTokenizer *tokenizer = steer_engine_get_tokenizer (engine);
+  g_autoptr (GPtrArray) saes = g_ptr_array_new_with_free_func (g_object_unref);
   g_autoptr (GArray) ids = NULL;
+  g_autoptr (GArray) norms = NULL;
   g_autoptr (SteerPlan) plan = NULL;
-  g_autoptr (SteerTrace) trace = NULL;
-  SteerCliInspection inspection = { .tokenizer = steer_engine_get_tokenizer (engine), .saes = saes, .n_top = n_top };
-  Encoding encoding = { .saes = saes };
+  g_autoptr (SteerInspection) inspection = NULL;
 
-  if (!open_saes (saes, steer_model_get_config (model), error) || !steer_cli_steering_bind (steering, model, error)
-      || (ids = steer_cli_engine_encode (engine, options, steer_preset_get_system_prompt (steering->preset), error))
-           == NULL)
+  if (!open_saes (saes, steer_model_get_config (model), error) || !steer_cli_steering_bind (steering, model, error))
+    return FALSE;
+  if (conversation_path != NULL)
+    ids = encode_conversation (engine, error);
+  else
+    ids = steer_cli_engine_encode (engine, options, steer_preset_get_system_prompt (steering->preset), error);
+  if (ids == NULL)
     return FALSE;
   plan = steer_live_plan_dup (steering->live);
-  trace = run_trace (engine, ids, saes, plan, error);
-  encoding.trace = trace;
-  if (trace == NULL || !steer_cli_run_in_thread (encode, &encoding, error))
+  inspection = run (engine, ids, saes, plan, &norms, error);
+  if (inspection == NULL)
     return FALSE;
-  inspection.tokens = trace->tokens;
-  inspection.n_tokens = trace->n_tokens;
   if (as_json)
-    steer_cli_inspect_print_json (&inspection);
+    steer_cli_inspect_print_json (inspection, tokenizer, norms, n_top);
   else
-    steer_cli_inspect_print_text (&inspection);
+    steer_cli_inspect_print_text (inspection, tokenizer, norms, n_top);
   return TRUE;
 }
 
