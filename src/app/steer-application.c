@@ -19,7 +19,8 @@ struct _SteerApplication
 
   SteerWorkspace *workspace;
   GSettings *settings;
-  gboolean model_chosen; /* on the command line, or the one of last time is being loaded */
+  gboolean model_chosen;  /* on the command line, or the one of last time is being loaded */
+  gboolean frame_awaited; /* the first one, before which nothing is loaded */
   gboolean exit_after_startup;
 };
 
@@ -87,8 +88,6 @@ get_window (SteerApplication *self)
 static void
 on_first_frame (SteerApplication *self, GdkFrameClock *clock)
 {
-  g_autofree char *path = g_settings_get_string (self->settings, "model-path");
-
   g_signal_handlers_disconnect_by_func (clock, on_first_frame, self);
   if (self->exit_after_startup)
     {
@@ -96,9 +95,7 @@ on_first_frame (SteerApplication *self, GdkFrameClock *clock)
       g_application_quit (G_APPLICATION (self));
       return;
     }
-  if (!self->model_chosen)
-    steer_workspace_load_model (self->workspace, *path != '\0' ? path : NULL);
-  self->model_chosen = TRUE;
+  steer_workspace_start_load (self->workspace);
 }
 
 static SteerWindow *
@@ -106,6 +103,14 @@ present_window (SteerApplication *self)
 {
   SteerWindow *window = get_window (self);
 
+  /* Shown as being loaded from the first frame on. */
+  if (!self->model_chosen)
+    {
+      g_autofree char *path = g_settings_get_string (self->settings, "model-path");
+
+      steer_workspace_prepare_load (self->workspace, *path != '\0' ? path : NULL);
+      self->model_chosen = TRUE;
+    }
   if (window == NULL)
     {
       gint64 last = g_settings_get_int64 (self->settings, "last-chat");
@@ -114,9 +119,10 @@ present_window (SteerApplication *self)
       steer_window_open_chat (window, last);
     }
   gtk_window_present (GTK_WINDOW (window));
-  if (!self->model_chosen || self->exit_after_startup)
+  if (!self->frame_awaited)
     g_signal_connect_object (gtk_widget_get_frame_clock (GTK_WIDGET (window)), "after-paint",
                              G_CALLBACK (on_first_frame), self, G_CONNECT_SWAPPED);
+  self->frame_awaited = TRUE;
   return window;
 }
 
@@ -170,7 +176,10 @@ load_model (GSimpleAction *action, GVariant *parameter, gpointer data)
   SteerApplication *self = data;
 
   self->model_chosen = TRUE;
-  steer_workspace_load_model (self->workspace, g_variant_get_string (parameter, NULL));
+  if (get_window (self) != NULL)
+    steer_workspace_load_model (self->workspace, g_variant_get_string (parameter, NULL));
+  else
+    steer_workspace_prepare_load (self->workspace, g_variant_get_string (parameter, NULL));
 }
 
 static void
@@ -193,6 +202,8 @@ steer_application_startup (GApplication *application)
     { "open-file", open_file, "s" },     { "load-model", load_model, "s" }, { "quit", quit },
   };
   SteerApplication *self = STEER_APPLICATION (application);
+  /* While GTK sets itself up. */
+  SteerEarlyStore *store = steer_early_store_begin (NULL);
 
   G_APPLICATION_CLASS (steer_application_parent_class)->startup (application);
 
@@ -201,7 +212,7 @@ steer_application_startup (GApplication *application)
   gtk_window_set_default_icon_name (STEER_APPLICATION_ID);
 
   self->settings = g_settings_new (STEER_APPLICATION_ID);
-  self->workspace = steer_workspace_new (self->settings, NULL);
+  self->workspace = steer_workspace_new_early (self->settings, store);
   g_signal_connect_object (self->settings, "changed::text-scale", G_CALLBACK (on_text_scale_changed), self,
                            G_CONNECT_SWAPPED);
   on_text_scale_changed (self);
@@ -316,7 +327,7 @@ static void
 steer_application_init (SteerApplication *self)
 {
   static const GOptionEntry options[] = {
-    { "model", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Load the model in FOLDER"), N_ ("FOLDER") },
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Load the model in this folder or GGUF file"), N_ ("MODEL") },
     { "preset", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Steer with the preset in FILE"), N_ ("FILE") },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Print the version and those of the libraries"), NULL },
     { "exit-after-startup", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, NULL, NULL, NULL },

@@ -11,8 +11,9 @@ G_BEGIN_DECLS
 /**
  * SteerApplication: the program: one window and the workspace behind it, command line, actions `app.*`.
  *
- * Options: --model FOLDER, --preset FILE, --version; hidden: --exit-after-startup, which prints how long it took from
- * the start of the process until the first frame was drawn. Opened files are presets or model folders.
+ * Options: --model MODEL (a folder or a GGUF file), --preset FILE, --version; hidden: --exit-after-startup, which
+ * prints how long it took from the start of the process until the first frame was drawn. Opened files are presets or
+ * model folders.
  */
 #define STEER_TYPE_APPLICATION (steer_application_get_type ())
 G_DECLARE_FINAL_TYPE (SteerApplication, steer_application, STEER, APPLICATION, AdwApplication)

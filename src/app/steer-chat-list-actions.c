@@ -13,8 +13,7 @@ typedef struct
   gint64 id;
   gboolean was_open; /* of a deletion */
   gboolean markdown; /* of an export */
-  char *content;     /* of an export */
-  char *name;
+  GFile *file;       /* nullable: of an export */
 } Step;
 
 static Step *
@@ -31,8 +30,7 @@ static void
 step_free (Step *self)
 {
   g_object_unref (self->list);
-  g_free (self->content);
-  g_free (self->name);
+  g_clear_object (&self->file);
   g_free (self);
 }
 
@@ -124,68 +122,102 @@ on_exported (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_export_place (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (Step) step = data;
-  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
-  g_autoptr (GBytes) bytes = NULL;
-
-  if (file == NULL)
-    return;
-  bytes = g_bytes_new (step->content, strlen (step->content));
-  g_file_replace_contents_bytes_async (file, bytes, NULL, FALSE, G_FILE_CREATE_NONE, NULL, on_exported,
-                                       g_steal_pointer (&step));
-}
-
-static void
-on_export_loaded (GObject *source, GAsyncResult *result, gpointer data)
+on_export_made (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (Step) step = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (SteerConversation) conversation = steer_store_load_finish (STEER_STORE (source), result, &error);
-  SteerFileKind kind = step->markdown ? STEER_FILES_MARKDOWN : STEER_FILES_CHAT;
+  char *text = steer_store_export_finish (STEER_STORE (source), result, &error);
+  g_autoptr (GBytes) bytes = NULL;
+  g_autoptr (GFile) file = NULL;
 
-  if (conversation == NULL)
+  if (text == NULL)
     {
       steer_chat_list_toast (step->list, _ ("The chat could not be exported: %s"), error->message);
       return;
     }
-  step->content
-    = step->markdown ? steer_conversation_to_markdown (conversation) : steer_conversation_to_json (conversation);
-  step->name
-    = steer_dialog_make_file_name (steer_conversation_get_title (conversation), step->markdown ? ".md" : ".json");
-  steer_dialog_save_file_async (get_window (step->list), _ ("Export Chat"), step->name, kind, on_export_place, step);
-  step = NULL;
+  bytes = g_bytes_new_take (text, strlen (text));
+  file = g_steal_pointer (&step->file);
+  g_file_replace_contents_bytes_async (file, bytes, NULL, FALSE, G_FILE_CREATE_NONE, NULL, on_exported,
+                                       g_steal_pointer (&step));
+}
+
+void
+steer_chat_list_export (SteerChatList *self, gint64 id, gboolean markdown, GFile *file)
+{
+  Step *step = step_new (self, id);
+
+  step->file = g_object_ref (file);
+  steer_store_export_async (steer_chat_list_get_store (self), id, markdown, NULL, on_export_made, step);
+}
+
+static void
+on_export_place (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (Step) step = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL)
+    steer_chat_list_export (step->list, step->id, step->markdown, file);
 }
 
 static void
 export_chat (SteerChatList *self, gint64 id, gboolean markdown)
 {
+  g_autofree char *title = dup_title (self, id);
+  g_autofree char *name = steer_dialog_make_file_name (title, markdown ? ".md" : ".json");
+  SteerFileKind kind = markdown ? STEER_FILES_MARKDOWN : STEER_FILES_CHAT;
   Step *step = step_new (self, id);
 
   step->markdown = markdown;
-  steer_store_load_async (steer_chat_list_get_store (self), id, NULL, on_export_loaded, step);
+  steer_dialog_save_file_async (get_window (self), _ ("Export Chat"), name, kind, on_export_place, step);
 }
 
+/* Nothing of the conversation is known to anyone else yet, so a thread can make it. */
 static void
-on_import_read (GObject *source, GAsyncResult *result, gpointer data)
+import_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (SteerChatList) self = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SteerConversation) conversation = NULL;
+  SteerConversation *conversation = NULL;
+  GError *error = NULL;
   g_autofree char *json = NULL;
   gsize length;
 
-  if (g_file_load_contents_finish (G_FILE (source), result, &json, &length, NULL, &error))
+  if (g_file_load_contents (data, cancellable, &json, &length, NULL, &error))
     conversation = steer_conversation_new_from_json (json, (gssize) length, &error);
+  if (conversation != NULL)
+    g_task_return_pointer (task, conversation, g_object_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_imported (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SteerChatList *self = STEER_CHAT_LIST (source);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerConversation) conversation = g_task_propagate_pointer (G_TASK (result), &error);
+
   if (conversation == NULL)
     {
       steer_chat_list_toast (self, _ ("The chat could not be imported: %s"), error->message);
       return;
     }
+  if (self->chat == NULL)
+    return;
   if (steer_chat_list_get_store (self) != NULL)
     steer_store_adopt (steer_chat_list_get_store (self), conversation);
   steer_chat_set_conversation (self->chat, conversation);
+}
+
+void
+steer_chat_list_import (SteerChatList *self, GFile *file)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (STEER_IS_CHAT_LIST (self));
+
+  task = g_task_new (self, NULL, on_imported, NULL);
+  g_task_set_task_data (task, g_object_ref (file), g_object_unref);
+  g_task_run_in_thread (task, import_in_thread);
 }
 
 static void
@@ -195,7 +227,7 @@ on_import_chosen (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
 
   if (file != NULL)
-    g_file_load_contents_async (file, NULL, on_import_read, g_steal_pointer (&self));
+    steer_chat_list_import (self, file);
 }
 
 static void

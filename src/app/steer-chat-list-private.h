@@ -9,11 +9,13 @@ struct _SteerChatList
   GtkWidget parent_instance;
 
   SteerChat *chat;
-  GtkSingleSelection *selection;
-  GListModel *chats;       /* the store, or an empty list without one */
-  GCancellable *searching; /* nullable: of the search that runs */
-  GCancellable *opening;   /* nullable: of the chat that is being loaded */
-  gboolean in_search;      /* the list shows what was found */
+  GtkSingleSelection *selection; /* of `shown` */
+  GtkSliceListModel *shown;      /* the beginning of the chats, or of what was found */
+  GListModel *chats;             /* the store, or an empty list without one */
+  GCancellable *searching;       /* nullable: of the search that runs */
+  GCancellable *opening;         /* nullable: of the chat that is being loaded */
+  gboolean in_search;            /* the list shows what was found */
+  gint64 hit;                    /* message to be shown when the chat is loaded; 0: none */
 
   GtkSearchEntry *search;
   GtkListView *list;

@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-chat-row.h"
+#include "steer-growing-list.h"
 
 enum
 {
@@ -17,6 +18,7 @@ enum
 {
   TOAST,
   OPENED,
+  HIT,
   N_SIGNALS
 };
 
@@ -93,7 +95,12 @@ on_opened (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (SteerConversation) conversation = steer_store_load_finish (STEER_STORE (source), result, &error);
 
   if (conversation != NULL && self->chat != NULL)
-    steer_chat_set_conversation (self->chat, conversation);
+    {
+      steer_chat_set_conversation (self->chat, conversation);
+      if (self->hit != 0)
+        g_signal_emit (self, signals[HIT], 0, self->hit, gtk_editable_get_text (GTK_EDITABLE (self->search)));
+      self->hit = 0;
+    }
   else if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     steer_chat_list_toast (self, _ ("The chat could not be opened: %s"), error->message);
 }
@@ -107,21 +114,34 @@ steer_chat_list_open (SteerChatList *self, gint64 id)
   steer_store_load_async (steer_chat_list_get_store (self), id, self->opening, on_opened, g_object_ref (self));
 }
 
+/* In a search the message that was found is shown, in the chat that is open already too. */
+static void
+open_entry (SteerChatList *self, SteerChatEntry *entry)
+{
+  gint64 open = steer_conversation_get_id (steer_chat_get_conversation (self->chat));
+
+  self->hit = self->in_search ? steer_chat_entry_get_hit (entry) : 0;
+  if (steer_chat_entry_get_id (entry) != open || self->hit != 0)
+    steer_chat_list_open (self, steer_chat_entry_get_id (entry));
+}
+
 static void
 on_selected (SteerChatList *self)
 {
   SteerChatEntry *entry = gtk_single_selection_get_selected_item (self->selection);
 
-  if (entry == NULL)
-    return;
-  if (steer_chat_entry_get_id (entry) != steer_conversation_get_id (steer_chat_get_conversation (self->chat)))
-    steer_chat_list_open (self, steer_chat_entry_get_id (entry));
+  if (entry != NULL)
+    open_entry (self, entry);
 }
 
 /* A click or Enter on the row that is open already: where the list covers the transcript, that is how it goes away. */
 static void
-on_activated (SteerChatList *self)
+on_activated (SteerChatList *self, guint position)
 {
+  g_autoptr (SteerChatEntry) entry = g_list_model_get_item (G_LIST_MODEL (self->selection), position);
+
+  if (entry != NULL)
+    open_entry (self, entry);
   g_signal_emit (self, signals[OPENED], 0);
 }
 
@@ -161,7 +181,7 @@ static void
 show_model (SteerChatList *self, GListModel *model, gboolean in_search)
 {
   g_signal_handlers_block_by_func (self->selection, on_selected, self);
-  gtk_single_selection_set_model (self->selection, model);
+  steer_growing_list_set_model (self->shown, model);
   g_signal_handlers_unblock_by_func (self->selection, on_selected, self);
   self->in_search = in_search;
   on_items_changed (self);
@@ -213,7 +233,7 @@ on_search_activate (SteerChatList *self)
 
   if (first == NULL)
     return;
-  steer_chat_list_open (self, steer_chat_entry_get_id (first));
+  open_entry (self, first);
   g_signal_emit (self, signals[OPENED], 0);
 }
 
@@ -246,7 +266,9 @@ steer_chat_list_constructed (GObject *object)
 
   self->chats
     = store != NULL ? G_LIST_MODEL (g_object_ref (store)) : G_LIST_MODEL (g_list_store_new (STEER_TYPE_CHAT_ENTRY));
-  self->selection = gtk_single_selection_new (NULL);
+  self->shown = steer_growing_list_new (
+    NULL, GTK_SCROLLED_WINDOW (gtk_widget_get_ancestor (GTK_WIDGET (self->list), GTK_TYPE_SCROLLED_WINDOW)));
+  self->selection = gtk_single_selection_new (G_LIST_MODEL (g_object_ref (self->shown)));
   gtk_single_selection_set_autoselect (self->selection, FALSE);
   gtk_single_selection_set_can_unselect (self->selection, TRUE);
   g_signal_connect_object (self->selection, "notify::selected", G_CALLBACK (on_selected), self, G_CONNECT_SWAPPED);
@@ -278,6 +300,7 @@ steer_chat_list_dispose (GObject *object)
   if (child != NULL)
     gtk_widget_unparent (child);
   g_clear_object (&self->selection);
+  g_clear_object (&self->shown);
   g_clear_object (&self->chats);
   g_clear_object (&self->chat);
   G_OBJECT_CLASS (steer_chat_list_parent_class)->dispose (object);
@@ -338,6 +361,9 @@ steer_chat_list_class_init (SteerChatListClass *klass)
                                  ADW_TYPE_TOAST);
   signals[OPENED]
     = g_signal_new ("opened", STEER_TYPE_CHAT_LIST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+
+  signals[HIT] = g_signal_new ("hit", STEER_TYPE_CHAT_LIST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                               G_TYPE_INT64, G_TYPE_STRING);
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-list.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerChatList, search);

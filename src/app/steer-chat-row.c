@@ -10,6 +10,7 @@ struct _SteerChatRow
 
   SteerChatEntry *entry;
   GtkMenuButton *button;
+  GMenuModel *menu;
 };
 
 enum
@@ -108,6 +109,7 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);
+  gtk_widget_class_bind_template_child (widget_class, SteerChatRow, menu);
   gtk_widget_class_bind_template_callback (widget_class, dup_title);
   gtk_widget_class_bind_template_callback (widget_class, is_hit);
   gtk_widget_class_bind_template_callback (widget_class, count_lines);
@@ -118,10 +120,21 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
     gtk_widget_class_install_action (widget_class, actions[i], NULL, activate);
 }
 
+/* A menu's widgets cost more than the rest of the row, and few are ever opened. */
+static void
+make_menu (GtkMenuButton *button, gpointer data)
+{
+  SteerChatRow *self = data;
+
+  if (gtk_menu_button_get_menu_model (button) == NULL)
+    gtk_menu_button_set_menu_model (button, self->menu);
+}
+
 static void
 steer_chat_row_init (SteerChatRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_menu_button_set_create_popup_func (self->button, make_menu, self, NULL);
 }
 
 GtkWidget *

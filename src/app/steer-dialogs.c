@@ -34,6 +34,7 @@ add_filter (GtkFileChooser *chooser, SteerFileKind kind)
     [STEER_FILES_PRESET] = { N_ ("Presets"), { "yaml", "yml" } },
     [STEER_FILES_CHAT] = { N_ ("Chats"), { "json" } },
     [STEER_FILES_MARKDOWN] = { N_ ("Markdown"), { "md" } },
+    [STEER_FILES_MODEL] = { N_ ("Models"), { "gguf" } },
   };
   g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();

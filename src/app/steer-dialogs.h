@@ -13,6 +13,7 @@ typedef enum
   STEER_FILES_PRESET,   /* *.yaml, *.yml */
   STEER_FILES_CHAT,     /* *.json */
   STEER_FILES_MARKDOWN, /* *.md */
+  STEER_FILES_MODEL,    /* *.gguf */
 } SteerFileKind;
 
 void steer_dialog_open_file_async (GtkWindow *parent,

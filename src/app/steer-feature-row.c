@@ -20,6 +20,7 @@ struct _SteerFeatureRow
   GtkEditableLabel *title;
   GtkWidget *toggle;
   GtkMenuButton *menu_button;
+  GMenuModel *menu;
   SteerStrengthScale *scale;
   GtkAdjustment *scale_adjustment;
   GtkSpinButton *number;
@@ -481,6 +482,7 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, title);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, toggle);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, menu_button);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, menu);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale_adjustment);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, number);
@@ -494,10 +496,21 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   install_actions (widget_class);
 }
 
+/* A menu's widgets cost more than the rest of the row, and few are ever opened. */
+static void
+make_menu (GtkMenuButton *button, gpointer data)
+{
+  SteerFeatureRow *self = data;
+
+  if (gtk_menu_button_get_menu_model (button) == NULL)
+    gtk_menu_button_set_menu_model (button, self->menu);
+}
+
 static void
 steer_feature_row_init (SteerFeatureRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_menu_button_set_create_popup_func (self->menu_button, make_menu, self, NULL);
   ellipsize (GTK_WIDGET (self->title));
   hide_buttons (GTK_WIDGET (self->number));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self->number));

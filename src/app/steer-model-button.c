@@ -114,7 +114,7 @@ on_popover_show (SteerModelButton *self)
     {
       g_autofree char *title = steer_model_dup_title (recent[i]);
 
-      if (g_file_test (recent[i], G_FILE_TEST_IS_DIR))
+      if (g_file_test (recent[i], G_FILE_TEST_EXISTS))
         add_model (self, recent[i], title, recent[i], g_strcmp0 (recent[i], in_use) == 0);
     }
 }

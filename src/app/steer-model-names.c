@@ -33,7 +33,11 @@ steer_model_dup_title (const char *path)
   if (g_strcmp0 (path, bundled) == 0)
     return g_strdup (_ ("Steer Demo"));
   title = dup_hub_name (path);
-  return title != NULL ? g_steal_pointer (&title) : g_path_get_basename (path);
+  if (title == NULL)
+    title = g_path_get_basename (path);
+  if (g_str_has_suffix (title, ".gguf"))
+    title[strlen (title) - strlen (".gguf")] = '\0';
+  return g_steal_pointer (&title);
 }
 
 /* "Intel Xeon, 2 cores, AVX-512": of a CPU only the instruction set, its last part, tells how fast it will be. */

@@ -20,6 +20,7 @@ struct _SteerPreferences
   GtkSpinButton *max_tokens;
   GtkSpinButton *seed;
   GtkSwitch *recompute_after_steering;
+  GtkSwitch *clamp_new_features;
   GtkSwitch *mark_steered_text;
   GtkSpinButton *text_scale;
   AdwComboRow *device;
@@ -134,6 +135,7 @@ bind_settings (SteerPreferences *self)
     { "max-tokens", gtk_spin_button_get_adjustment (self->max_tokens), "value" },
     { "seed", gtk_spin_button_get_adjustment (self->seed), "value" },
     { "recompute-after-steering", self->recompute_after_steering, "active" },
+    { "clamp-new-features", self->clamp_new_features, "active" },
     { "mark-steered-text", self->mark_steered_text, "active" },
     { "text-scale", self->text_scale, "value" },
     { "threads", gtk_spin_button_get_adjustment (self->threads), "value" },
@@ -173,6 +175,7 @@ steer_preferences_class_init (SteerPreferencesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, max_tokens);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, seed);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, recompute_after_steering);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, clamp_new_features);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, mark_steered_text);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, text_scale);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, device);

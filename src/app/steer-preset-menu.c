@@ -2,6 +2,8 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-growing-list.h"
+
 static SteerPresetEntry *
 get_entry (GtkListBoxRow *row)
 {
@@ -93,9 +95,12 @@ on_row_activated (GtkListBox *list, GtkListBoxRow *row)
 void
 steer_preset_menu_fill (GtkListBox *list, SteerWorkspace *workspace)
 {
+  GtkWidget *scrolled = gtk_widget_get_ancestor (GTK_WIDGET (list), GTK_TYPE_SCROLLED_WINDOW);
+  g_autoptr (GtkSliceListModel) shown
+    = steer_growing_list_new (G_LIST_MODEL (steer_workspace_get_presets (workspace)), GTK_SCROLLED_WINDOW (scrolled));
+
   gtk_list_box_set_selection_mode (list, GTK_SELECTION_NONE);
-  gtk_list_box_bind_model (list, G_LIST_MODEL (steer_workspace_get_presets (workspace)), make_row,
-                           g_object_ref (workspace), g_object_unref);
+  gtk_list_box_bind_model (list, G_LIST_MODEL (shown), make_row, g_object_ref (workspace), g_object_unref);
   gtk_list_box_set_header_func (list, set_heading, NULL, NULL);
   g_signal_connect (list, "row-activated", G_CALLBACK (on_row_activated), NULL);
 }
@@ -107,7 +112,6 @@ steer_preset_menu_new (SteerWorkspace *workspace)
   GtkWidget *scrolled = gtk_scrolled_window_new ();
   GtkWidget *list = gtk_list_box_new ();
 
-  steer_preset_menu_fill (GTK_LIST_BOX (list), workspace);
   gtk_widget_add_css_class (list, "navigation-sidebar");
   gtk_accessible_update_property (GTK_ACCESSIBLE (list), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Presets"), -1);
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
@@ -115,6 +119,7 @@ steer_preset_menu_new (SteerWorkspace *workspace)
   gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scrolled), TRUE);
   gtk_scrolled_window_set_min_content_width (GTK_SCROLLED_WINDOW (scrolled), 220);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), list);
+  steer_preset_menu_fill (GTK_LIST_BOX (list), workspace);
   gtk_popover_set_child (GTK_POPOVER (popover), scrolled);
   gtk_widget_add_css_class (popover, "menu");
   gtk_widget_add_css_class (popover, "preset-menu");

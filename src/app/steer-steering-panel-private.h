@@ -38,4 +38,32 @@ void steer_steering_panel_set_solo (SteerSteeringPanel *self, SteerFeature *feat
 
 void steer_steering_panel_focus_row (SteerSteeringPanel *self, guint position);
 
+/* steer-steering-panel-presets.c */
+void steer_steering_panel_add_preset_actions (SteerSteeringPanel *self);
+
+/* steer-steering-panel-undo.c */
+
+/* (nullable) */
+GtkWindow *steer_steering_panel_get_window (SteerSteeringPanel *self);
+SteerPreset *steer_steering_panel_get_preset (SteerSteeringPanel *self);
+/* The user's own file of the preset in use; NULL when it has none or came with the program. */
+SteerPresetEntry *steer_steering_panel_get_own_entry (SteerSteeringPanel *self);
+gboolean steer_steering_panel_is_bundled (SteerSteeringPanel *self);
+
+/* Names and errors come from strangers' files: never markup. */
+AdwToast *steer_steering_make_toast (const char *text);
+/* @toast: (transfer full) */
+void steer_steering_panel_take_toast (SteerSteeringPanel *self, AdwToast *toast);
+void steer_steering_panel_show_text (SteerSteeringPanel *self, const char *text);
+void steer_steering_panel_show_error (SteerSteeringPanel *self, const char *what, GError *error);
+
+/* What Undo goes back to: the preset as it is now, and the file it belongs to. */
+typedef struct _SteerSteeringUndo SteerSteeringUndo;
+SteerSteeringUndo *steer_steering_undo_new (SteerSteeringPanel *self);
+void steer_steering_undo_free (SteerSteeringUndo *undo);
+/* @token: (transfer full): of a deleted file, to be brought back first. */
+void steer_steering_undo_set_token (SteerSteeringUndo *undo, char *token);
+/* @undo: (transfer full) */
+void steer_steering_panel_show_undo (SteerSteeringPanel *self, const char *text, SteerSteeringUndo *undo);
+
 G_END_DECLS

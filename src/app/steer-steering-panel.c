@@ -154,6 +154,15 @@ hide_buttons (GtkWidget *widget)
 }
 
 static void
+make_preset_menu (GtkMenuButton *button, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+
+  if (gtk_menu_button_get_popover (button) == NULL)
+    gtk_menu_button_set_popover (button, steer_preset_menu_new (self->workspace));
+}
+
+static void
 steer_steering_panel_constructed (GObject *object)
 {
   SteerSteeringPanel *self = STEER_STEERING_PANEL (object);
@@ -164,7 +173,7 @@ steer_steering_panel_constructed (GObject *object)
   steer_steering_panel_add_actions (self);
   gtk_list_box_bind_model (self->list, features, make_row, self, NULL);
   steer_preset_menu_fill (self->preset_list, self->workspace);
-  gtk_menu_button_set_popover (self->preset_button, steer_preset_menu_new (self->workspace));
+  gtk_menu_button_set_create_popup_func (self->preset_button, make_preset_menu, self, NULL);
 
   g_signal_connect_object (features, "items-changed", G_CALLBACK (update_empty), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->workspace, "notify::preset", G_CALLBACK (on_preset_changed), self, G_CONNECT_SWAPPED);

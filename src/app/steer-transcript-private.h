@@ -26,6 +26,7 @@ struct _SteerTranscript
   gboolean anchored;  /* something was added above: the end stays where it is */
   double from_end;    /* upper - value, while anchored */
   double upper;       /* as last seen */
+  guint target;       /* message to scroll to when it is laid out; G_MAXUINT: none */
 
   SteerCompareView *compare; /* nullable */
 
@@ -43,6 +44,8 @@ struct _SteerTranscript
 void steer_transcript_watch_scrolling (SteerTranscript *self);
 /* Something is about to be added or removed above what is seen. */
 void steer_transcript_keep_place (SteerTranscript *self);
+/* The message at the target is scrolled to once its place is known. */
+void steer_transcript_reach_target (SteerTranscript *self);
 /* What is shown is not the end any more. */
 void steer_transcript_leave_end (SteerTranscript *self);
 
@@ -51,6 +54,8 @@ void steer_transcript_leave_end (SteerTranscript *self);
 /* All of the conversation is another one now: its end is shown. */
 void steer_transcript_show_end (SteerTranscript *self);
 void steer_transcript_change_items (SteerTranscript *self, guint position, guint removed, guint added);
+/* There are views of the message at @position and of some that follow it. */
+void steer_transcript_build_around (SteerTranscript *self, guint position);
 /* Continues to add messages near what is seen. */
 void steer_transcript_schedule_fill (SteerTranscript *self);
 void steer_transcript_cancel_fill (SteerTranscript *self);

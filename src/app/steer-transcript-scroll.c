@@ -4,6 +4,9 @@
 /* So near to the end counts as being there. */
 #define SLACK 24.0
 
+/* What was looked for stays marked so long. */
+#define MARK_MS 2500
+
 static double
 get_end (GtkAdjustment *adjustment)
 {
@@ -29,6 +32,7 @@ on_value_changed (SteerTranscript *self)
 {
   if (self->adjusting)
     return;
+  self->target = G_MAXUINT;
   self->stick = steer_transcript_is_complete_below (self)
                 && gtk_adjustment_get_value (self->adjustment) >= get_end (self->adjustment) - SLACK;
   self->anchored = FALSE;
@@ -50,6 +54,51 @@ on_size_changed (SteerTranscript *self)
       self->anchored = FALSE;
     }
   self->upper = upper;
+  steer_transcript_reach_target (self);
+  steer_transcript_schedule_fill (self);
+}
+
+/* From the top of what is seen. */
+#define TARGET_MARGIN 24.0
+
+static gboolean
+end_mark (gpointer view)
+{
+  gtk_widget_remove_css_class (view, "found");
+  return G_SOURCE_REMOVE;
+}
+
+void
+steer_transcript_reach_target (SteerTranscript *self)
+{
+  GtkWidget *view, *column = gtk_widget_get_parent (self->messages);
+  double y;
+
+  if (self->target == G_MAXUINT || self->target < self->first || self->target >= self->first + self->views->len)
+    return;
+  view = g_ptr_array_index (self->views, self->target - self->first);
+  if (gtk_widget_get_height (view) == 0 || !gtk_widget_translate_coordinates (view, column, 0, 0, NULL, &y))
+    return;
+  set_value (self, MAX (MIN (y - TARGET_MARGIN, get_end (self->adjustment)), 0.0));
+}
+
+void
+steer_transcript_show_message (SteerTranscript *self, guint position)
+{
+  GtkWidget *view;
+
+  g_return_if_fail (STEER_IS_TRANSCRIPT (self));
+
+  steer_transcript_build_around (self, position);
+  if (position < self->first || position >= self->first + self->views->len)
+    return;
+  self->target = position;
+  self->anchored = FALSE;
+  steer_transcript_leave_end (self);
+  steer_transcript_reach_target (self);
+  view = g_ptr_array_index (self->views, position - self->first);
+  gtk_widget_add_css_class (view, "found");
+  g_timeout_add_full (G_PRIORITY_DEFAULT, MARK_MS, end_mark, g_object_ref (view), g_object_unref);
   steer_transcript_schedule_fill (self);
 }
 
@@ -89,6 +138,7 @@ steer_transcript_scroll_to_end (SteerTranscript *self)
     steer_transcript_show_end (self);
   self->stick = TRUE;
   self->anchored = FALSE;
+  self->target = G_MAXUINT;
   set_value (self, get_end (self->adjustment));
   update_end_button (self);
 }

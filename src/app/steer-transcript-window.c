@@ -1,9 +1,11 @@
 /* Which messages have widgets: those near what is seen. A conversation of any length opens with its last few. */
 #include "steer-transcript-private.h"
 
-/* At once, so that the first frame is full; and in each frame until there are enough. */
-#define N_FIRST 6
-#define N_PER_FRAME 4
+/* Messages are added one after another while a frame has time for them, and at least one. */
+#define BUDGET_US 5000
+
+/* Of another path so many are shown at once; where it is longer, its end is far. */
+#define N_AT_ONCE 4
 
 /* What is there without scrolling. */
 #define N_ENOUGH 20
@@ -107,24 +109,44 @@ focus_view (SteerTranscript *self, guint index)
     steer_message_view_focus (g_ptr_array_index (self->views, MIN (index, self->views->len - 1)));
 }
 
-static void
-add_above (SteerTranscript *self, guint n)
+static gboolean
+is_spent (gint64 began)
 {
-  steer_transcript_keep_place (self);
-  for (; n > 0 && self->first > 0; n--)
-    {
-      self->first--;
-      add_view (self, 0, self->first);
-    }
+  return g_get_monotonic_time () - began > BUDGET_US;
 }
 
 static void
-add_below (SteerTranscript *self, guint n)
+add_above (SteerTranscript *self)
 {
-  guint end = count_messages (self);
+  gint64 began = g_get_monotonic_time ();
 
-  for (; n > 0 && self->first + self->views->len < end; n--)
-    add_view (self, self->views->len, self->first + self->views->len);
+  steer_transcript_keep_place (self);
+  while (self->first > 0)
+    {
+      self->first--;
+      add_view (self, 0, self->first);
+      if (is_spent (began))
+        break;
+    }
+}
+
+/* FALSE when there was none. */
+static gboolean
+add_one_below (SteerTranscript *self)
+{
+  if (self->first + self->views->len >= count_messages (self))
+    return FALSE;
+  add_view (self, self->views->len, self->first + self->views->len);
+  return TRUE;
+}
+
+static void
+add_below (SteerTranscript *self)
+{
+  gint64 began = g_get_monotonic_time ();
+
+  while (add_one_below (self) && !is_spent (began))
+    ;
 }
 
 /* Far above what is seen, widgets only cost. */
@@ -169,9 +191,9 @@ on_fill_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
   if (self->anchored)
     return G_SOURCE_REMOVE;
   if (needs_above (self))
-    add_above (self, N_PER_FRAME);
+    add_above (self);
   else if (needs_below (self))
-    add_below (self, N_PER_FRAME);
+    add_below (self);
   if (needs_above (self) || needs_below (self))
     steer_transcript_schedule_fill (self);
   return G_SOURCE_REMOVE;
@@ -195,13 +217,22 @@ steer_transcript_cancel_fill (SteerTranscript *self)
 void
 steer_transcript_show_end (SteerTranscript *self)
 {
-  guint n = count_messages (self);
-
   remove_views (self, 0, self->views->len);
-  self->first = n > N_FIRST ? n - N_FIRST : 0;
+  self->first = count_messages (self);
+  add_above (self);
   self->anchored = FALSE;
-  add_below (self, N_FIRST);
   steer_transcript_schedule_fill (self);
+}
+
+void
+steer_transcript_build_around (SteerTranscript *self, guint position)
+{
+  if (position >= self->first && position < self->first + self->views->len)
+    return;
+  remove_views (self, 0, self->views->len);
+  self->first = MIN (position, count_messages (self));
+  for (guint i = 0; i < N_AT_ONCE; i++)
+    add_one_below (self);
 }
 
 /* @removed messages at @position are others now; around it the widgets stay. */
@@ -224,7 +255,8 @@ steer_transcript_change_items (SteerTranscript *self, guint position, guint remo
   /* Those behind a change in the middle are made again; a path changes at its end, so this is rare. */
   if (index < self->views->len)
     focused |= remove_views (self, index, self->views->len - index);
-  add_below (self, MIN (added, N_ENOUGH));
+  for (guint i = 0; i < MIN (added, N_AT_ONCE); i++)
+    add_one_below (self);
   if (focused)
     focus_view (self, index);
   /* Another path that is long: its beginning is what changed, and the end is far. */

@@ -330,6 +330,7 @@ steer_transcript_init (SteerTranscript *self)
   /* Text that can be selected is reached by Tab, which must not select all of it. */
   g_object_set (gtk_settings_get_default (), "gtk-label-select-on-focus", FALSE, NULL);
   self->show_steering = TRUE;
+  self->target = G_MAXUINT;
   self->views = g_ptr_array_new ();
   self->text_size = gtk_css_provider_new ();
   gtk_widget_init_template (GTK_WIDGET (self));

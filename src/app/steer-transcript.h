@@ -21,4 +21,7 @@ GtkWidget *steer_transcript_new (SteerChat *chat);
 void steer_transcript_set_chat (SteerTranscript *self, SteerChat *chat);
 void steer_transcript_scroll_to_end (SteerTranscript *self);
 
+/* Scrolls to the message at @position of the conversation and marks it for a moment. */
+void steer_transcript_show_message (SteerTranscript *self, guint position);
+
 G_END_DECLS

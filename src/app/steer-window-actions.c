@@ -136,6 +136,12 @@ open_model (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+open_model_file (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  steer_dialog_open_file_async (data, _ ("Open a Model"), STEER_FILES_MODEL, on_file_chosen, g_object_ref (data));
+}
+
+static void
 load_model (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   const char *path = g_variant_get_string (parameter, NULL);
@@ -243,6 +249,7 @@ steer_window_add_actions (SteerWindow *self)
     { "delete-chat", delete_chat },
     { "open-preset", open_preset },
     { "open-model", open_model },
+    { "open-model-file", open_model_file },
     { "load-model", load_model, "s" },
     { "retry-load", retry_load },
     { "cancel-load", cancel_load },

@@ -16,7 +16,7 @@ steer_window_open_file (SteerWindow *self, GFile *file)
   path = g_file_get_path (file);
   if (path == NULL)
     steer_window_show_message (self, _ ("Only files of this computer can be opened"));
-  else if (g_file_test (path, G_FILE_TEST_IS_DIR))
+  else if (g_file_test (path, G_FILE_TEST_IS_DIR) || g_str_has_suffix (path, ".gguf"))
     steer_workspace_load_model (workspace, path);
   else if (g_str_has_suffix (path, ".safetensors") || g_str_has_suffix (path, "config.json"))
     {
@@ -24,6 +24,8 @@ steer_window_open_file (SteerWindow *self, GFile *file)
 
       steer_workspace_load_model (workspace, folder);
     }
+  else if (g_str_has_suffix (path, ".json"))
+    steer_chat_list_import (self->chat_list, file);
   else if (steer_workspace_open_preset (workspace, path, &error))
     {
       const char *name = steer_preset_get_name (steer_workspace_get_preset (workspace));

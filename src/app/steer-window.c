@@ -172,6 +172,15 @@ on_list_opened (SteerWindow *self)
 }
 
 static void
+on_hit (SteerWindow *self, gint64 message, const char *query)
+{
+  guint position;
+
+  if (steer_conversation_show_message (steer_chat_get_conversation (self->chat), message, &position))
+    steer_transcript_show_message (self->transcript, position);
+}
+
+static void
 on_steering_close_requested (SteerWindow *self)
 {
   adw_flap_set_reveal_flap (self->steering_flap, FALSE);
@@ -248,6 +257,7 @@ build (SteerWindow *self)
 
   g_signal_connect_object (self->chat_list, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->chat_list, "opened", G_CALLBACK (on_list_opened), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->chat_list, "hit", G_CALLBACK (on_hit), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->transcript, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->transcript, "branched", G_CALLBACK (on_branched), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (panel, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);

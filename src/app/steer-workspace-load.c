@@ -3,6 +3,7 @@
 #include "steer-workspace-private.h"
 
 #include <glib/gi18n.h>
+#include <glib/gstdio.h>
 
 #include "steering/steer-vector-source-open.h"
 
@@ -53,6 +54,10 @@ measure_weights (const char *path)
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   guint64 bytes = 0;
   const char *name;
+  GStatBuf status;
+
+  if (dir == NULL)
+    return g_stat (path, &status) == 0 ? (guint64) status.st_size : 0;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
@@ -309,6 +314,43 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
   load_free (load);
 }
 
+/* What is being loaded goes on being shown, for what is loaded next. */
+static void
+cancel (SteerWorkspace *self)
+{
+  drop_probe (self);
+  self->prepared = FALSE;
+  g_cancellable_cancel (self->loading);
+  g_clear_object (&self->loading);
+}
+
+void
+steer_workspace_prepare_load (SteerWorkspace *self, const char *path)
+{
+  g_autofree char *chosen = NULL;
+
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  cancel (self);
+  chosen = path != NULL ? g_canonicalize_filename (path, NULL) : steer_dup_demo_model_path ();
+  self->prepared = TRUE;
+  self->loading_bytes = 0;
+  steer_workspace_set_string (self, &self->loading_path, chosen, STEER_WORKSPACE_PROP_LOADING_PATH);
+}
+
+void
+steer_workspace_start_load (SteerWorkspace *self)
+{
+  g_autofree char *path = NULL;
+
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  if (!self->prepared)
+    return;
+  path = g_strdup (self->loading_path);
+  steer_workspace_load_model (self, path);
+}
+
 void
 steer_workspace_load_model (SteerWorkspace *self, const char *path)
 {
@@ -319,13 +361,13 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
 
   g_return_if_fail (STEER_IS_WORKSPACE (self));
 
-  steer_workspace_cancel_load (self);
+  cancel (self);
   steer_workspace_set_string (self, &self->load_error, NULL, STEER_WORKSPACE_PROP_LOAD_ERROR);
   chosen = path != NULL ? g_canonicalize_filename (path, NULL) : g_strdup (bundled);
   if (chosen == NULL)
     {
-      steer_workspace_set_string (self, &self->load_error,
-                                  _ ("the bundled model is not installed; open the folder of another model"),
+      steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
+      steer_workspace_set_string (self, &self->load_error, _ ("the bundled model is not installed; open another one"),
                                   STEER_WORKSPACE_PROP_LOAD_ERROR);
       return;
     }
@@ -354,10 +396,6 @@ steer_workspace_cancel_load (SteerWorkspace *self)
 {
   g_return_if_fail (STEER_IS_WORKSPACE (self));
 
-  drop_probe (self);
-  if (self->loading == NULL)
-    return;
-  g_cancellable_cancel (self->loading);
-  g_clear_object (&self->loading);
+  cancel (self);
   steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
 }

@@ -36,6 +36,7 @@ struct _SteerWorkspace
 
   GCancellable *loading; /* nullable: of the load in progress */
   char *loading_path;    /* nullable */
+  gboolean prepared;     /* it is not being loaded yet */
   guint64 loading_bytes;
   SteerModelProbe *probe; /* nullable: of the newest load */
   GPtrArray *sources;     /* (element-type SteerVectorSource): those in the library */

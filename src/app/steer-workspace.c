@@ -189,7 +189,11 @@ restore_preset (SteerWorkspace *self)
   g_autoptr (SteerPreset) on_disk = *path != '\0' ? steer_preset_new_from_file (path, NULL) : NULL;
 
   if (in_use == NULL)
-    in_use = on_disk != NULL ? steer_preset_copy (on_disk) : steer_preset_new ();
+    {
+      in_use = on_disk != NULL ? steer_preset_copy (on_disk) : steer_preset_new ();
+      if (on_disk == NULL)
+        steer_preset_set_default_clamp (in_use, g_settings_get_boolean (self->settings, "clamp-new-features"));
+    }
   if (on_disk == NULL)
     take_preset (self, g_steal_pointer (&in_use), NULL, NULL);
   else
@@ -345,30 +349,58 @@ steer_workspace_init (SteerWorkspace *self)
   self->sources = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
+struct _SteerEarlyStore
+{
+  GThread *thread;
+  char *data_dir;
+};
+
+static gpointer
+open_store (gpointer data)
+{
+  SteerEarlyStore *early = data;
+  g_autofree char *path = g_build_filename (early->data_dir, "conversations.db", NULL);
+  g_autoptr (GError) error = NULL;
+  SteerStore *store;
+
+  g_mkdir_with_parents (early->data_dir, 0700);
+  store = steer_store_open (path, &error);
+  if (store == NULL)
+    g_message ("chats will not be kept: %s", error->message);
+  return store;
+}
+
+SteerEarlyStore *
+steer_early_store_begin (const char *data_dir)
+{
+  SteerEarlyStore *self = g_new0 (SteerEarlyStore, 1);
+
+  self->data_dir
+    = data_dir != NULL ? g_strdup (data_dir) : g_build_filename (g_get_user_data_dir (), "steer-chat", NULL);
+  self->thread = g_thread_new ("steer-open", open_store, self);
+  return self;
+}
+
 SteerWorkspace *
-steer_workspace_new (GSettings *settings, const char *data_dir)
+steer_workspace_new_early (GSettings *settings, SteerEarlyStore *early)
 {
   SteerWorkspace *self = g_object_new (STEER_TYPE_WORKSPACE, NULL);
   g_autofree char *bundled = steer_dup_presets_path ();
-  g_autofree char *presets = NULL;
-  g_autofree char *conversations = NULL;
-  g_autoptr (GError) error = NULL;
+  g_autofree char *presets = g_build_filename (early->data_dir, "presets", NULL);
 
   self->settings = g_object_ref (settings);
-  self->data_dir
-    = data_dir != NULL ? g_strdup (data_dir) : g_build_filename (g_get_user_data_dir (), "steer-chat", NULL);
-  g_mkdir_with_parents (self->data_dir, 0700);
-
-  presets = g_build_filename (self->data_dir, "presets", NULL);
+  self->data_dir = early->data_dir;
   self->presets = steer_preset_folder_new (bundled, presets);
-
-  conversations = g_build_filename (self->data_dir, "conversations.db", NULL);
-  self->store = steer_store_open (conversations, &error);
-  if (self->store == NULL)
-    g_message ("chats will not be kept: %s", error->message);
-
   restore_preset (self);
+  self->store = g_thread_join (early->thread);
+  g_free (early);
   return self;
+}
+
+SteerWorkspace *
+steer_workspace_new (GSettings *settings, const char *data_dir)
+{
+  return steer_workspace_new_early (settings, steer_early_store_begin (data_dir));
 }
 
 SteerEngine *

@@ -27,8 +27,20 @@ G_BEGIN_DECLS
  */
 G_DECLARE_FINAL_TYPE (SteerWorkspace, steer_workspace, STEER, WORKSPACE, GObject)
 
+/**
+ * SteerEarlyStore:
+ *
+ * The store of conversations, opened by a thread while the program does something else: at the start GTK sets itself
+ * up meanwhile. steer_workspace_new_early() takes it.
+ */
+typedef struct _SteerEarlyStore SteerEarlyStore;
+/* @data_dir: as below. Main thread. */
+SteerEarlyStore *steer_early_store_begin (const char *data_dir);
+
 /* @data_dir: (nullable): where conversations and presets are kept; NULL: the user's data folder. */
 SteerWorkspace *steer_workspace_new (GSettings *settings, const char *data_dir);
+/* @early: (transfer full): the folder is its own. */
+SteerWorkspace *steer_workspace_new_early (GSettings *settings, SteerEarlyStore *early);
 
 SteerEngine *steer_workspace_get_engine (SteerWorkspace *self);
 SteerStore *steer_workspace_get_store (SteerWorkspace *self);
@@ -41,8 +53,14 @@ SteerLivePlan *steer_workspace_get_live_plan (SteerWorkspace *self);
 /* The features of whatever preset is in use, for looking up their labels. (transfer none) */
 GListModel *steer_workspace_get_features (SteerWorkspace *self);
 
-/* Loads a model directory, its progress and state seen on the engine. The bundled model brings its vector library.
- * NULL: the bundled model. Remembers it among the recent ones when it loads. */
+/* Says what will be loaded, and shows it as being loaded; steer_workspace_start_load() begins with it, unless it was
+ * cancelled or another model chosen in the meantime. For the first frame: it is drawn sooner without a load beside it.
+ */
+void steer_workspace_prepare_load (SteerWorkspace *self, const char *path);
+void steer_workspace_start_load (SteerWorkspace *self);
+
+/* Loads a model directory or a GGUF file, its progress and state seen on the engine. The bundled model brings its
+ * vector library. NULL: the bundled model. Remembers it among the recent ones when it loads. */
 void steer_workspace_load_model (SteerWorkspace *self, const char *path);
 void steer_workspace_cancel_load (SteerWorkspace *self);
 

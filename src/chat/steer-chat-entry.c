@@ -8,6 +8,7 @@ struct _SteerChatEntry
   char *title;
   char *preview;
   gint64 modified;
+  gint64 hit;
 };
 
 enum
@@ -17,6 +18,7 @@ enum
   PROP_TITLE,
   PROP_PREVIEW,
   PROP_MODIFIED,
+  PROP_HIT,
   N_PROPS
 };
 
@@ -53,6 +55,9 @@ steer_chat_entry_get_property (GObject *object, guint id, GValue *value, GParamS
     case PROP_MODIFIED:
       g_value_set_int64 (value, self->modified);
       break;
+    case PROP_HIT:
+      g_value_set_int64 (value, self->hit);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -71,6 +76,7 @@ steer_chat_entry_class_init (SteerChatEntryClass *klass)
   properties[PROP_TITLE] = g_param_spec_string ("title", NULL, NULL, "", flags);
   properties[PROP_PREVIEW] = g_param_spec_string ("preview", NULL, NULL, "", flags);
   properties[PROP_MODIFIED] = g_param_spec_int64 ("modified", NULL, NULL, 0, G_MAXINT64, 0, flags);
+  properties[PROP_HIT] = g_param_spec_int64 ("hit", NULL, NULL, 0, G_MAXINT64, 0, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -139,4 +145,17 @@ steer_chat_entry_get_modified (SteerChatEntry *self)
 {
   g_return_val_if_fail (STEER_IS_CHAT_ENTRY (self), 0);
   return self->modified;
+}
+
+gint64
+steer_chat_entry_get_hit (SteerChatEntry *self)
+{
+  g_return_val_if_fail (STEER_IS_CHAT_ENTRY (self), 0);
+  return self->hit;
+}
+
+void
+steer_chat_entry_set_hit (SteerChatEntry *self, gint64 message)
+{
+  self->hit = message;
 }

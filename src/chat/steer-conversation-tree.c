@@ -116,6 +116,31 @@ steer_conversation_select_alternative (SteerConversation *self, SteerMessage *me
   steer_conversation_save_active (self, parent);
 }
 
+gboolean
+steer_conversation_show_message (SteerConversation *self, gint64 id, guint *position)
+{
+  g_autoptr (GPtrArray) messages = NULL;
+  SteerMessage *found = NULL;
+
+  g_return_val_if_fail (STEER_IS_CONVERSATION (self), FALSE);
+
+  messages = steer_message_list_subtree (self->root);
+  for (guint i = 0; i < messages->len && found == NULL; i++)
+    if (g_ptr_array_index (messages, i) != self->root && ((SteerMessage *) g_ptr_array_index (messages, i))->id == id)
+      found = g_ptr_array_index (messages, i);
+  if (found == NULL)
+    return FALSE;
+  /* From the end up: the path changes once, at the topmost alternative that is another one. */
+  for (SteerMessage *m = found; m != self->root; m = m->parent)
+    if (m->parent->active_child != m->alternative)
+      {
+        m->parent->active_child = m->alternative;
+        steer_conversation_save_active (self, m->parent);
+        steer_conversation_follow_active (self, m->parent);
+      }
+  return steer_conversation_find (self, found, position);
+}
+
 SteerRemoval *
 steer_conversation_remove (SteerConversation *self, SteerMessage *message)
 {

@@ -44,6 +44,10 @@ SteerMessage *steer_conversation_edit (SteerConversation *self, SteerMessage *me
 /* Shows alternative @index (0 .. n_alternatives - 1) of @message and the path below it. */
 void steer_conversation_select_alternative (SteerConversation *self, SteerMessage *message, guint index);
 
+/* Shows the path that leads to the message of that id, whichever alternatives it takes, and tells its place in it.
+ * FALSE: there is none. */
+gboolean steer_conversation_show_message (SteerConversation *self, gint64 id, guint *position);
+
 /* Removes the message with everything below it from the tree. The token restores it until another change is made to
  * the same place; for Undo. */
 typedef struct _SteerRemoval SteerRemoval;

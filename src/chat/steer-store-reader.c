@@ -33,11 +33,12 @@ steer_reader_new (const char *path, GError **error)
       /* ?2 and ?3 frame a hit. Titles come first: who names a chat looks for it by its name. */
       && steer_store_prepare_statement (
         self->db,
-        "SELECT * FROM (SELECT c.id, c.title, c.modified, highlight(conversation_title, 0, ?2, ?3)"
+        "SELECT * FROM (SELECT c.id, c.title, c.modified, highlight(conversation_title, 0, ?2, ?3), 0"
         " FROM conversation_title JOIN conversation c ON c.id = conversation_title.rowid"
         " WHERE conversation_title MATCH ?1 AND NOT c.deleted ORDER BY conversation_title.rank LIMIT 100)"
         " UNION ALL "
-        "SELECT * FROM (SELECT c.id, c.title, c.modified, snippet(message_text, 0, ?2, ?3, '…', 14)"
+        "SELECT * FROM (SELECT c.id, c.title, c.modified, snippet(message_text, 0, ?2, ?3, '…', 14),"
+        " m.id"
         " FROM message_text JOIN message m ON m.id = message_text.rowid JOIN conversation c ON c.id = m.conversation"
         " WHERE message_text MATCH ?1 AND NOT c.deleted ORDER BY message_text.rank LIMIT 400)",
         &self->search, error))

@@ -79,6 +79,7 @@ steer_reader_search (SteerReader *self, const char *query, GError **error)
       if (!g_hash_table_add (seen, g_memdup2 (&id, sizeof id)))
         continue;
       entry = steer_chat_entry_new (id, title != NULL ? title : "", marked, sqlite3_column_int64 (statement, 2));
+      steer_chat_entry_set_hit (entry, MAX (sqlite3_column_int64 (statement, 4), 0));
       g_list_store_append (results, entry);
     }
   if (status != SQLITE_DONE && status != SQLITE_ROW)

@@ -183,11 +183,20 @@ reserve_message_ids (sqlite3 *db, GError **error)
   return ok;
 }
 
+typedef enum
+{
+  LOAD,
+  SEARCH,
+  EXPORT_MARKDOWN,
+  EXPORT_JSON,
+} QuestionKind;
+
 typedef struct
 {
   GTask *task;
-  gint64 id;   /* to load */
-  char *query; /* nullable: to search for */
+  QuestionKind kind;
+  gint64 id;   /* of what is not a search */
+  char *query; /* nullable: of a search */
 } Question;
 
 static gboolean
@@ -201,6 +210,35 @@ drop_question (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static void
+answer_question (SteerStore *self, Question *question)
+{
+  g_autoptr (SteerConversation) conversation = NULL;
+  GError *error = NULL;
+
+  if (question->kind == SEARCH)
+    {
+      GListStore *found = steer_reader_search (self->reader, question->query, &error);
+
+      if (found != NULL)
+        g_task_return_pointer (question->task, found, g_object_unref);
+      else
+        g_task_return_error (question->task, error);
+      return;
+    }
+  /* What was just said may still be on its way to the disk. */
+  if (steer_writer_wait (self->writer, question->id, &error))
+    conversation = steer_reader_load (self->reader, question->id, &error);
+  if (conversation == NULL)
+    g_task_return_error (question->task, error);
+  else if (question->kind == LOAD)
+    g_task_return_pointer (question->task, g_steal_pointer (&conversation), g_object_unref);
+  else if (question->kind == EXPORT_MARKDOWN)
+    g_task_return_pointer (question->task, steer_conversation_to_markdown (conversation), g_free);
+  else
+    g_task_return_pointer (question->task, steer_conversation_to_json (conversation), g_free);
+}
+
 /* On the thread that reads. The task may hold the last reference of the store, which must not end on this thread, so
  * the question goes back to the main context. */
 static void
@@ -211,21 +249,9 @@ answer (gpointer data, gpointer user_data)
   GTask *task = question->task;
   g_autoptr (GMainContext) context = g_main_context_ref (self->context);
   g_autoptr (GSource) source = g_idle_source_new ();
-  GError *error = NULL;
-  GObject *result = NULL;
 
   if (!g_task_return_error_if_cancelled (task))
-    {
-      if (question->query != NULL)
-        result = (GObject *) steer_reader_search (self->reader, question->query, &error);
-      /* What was just said may still be on its way to the disk. */
-      else if (steer_writer_wait (self->writer, question->id, &error))
-        result = (GObject *) steer_reader_load (self->reader, question->id, &error);
-      if (result != NULL)
-        g_task_return_pointer (task, result, g_object_unref);
-      else
-        g_task_return_error (task, error);
-    }
+    answer_question (self, question);
   g_source_set_callback (source, drop_question, question, NULL);
   g_source_attach (source, context);
 }
@@ -354,11 +380,12 @@ steer_store_adopt (SteerStore *self, SteerConversation *conversation)
 }
 
 static void
-ask (SteerStore *self, GTask *task, gint64 id, const char *query)
+ask (SteerStore *self, GTask *task, QuestionKind kind, gint64 id, const char *query)
 {
   Question *question = g_new0 (Question, 1);
 
   question->task = g_object_ref (task);
+  question->kind = kind;
   question->id = id;
   question->query = g_strdup (query);
   g_task_set_return_on_cancel (task, FALSE);
@@ -383,7 +410,7 @@ steer_store_load_async (SteerStore *self,
   if (living != NULL)
     g_task_return_pointer (task, g_object_ref (living), g_object_unref);
   else
-    ask (self, task, id, NULL);
+    ask (self, task, LOAD, id, NULL);
 }
 
 SteerConversation *
@@ -406,6 +433,30 @@ steer_store_load_finish (SteerStore *self, GAsyncResult *result, GError **error)
 }
 
 void
+steer_store_export_async (SteerStore *self,
+                          gint64 id,
+                          gboolean markdown,
+                          GCancellable *cancellable,
+                          GAsyncReadyCallback callback,
+                          gpointer user_data)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (STEER_IS_STORE (self));
+
+  task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, steer_store_export_async);
+  ask (self, task, markdown ? EXPORT_MARKDOWN : EXPORT_JSON, id, NULL);
+}
+
+char *
+steer_store_export_finish (SteerStore *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, self), NULL);
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
 steer_store_search_async (SteerStore *self,
                           const char *query,
                           GCancellable *cancellable,
@@ -419,7 +470,7 @@ steer_store_search_async (SteerStore *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, steer_store_search_async);
-  ask (self, task, 0, query);
+  ask (self, task, SEARCH, 0, query);
 }
 
 GListModel *

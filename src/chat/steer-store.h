@@ -38,6 +38,16 @@ void steer_store_load_async (SteerStore *self,
                              gpointer user_data);
 SteerConversation *steer_store_load_finish (SteerStore *self, GAsyncResult *result, GError **error);
 
+/* Text of a conversation for other programs, as steer_conversation_to_markdown() or steer_conversation_to_json() write
+ * it, made by the store's thread from what is on disk. Free with g_free(). */
+void steer_store_export_async (SteerStore *self,
+                               gint64 id,
+                               gboolean markdown,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data);
+char *steer_store_export_finish (SteerStore *self, GAsyncResult *result, GError **error);
+
 /* Takes an imported conversation into the store. */
 void steer_store_adopt (SteerStore *self, SteerConversation *conversation);
 

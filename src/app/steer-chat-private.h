@@ -1,0 +1,35 @@
+#pragma once
+
+#include "steer-chat-turn.h"
+#include "steer-chat.h"
+
+G_BEGIN_DECLS
+
+struct _SteerChat
+{
+  GObject parent_instance;
+
+  SteerWorkspace *workspace;
+  SteerConversation *conversation;
+  GPtrArray *turns; /* (element-type SteerChatTurn): at most one a conversation */
+  gboolean comparing;
+  guint context_used;
+  double tokens_per_second;
+  guint count_id;
+};
+
+/* steer-chat.c */
+void steer_chat_set_context_used (SteerChat *self, guint used);
+void steer_chat_set_tokens_per_second (SteerChat *self, double rate);
+/* Whatever depends on the turn of the present conversation is another one now. */
+void steer_chat_notify_turn (SteerChat *self);
+
+/* steer-chat-context.c: counts when the main loop has nothing else to do. */
+void steer_chat_schedule_count (SteerChat *self);
+
+/* steer-chat-say.c */
+
+/* The turn of @conversation that runs or waits for a choice; NULL: none. */
+SteerChatTurn *steer_chat_find_turn (SteerChat *self, SteerConversation *conversation);
+
+G_END_DECLS

@@ -1,0 +1,69 @@
+#include "steer-growing-list.h"
+
+/* More than a screen of them; and so few a frame that it does not miss its time. */
+#define N_FIRST 24
+#define N_MORE 8
+
+typedef struct
+{
+  GtkSliceListModel *list; /* not owned: it owns this */
+  GtkAdjustment *adjustment;
+  guint idle;
+} Growth;
+
+static void
+growth_free (gpointer data)
+{
+  Growth *growth = data;
+
+  g_clear_handle_id (&growth->idle, g_source_remove);
+  g_signal_handlers_disconnect_by_data (growth->adjustment, growth);
+  g_object_unref (growth->adjustment);
+  g_free (growth);
+}
+
+static gboolean
+grow (gpointer data)
+{
+  Growth *growth = data;
+
+  growth->idle = 0;
+  gtk_slice_list_model_set_size (growth->list, gtk_slice_list_model_get_size (growth->list) + N_MORE);
+  return G_SOURCE_REMOVE;
+}
+
+/* After the frame, whose layout has told the new height. */
+static void
+check (Growth *growth)
+{
+  GListModel *model = gtk_slice_list_model_get_model (growth->list);
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (growth->list));
+  double page = gtk_adjustment_get_page_size (growth->adjustment);
+  double below = gtk_adjustment_get_upper (growth->adjustment) - gtk_adjustment_get_value (growth->adjustment) - page;
+
+  if (growth->idle == 0 && model != NULL && n < g_list_model_get_n_items (model) && page > 0 && below < page)
+    growth->idle = g_idle_add (grow, growth);
+}
+
+GtkSliceListModel *
+steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled)
+{
+  GtkSliceListModel *self = gtk_slice_list_model_new (model != NULL ? g_object_ref (model) : NULL, 0, N_FIRST);
+  Growth *growth = g_new0 (Growth, 1);
+
+  growth->list = self;
+  growth->adjustment = g_object_ref (gtk_scrolled_window_get_vadjustment (scrolled));
+  g_signal_connect_swapped (growth->adjustment, "value-changed", G_CALLBACK (check), growth);
+  g_signal_connect_swapped (growth->adjustment, "changed", G_CALLBACK (check), growth);
+  g_object_set_data_full (G_OBJECT (self), "steer-growth", growth, growth_free);
+  return self;
+}
+
+void
+steer_growing_list_set_model (GtkSliceListModel *self, GListModel *model)
+{
+  if (gtk_slice_list_model_get_model (self) == model)
+    return;
+  gtk_slice_list_model_set_size (self, N_FIRST);
+  gtk_slice_list_model_set_model (self, model);
+}

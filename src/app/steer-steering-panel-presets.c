@@ -1,0 +1,315 @@
+/* What the panel does with files: presets are loaded, saved, renamed, deleted, imported and exported. */
+#include "steer-steering-panel-private.h"
+
+#include <glib/gi18n.h>
+
+#include "steer-dialogs.h"
+#include "steer-steering-closures.h"
+
+/* Runs @use, which puts another preset in use; says so with an Undo where changes would be lost. */
+static gboolean
+leave_preset (SteerSteeringPanel *self,
+              gboolean (*use) (SteerSteeringPanel *, const char *, GError **),
+              const char *path)
+{
+  gboolean modified = steer_workspace_get_preset_modified (self->workspace);
+  SteerSteeringUndo *undo = modified ? steer_steering_undo_new (self) : NULL;
+  g_autofree char *name
+    = steer_steering_dup_preset_name (NULL, steer_preset_get_name (steer_steering_panel_get_preset (self)));
+  g_autofree char *text = g_strdup_printf (_ ("Left “%s” with unsaved changes"), name);
+  g_autoptr (GError) error = NULL;
+
+  if (!use (self, path, &error))
+    {
+      g_clear_pointer (&undo, steer_steering_undo_free);
+      steer_steering_panel_show_error (self, _ ("The preset could not be loaded"), error);
+      return FALSE;
+    }
+  if (undo != NULL)
+    steer_steering_panel_show_undo (self, text, undo);
+  return TRUE;
+}
+
+static gboolean
+use_file (SteerSteeringPanel *self, const char *path, GError **error)
+{
+  return steer_workspace_open_preset (self->workspace, path, error);
+}
+
+static gboolean
+use_new (SteerSteeringPanel *self, const char *path, GError **error)
+{
+  g_autoptr (SteerPreset) preset = steer_preset_new ();
+
+  steer_preset_set_default_clamp (
+    preset, g_settings_get_boolean (steer_workspace_get_settings (self->workspace), "clamp-new-features"));
+  steer_workspace_set_preset (self->workspace, preset);
+  return TRUE;
+}
+
+static void
+new_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  leave_preset (data, use_new, NULL);
+}
+
+static void
+load (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  leave_preset (data, use_file, g_variant_get_string (parameter, NULL));
+}
+
+/* A disk may take its time to make a file durable, so files are written by a thread, from a copy of the preset. */
+typedef struct
+{
+  SteerPreset *preset;
+  char *path;
+  gboolean adopt; /* the file is the preset in use from now on */
+} Writing;
+
+static void
+writing_free (gpointer data)
+{
+  Writing *writing = data;
+
+  g_object_unref (writing->preset);
+  g_free (writing->path);
+  g_free (writing);
+}
+
+static void
+write_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Writing *writing = data;
+  GError *error = NULL;
+
+  if (steer_preset_save (writing->preset, writing->path, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+on_written (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SteerSteeringPanel *self = STEER_STEERING_PANEL (source);
+  Writing *writing = g_task_get_task_data (G_TASK (result));
+  g_autoptr (GError) error = NULL;
+  g_autofree char *name = g_filename_display_basename (writing->path);
+  g_autofree char *text = g_strdup_printf (_ ("Saved as “%s”"), name);
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      steer_steering_panel_show_error (self, _ ("The preset could not be saved"), error);
+      return;
+    }
+  if (self->workspace == NULL)
+    return;
+  steer_preset_folder_refresh (steer_workspace_get_presets (self->workspace));
+  if (!writing->adopt)
+    steer_steering_panel_show_text (self, text);
+  else if (steer_preset_equal (steer_steering_panel_get_preset (self), writing->preset))
+    steer_workspace_preset_saved (self->workspace, writing->path);
+  else
+    {
+      /* A slider moved while the file was written. */
+      g_autoptr (SteerPreset) newer = steer_preset_copy (steer_steering_panel_get_preset (self));
+
+      if (steer_workspace_open_preset (self->workspace, writing->path, NULL))
+        steer_preset_assign (steer_steering_panel_get_preset (self), newer);
+    }
+}
+
+static void
+write_preset (SteerSteeringPanel *self, const char *path, gboolean adopt)
+{
+  g_autoptr (GTask) task = g_task_new (self, NULL, on_written, NULL);
+  Writing *writing = g_new0 (Writing, 1);
+
+  writing->preset = steer_preset_copy (steer_steering_panel_get_preset (self));
+  writing->path = g_strdup (path);
+  writing->adopt = adopt;
+  g_task_set_task_data (task, writing, writing_free);
+  g_task_run_in_thread (task, write_in_thread);
+}
+
+static void
+on_overwrite (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autofree char *path = NULL;
+
+  if (!steer_dialog_confirm_finish (result, NULL))
+    return;
+  path = steer_preset_folder_dup_path (steer_workspace_get_presets (self->workspace),
+                                       steer_preset_get_name (steer_steering_panel_get_preset (self)));
+  write_preset (self, path, TRUE);
+}
+
+static void
+on_name_to_save (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autofree char *name = steer_dialog_ask_text_finish (result, NULL);
+  g_autofree char *path = NULL, *body = NULL;
+
+  if (name == NULL)
+    return;
+  path = steer_preset_folder_dup_path (steer_workspace_get_presets (self->workspace), name);
+  steer_preset_set_name (steer_steering_panel_get_preset (self), name);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    {
+      write_preset (self, path, TRUE);
+      return;
+    }
+  body = g_strdup_printf (_ ("There is already a preset called “%s”. Replacing it loses what is in it."), name);
+  steer_dialog_confirm_async (steer_steering_panel_get_window (self), _ ("Replace Preset?"), body, _ ("_Replace"), TRUE,
+                              on_overwrite, g_object_ref (self));
+}
+
+static void
+save_as (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  const char *name = steer_preset_get_name (steer_steering_panel_get_preset (self));
+  g_autofree char *proposed
+    = steer_steering_panel_is_bundled (self) ? g_strdup_printf (_ ("My %s"), name) : g_strdup (name);
+
+  steer_dialog_ask_text_async (steer_steering_panel_get_window (self), _ ("Save Preset As"), _ ("Name"), proposed,
+                               _ ("_Save"), on_name_to_save, g_object_ref (self));
+}
+
+static void
+save (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  const char *path = steer_workspace_get_preset_path (self->workspace);
+
+  if (path == NULL || steer_steering_panel_is_bundled (self))
+    save_as (action, parameter, data);
+  else
+    write_preset (self, path, TRUE);
+}
+
+static void
+on_name_to_rename (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autofree char *name = steer_dialog_ask_text_finish (result, NULL);
+  SteerPresetFolder *folder = steer_workspace_get_presets (self->workspace);
+  SteerPresetEntry *entry = steer_steering_panel_get_own_entry (self);
+  g_autoptr (SteerPreset) changed = NULL;
+  g_autofree char *path = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (name == NULL)
+    return;
+  if (entry != NULL && !steer_preset_folder_rename (folder, entry, name, &error))
+    {
+      steer_steering_panel_show_error (self, _ ("The preset could not be renamed"), error);
+      return;
+    }
+  steer_preset_set_name (steer_steering_panel_get_preset (self), name);
+  if (entry == NULL)
+    return;
+  /* Renaming saves nothing else: what was changed stays changed. */
+  changed = steer_preset_copy (steer_steering_panel_get_preset (self));
+  path = steer_preset_folder_dup_path (folder, name);
+  if (steer_workspace_open_preset (self->workspace, path, NULL))
+    steer_preset_assign (steer_steering_panel_get_preset (self), changed);
+}
+
+static void
+rename_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+
+  steer_dialog_ask_text_async (steer_steering_panel_get_window (self), _ ("Rename Preset"), _ ("Name"),
+                               steer_preset_get_name (steer_steering_panel_get_preset (self)), _ ("_Rename"),
+                               on_name_to_rename, g_object_ref (self));
+}
+
+static void
+delete_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  SteerPresetEntry *entry = steer_steering_panel_get_own_entry (self);
+  SteerSteeringUndo *undo;
+  char *token;
+  g_autofree char *text = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (entry == NULL)
+    return;
+  undo = steer_steering_undo_new (self);
+  text = g_strdup_printf (_ ("Deleted “%s”"), steer_preset_entry_get_name (entry));
+  token = steer_preset_folder_delete (steer_workspace_get_presets (self->workspace), entry, &error);
+  if (token == NULL)
+    {
+      steer_steering_undo_free (undo);
+      steer_steering_panel_show_error (self, _ ("The preset could not be deleted"), error);
+      return;
+    }
+  steer_steering_undo_set_token (undo, token);
+  steer_workspace_preset_saved (self->workspace, NULL);
+  steer_steering_panel_show_undo (self, text, undo);
+}
+
+static void
+on_file_to_import (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+  g_autofree char *path = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (file == NULL)
+    return;
+  path = steer_preset_folder_import (steer_workspace_get_presets (self->workspace), g_file_peek_path (file), &error);
+  if (path == NULL)
+    steer_steering_panel_show_error (self, _ ("The preset could not be imported"), error);
+  else
+    leave_preset (self, use_file, path);
+}
+
+static void
+import (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+
+  steer_dialog_open_file_async (steer_steering_panel_get_window (self), _ ("Import Preset"), STEER_FILES_PRESET,
+                                on_file_to_import, g_object_ref (self));
+}
+
+static void
+on_file_to_export (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL && g_file_peek_path (file) != NULL)
+    write_preset (self, g_file_peek_path (file), FALSE);
+}
+
+static void
+export_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  g_autofree char *title
+    = steer_steering_dup_preset_name (NULL, steer_preset_get_name (steer_steering_panel_get_preset (self)));
+  g_autofree char *name = steer_dialog_make_file_name (title, ".yaml");
+
+  steer_dialog_save_file_async (steer_steering_panel_get_window (self), _ ("Export Preset"), name, STEER_FILES_PRESET,
+                                on_file_to_export, g_object_ref (self));
+}
+
+void
+steer_steering_panel_add_preset_actions (SteerSteeringPanel *self)
+{
+  static const GActionEntry entries[] = {
+    { "new", new_preset },       { "load", load, "s" },       { "save", save },     { "save-as", save_as },
+    { "rename", rename_preset }, { "delete", delete_preset }, { "import", import }, { "export", export_preset },
+  };
+
+  g_action_map_add_action_entries (G_ACTION_MAP (self->actions), entries, G_N_ELEMENTS (entries), self);
+}
