@@ -21,6 +21,8 @@ struct _SteerFeatureRow
   GtkWidget *toggle;
   GtkMenuButton *menu_button;
   GMenuModel *menu;
+  GtkMenuButton *mode_button;
+  GMenuModel *mode_menu;
   SteerStrengthScale *scale;
   GtkAdjustment *scale_adjustment;
   GtkSpinButton *number;
@@ -34,6 +36,7 @@ enum
   PROP_FEATURE,
   PROP_BEYOND,
   PROP_SOLO,
+  PROP_MODE,
   N_PROPS,
 };
 
@@ -57,7 +60,10 @@ update_accessible (SteerFeatureRow *self)
   g_autofree char *title
     = steer_steering_dup_title (self, steer_feature_get_label (self->feature), steer_feature_get_index (self->feature));
   g_autofree char *strength = g_strdup_printf (_ ("Strength of %s"), title);
-  g_autofree char *clamp = g_strdup_printf (_ ("Clamp %s"), title);
+  g_autofree char *mode = steer_steering_dup_mode_label (self, steer_feature_get_mode (self->feature));
+  /* Translators: the button that changes how a feature is applied: "Clamp Eiffel Tower", "Minimum Eiffel Tower" */
+  g_autofree char *clamp = g_strdup_printf (_ ("%s %s"), mode, title);
+  g_autofree char *modes = g_strdup_printf (_ ("Mode of %s"), title);
   g_autofree char *enabled = g_strdup_printf (_ ("Use %s"), title);
   g_autofree char *menu = g_strdup_printf (_ ("Menu of %s"), title);
   g_autofree char *value = steer_steering_dup_value_text (self, steer_feature_get_strength (self->feature),
@@ -67,6 +73,7 @@ update_accessible (SteerFeatureRow *self)
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, value, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->number), GTK_ACCESSIBLE_PROPERTY_LABEL, strength, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->clamp), GTK_ACCESSIBLE_PROPERTY_LABEL, clamp, -1);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->mode_button), GTK_ACCESSIBLE_PROPERTY_LABEL, modes, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->toggle), GTK_ACCESSIBLE_PROPERTY_LABEL, enabled, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->menu_button), GTK_ACCESSIBLE_PROPERTY_LABEL, menu, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
@@ -173,6 +180,34 @@ on_number_output (SteerFeatureRow *self, GtkSpinButton *number)
   if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (number))))
     gtk_editable_set_text (GTK_EDITABLE (number), text);
   return TRUE;
+}
+
+static gboolean
+mode_to_active (GBinding *binding, const GValue *from, GValue *to, gpointer data)
+{
+  g_value_set_boolean (to, g_value_get_enum (from) != STEER_MODE_ADD);
+  return TRUE;
+}
+
+/* Pressed, the button clamps; released, it adds. The other modes are chosen from the menu and shown as pressed. */
+static gboolean
+active_to_mode (GBinding *binding, const GValue *from, GValue *to, gpointer data)
+{
+  SteerMode mode = steer_feature_get_mode (data);
+
+  if (!g_value_get_boolean (from))
+    mode = STEER_MODE_ADD;
+  else if (mode == STEER_MODE_ADD)
+    mode = STEER_MODE_CLAMP;
+  g_value_set_enum (to, mode);
+  return TRUE;
+}
+
+static void
+on_mode_notify (SteerFeatureRow *self)
+{
+  update_accessible (self);
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MODE]);
 }
 
 static gboolean
@@ -376,10 +411,12 @@ steer_feature_row_constructed (GObject *object)
 
   G_OBJECT_CLASS (steer_feature_row_parent_class)->constructed (object);
   g_object_bind_property (self->feature, "enabled", self->toggle, "active", both);
-  g_object_bind_property (self->feature, "clamp", self->clamp, "active", both);
+  g_object_bind_property_full (self->feature, "mode", self->clamp, "active", both, mode_to_active, active_to_mode,
+                               self->feature, NULL);
   g_object_bind_property_full (self->feature, "label", self->title, "text", both, label_to_title, title_to_label,
                                self->feature, NULL);
   g_signal_connect_object (self->feature, "notify::strength", G_CALLBACK (on_strength_notify), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->feature, "notify::mode", G_CALLBACK (on_mode_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::label", G_CALLBACK (update_accessible), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::recommended", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::minimum", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
@@ -406,6 +443,9 @@ steer_feature_row_get_property (GObject *object, guint id, GValue *value, GParam
     case PROP_SOLO:
       g_value_set_boolean (value, self->solo);
       break;
+    case PROP_MODE:
+      g_value_set_enum (value, steer_feature_get_mode (self->feature));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -423,6 +463,9 @@ steer_feature_row_set_property (GObject *object, guint id, const GValue *value, 
       break;
     case PROP_SOLO:
       steer_feature_row_set_solo (self, g_value_get_boolean (value));
+      break;
+    case PROP_MODE:
+      steer_feature_set_mode (self->feature, (SteerMode) g_value_get_enum (value));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -454,6 +497,7 @@ install_actions (GtkWidgetClass *widget_class)
   gtk_widget_class_install_action (widget_class, "feature.rename", NULL, on_rename);
   gtk_widget_class_install_action (widget_class, "feature.details", NULL, on_details);
   gtk_widget_class_install_property_action (widget_class, "feature.solo", "solo");
+  gtk_widget_class_install_property_action (widget_class, "feature.mode", "mode");
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Up, GDK_ALT_MASK, "feature.move-up", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Down, GDK_ALT_MASK, "feature.move-down", NULL);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_F2, 0, "feature.rename", NULL);
@@ -474,6 +518,8 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
                                                   G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
   properties[PROP_BEYOND] = g_param_spec_boolean ("beyond", NULL, NULL, FALSE, G_PARAM_READABLE | flags);
   properties[PROP_SOLO] = g_param_spec_boolean ("solo", NULL, NULL, FALSE, G_PARAM_READWRITE | flags);
+  properties[PROP_MODE]
+    = g_param_spec_enum ("mode", NULL, NULL, STEER_TYPE_MODE, STEER_MODE_ADD, G_PARAM_READWRITE | flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   g_type_ensure (STEER_TYPE_STRENGTH_SCALE);
@@ -483,6 +529,8 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, toggle);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, menu_button);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, menu);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, mode_button);
+  gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, mode_menu);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, scale_adjustment);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, number);
@@ -490,8 +538,10 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, clamp);
   gtk_widget_class_bind_template_callback (widget_class, on_number_input);
   gtk_widget_class_bind_template_callback (widget_class, on_number_output);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_mode_label);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_mode_text);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_place);
-  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_share);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_measure);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_row_classes);
   install_actions (widget_class);
 }
@@ -503,7 +553,7 @@ make_menu (GtkMenuButton *button, gpointer data)
   SteerFeatureRow *self = data;
 
   if (gtk_menu_button_get_menu_model (button) == NULL)
-    gtk_menu_button_set_menu_model (button, self->menu);
+    gtk_menu_button_set_menu_model (button, button == self->menu_button ? self->menu : self->mode_menu);
 }
 
 static void
@@ -511,6 +561,7 @@ steer_feature_row_init (SteerFeatureRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_menu_button_set_create_popup_func (self->menu_button, make_menu, self, NULL);
+  gtk_menu_button_set_create_popup_func (self->mode_button, make_menu, self, NULL);
   ellipsize (GTK_WIDGET (self->title));
   hide_buttons (GTK_WIDGET (self->number));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self->number));

@@ -160,6 +160,38 @@ steer_steering_dup_title (gpointer self, const char *label, guint64 index)
   return g_strconcat (capital, g_utf8_next_char (label), NULL);
 }
 
+static const struct
+{
+  const char *label;
+  const char *text;
+} modes[STEER_N_MODES] = {
+  [STEER_MODE_ADD]
+  = { N_ ("Clamp"), N_ ("Adds the strength to what is there. Press to hold the feature at it instead.") },
+  [STEER_MODE_CLAMP]
+  = { N_ ("Clamp"), N_ ("Holds the feature at this strength, instead of adding to what is there. Features "
+                        "of one layer apply in the order of the list.") },
+  [STEER_MODE_MINIMUM] = { N_ ("Minimum"), N_ ("Raises the feature to this strength where there is less of it.") },
+  [STEER_MODE_MAXIMUM] = { N_ ("Maximum"), N_ ("Lowers the feature to this strength where there is more of it.") },
+  [STEER_MODE_ORTHOGONAL]
+  = { N_ ("Orthogonal"), N_ ("Holds the feature at this strength and shrinks or stretches the rest, so that the "
+                             "length stays.") },
+  [STEER_MODE_CAP] = { N_ ("Cap"), N_ ("Limits the feature to this strength, either way.") },
+  [STEER_MODE_SAE_CLAMP]
+  = { N_ ("SAE clamp"), N_ ("Holds the feature’s activation, as its autoencoder measures it, at this value.") },
+};
+
+char *
+steer_steering_dup_mode_label (gpointer self, SteerMode mode)
+{
+  return g_strdup (_ (modes[mode < STEER_N_MODES ? mode : STEER_MODE_ADD].label));
+}
+
+char *
+steer_steering_dup_mode_text (gpointer self, SteerMode mode)
+{
+  return g_strdup (_ (modes[mode < STEER_N_MODES ? mode : STEER_MODE_ADD].text));
+}
+
 static char *
 format_share (double strength, double layer_norm)
 {
@@ -179,6 +211,14 @@ steer_steering_dup_share (gpointer self, double strength, double layer_norm, gbo
   if (beyond)
     return g_strdup_printf (_ ("%s × the typical norm: beyond the useful range"), share);
   return g_strdup_printf (_ ("%s × the layer’s typical norm"), share);
+}
+
+char *
+steer_steering_dup_measure (gpointer self, double strength, double layer_norm, gboolean beyond, SteerMode mode)
+{
+  if (mode == STEER_MODE_SAE_CLAMP)
+    return g_strdup (_ ("in units of its activation"));
+  return steer_steering_dup_share (self, strength, layer_norm, beyond);
 }
 
 char *

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <glib-object.h>
+#include "steering/steer-plan.h"
 
 G_BEGIN_DECLS
 
@@ -56,8 +56,16 @@ char *steer_steering_dup_place (gpointer self, guint layer, guint64 index);
 /* The label with a capital letter, or "Feature 21576" where there is none. */
 char *steer_steering_dup_title (gpointer self, const char *label, guint64 index);
 
+/* "Minimum": what a mode is called on a button. The button of a feature that adds offers to clamp. */
+char *steer_steering_dup_mode_label (gpointer self, SteerMode mode);
+/* What a mode does to the feature, as a sentence. */
+char *steer_steering_dup_mode_text (gpointer self, SteerMode mode);
+
 /* "0.79 × the layer's typical norm", with a warning where @beyond; "" where nothing is known. */
 char *steer_steering_dup_share (gpointer self, double strength, double layer_norm, gboolean beyond);
+
+/* The same; in mode SAE_CLAMP strengths are not of the stream, and the units are told instead. */
+char *steer_steering_dup_measure (gpointer self, double strength, double layer_norm, gboolean beyond, SteerMode mode);
 
 /* What a screen reader says for a slider's value: "8.50, 0.79 times the layer's typical norm". */
 char *steer_steering_dup_value_text (gpointer self, double strength, double layer_norm, gboolean beyond);

@@ -143,13 +143,24 @@ steer_transcript_parse_strengths (const char *steering)
         .layer = (guint) CLAMP (get_number (object, "layer"), 0, G_MAXINT),
         .index = (guint64) CLAMP (get_number (object, "index"), 0, 9e15),
         .strength = strength,
-        .clamp = strcmp (get_text (object, "mode"), "clamp") == 0,
+        .mode = STEER_MODE_ADD,
         .label = g_strdup (get_text (object, "label")),
       };
+      steer_mode_from_name (get_text (object, "mode"), &entry.mode);
       g_array_append_val (strengths, entry);
     }
   return strengths;
 }
+
+static const char *const mode_texts[STEER_N_MODES] = {
+  [STEER_MODE_ADD] = "",
+  [STEER_MODE_CLAMP] = N_ (", clamped"),
+  [STEER_MODE_MINIMUM] = N_ (", at least"),
+  [STEER_MODE_MAXIMUM] = N_ (", at most"),
+  [STEER_MODE_ORTHOGONAL] = N_ (", clamped, length kept"),
+  [STEER_MODE_CAP] = N_ (", capped"),
+  [STEER_MODE_SAE_CLAMP] = N_ (", activation clamped"),
+};
 
 char *
 steer_transcript_dup_strengths (const char *steering)
@@ -173,8 +184,7 @@ steer_transcript_dup_strengths (const char *steering)
                                 (unsigned long long) strength->index);
       /* A minus sign, not a hyphen: it is as wide as the plus. */
       g_string_append_printf (text, "  %s%.4g", strength->strength < 0 ? "−" : "+", fabs (strength->strength));
-      if (strength->clamp)
-        g_string_append (text, _ (", clamped"));
+      g_string_append (text, *mode_texts[strength->mode] != '\0' ? _ (mode_texts[strength->mode]) : "");
     }
   return g_string_free (text, FALSE);
 }

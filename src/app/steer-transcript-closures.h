@@ -33,7 +33,7 @@ typedef struct
   guint layer;
   guint64 index;
   double strength; /* finite */
-  gboolean clamp;
+  SteerMode mode;
   char *label; /* never NULL, possibly "" */
 } SteerStrength;
 

@@ -205,6 +205,27 @@ test_finds_by_words_and_numbers (void)
   g_assert_false (matches ("576", "Eiffel Tower", 15, 21576));
 }
 
+static void
+test_modes (void)
+{
+  assert_text (steer_steering_dup_mode_label (NULL, STEER_MODE_ADD), "Clamp");
+  assert_text (steer_steering_dup_mode_label (NULL, STEER_MODE_CLAMP), "Clamp");
+  assert_text (steer_steering_dup_mode_label (NULL, STEER_MODE_MINIMUM), "Minimum");
+  assert_text (steer_steering_dup_mode_label (NULL, STEER_MODE_SAE_CLAMP), "SAE clamp");
+  assert_text (steer_steering_dup_measure (NULL, 4, 8, FALSE, STEER_MODE_CAP), "0.50 × the layer’s typical norm");
+  assert_text (steer_steering_dup_measure (NULL, 4, 8, FALSE, STEER_MODE_SAE_CLAMP), "in units of its activation");
+}
+
+static void
+test_rounding (void)
+{
+  assert_text (steer_steering_dup_rounded (NULL, 6.0642, 1), "6.06");
+  assert_text (steer_steering_dup_rounded (NULL, -0.001, 2), "0.00");
+  assert_text (steer_steering_dup_rounded (NULL, -0.0123, 3), "−0.012");
+  assert_text (steer_steering_dup_title (NULL, "references to the sea", 3), "References to the sea");
+  assert_text (steer_steering_dup_title (NULL, "éclairs", 3), "Éclairs");
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -219,5 +240,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/steering closures/say what stands beside a slider", test_says_what_stands_beside_a_slider);
   g_test_add_func ("/steering closures/dim what does nothing", test_dims_what_does_nothing);
   g_test_add_func ("/steering closures/find features by words and numbers", test_finds_by_words_and_numbers);
+  g_test_add_func ("/steering-closures/a mode has a name and its own units", test_modes);
+  g_test_add_func ("/steering-closures/where there is little room strengths are rounded and labels capitalised",
+                   test_rounding);
   return g_test_run ();
 }

@@ -371,6 +371,27 @@ test_wheel_moves_nothing (Fixture *fixture, gconstpointer data)
 }
 
 static void
+test_modes (Fixture *fixture, gconstpointer data)
+{
+  SteerFeature *feature = get_feature (fixture, 0);
+  GtkWidget *row = GTK_WIDGET (get_row (fixture, 0));
+  GtkWidget *button = app_test_find (row, GTK_TYPE_TOGGLE_BUTTON, "label", "Clamp");
+
+  g_assert_true (gtk_widget_activate_action (row, "feature.mode", "s", "minimum"));
+  g_assert_cmpint (steer_feature_get_mode (feature), ==, STEER_MODE_MINIMUM);
+  g_assert_cmpstr (gtk_button_get_label (GTK_BUTTON (button)), ==, "Minimum");
+  g_assert_true (gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (button)));
+  /* Released it adds, pressed it clamps. */
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (button), FALSE);
+  g_assert_cmpint (steer_feature_get_mode (feature), ==, STEER_MODE_ADD);
+  gtk_toggle_button_set_active (GTK_TOGGLE_BUTTON (button), TRUE);
+  g_assert_cmpint (steer_feature_get_mode (feature), ==, STEER_MODE_CLAMP);
+  steer_feature_set_mode (feature, STEER_MODE_CAP);
+  g_assert_cmpstr (gtk_button_get_label (GTK_BUTTON (button)), ==, "Cap");
+  g_assert_true (gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (button)));
+}
+
+static void
 test_switch_and_clamp_act (Fixture *fixture, gconstpointer data)
 {
   GtkWidget *row = GTK_WIDGET (get_row (fixture, 0));
@@ -838,6 +859,7 @@ main (int argc, char *argv[])
   ADD ("returns to the recommended strength on a double click", test_double_click_recommends);
   ADD ("lets the wheel scroll and change nothing", test_wheel_moves_nothing);
   ADD ("has switches and clamps that act", test_switch_and_clamp_act);
+  ADD ("offers the further modes in a menu, and shows which one is in force", test_modes);
   ADD ("has labels that are edited in place", test_label_is_edited_in_place);
   ADD ("says label, value and unit", test_says_label_value_and_unit);
   ADD ("removes a row, and Undo brings it back", test_removes_with_undo);

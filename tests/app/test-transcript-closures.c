@@ -97,7 +97,7 @@ test_strange_strengths (void)
     g_assert_cmpuint (strengths->len, ==, 1);
     g_assert_cmpuint (strength->layer, ==, 0);
     g_assert_cmpstr (strength->label, ==, "");
-    g_assert_false (strength->clamp);
+    g_assert_cmpint (strength->mode, ==, STEER_MODE_ADD);
   }
 }
 
