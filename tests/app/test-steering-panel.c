@@ -827,10 +827,12 @@ test_popovers (Fixture *fixture, gconstpointer data)
   g_free (keep (fixture, "Sea", 2.0));
   for (guint i = 0; i < G_N_ELEMENTS (buttons); i++)
     {
-      GtkWidget *popover = GTK_WIDGET (gtk_menu_button_get_popover (GTK_MENU_BUTTON (buttons[i])));
+      GtkWidget *popover;
       const char *dir = g_getenv ("STEER_TEST_PICTURES");
 
+      /* Menus are made when they are opened. */
       gtk_menu_button_popup (GTK_MENU_BUTTON (buttons[i]));
+      popover = GTK_WIDGET (gtk_menu_button_get_popover (GTK_MENU_BUTTON (buttons[i])));
       test_wait_until (is_shown, popover, 10);
       app_test_settle ();
       if (dir != NULL)
