@@ -92,6 +92,24 @@ read_features (SteerPreset *self, const SteerYamlReader *reader, GError **error)
   return TRUE;
 }
 
+/* Where the SAEs come from is kept for people, beside the model, when the preset is written in our schema. A key that
+ * means nothing here but something there ("name") is not: the file would have it twice and could not be read again. */
+static GPtrArray *
+collect_extras (SteerYaml *root)
+{
+  GPtrArray *extras = steer_yaml_collect_extras (root, demo_keys);
+
+  for (guint i = extras != NULL ? extras->len : 0; i-- > 0;)
+    {
+      SteerYamlExtra *extra = g_ptr_array_index (extras, i);
+
+      extra->after = "model";
+      if (g_strv_contains (steer_preset_keys, extra->key->value))
+        g_ptr_array_remove_index (extras, i);
+    }
+  return extras;
+}
+
 gboolean
 steer_preset_read_demo (SteerPreset *self, SteerYaml *root, const char *name, GError **error)
 {
@@ -109,11 +127,7 @@ steer_preset_read_demo (SteerPreset *self, SteerYaml *root, const char *name, GE
   steer_preset_set_model_hint (self, llm_name);
   steer_preset_set_system_prompt (self, SYSTEM_PROMPT);
   steer_preset_set_sampling_fields (self, &sampling, fields);
-
-  /* Where the SAEs come from is kept for people, beside the model, when the preset is written in our schema. */
-  extras = steer_yaml_collect_extras (root, demo_keys);
-  for (guint i = 0; extras != NULL && i < extras->len; i++)
-    ((SteerYamlExtra *) g_ptr_array_index (extras, i))->after = "model";
+  extras = collect_extras (root);
   steer_preset_set_extras (self, extras);
   return TRUE;
 }

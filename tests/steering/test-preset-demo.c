@@ -90,6 +90,24 @@ test_takes_raw_strengths_and_clamps_every_row (void)
     }
 }
 
+/* Found by the fuzzer: our own `name` and the file's were both written. */
+static void
+test_writes_no_key_twice (void)
+{
+  const char *text = "name: Tower\nmodel: x\nsae_path: y\nreduced_strengths: false\nfeatures: []\n";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerPreset) preset = read_yaml (text, &error);
+  g_autoptr (SteerPreset) again = NULL;
+  g_autofree char *yaml = NULL;
+
+  g_assert_no_error (error);
+  yaml = steer_preset_to_yaml (preset);
+  g_assert_nonnull (strstr (yaml, "sae_path: y"));
+  again = read_yaml (yaml, &error);
+  g_assert_no_error (error);
+  g_assert_true (steer_preset_equal (preset, again));
+}
+
 typedef struct
 {
   const char *test;
@@ -126,6 +144,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/demo preset/is read as it was published", test_reads_the_published_file);
   g_test_add_func ("/demo preset/is written in our schema, its hints kept", test_becomes_our_schema_when_written);
+  g_test_add_func ("/demo preset/writes no key twice", test_writes_no_key_twice);
   g_test_add_func ("/demo preset/may hold raw strengths, and clamp every row",
                    test_takes_raw_strengths_and_clamps_every_row);
   for (guint i = 0; i < G_N_ELEMENTS (refusals); i++)
