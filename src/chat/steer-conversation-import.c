@@ -14,13 +14,11 @@
 
 #include "steer-conversation-private.h"
 #include "steer-sampler.h"
+#include "tensor/steer-json-scanner.h"
 
 #define MAX_BYTES ((gsize) 256 << 20)
 #define MAX_MESSAGES 1000000
 #define MAX_STEERING_BYTES 65536
-
-/* The parser calls itself for every level, and its stack is not ours to spend. */
-#define MAX_NESTING 32
 
 /* What a message's "parent" may name. */
 typedef struct
@@ -45,36 +43,21 @@ set_invalid (GError **error, const char *format, ...)
                "the conversation cannot be imported: %s; choose a file that this program has exported", message);
 }
 
+/* json-glib calls itself for every level without a limit, and loses what came first when a text holds two values, so
+ * the text goes through the scanner before: it has a limit, and wants one value. */
 static gboolean
-check_nesting (const char *json, gsize length, GError **error)
+check_syntax (const char *json, gsize length, GError **error)
 {
-  guint depth = 0;
-  gboolean in_string = FALSE;
+  g_autoptr (SteerJsonScanner) scanner = steer_json_scanner_new (json, length, "JSON");
+  g_autoptr (GError) local_error = NULL;
+  SteerJsonToken token;
 
-  for (gsize i = 0; i < length; i++)
-    {
-      char c = json[i];
-
-      if (in_string)
-        {
-          if (c == '\\')
-            i++;
-          else if (c == '"')
-            in_string = FALSE;
-        }
-      else if (c == '"')
-        in_string = TRUE;
-      else if (c == '[' || c == '{')
-        {
-          if (++depth > MAX_NESTING)
-            {
-              set_invalid (error, "it is nested more than %d levels deep at byte %zu", MAX_NESTING, i);
-              return FALSE;
-            }
-        }
-      else if ((c == ']' || c == '}') && depth > 0)
-        depth--;
-    }
+  while ((token = steer_json_scanner_next (scanner, &local_error)) != STEER_JSON_END)
+    if (token == STEER_JSON_ERROR)
+      {
+        set_invalid (error, "it is not JSON (%s)", local_error->message);
+        return FALSE;
+      }
   return TRUE;
 }
 
@@ -351,7 +334,7 @@ steer_conversation_new_from_json (const char *json, gssize length, GError **erro
       set_invalid (error, "it is not UTF-8 text");
       return NULL;
     }
-  if (!check_nesting (json, n_bytes, error))
+  if (!check_syntax (json, n_bytes, error))
     return NULL;
   if (!json_parser_load_from_data (parser, json, (gssize) n_bytes, &parse_error))
     {

@@ -241,7 +241,8 @@ steer_yaml_parse (const char *text, gsize length, const char *name, GError **err
       return NULL;
     }
   yaml_parser_set_encoding (&parser, YAML_UTF8_ENCODING);
-  yaml_parser_set_input_string (&parser, (const unsigned char *) text, length);
+  /* A mapped file without bytes has no address. */
+  yaml_parser_set_input_string (&parser, (const unsigned char *) (length > 0 ? text : ""), length);
   root = load_document (&loader, error);
   yaml_parser_delete (&parser);
   return root;
