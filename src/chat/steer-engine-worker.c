@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "text/steer-tokenizer-gguf.h"
+
 SteerJob *
 steer_job_new (SteerJobKind kind)
 {
@@ -133,7 +135,7 @@ find_template (const char *path, const char *family_name, GError **error)
   SteerTemplateFamily family;
 
   if (family_name == NULL)
-    return steer_chat_template_new_for_directory (path, error);
+    return steer_chat_template_new_for_model (path, error);
   if (!steer_template_family_from_name (family_name, &family))
     {
       g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
@@ -149,20 +151,19 @@ find_template (const char *path, const char *family_name, GError **error)
 static gboolean
 load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
 {
-  g_autofree char *path = g_build_filename (job->path, "tokenizer.json", NULL);
   g_autoptr (GError) local = NULL;
 
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+  loaded->tokenizer = steer_tokenizer_new_for_model (job->path, &local);
+  if (loaded->tokenizer == NULL && g_error_matches (local, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND))
     {
-      loaded->text_error = g_error_new (STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
-                                        "%s has no tokenizer.json: copy it from where the model was published, or give "
-                                        "token ids instead of text",
-                                        job->path);
+      loaded->text_error = g_steal_pointer (&local);
       return TRUE;
     }
-  loaded->tokenizer = steer_tokenizer_new_from_file (path, error);
   if (loaded->tokenizer == NULL)
-    return FALSE;
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
 
   loaded->template = find_template (job->path, job->template, &local);
   if (loaded->template == NULL)

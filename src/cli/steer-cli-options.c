@@ -1,6 +1,7 @@
 /* The shared options: how they are written, checked, and explained by --help. */
 #include "steer-cli-options.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "steer-cli-output.h"
@@ -108,7 +109,8 @@ each_section (SteerCliOptions *self,
         LIST ("stop", 0, &self->stop, "End the reply before this text; repeatable", "TEXT") } },
     { STEER_CLI_GROUP_MODEL,
       "Model",
-      { VALUE ("model", 'm', &self->model, "A Hugging Face folder; without it, the bundled model", "DIR"),
+      { VALUE ("model", 'm', &self->model, "A Hugging Face folder or a GGUF file; without it, the bundled model",
+               "PATH"),
         VALUE ("template", 0, &self->template,
                "llama3, chatml, llama2, mistral, gemma or zephyr, whatever the model says", "FAMILY") } },
     { STEER_CLI_GROUP_DEVICE,
@@ -425,7 +427,21 @@ steer_cli_options_clear (SteerCliOptions *self)
   *self = (SteerCliOptions){ 0 };
 }
 
-#define MODEL_FOLDER "a folder with config.json, tokenizer.json and *.safetensors as Hugging Face publishes them"
+#define MODEL_FOLDER                                                                                                   \
+  "a folder with config.json, tokenizer.json and *.safetensors as Hugging Face publishes them, or a GGUF file"
+
+static gboolean
+is_gguf (const char *path)
+{
+  char magic[4] = { 0 };
+  FILE *file = fopen (path, "rb");
+  gboolean is = file != NULL && fread (magic, 1, sizeof magic, file) == sizeof magic && memcmp (magic, "GGUF", 4) == 0;
+
+  if (file != NULL)
+    fclose (file);
+  /* a broken one of this name is better told what is wrong with it */
+  return is || g_str_has_suffix (path, ".gguf");
+}
 
 char *
 steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
@@ -437,14 +453,15 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
       path = steer_dup_demo_model_path ();
       if (path == NULL)
         g_set_error_literal (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
-                             "there is no bundled model here: name one with --model DIR, " MODEL_FOLDER);
+                             "there is no bundled model here: name one with --model PATH, " MODEL_FOLDER);
       return path;
     }
   if (!g_file_test (self->model, G_FILE_TEST_EXISTS))
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s does not exist: --model takes " MODEL_FOLDER,
                  self->model);
-  else if (!g_file_test (self->model, G_FILE_TEST_IS_DIR))
-    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOTDIR, "%s is a file: --model takes " MODEL_FOLDER, self->model);
+  else if (!g_file_test (self->model, G_FILE_TEST_IS_DIR) && !is_gguf (self->model))
+    g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOTDIR, "%s is no GGUF file: --model takes " MODEL_FOLDER,
+                 self->model);
   else
     return g_strdup (self->model);
   return NULL;

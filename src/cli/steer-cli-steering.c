@@ -21,8 +21,7 @@ read_model_hints (const char *model_path, SteerSourceHints *hints)
   SteerModelConfig config;
 
   steer_source_hints_init (hints);
-  if (model_path == NULL || !g_file_test (model_path, G_FILE_TEST_IS_DIR)
-      || !steer_model_config_read (&config, model_path, NULL))
+  if (model_path == NULL || !steer_model_config_read (&config, model_path, NULL))
     return;
   hints->d_model = config.d_model;
   hints->n_layers = config.n_layers;

@@ -5,6 +5,7 @@
 #include "steer-cli-messages.h"
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
+#include "text/steer-tokenizer-gguf.h"
 
 /* Output is collected up to this size while more input is at hand. */
 #define OUTPUT_SIZE (64 * 1024)
@@ -88,7 +89,7 @@ open_template (const SteerCliOptions *options, const char *model, GError **error
 
   if (options->template != NULL && steer_template_family_from_name (options->template, &family))
     return steer_chat_template_new_for_family (family, NULL, NULL);
-  return steer_chat_template_new_for_directory (model, error);
+  return steer_chat_template_new_for_model (model, error);
 }
 
 SteerCliStatus
@@ -97,7 +98,6 @@ steer_cli_template (int argc, char **argv)
   g_auto (SteerCliOptions) options = { 0 };
   g_autoptr (GError) error = NULL;
   g_autofree char *model = NULL;
-  g_autofree char *path = NULL;
   g_autoptr (SteerTokenizer) tokenizer = NULL;
   g_autoptr (SteerChatTemplate) template = NULL;
   SteerCliStatus status;
@@ -108,8 +108,7 @@ steer_cli_template (int argc, char **argv)
   if ((model = steer_cli_options_dup_model (&options, &error)) == NULL
       || (template = open_template (&options, model, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
-  path = g_build_filename (model, "tokenizer.json", NULL);
-  if ((tokenizer = steer_tokenizer_new_from_file (path, &error)) == NULL)
+  if ((tokenizer = steer_tokenizer_new_for_model (model, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
 
   work.tokenizer = tokenizer;

@@ -6,6 +6,7 @@
 #include "steer-cli-messages.h"
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
+#include "text/steer-tokenizer-gguf.h"
 #include "text/steer-detokenizer.h"
 
 /* Output is collected up to this size while more input is at hand. */
@@ -191,7 +192,6 @@ steer_cli_tokenize (int argc, char **argv)
   g_auto (SteerCliOptions) options = { 0 };
   g_autoptr (GError) error = NULL;
   g_autofree char *model = NULL;
-  g_autofree char *path = NULL;
   g_autoptr (SteerTokenizer) tokenizer = NULL;
   SteerCliStatus status;
   Work work = { 0 };
@@ -200,8 +200,7 @@ steer_cli_tokenize (int argc, char **argv)
     return status;
   if ((model = steer_cli_options_dup_model (&options, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
-  path = g_build_filename (model, "tokenizer.json", NULL);
-  tokenizer = steer_tokenizer_new_from_file (path, &error);
+  tokenizer = steer_tokenizer_new_for_model (model, &error);
   if (tokenizer == NULL)
     return steer_cli_fail (usage.name, error);
 

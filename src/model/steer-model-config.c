@@ -306,24 +306,34 @@ read_special_ids (SteerModelConfig *self, const SteerJsonConfig *json, const cha
   return generation != NULL && take_eos_ids (self, generation, error) && take_bos_id (self, generation, error);
 }
 
-gboolean
-steer_model_config_read (SteerModelConfig *self, const char *directory, GError **error)
+static gboolean
+read_file (SteerModelConfig *self, const char *path, GError **error)
 {
-  g_autofree char *path = NULL;
+  g_autoptr (SteerArchive) archive = steer_archive_open (path, NULL, error);
+
+  return archive != NULL && steer_model_config_read_gguf (self, archive, error);
+}
+
+gboolean
+steer_model_config_read (SteerModelConfig *self, const char *path, GError **error)
+{
+  g_autofree char *json_path = NULL;
   g_autoptr (SteerJsonConfig) json = NULL;
 
-  g_return_val_if_fail (self != NULL && directory != NULL, FALSE);
+  g_return_val_if_fail (self != NULL && path != NULL, FALSE);
 
   memset (self, 0, sizeof *self);
+  if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
+    return read_file (self, path, error);
   self->rms_norm_eps = 1e-6;
-  path = g_build_filename (directory, "config.json", NULL);
-  json = steer_json_config_read (path, error);
+  json_path = g_build_filename (path, "config.json", NULL);
+  json = steer_json_config_read (json_path, error);
   return json != NULL && read_arch (self, json, error) && check_supported (json, error)
          && read_sizes (self, json, error) && read_head_dim (self, json, error) && read_biases (self, json, error)
          && read_window (self, json, error)
          && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
-         && steer_model_config_read_rope (self, json, error) && read_special_ids (self, json, directory, error);
+         && steer_model_config_read_rope (self, json, error) && read_special_ids (self, json, path, error);
 }
 
 guint64

@@ -86,8 +86,9 @@ typedef struct
   guint n_eos_ids;
 } SteerModelConfig;
 
-/* Reads config.json and, where present, generation_config.json of @directory. */
-gboolean steer_model_config_read (SteerModelConfig *self, const char *directory, GError **error);
+/* @path: a folder, of which config.json and, where present, generation_config.json are read, or a GGUF file. Errors:
+ * STEER_MODEL_ERROR; of a file STEER_TENSOR_ERROR too. */
+gboolean steer_model_config_read (SteerModelConfig *self, const char *path, GError **error);
 
 /* The same from a GGUF file's metadata; sizes that the metadata does not tell are those of the tensors, which may be
  * without data. */

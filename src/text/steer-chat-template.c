@@ -358,3 +358,56 @@ steer_chat_template_new_for_directory (const char *directory, GError **error)
                directory);
   return NULL;
 }
+
+/* The text of the token whose id @key names, or NULL. */
+static char *
+dup_archive_token (SteerArchive *archive, const char *key)
+{
+  gsize n;
+  g_autofree SteerArchiveString *tokens = steer_archive_get_string_array (archive, "tokenizer.ggml.tokens", &n);
+  guint64 id;
+
+  if (tokens == NULL || !steer_archive_get_uint (archive, key, &id) || id >= n)
+    return NULL;
+  return g_utf8_make_valid (tokens[id].bytes, (gssize) tokens[id].length);
+}
+
+SteerChatTemplate *
+steer_chat_template_new_from_archive (SteerArchive *archive, GError **error)
+{
+  g_autofree char *bos = NULL;
+  g_autofree char *eos = NULL;
+  const char *source;
+  SteerChatTemplate *self;
+
+  g_return_val_if_fail (STEER_IS_ARCHIVE (archive), NULL);
+
+  source = steer_archive_get_string (archive, "tokenizer.chat_template");
+  if (source == NULL)
+    {
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
+                   "%s: the file has no chat template; "
+                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr)",
+                   steer_archive_get_path (archive));
+      return NULL;
+    }
+  bos = dup_archive_token (archive, "tokenizer.ggml.bos_token_id");
+  eos = dup_archive_token (archive, "tokenizer.ggml.eos_token_id");
+  self = steer_chat_template_new_from_source (source, bos, eos, error);
+  if (self == NULL)
+    g_prefix_error (error, "%s: ", steer_archive_get_path (archive));
+  return self;
+}
+
+SteerChatTemplate *
+steer_chat_template_new_for_model (const char *path, GError **error)
+{
+  g_autoptr (SteerArchive) archive = NULL;
+
+  g_return_val_if_fail (path != NULL, NULL);
+
+  if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    return steer_chat_template_new_for_directory (path, error);
+  archive = steer_archive_open (path, NULL, error);
+  return archive != NULL ? steer_chat_template_new_from_archive (archive, error) : NULL;
+}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "steer-tokenizer.h"
+#include "tensor/steer-archive.h"
 
 G_BEGIN_DECLS
 
@@ -51,6 +52,12 @@ G_DECLARE_FINAL_TYPE (SteerChatTemplate, steer_chat_template, STEER, CHAT_TEMPLA
  * Errors: G_FILE_ERROR, STEER_TEXT_ERROR_NOT_FOUND, _INVALID, _UNSUPPORTED (the message names `--template` and the
  * families). */
 SteerChatTemplate *steer_chat_template_new_for_directory (const char *directory, GError **error);
+
+/* A GGUF file's tokenizer.chat_template. Errors: STEER_TEXT_ERROR_NOT_FOUND, _UNSUPPORTED. */
+SteerChatTemplate *steer_chat_template_new_from_archive (SteerArchive *archive, GError **error);
+
+/* @path: a model's folder or a GGUF file. */
+SteerChatTemplate *steer_chat_template_new_for_model (const char *path, GError **error);
 
 /* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them.
  */

@@ -15,6 +15,11 @@
   "[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|"                         \
   "\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
 
+/* DeepSeek's patterns, which are applied one after the other. */
+#define LINE_ENDS "[\\r\\n]"
+#define EAST_ASIAN "[\\x{4e00}-\\x{9fa5}\\x{800}-\\x{4e00}\\x{ac00}-\\x{d7ff}]+"
+#define DEEPSEEK_MARKS "[!-/:-~\\x{ff01}-\\x{ff0f}\\x{ff1a}-\\x{ff5e}\\x{2018}-\\x{201f}\\x{3000}-\\x{3002}]+"
+
 static gboolean G_GNUC_PRINTF (3, 4) fail (GError **error, const char *name, const char *format, ...)
 {
   g_autofree char *what = NULL;
@@ -91,55 +96,93 @@ add_merges (SteerTokenizer *tokenizer, const SteerVocabOptions *options, const c
   return TRUE;
 }
 
-static gboolean
-set_pre (SteerTokenizer *tokenizer, const char *pre, const char *name, GError **error)
+/* A way to cut words, as tokenizer.ggml.pre names it. */
+typedef struct
 {
-  static const struct
-  {
-    const char *name;
-    SteerSplitKind split; /* STEER_N_SPLITS: the pattern */
-    const char *pattern;
-    gboolean ignore_merges;
-    gboolean digits;   /* digit by digit, before anything else */
-    gboolean composes; /* text is brought into NFC */
-  } kinds[] = {
-    { "default", STEER_SPLIT_GPT2, NULL, FALSE, FALSE, FALSE },
-    { "gpt-2", STEER_SPLIT_GPT2, NULL, FALSE, FALSE, FALSE },
-    { "gpt2", STEER_SPLIT_GPT2, NULL, FALSE, FALSE, FALSE },
-    { "llama-bpe", STEER_SPLIT_LLAMA3, NULL, TRUE, FALSE, FALSE },
-    { "llama3", STEER_SPLIT_LLAMA3, NULL, TRUE, FALSE, FALSE },
-    { "llama-v3", STEER_SPLIT_LLAMA3, NULL, TRUE, FALSE, FALSE },
-    { "qwen2", STEER_SPLIT_QWEN2, NULL, FALSE, FALSE, TRUE },
-    { "smollm", STEER_SPLIT_GPT2, NULL, FALSE, TRUE, FALSE },
-    { "tekken", STEER_N_SPLITS, TEKKEN, TRUE, FALSE, FALSE },
-  };
+  const char *names[6];    /* several models cut alike; NULL-terminated */
+  SteerSplitKind split;    /* STEER_N_SPLITS: the patterns, one after the other */
+  const char *patterns[6]; /* NULL-terminated */
+  gboolean ignore_merges;
+  gboolean digits;      /* digit by digit, before anything else */
+  gboolean digits_last; /* or after all */
+  gboolean composes;    /* text is brought into NFC */
+  gboolean begins_with_bos;
+} Pre;
 
-  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+static const Pre pres[] = {
+  { .names = { "default", "gpt-2", "gpt2", "phi-2" }, .split = STEER_SPLIT_GPT2 },
+  { .names = { "llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral" },
+    .split = STEER_SPLIT_LLAMA3,
+    .ignore_merges = TRUE,
+    .begins_with_bos = TRUE },
+  { .names = { "smaug-bpe", "dbrx" }, .split = STEER_SPLIT_LLAMA3 },
+  { .names = { "qwen2", "deepseek-r1-qwen", "megrez" }, .split = STEER_SPLIT_QWEN2, .composes = TRUE },
+  { .names = { "smollm", "starcoder", "refact", "codeshell", "minerva-7b" },
+    .split = STEER_SPLIT_GPT2,
+    .digits = TRUE },
+  { .names = { "tekken" },
+    .split = STEER_N_SPLITS,
+    .patterns = { TEKKEN },
+    .ignore_merges = TRUE,
+    .begins_with_bos = TRUE },
+  { .names = { "deepseek-llm" },
+    .split = STEER_N_SPLITS,
+    .patterns = { LINE_ENDS, "\\s?[\\p{Lu}\\p{Ll}\\p{Lt}]+", "\\s?" DEEPSEEK_MARKS, "\\s+$", EAST_ASIAN },
+    .digits_last = TRUE },
+  { .names = { "deepseek-coder" },
+    .split = STEER_N_SPLITS,
+    .patterns = { LINE_ENDS, "\\s?\\p{L}+", "\\s?\\p{P}+", EAST_ASIAN },
+    .digits_last = TRUE },
+};
+
+static const Pre *
+find_pre (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (pres); i++)
+    if (g_strv_contains (pres[i].names, name))
+      return &pres[i];
+  return NULL;
+}
+
+gboolean
+steer_vocab_pre_begins_with_bos (const char *name)
+{
+  const Pre *pre = name != NULL ? find_pre (name) : NULL;
+
+  return pre != NULL && pre->begins_with_bos;
+}
+
+static gboolean
+set_pre (SteerTokenizer *tokenizer, const char *name_of_pre, const char *name, GError **error)
+{
+  const Pre *pre = find_pre (name_of_pre);
+
+  if (pre == NULL)
     {
-      if (!g_str_equal (pre, kinds[i].name))
-        continue;
-      if (kinds[i].composes)
-        steer_normalizer_add_form (tokenizer->normalizer, G_NORMALIZE_NFC);
-      if (kinds[i].digits)
-        steer_pretokenizer_add_digits (tokenizer->pretokenizer, TRUE);
-      if (kinds[i].pattern == NULL)
-        steer_pretokenizer_add_scan (tokenizer->pretokenizer, kinds[i].split);
-      else
-        {
-          GRegex *regex = steer_regex_new (kinds[i].pattern, name, error);
-
-          if (regex == NULL)
-            return FALSE;
-          steer_pretokenizer_add_regex (tokenizer->pretokenizer, regex, STEER_SPLIT_ISOLATED, FALSE);
-        }
-      tokenizer->bpe.ignore_merges = kinds[i].ignore_merges;
-      return TRUE;
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+                   "%s: the pre-tokenizer \"%s\" is not known; this program knows those of Llama 3, GPT-2, Qwen2, "
+                   "SmolLM, Mistral Nemo and DeepSeek",
+                   name, name_of_pre);
+      return FALSE;
     }
-  g_set_error (
-    error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
-    "%s: the pre-tokenizer \"%s\" is not known; this program knows llama-bpe, gpt-2, qwen2, smollm and tekken", name,
-    pre);
-  return FALSE;
+  if (pre->composes)
+    steer_normalizer_add_form (tokenizer->normalizer, G_NORMALIZE_NFC);
+  if (pre->digits)
+    steer_pretokenizer_add_digits (tokenizer->pretokenizer, TRUE);
+  if (pre->split != STEER_N_SPLITS)
+    steer_pretokenizer_add_scan (tokenizer->pretokenizer, pre->split);
+  for (const char *const *pattern = pre->patterns; *pattern != NULL; pattern++)
+    {
+      GRegex *regex = steer_regex_new (*pattern, name, error);
+
+      if (regex == NULL)
+        return FALSE;
+      steer_pretokenizer_add_regex (tokenizer->pretokenizer, regex, STEER_SPLIT_ISOLATED, FALSE);
+    }
+  if (pre->digits_last)
+    steer_pretokenizer_add_digits (tokenizer->pretokenizer, TRUE);
+  tokenizer->bpe.ignore_merges = pre->ignore_merges;
+  return TRUE;
 }
 
 /* --- SentencePiece --- */

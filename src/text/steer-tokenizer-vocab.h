@@ -36,8 +36,8 @@ typedef struct
   const float *scores;       /* [n_tokens]; needed for SentencePiece */
   const char *const *merges; /* [n_merges] "left right", the first is done first; byte-level */
   guint n_merges;
-  const char *pre;           /* byte-level, how words are cut: "llama-bpe", "gpt-2", "qwen2", "smollm", "tekken" or
-                                "default" (as "gpt-2"); NULL: "default" */
+  const char *pre; /* byte-level, how words are cut, with GGUF's names: "llama-bpe", "gpt-2", "qwen2", "smollm",
+                      "tekken", "deepseek-llm"...; NULL: "default", which is as "gpt-2" */
   gboolean add_space_prefix; /* SentencePiece: a space before each text */
   gint32 bos;                /* ids; -1: none */
   gint32 eos;
@@ -50,6 +50,9 @@ typedef struct
   {                                                                                                                    \
     .add_space_prefix = TRUE, .bos = -1, .eos = -1, .unknown = -1                                                      \
   }
+
+/* Whether a byte-level vocabulary cut by @pre (nullable) begins texts with BOS where nobody says if it does. */
+gboolean steer_vocab_pre_begins_with_bos (const char *pre);
 
 /* @name stands for the file in messages. Errors: STEER_TEXT_ERROR_INVALID, _UNSUPPORTED (an unknown @pre). */
 SteerTokenizer *steer_tokenizer_new_from_vocab (const SteerVocabOptions *options, const char *name, GError **error);

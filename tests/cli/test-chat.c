@@ -356,7 +356,7 @@ test_no_model (void)
       process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDERR_PIPE, NULL, program, "chat", NULL);
       g_assert_true (g_subprocess_communicate_utf8 (process, NULL, NULL, NULL, &err, NULL));
       g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 2);
-      g_assert_nonnull (strstr (err, "--model DIR"));
+      g_assert_nonnull (strstr (err, "--model PATH"));
     }
   test_remove_dir (g_steal_pointer (&dir));
 }

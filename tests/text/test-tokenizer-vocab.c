@@ -231,7 +231,9 @@ test_byte_level (gconstpointer data)
 static void
 test_pre (void)
 {
-  static const char *const known[] = { NULL, "default", "gpt-2", "llama-bpe", "qwen2", "smollm", "tekken" };
+  static const char *const known[]
+    = { NULL,     "default",      "gpt-2",          "llama-bpe",        "qwen2",  "smollm",
+        "tekken", "deepseek-llm", "deepseek-coder", "deepseek-r1-qwen", "falcon3" };
   Lists lists;
 
   read_lists ("byte-llama3", &lists);
