@@ -235,6 +235,89 @@ test_decode_alone_and_beside (void)
   fixture_clear (&fixture);
 }
 
+/* Tokens position .. position + n_tokens - 1 of slot 1. */
+static void
+check_prefill (SteerCudaType type,
+               SteerCudaType out_type,
+               int head_dim,
+               int n_heads,
+               int n_kv_heads,
+               int window,
+               int position,
+               int n_tokens)
+{
+  const int n_written[] = { 0, position + n_tokens };
+  const double tolerance = type == STEER_CUDA_F16 && out_type != STEER_CUDA_BF16 ? 2e-3 : 1.2e-2;
+  Fixture fixture;
+  gsize n = (gsize) (n_tokens * n_heads * head_dim);
+  float factor = (float) (1.4426950408889634 / sqrt (head_dim));
+  g_autofree float *query = kernel_test_random (n, 2.0);
+  g_autofree float *scaled = g_new (float, n);
+  g_autofree gpointer stored = NULL;
+  g_autofree double *exact = g_new (double, n);
+  g_autofree gpointer out = g_malloc (n * kernel_test_get_bytes (out_type));
+  g_autofree float *attended = g_new (float, n);
+  gpointer device_query, device_out;
+
+  fixture_init (&fixture, type, head_dim, n_heads, n_kv_heads, position + n_tokens + 5, window, n_written, 2);
+  for (gsize i = 0; i < n; i++)
+    {
+      scaled[i] = kernel_test_round (type, query[i] * factor);
+      query[i] = scaled[i] / factor;
+    }
+  stored = kernel_test_store (type, scaled, n);
+  for (int t = 0; t < n_tokens; t++)
+    for (int head = 0; head < n_heads; head++)
+      {
+        gsize at = (gsize) ((t * n_heads + head) * head_dim);
+
+        attend (&fixture, 1, position + t, head, query + at, exact + at);
+      }
+  device_query = kernel_test_upload (stored, n * 2);
+  device_out = kernel_test_alloc (n * kernel_test_get_bytes (out_type));
+  kernel_test_check (steer_cuda_attend_rows (kernel_test_get_queue (), &fixture.shape, &fixture.cache, 1, position,
+                                             device_query, n_tokens, out_type, device_out));
+  kernel_test_download (device_out, out, n * kernel_test_get_bytes (out_type));
+  kernel_test_load (out_type, out, n, attended);
+  kernel_test_compare ("attended", attended, exact, n, tolerance);
+  cudaFree (device_query);
+  cudaFree (device_out);
+  fixture_clear (&fixture);
+}
+
+static void
+test_prefill_shapes (void)
+{
+  static const int head_dims[] = { 8, 16, 24, 64, 80, 128, 256 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (head_dims); i++)
+    {
+      check_prefill (STEER_CUDA_F16, STEER_CUDA_F16, head_dims[i], 2, 1, 0, 3, 21);
+      check_prefill (STEER_CUDA_BF16, STEER_CUDA_BF16, head_dims[i], 3, 3, 0, 0, 17);
+      check_prefill (STEER_CUDA_F16, STEER_CUDA_F32, head_dims[i], 1, 1, 0, 40, 2);
+    }
+}
+
+/* Ends of tiles of tokens and of positions. */
+static void
+test_prefill_lengths (void)
+{
+  static const int lengths[] = { 1, 15, 16, 17, 63, 64, 65, 130 };
+  static const int positions[] = { 0, 1, 63, 64, 65, 200 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (lengths); i++)
+    check_prefill (STEER_CUDA_F16, STEER_CUDA_F32, 16, 2, 1, 0, kernel_test_pick (positions), lengths[i]);
+}
+
+static void
+test_prefill_window (void)
+{
+  static const int windows[] = { 1, 5, 64, 100 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (windows); i++)
+    check_prefill (STEER_CUDA_BF16, STEER_CUDA_F32, 16, 2, 2, windows[i], 90, 80);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,5 +327,8 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/attention/decode/columns", test_decode_columns);
   g_test_add_func ("/kernels/attention/decode/window", test_decode_window);
   g_test_add_func ("/kernels/attention/decode/alone-and-beside", test_decode_alone_and_beside);
+  g_test_add_func ("/kernels/attention/prefill/shapes", test_prefill_shapes);
+  g_test_add_func ("/kernels/attention/prefill/lengths", test_prefill_lengths);
+  g_test_add_func ("/kernels/attention/prefill/window", test_prefill_window);
   return g_test_run ();
 }

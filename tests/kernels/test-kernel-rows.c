@@ -1,0 +1,426 @@
+#include "kernel-test.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "tensor/steer-dtype.h"
+
+/* What lies between the matrix products of a prefill, and the forms of weights, against float64. */
+
+static const SteerCudaType plain_types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16 };
+static const SteerCudaType types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16, STEER_CUDA_Q8 };
+
+/* Half a unit in the last place, and what float32 loses on the way. */
+static double
+get_tolerance (SteerCudaType type)
+{
+  return type == STEER_CUDA_F32 ? 1e-5 : type == STEER_CUDA_F16 ? 6e-4 : 4.1e-3;
+}
+
+static void
+compare_stored (const char *what, SteerCudaType type, gconstpointer device, const double *exact, gsize n)
+{
+  g_autofree gpointer stored = g_malloc (n * kernel_test_get_bytes (type));
+  g_autofree float *values = g_new (float, n);
+
+  kernel_test_download (device, stored, n * kernel_test_get_bytes (type));
+  kernel_test_load (type, stored, n, values);
+  kernel_test_compare (what, values, exact, n, get_tolerance (type));
+}
+
+static void
+check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
+{
+  SteerCudaShape shape = { .d_model = d_model, .head_dim = head_dim, .n_vocab = 23 };
+  int half = head_dim / 2;
+  KernelTestMatrix embed;
+  g_autofree SteerCudaToken *tokens = g_new0 (SteerCudaToken, n_tokens);
+  g_autofree float *inv_freq = kernel_test_random ((gsize) half, 1.0);
+  g_autofree double *exact = g_new (double, n_tokens *d_model);
+  g_autofree double *exact_turns = g_new (double, n_tokens *head_dim);
+  float *device_inv_freq = kernel_test_upload (inv_freq, (gsize) half * sizeof (float));
+  float *residual = kernel_test_alloc ((gsize) (n_tokens * d_model) * sizeof (float));
+  float *turns = kernel_test_alloc ((gsize) (n_tokens * head_dim) * sizeof (float));
+  SteerCudaToken *device_tokens;
+
+  kernel_test_matrix_init (&embed, type, shape.n_vocab, d_model, FALSE);
+  for (int t = 0; t < n_tokens; t++)
+    {
+      tokens[t].token = g_test_rand_int_range (0, shape.n_vocab);
+      tokens[t].position = g_test_rand_int_range (0, 131072);
+      for (int i = 0; i < d_model; i++)
+        exact[t * d_model + i] = (double) embed.values[tokens[t].token * d_model + i];
+      for (int i = 0; i < half; i++)
+        {
+          float angle = (float) tokens[t].position * inv_freq[i];
+
+          exact_turns[t * head_dim + 2 * i] = cos ((double) angle);
+          exact_turns[t * head_dim + 2 * i + 1] = sin ((double) angle);
+        }
+    }
+  device_tokens = kernel_test_upload (tokens, (gsize) n_tokens * sizeof *tokens);
+  kernel_test_check (steer_cuda_embed (kernel_test_get_queue (), &shape, &embed.matrix, device_inv_freq, device_tokens,
+                                       n_tokens, residual, turns));
+  compare_stored ("residual", STEER_CUDA_F32, residual, exact, (gsize) (n_tokens * d_model));
+  compare_stored ("turns", STEER_CUDA_F32, turns, exact_turns, (gsize) (n_tokens * head_dim));
+  kernel_test_matrix_clear (&embed);
+  cudaFree (device_inv_freq);
+  cudaFree (residual);
+  cudaFree (turns);
+  cudaFree (device_tokens);
+}
+
+static void
+test_embed (void)
+{
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    {
+      check_embed (types[t], 32, 8, 1);
+      check_embed (types[t], types[t] == STEER_CUDA_Q8 ? 1056 : 1048, 128, 5);
+    }
+}
+
+static void
+check_norm (SteerCudaType out_type, int d_model, int n_tokens)
+{
+  SteerCudaShape shape = { .d_model = d_model, .rms_norm_eps = 1e-5f };
+  gsize n = (gsize) (n_tokens * d_model);
+  g_autofree float *residual = kernel_test_random (n, 3.0);
+  g_autofree float *weight = kernel_test_random ((gsize) d_model, 1.0);
+  g_autofree double *exact = g_new (double, n);
+  float *device_residual = kernel_test_upload (residual, n * sizeof (float));
+  float *device_weight = kernel_test_upload (weight, (gsize) d_model * sizeof (float));
+  gpointer out = kernel_test_alloc (n * kernel_test_get_bytes (out_type));
+
+  for (gsize i = 0; i < n; i++)
+    exact[i] = (double) residual[i];
+  for (int t = 0; t < n_tokens; t++)
+    kernel_test_norm (exact + t * d_model, weight, d_model, 1e-5, exact + t * d_model);
+  kernel_test_check (
+    steer_cuda_norm_rows (kernel_test_get_queue (), &shape, device_residual, device_weight, n_tokens, out_type, out));
+  compare_stored ("normed", out_type, out, exact, n);
+  cudaFree (device_residual);
+  cudaFree (device_weight);
+  cudaFree (out);
+}
+
+static void
+test_norm (void)
+{
+  for (guint t = 0; t < G_N_ELEMENTS (plain_types); t++)
+    {
+      check_norm (plain_types[t], 8, 3);
+      check_norm (plain_types[t], 264, 1);
+      check_norm (plain_types[t], 2056, 2);
+    }
+}
+
+static void
+check_silu (SteerCudaType out_type, int d_ff, int n_tokens, gboolean with_bias)
+{
+  SteerCudaShape shape = { .d_ff = d_ff };
+  gsize n = (gsize) (n_tokens * d_ff);
+  g_autofree float *gate = kernel_test_random (n, 9.0);
+  g_autofree float *up = kernel_test_random (n, 2.0);
+  g_autofree float *gate_bias = kernel_test_random ((gsize) d_ff, 1.0);
+  g_autofree float *up_bias = kernel_test_random ((gsize) d_ff, 1.0);
+  g_autofree double *exact = g_new (double, n);
+  float *device_gate = kernel_test_upload (gate, n * sizeof (float));
+  float *device_up = kernel_test_upload (up, n * sizeof (float));
+  float *device_gate_bias = with_bias ? kernel_test_upload (gate_bias, (gsize) d_ff * sizeof (float)) : NULL;
+  float *device_up_bias = with_bias ? kernel_test_upload (up_bias, (gsize) d_ff * sizeof (float)) : NULL;
+  gpointer out = kernel_test_alloc (n * kernel_test_get_bytes (out_type));
+
+  for (gsize i = 0; i < n; i++)
+    {
+      double g = (double) gate[i] + (with_bias ? (double) gate_bias[i % (gsize) d_ff] : 0.0);
+      double u = (double) up[i] + (with_bias ? (double) up_bias[i % (gsize) d_ff] : 0.0);
+
+      exact[i] = g / (1.0 + exp (-g)) * u;
+    }
+  kernel_test_check (steer_cuda_silu_rows (kernel_test_get_queue (), &shape, device_gate, device_up, device_gate_bias,
+                                           device_up_bias, n_tokens, out_type, out));
+  compare_stored ("hidden", out_type, out, exact, n);
+  cudaFree (device_gate);
+  cudaFree (device_up);
+  cudaFree (device_gate_bias);
+  cudaFree (device_up_bias);
+  cudaFree (out);
+}
+
+static void
+test_silu (void)
+{
+  for (guint t = 0; t < G_N_ELEMENTS (plain_types); t++)
+    {
+      check_silu (plain_types[t], 8, 2, FALSE);
+      check_silu (plain_types[t], 1048, 3, TRUE);
+    }
+}
+
+static void
+test_bias (void)
+{
+  enum
+  {
+    n = 300,
+    n_tokens = 3,
+  };
+  g_autofree float *rows = kernel_test_random (n * n_tokens, 1.0);
+  g_autofree float *bias = kernel_test_random (n, 1.0);
+  double exact[n * n_tokens];
+  float *device_rows = kernel_test_upload (rows, n * n_tokens * sizeof (float));
+  float *device_bias = kernel_test_upload (bias, n * sizeof (float));
+
+  for (guint i = 0; i < n * n_tokens; i++)
+    exact[i] = (double) rows[i] + (double) bias[i % n];
+  kernel_test_check (steer_cuda_add_bias_rows (kernel_test_get_queue (), device_bias, n, n_tokens, device_rows));
+  compare_stored ("rows", STEER_CUDA_F32, device_rows, exact, n * n_tokens);
+  cudaFree (device_rows);
+  cudaFree (device_bias);
+}
+
+/* --- Rotation --- */
+
+typedef struct
+{
+  SteerCudaShape shape;
+  SteerCudaCache cache;
+  int n_tokens;
+  SteerCudaToken *tokens; /* [n_tokens] */
+  float *turns;           /* [n_tokens, head_dim / 2, 2] */
+} Rotation;
+
+/* [n_tokens, n_heads, head_dim] with bias, turned where @turn says so. */
+static double *
+rotate (const Rotation *self, const float *rows, const float *bias, int n_heads, gboolean turn)
+{
+  int n = self->shape.head_dim;
+  double *out = g_new (double, self->n_tokens *n_heads *n);
+
+  for (int i = 0; i < self->n_tokens * n_heads * n; i++)
+    out[i] = (double) rows[i] + (bias != NULL ? (double) bias[i % (n_heads * n)] : 0.0);
+  for (int row = 0; turn && row < self->n_tokens * n_heads; row++)
+    for (int i = 0; i < n / 2; i++)
+      {
+        double *a = out + row * n + (self->shape.rope_interleaved ? 2 * i : i);
+        double *b = self->shape.rope_interleaved ? a + 1 : a + n / 2;
+        const float *angle = self->turns + (row / n_heads * (n / 2) + i) * 2;
+        double turned = *a * (double) angle[0] - *b * (double) angle[1];
+
+        *b = *b * (double) angle[0] + *a * (double) angle[1];
+        *a = turned;
+      }
+  return out;
+}
+
+static void
+check_plane (const Rotation *self, const char *what, gconstpointer plane, const double *exact)
+{
+  int n_kv_heads = self->shape.n_kv_heads;
+  int n = self->shape.head_dim;
+  gsize n_plane = (gsize) (self->cache.n_slots * n_kv_heads * self->cache.n_context * n);
+  g_autofree guint16 *stored = g_new (guint16, n_plane);
+  g_autofree float *values = g_new (float, n_plane);
+  gsize n_written = 0;
+
+  kernel_test_download (plane, stored, n_plane * 2);
+  kernel_test_load (self->cache.type, stored, n_plane, values);
+  for (int t = 0; t < self->n_tokens; t++)
+    for (int head = 0; head < n_kv_heads; head++)
+      {
+        int row = (self->tokens[t].slot * n_kv_heads + head) * self->cache.n_context + self->tokens[t].position;
+
+        kernel_test_compare (what, values + row * n, exact + (t * n_kv_heads + head) * n, (gsize) n,
+                             get_tolerance (self->cache.type));
+      }
+  for (gsize i = 0; i < n_plane; i++)
+    n_written += stored[i] != 0xffff;
+  g_assert_cmpuint (n_written, ==, self->n_tokens * n_kv_heads * n);
+}
+
+static gpointer
+upload_floats (const float *values, int n)
+{
+  return kernel_test_upload (values, (gsize) n * sizeof (float));
+}
+
+static void
+check_rotate (SteerCudaType type, int head_dim, int n_heads, int n_kv_heads, gboolean interleaved, gboolean with_bias)
+{
+  enum
+  {
+    n_tokens = 6,
+  };
+  Rotation self = {
+    .shape = { .n_heads = n_heads, .n_kv_heads = n_kv_heads, .head_dim = head_dim, .rope_interleaved = interleaved },
+    .cache = { .type = type, .n_slots = 2, .n_context = 9 },
+    .n_tokens = n_tokens,
+  };
+  int n_query = n_heads * head_dim;
+  int n_kv = n_kv_heads * head_dim;
+  gsize n_plane = (gsize) (2 * n_kv_heads * 9 * head_dim) * 2;
+  g_autofree float *q = kernel_test_random ((gsize) (n_tokens * n_query), 1.0);
+  g_autofree float *k = kernel_test_random ((gsize) (n_tokens * n_kv), 1.0);
+  g_autofree float *v = kernel_test_random ((gsize) (n_tokens * n_kv), 1.0);
+  g_autofree float *bias = with_bias ? kernel_test_random ((gsize) n_query, 1.0) : NULL;
+  g_autofree double *exact_q = NULL;
+  g_autofree double *exact_k = NULL;
+  g_autofree double *exact_v = NULL;
+  gpointer device[8];
+
+  self.tokens = g_new0 (SteerCudaToken, n_tokens);
+  for (int t = 0; t < n_tokens; t++)
+    self.tokens[t] = (SteerCudaToken){ .slot = t / 4, .position = t };
+  self.turns = kernel_test_random ((gsize) (n_tokens * head_dim), 1.0);
+  exact_q = rotate (&self, q, bias, n_heads, TRUE);
+  exact_k = rotate (&self, k, bias, n_kv_heads, TRUE);
+  exact_v = rotate (&self, v, bias, n_kv_heads, FALSE);
+  for (int i = 0; i < n_tokens * n_query; i++)
+    exact_q[i] *= 1.4426950408889634 / sqrt (head_dim);
+
+  self.cache.keys = kernel_test_alloc (n_plane);
+  self.cache.values = kernel_test_alloc (n_plane);
+  device[0] = upload_floats (q, n_tokens * n_query);
+  device[1] = upload_floats (k, n_tokens * n_kv);
+  device[2] = upload_floats (v, n_tokens * n_kv);
+  device[3] = with_bias ? upload_floats (bias, n_query) : NULL;
+  device[4] = kernel_test_upload (self.tokens, n_tokens * sizeof (SteerCudaToken));
+  device[5] = upload_floats (self.turns, n_tokens * head_dim);
+  device[6] = kernel_test_alloc ((gsize) (n_tokens * n_query) * 2);
+  kernel_test_check (steer_cuda_rotate_rows (kernel_test_get_queue (), &self.shape, device[0], device[1], device[2],
+                                             device[3], device[3], device[3], device[4], n_tokens, device[5], device[6],
+                                             &self.cache));
+  compare_stored ("query", type, device[6], exact_q, (gsize) (n_tokens * n_query));
+  check_plane (&self, "keys", self.cache.keys, exact_k);
+  check_plane (&self, "values", self.cache.values, exact_v);
+
+  for (guint i = 0; i < 7; i++)
+    cudaFree (device[i]);
+  cudaFree (self.cache.keys);
+  cudaFree (self.cache.values);
+  g_free (self.tokens);
+  g_free (self.turns);
+}
+
+static void
+test_rotate (void)
+{
+  for (int interleaved = 0; interleaved < 2; interleaved++)
+    {
+      check_rotate (STEER_CUDA_F16, 8, 3, 1, interleaved, FALSE);
+      check_rotate (STEER_CUDA_BF16, 24, 4, 2, interleaved, TRUE);
+      check_rotate (STEER_CUDA_F16, 128, 4, 4, interleaved, TRUE);
+    }
+}
+
+/* --- Weights --- */
+
+static void
+test_expand (void)
+{
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    for (guint o = 0; o < G_N_ELEMENTS (plain_types); o++)
+      {
+        KernelTestMatrix w;
+        double exact[4 * 96];
+        gpointer out = kernel_test_alloc (sizeof exact);
+
+        kernel_test_matrix_init (&w, types[t], 7, 96, FALSE);
+        for (guint i = 0; i < 4 * 96; i++)
+          exact[i] = (double) w.values[2 * 96 + i];
+        kernel_test_check (steer_cuda_expand (kernel_test_get_queue (), &w.matrix, 2, 4, plain_types[o], out));
+        compare_stored ("expanded", plain_types[o], out, exact, 4 * 96);
+        kernel_test_matrix_clear (&w);
+        cudaFree (out);
+      }
+}
+
+/* No weight is further from its number than half a step, but for what rounding the step itself costs at the ends. */
+static void
+test_quantise (void)
+{
+  enum
+  {
+    n_rows = 5,
+    n_columns = 96,
+    n = n_rows * n_columns,
+  };
+
+  for (guint t = 0; t < G_N_ELEMENTS (plain_types); t++)
+    {
+      KernelTestMatrix w;
+      gint8 quants[n];
+      guint16 scales[n / 32];
+      gint8 *device_quants = kernel_test_alloc (sizeof quants);
+      gpointer device_scales = kernel_test_alloc (sizeof scales);
+
+      kernel_test_matrix_init (&w, plain_types[t], n_rows, n_columns, FALSE);
+      /* A block of zeros. */
+      for (guint i = 32; i < 64; i++)
+        w.values[i] = 0.0f;
+      kernel_test_check (cudaMemset ((char *) w.matrix.data + 32 * kernel_test_get_bytes (plain_types[t]), 0,
+                                     32 * kernel_test_get_bytes (plain_types[t])));
+      kernel_test_check (steer_cuda_quantise (kernel_test_get_queue (), plain_types[t], w.matrix.data, n_rows,
+                                              n_columns, device_quants, device_scales));
+      kernel_test_download (device_quants, quants, sizeof quants);
+      kernel_test_download (device_scales, scales, sizeof scales);
+      for (guint block = 0; block < n / 32; block++)
+        {
+          double scale = (double) steer_f16_to_f32 (scales[block]);
+          double largest = 0.0;
+
+          for (guint i = block * 32; i < block * 32 + 32; i++)
+            {
+              largest = MAX (largest, fabs ((double) w.values[i]));
+              g_assert_cmpfloat (fabs ((double) quants[i] * scale - (double) w.values[i]), <=, scale * 0.5625);
+            }
+          g_assert_cmpfloat (fabs (scale - largest / 127.0), <=, largest / 127.0 / 1024.0);
+        }
+      kernel_test_matrix_clear (&w);
+      cudaFree (device_quants);
+      cudaFree (device_scales);
+    }
+}
+
+/* Shapes that the kernels cannot run are refused with the reason. */
+static void
+test_shapes (void)
+{
+  const SteerCudaShape good = { .d_model = 4096,
+                                .n_heads = 32,
+                                .n_kv_heads = 8,
+                                .head_dim = 128,
+                                .d_ff = 14336,
+                                .n_vocab = 128256,
+                                .rms_norm_eps = 1e-5f };
+  SteerCudaShape shape = good;
+
+  g_assert_null (steer_cuda_check_shape (&shape));
+  shape.d_model = 4100;
+  g_assert_nonnull (steer_cuda_check_shape (&shape));
+  shape = good;
+  shape.head_dim = 264;
+  g_assert_nonnull (steer_cuda_check_shape (&shape));
+  shape = good;
+  shape.n_kv_heads = 5;
+  g_assert_nonnull (steer_cuda_check_shape (&shape));
+  shape = good;
+  shape.d_ff = 12;
+  g_assert_nonnull (steer_cuda_check_shape (&shape));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/kernels/rows/embed", test_embed);
+  g_test_add_func ("/kernels/rows/norm", test_norm);
+  g_test_add_func ("/kernels/rows/silu", test_silu);
+  g_test_add_func ("/kernels/rows/bias", test_bias);
+  g_test_add_func ("/kernels/rows/rotate", test_rotate);
+  g_test_add_func ("/kernels/rows/expand", test_expand);
+  g_test_add_func ("/kernels/rows/quantise", test_quantise);
+  g_test_add_func ("/kernels/rows/shapes", test_shapes);
+  return g_test_run ();
+}
