@@ -8,8 +8,8 @@
 
 #include "steer-cpu-vector-avx2.h"
 
-#define Q_ALL_BYTES 0
-#define Q_BYTES(kind) ((kind) == Q_UNSIGNED_4)
+#define Q_BLOCKS_OF(kind) ((kind) == Q_UNSIGNED_4)
+#define Q_PAIRS 1
 #define Q_BIAS 0
 
 /* Products of neighbours, added in 16 bits. They saturate beyond 32767: two products of codes up to 15 may be added up
@@ -41,7 +41,15 @@ q_dot (const QKind kind, const VectorBits *w, const gint8 *x, const guint n)
   return sum;
 }
 
-/* Tiles of bytes are of 4-bit codes alone; the sums of a whole block fit into 16 bits. */
+/* Codes up to 63 only. */
+INLINE VectorBits
+q_add_two (VectorBits w0, VectorInt x0, VectorBits w1, VectorInt x1)
+{
+  return (VectorBits) _mm256_add_epi16 (q_pairs (Q_UNSIGNED_6, w0, (__m256i) x0),
+                                        q_pairs (Q_UNSIGNED_6, w1, (__m256i) x1));
+}
+
+/* Of 4-bit codes alone: the sums of a whole block fit into 16 bits. */
 INLINE VectorInt
 q_begin_add (const QKind kind, VectorInt sum, VectorBits w, VectorInt x)
 {

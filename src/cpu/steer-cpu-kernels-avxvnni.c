@@ -11,8 +11,8 @@
 #include "steer-cpu-vector-avx2.h"
 
 /* The left operand is unsigned, so signed weights are moved up by 128. */
-#define Q_ALL_BYTES 1
-#define Q_BYTES(kind) 1
+#define Q_BLOCKS_OF(kind) TRUE
+#define Q_PAIRS 0
 #define Q_BIAS 128
 
 INLINE VectorInt

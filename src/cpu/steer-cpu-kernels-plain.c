@@ -85,8 +85,8 @@ v_store_f16 (guint16 *p, Vector v)
 
 #include "steer-cpu-vector.h"
 
-#define Q_ALL_BYTES 0
-#define Q_BYTES(kind) ((kind) == Q_UNSIGNED_4)
+#define Q_BLOCKS_OF(kind) TRUE
+#define Q_PAIRS 0
 #define Q_BIAS 0
 
 INLINE Vector
@@ -142,6 +142,13 @@ q_dot (const QKind kind, const VectorBits *w, const gint8 *x, const guint n)
       sum = q_begin_add (kind, sum, w[k], (VectorInt){ quad, quad, quad, quad });
     }
   return sum;
+}
+
+INLINE void
+q_store_bytes (gint8 *p, const VectorInt *v)
+{
+  for (guint i = 0; i < STEER_CPU_QUANT_BLOCK; i++)
+    p[i] = (gint8) v[i / V_LANES][i % V_LANES];
 }
 
 static __attribute__ ((noinline)) VectorInt

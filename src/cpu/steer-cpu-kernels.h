@@ -80,12 +80,10 @@ typedef struct
   gsize stride;                     /* a multiple of 32 */
 } SteerCpuQuantRows;
 
-/* What a tile multiplies: some tokens with two expanded panels. */
+/* What a tile multiplies: tokens with two expanded panels. */
 typedef struct
 {
-  guint n_tokens; /* at most quant_tokens */
-  guint n_minimums;
-  gint32 zero;
+  guint n_tokens;
   gboolean accumulate;  /* onto c; else c is set */
   gsize n_blocks;       /* at most STEER_CPU_TILE_DEPTH / 32 */
   SteerCpuQuantRows x;  /* beginning with the tile's first token and block */
@@ -114,8 +112,6 @@ typedef struct
    * reads them, into STEER_CPU_EXPANDED_BYTES (panel_rows) bytes. */
   void (*expand) (const guint8 *panel, gsize n_blocks, guint8 *out);
   void (*tile) (const SteerCpuQuantTile *tile);
-  gint32 zero;      /* for the tile */
-  guint n_minimums; /* for the tile */
 } SteerCpuQuantKernels;
 
 /* Scales and minimums of every block, and its codes in words. */
@@ -131,8 +127,7 @@ typedef struct
 
   SteerCpuWeightKernels weights[STEER_N_DTYPES];
 
-  guint panel_rows;   /* rows of a panel of packed weights: 4, 8 or 16 */
-  guint quant_tokens; /* tokens of a tile of quantised products at most */
+  guint panel_rows; /* rows of a panel of packed weights: 4, 8 or 16 */
   SteerCpuQuantKernels quant[STEER_N_DTYPES];
 
   /* n, a multiple of 32, activations; words may be NULL. Rounds to nearest even. */

@@ -259,6 +259,13 @@ put_codes (SteerCpuPacking packing, const Unit *units, guint n_rows, guint block
     out[i] = GUINT32_TO_LE (out[i]);
 }
 
+/* Where the scales of vectors of scales have a group's byte. */
+static gsize
+scale_index (guint n_rows, guint row, guint group)
+{
+  return (gsize) group / 4 * 4 * n_rows + 4 * row + group % 4;
+}
+
 /* out: 3 vectors, low bits of the groups 0-3, of 4-7, then the high bits of all: S of g, S of g + 4, M, M. */
 static void
 put_six_bit_scales (const Unit *units, guint n_rows, guint8 *out)
@@ -267,11 +274,12 @@ put_six_bit_scales (const Unit *units, guint n_rows, guint8 *out)
 
   for (guint g = 0; g < 8; g++)
     for (guint r = 0; r < n_rows; r++)
-      out[g * n_rows + r] = (guint8) ((units[r].scales[g] & 15) | units[r].minimums[g] << 4);
+      out[scale_index (n_rows, r, g)] = (guint8) ((units[r].scales[g] & 15) | units[r].minimums[g] << 4);
   for (guint g = 0; g < 4; g++)
     for (guint r = 0; r < n_rows; r++)
-      high[g * n_rows + r] = (guint8) (units[r].scales[g] >> 4 | units[r].scales[g + 4] >> 4 << 2
-                                       | units[r].minimums[g] >> 4 << 4 | units[r].minimums[g + 4] >> 4 << 6);
+      high[scale_index (n_rows, r, g)]
+        = (guint8) (units[r].scales[g] >> 4 | units[r].scales[g + 4] >> 4 << 2 | units[r].minimums[g] >> 4 << 4
+                    | units[r].minimums[g + 4] >> 4 << 6);
 }
 
 static void
@@ -302,9 +310,9 @@ put_header (SteerCpuPacking packing, const Unit *units, guint n_rows, guint8 *ou
   else if (packing.scales != STEER_CPU_SCALES_NONE)
     for (guint g = 0; g < packing.unit / packing.group; g++)
       for (guint r = 0; r < n_rows; r++)
-        scales[g * n_rows + r] = packing.scales == STEER_CPU_SCALES_INT8
-                                   ? units[r].scales[g]
-                                   : (guint8) (units[r].scales[g] | units[r].minimums[g] << 4);
+        scales[scale_index (n_rows, r, g)] = packing.scales == STEER_CPU_SCALES_INT8
+                                               ? units[r].scales[g]
+                                               : (guint8) (units[r].scales[g] | units[r].minimums[g] << 4);
 }
 
 gsize

@@ -32,15 +32,16 @@ G_BEGIN_DECLS
  *   64 elements of a type with blocks of 32:      d, two blocks as F16 | the same of m where there is one
  *   256 elements of a type with blocks of 256:    d and dmin as F16, or d as F32 | scales
  *
- * followed by the codes of each block: `bits` vectors. The low bits come first. A vector holds four elements a lane in
- * bytes, and further groups of four in the bytes' higher bits: with 4 low bits, vector v has the groups v and v + 4;
- * with 2 of them, v, v + 2, v + 4 and v + 6. High bits are packed the same way.
+ * (a vector has the scales of four groups, a byte each in a row's lane) followed by the codes of each block: `bits`
+ * vectors. The low bits come first. A vector holds four elements a lane in bytes, and further groups of four in the
+ * bytes' higher bits: with 4 low bits, vector v has the groups v and v + 4; with 2 of them, v, v + 2, v + 4 and v + 6.
+ * High bits are packed the same way.
  */
 
 typedef enum
 {
   STEER_CPU_SCALES_NONE,
-  STEER_CPU_SCALES_SIX,     /* S and M of 6 bits for 8 groups: 3 vectors */
+  STEER_CPU_SCALES_SIX,     /* S and M of 6 bits for 8 groups: low bits, then high bits of both, 3 vectors */
   STEER_CPU_SCALES_INT8,    /* S: a byte a group */
   STEER_CPU_SCALES_NIBBLES, /* S and M of 4 bits: a byte a group */
 } SteerCpuScales;

@@ -171,26 +171,18 @@ multiply_pair (const Job *job, const SteerCpuMatrix *matrix, gsize column, gsize
 {
   const SteerCpuKernels *kernels = job->self->kernels;
   gsize bytes = STEER_CPU_EXPANDED_BYTES (kernels->panel_rows);
-  guint n_groups = (job->n_tokens + kernels->quant_tokens - 1) / kernels->quant_tokens;
   SteerCpuQuantTile tile = {
-    .n_minimums = matrix->quant->n_minimums,
-    .zero = matrix->quant->zero,
+    .n_tokens = job->n_tokens,
     .accumulate = column > 0,
     .n_blocks = MIN (STEER_CPU_TILE_DEPTH, job->depth - column) / STEER_CPU_QUANT_BLOCK,
+    .x = get_quantised (job, 0, column),
     .panels = expanded + p * bytes,
     .panel_bytes = p + 1 < n ? bytes : 0,
+    .c = c + p * kernels->panel_rows,
     .c_stride = job->item_rows,
   };
 
-  for (guint group = 0; group < n_groups; group++)
-    {
-      guint first = group * job->n_tokens / n_groups;
-
-      tile.n_tokens = (group + 1) * job->n_tokens / n_groups - first;
-      tile.x = get_quantised (job, first, column);
-      tile.c = c + first * job->item_rows + p * kernels->panel_rows;
-      matrix->quant->tile (&tile);
-    }
+  matrix->quant->tile (&tile);
 }
 
 /* result: [n_tokens, item_rows]; rows beyond n_rows may be written. */

@@ -1,15 +1,26 @@
 /* Products with packed quantised weights (steer-cpu-packed.h), written over the vector of steer-cpu-vector.h and
  *
  *   v_fused (a, b, c)                  a * b + c, rounded once
- *   Q_TOKENS                           tokens of a tile, at most 8
- *   Q_BYTES (kind)                     whether tiles of that kind are of bytes; if not, of words
+ *   Q_TOKENS                           tokens that go through a tile together
+ *   Q_BLOCKS_OF (kind)                 whether the sums of a block of such codes can be kept by q_begin_add()
+ *   Q_PAIRS                            whether there is q_add_two()
  *   Q_BIAS                             128 where dot products take unsigned weights only, else 0
  *   q_lookup (codes)                   each byte of it, 0 .. 15, replaced by its level
  *   q_dot (kind, w, x, n)              sum over n steps of four elements a lane
  *   q_begin_add (kind, sum, w, x), q_end (kind, sum)
  *                                      one step of a tile of bytes; sums may be of another form until they end
- *   q_add_words (sum, w, x)            one step of two elements a lane
+ *   q_add_words (sum, w, x)            one step of two elements a lane, of 16 bits
+ *   q_add_two (w, x, w', x')           products of neighbours in two steps, added up in 16 bits
+ *   q_store_bytes (p, v)               a block of 32 integers as bytes
  */
+
+/* A compiler that works on all of a step's products at once runs out of registers for the sums; so each is finished
+ * before the next. */
+#if defined(__x86_64__) && !defined(__clang__)
+#define Q_KEEP(v) __asm__("" : "+x"(v))
+#else
+#define Q_KEEP(v)
+#endif
 
 #define Q_STEPS (STEER_CPU_QUANT_BLOCK / 4)
 #define Q_PANELS 2
@@ -24,8 +35,14 @@
 /* How far ahead of its use a panel is asked for, in bytes. */
 #define Q_PREFETCH 2048
 
-typedef guint8 LaneBytes __attribute__ ((vector_size (V_LANES), aligned (1), may_alias));
-typedef gint8 LaneSignedBytes __attribute__ ((vector_size (V_LANES), aligned (1), may_alias));
+INLINE gint32
+q_load_quad (gconstpointer p)
+{
+  gint32 quad;
+
+  memcpy (&quad, p, sizeof quad);
+  return quad;
+}
 
 INLINE VectorBits
 q_load (const guint8 *p)
@@ -43,19 +60,6 @@ INLINE Vector
 q_to_float (VectorInt v)
 {
   return __builtin_convertvector(v, Vector);
-}
-
-/* A byte a lane. */
-INLINE VectorInt
-q_load_unsigned (const guint8 *p)
-{
-  return __builtin_convertvector(*(const LaneBytes *) p, VectorInt);
-}
-
-INLINE VectorInt
-q_load_signed (const guint8 *p)
-{
-  return __builtin_convertvector(*(const LaneSignedBytes *) (gconstpointer) p, VectorInt);
 }
 
 INLINE QKind
@@ -102,11 +106,10 @@ q_load_codes (const SteerCpuPacking packing, const guint8 *codes, const guint k)
 /* What stands before a unit's codes. */
 typedef struct
 {
-  Vector d[2]; /* of both blocks of a unit of 64, else d[0] */
-  Vector m[2]; /* the same; dmin */
-  const guint8 *scales;
-  const guint8 *minimums;
-  VectorBits unpacked[8]; /* scales and minimums where they were packed */
+  Vector d[2];          /* of both blocks of a unit of 64, else d[0] */
+  Vector m[2];          /* the same of -m; -dmin */
+  VectorBits scales[4]; /* of four groups each, in bytes */
+  VectorBits minimums[4];
 } QHeader;
 
 INLINE void
@@ -114,47 +117,37 @@ q_load_header (const SteerCpuPacking packing, const guint8 *p, QHeader *header)
 {
   const guint8 *scales = p + V_BYTES;
   const VectorBits low = (VectorBits) q_set (0x0f0f0f0f);
+  const guint n = packing.scales == STEER_CPU_SCALES_NONE ? 0 : packing.unit / packing.group / 4;
 
   if (packing.unit == 64)
     for (guint i = 0; i < 2; i++)
       {
         header->d[i] = v_load_f16 (p + i * V_BYTES / 2);
         if (packing.minimum)
-          header->m[i] = -v_load_f16 (p + V_BYTES + i * V_BYTES / 2);
+          header->m[i] = v_load_f16 (p + V_BYTES + i * V_BYTES / 2);
       }
   else if (packing.minimum)
     {
       header->d[0] = v_load_f16 (p);
-      header->m[0] = v_load_f16 (p + V_BYTES / 2);
+      header->m[0] = -v_load_f16 (p + V_BYTES / 2);
     }
   else
     header->d[0] = v_load_bytes (p);
 
-  header->scales = scales;
-  if (packing.scales == STEER_CPU_SCALES_SIX)
+  UNROLL
+  for (guint i = 0; i < n; i++)
     {
-      VectorBits high = q_load (scales + 2 * V_BYTES);
+      VectorBits both = q_load (scales + i * V_BYTES);
 
-      for (guint i = 0; i < 2; i++)
+      header->scales[i] = packing.scales == STEER_CPU_SCALES_INT8 ? both : both & low;
+      header->minimums[i] = (both >> 4) & low;
+      if (packing.scales == STEER_CPU_SCALES_SIX)
         {
-          VectorBits both = q_load (scales + i * V_BYTES);
+          VectorBits high = q_load (scales + 2 * V_BYTES);
 
-          header->unpacked[i] = (both & low) | q_take_bits (high, 2, 2 * i, 4);
-          header->unpacked[4 + i] = ((both >> 4) & low) | q_take_bits (high, 2, 4 + 2 * i, 4);
+          header->scales[i] |= q_take_bits (high, 2, 2 * i, 4);
+          header->minimums[i] |= q_take_bits (high, 2, 4 + 2 * i, 4);
         }
-    }
-  else if (packing.scales == STEER_CPU_SCALES_NIBBLES)
-    for (guint i = 0; i < 4; i++)
-      {
-        VectorBits both = q_load (scales + i * V_BYTES);
-
-        header->unpacked[i] = both & low;
-        header->unpacked[4 + i] = (both >> 4) & low;
-      }
-  if (packing.scales == STEER_CPU_SCALES_SIX || packing.scales == STEER_CPU_SCALES_NIBBLES)
-    {
-      header->scales = (const guint8 *) header->unpacked;
-      header->minimums = (const guint8 *) (header->unpacked + 4);
     }
 }
 
@@ -175,9 +168,11 @@ q_n_minimums (const SteerCpuPacking packing)
 INLINE VectorInt
 q_integer_scale (const SteerCpuPacking packing, const QHeader *header, guint group)
 {
-  const guint8 *p = header->scales + group * V_LANES;
+  VectorBits four = header->scales[group / 4];
 
-  return packing.scales == STEER_CPU_SCALES_INT8 ? q_load_signed (p) : q_load_unsigned (p);
+  if (packing.scales == STEER_CPU_SCALES_INT8)
+    return (VectorInt) (four << (24 - group % 4 * 8)) >> 24;
+  return (VectorInt) (four >> (group % 4 * 8)) & 0xff;
 }
 
 /* The float scale of a block. */
@@ -191,24 +186,26 @@ q_scale (const SteerCpuPacking packing, const QHeader *header, guint block)
   return header->d[0] * q_to_float (q_integer_scale (packing, header, block));
 }
 
+/* -m of a block or of one of its groups. */
 INLINE Vector
-q_minimum (const SteerCpuPacking packing, const QHeader *header, guint block, guint i)
+q_offset (const SteerCpuPacking packing, const QHeader *header, guint block, guint i)
 {
+  guint group = q_first_group (packing, block) + i;
+
   if (packing.unit == 64)
     return header->m[block];
-  return header->m[0]
-         * q_to_float (q_load_unsigned (header->minimums + (q_first_group (packing, block) + i) * V_LANES));
+  return header->m[0] * q_to_float ((VectorInt) (header->minimums[group / 4] >> (group % 4 * 8)) & 0xff);
 }
 
-/* The minimum's part of a block, with the sums of the activations it belongs to. */
+/* The offsets' part of a block, with the sums of the activations that they belong to. */
 INLINE Vector
-q_subtract_minimum (const guint n_minimums, const Vector *m, const SteerCpuQuantBlock *x, Vector t)
+q_add_offsets (const guint n_minimums, const Vector *offsets, const SteerCpuQuantBlock *x, Vector t)
 {
   if (n_minimums == 1)
-    return v_fused (-m[0], v_set (x->sum), t);
+    return v_fused (offsets[0], v_set (x->sum), t);
   if (n_minimums == 2)
     for (guint i = 0; i < 2; i++)
-      t = v_fused (-m[i], v_set ((float) x->sums[i]), t);
+      t = v_fused (offsets[i], v_set ((float) x->sums[i]), t);
   return t;
 }
 
@@ -252,7 +249,7 @@ q_gemv_block (const SteerCpuPacking packing,
 {
   VectorBits w[Q_STEPS];
   Vector scale = q_scale (packing, header, block);
-  Vector m[2];
+  Vector offsets[2];
 
   for (gsize i = 0; i < steer_cpu_packing_get_bits (packing) * V_BYTES; i += 64)
     __builtin_prefetch (codes + Q_PREFETCH + i);
@@ -260,14 +257,14 @@ q_gemv_block (const SteerCpuPacking packing,
   for (guint k = 0; k < Q_STEPS; k++)
     w[k] = q_load_codes (packing, codes, k);
   for (guint i = 0; i < q_n_minimums (packing); i++)
-    m[i] = q_minimum (packing, header, block, i);
+    offsets[i] = q_offset (packing, header, block, i);
   for (guint c = 0; c < columns; c++)
     {
       const SteerCpuQuantBlock *part = x->blocks + c * (x->stride / STEER_CPU_QUANT_BLOCK) + index;
       const gint8 *bytes = x->bytes + c * x->stride + index * STEER_CPU_QUANT_BLOCK;
       Vector t = scale * q_to_float (q_block_dot (packing, header, block, w, bytes, part));
 
-      t = q_subtract_minimum (q_n_minimums (packing), m, part, t);
+      t = q_add_offsets (q_n_minimums (packing), offsets, part, t);
       sum[c] = v_fused (v_set (part->scale), t, sum[c]);
     }
 }
@@ -282,6 +279,7 @@ q_gemv_panel (const SteerCpuPacking packing,
               gsize y_stride)
 {
   const guint unit_blocks = packing.unit / STEER_CPU_QUANT_BLOCK;
+  const guint together = packing.unit == 64 ? 2 : packing.group == 16 ? 2 : 4;
   Vector sum[STEER_CPU_GEMV_COLUMNS];
 
   for (guint c = 0; c < columns; c++)
@@ -293,9 +291,14 @@ q_gemv_panel (const SteerCpuPacking packing,
 
       q_load_header (packing, p, &header);
       p += steer_cpu_packing_get_header (packing) * V_BYTES;
-      for (guint block = 0; block < n; block++)
+      /* Unrolled as far as one vector has scales, so that shifts are constants. */
+      for (guint block = 0; block < n; block += together)
+        UNROLL
+      for (guint i = 0; i < together; i++)
         {
-          q_gemv_block (packing, columns, &header, block, p, x, first + block, sum);
+          if (block + i >= n)
+            break;
+          q_gemv_block (packing, columns, &header, block + i, p, x, first + block + i, sum);
           p += steer_cpu_packing_get_bits (packing) * V_BYTES;
         }
     }
@@ -317,6 +320,23 @@ q_gemv (const SteerCpuPacking packing,
   for (gsize p = 0; p < n_panels; p++)
     q_gemv_panel (packing, columns, panels + p * panel_bytes, depth / STEER_CPU_QUANT_BLOCK, x, y + p * V_LANES,
                   y_stride);
+}
+
+/* How a tile reads a type's codes. */
+typedef enum
+{
+  Q_TILE_BLOCKS, /* bytes; sums of a block before they are scaled */
+  Q_TILE_PAIRS,  /* bytes; two steps are added up in 16 bits, then scaled with the S of groups of 16 */
+  Q_TILE_WORDS,  /* 16 bits, S multiplied in */
+} QTileKind;
+
+INLINE QTileKind
+q_tile_kind (const SteerCpuPacking packing)
+{
+  if (packing.group == 32 && Q_BLOCKS_OF (q_kind (packing)))
+    return Q_TILE_BLOCKS;
+  return Q_PAIRS && q_kind (packing) != Q_SIGNED_8 && !(packing.group == 16 && packing.minimum) ? Q_TILE_PAIRS
+                                                                                                : Q_TILE_WORDS;
 }
 
 /* Codes of a block as words: zero subtracted, and multiplied with a group of 16's scale. */
@@ -377,11 +397,19 @@ q_expand (const SteerCpuPacking packing, const guint8 *p, gsize n_blocks, guint8
           v_store ((float *) (gpointer) (out + index * V_BYTES), q_scale (packing, &header, block));
           for (guint i = 0; i < q_n_minimums (packing); i++)
             v_store ((float *) (gpointer) (out + Q_MINIMUMS + (2 * index + i) * V_BYTES),
-                     q_minimum (packing, &header, block, i));
+                     q_offset (packing, &header, block, i));
           for (gsize i = 0; i < steer_cpu_packing_get_bits (packing) * V_BYTES; i += 64)
             __builtin_prefetch (p + Q_PREFETCH + i);
-          if (Q_BYTES (q_kind (packing)) && packing.group == 32)
+          if (q_tile_kind (packing) != Q_TILE_WORDS)
             {
+              if (packing.group == 16)
+                {
+                  VectorInt first_scale = q_integer_scale (packing, &header, q_first_group (packing, block));
+                  VectorInt second_scale = q_integer_scale (packing, &header, q_first_group (packing, block) + 1);
+
+                  v_store ((float *) (gpointer) (out + Q_MINIMUMS + 2 * index * V_BYTES),
+                           (Vector) ((first_scale & 0xffff) | (VectorInt) ((VectorBits) second_scale << 16)));
+                }
               UNROLL
               for (guint k = 0; k < Q_STEPS; k++)
                 v_store ((float *) (gpointer) (to + k * V_BYTES), (Vector) q_load_codes (packing, p, k));
@@ -397,185 +425,215 @@ q_expand (const SteerCpuPacking packing, const guint8 *p, gsize n_blocks, guint8
     }
 }
 
-INLINE gint32
-q_load_quad (gconstpointer p)
+/* What is known of a tile when it is compiled. */
+typedef struct
 {
-  gint32 quad;
+  QTileKind kind;
+  QKind codes;
+  gint32 zero;
+  gboolean groups; /* of 16 with a scale each, of Q_TILE_PAIRS */
+  guint n_minimums;
+} QTile;
 
-  memcpy (&quad, p, sizeof quad);
-  return quad;
+INLINE QTile
+q_tile_of (const SteerCpuPacking packing)
+{
+  const QTileKind kind = q_tile_kind (packing);
+
+  return (QTile){ kind, q_kind (packing), kind == Q_TILE_WORDS ? 0 : q_zero (packing),
+                  kind == Q_TILE_PAIRS && packing.group == 16, q_n_minimums (packing) };
 }
 
-/* From integer sums of a block to floats. @tile->minimums is a constant here, so that what is not there costs nothing.
- */
+/* Steps of a block in which sums are kept in vectors. x: the first token's block, in bytes; stride: in bytes. */
 INLINE void
-q_finish_block (const SteerCpuQuantTile *tile,
-                const guint tokens,
-                const guint n_minimums,
-                gsize block,
-                VectorInt sum[Q_TOKENS][Q_PANELS],
-                gboolean from_zero)
+q_sum_blocks (const QTile is,
+              const guint tokens,
+              const guint8 *codes,
+              gsize panel_bytes,
+              const guint8 *x,
+              gsize stride,
+              VectorInt sum[Q_TOKENS][Q_PANELS])
 {
+  for (guint k = 0; k < (is.kind == Q_TILE_WORDS ? 2 * Q_STEPS : Q_STEPS); k++)
+    {
+      VectorBits w[Q_PANELS];
+
+      UNROLL
+      for (guint p = 0; p < Q_PANELS; p++)
+        w[p] = q_load (codes + p * panel_bytes + k * V_BYTES);
+      UNROLL
+      for (guint t = 0; t < tokens; t++)
+        {
+          VectorInt quad = q_set (q_load_quad (x + t * stride + 4 * k));
+
+          UNROLL
+          for (guint p = 0; p < Q_PANELS; p++)
+            {
+              sum[t][p] = is.kind == Q_TILE_WORDS ? q_add_words (sum[t][p], w[p], quad)
+                                                  : q_begin_add (is.codes, sum[t][p], w[p], quad);
+              Q_KEEP (sum[t][p]);
+            }
+        }
+    }
+  if (is.kind == Q_TILE_BLOCKS)
+    UNROLL
+  for (guint t = 0; t < tokens; t++)
+    UNROLL
+  for (guint p = 0; p < Q_PANELS; p++)
+    sum[t][p] = q_end (is.codes, sum[t][p]);
+}
+
+#if Q_PAIRS
+INLINE void
+q_sum_pairs (const QTile is,
+             const guint tokens,
+             const guint8 *codes,
+             gsize panel_bytes,
+             const VectorInt *scales,
+             const guint8 *x,
+             gsize stride,
+             VectorInt sum[Q_TOKENS][Q_PANELS])
+{
+  UNROLL
+  for (guint g = 0; g < 2; g++)
+    {
+      VectorInt factor[Q_PANELS];
+
+      UNROLL
+      for (guint p = 0; p < Q_PANELS; p++)
+        if (!is.groups)
+          factor[p] = q_set (0x00010001);
+        else if (g == 0)
+          factor[p] = (scales[p] & 0xffff) | (VectorInt) ((VectorBits) scales[p] << 16);
+        else
+          factor[p] = (VectorInt) ((VectorBits) scales[p] >> 16) | (scales[p] & (gint32) 0xffff0000);
+      for (guint k = g * Q_STEPS / 2; k < (g + 1) * Q_STEPS / 2; k += 2)
+        {
+          VectorBits w[2][Q_PANELS];
+
+          UNROLL
+          for (guint i = 0; i < 2; i++)
+            UNROLL
+          for (guint p = 0; p < Q_PANELS; p++)
+            w[i][p] = q_load (codes + p * panel_bytes + (k + i) * V_BYTES);
+          UNROLL
+          for (guint t = 0; t < tokens; t++)
+            {
+              VectorInt first = q_set (q_load_quad (x + t * stride + 4 * k));
+              VectorInt second = q_set (q_load_quad (x + t * stride + 4 * k + 4));
+
+              UNROLL
+              for (guint p = 0; p < Q_PANELS; p++)
+                sum[t][p] = q_add_words (sum[t][p], q_add_two (w[0][p], first, w[1][p], second), factor[p]);
+            }
+        }
+    }
+}
+#endif
+
+/* From integer sums of a block to floats. */
+INLINE void
+q_finish_block (const QTile is,
+                const SteerCpuQuantTile tile,
+                const guint tokens,
+                gsize block,
+                const VectorInt *scales,
+                const SteerCpuQuantBlock *x,
+                float *c,
+                VectorInt sum[Q_TOKENS][Q_PANELS])
+{
+  const gsize x_stride = tile.x.stride / STEER_CPU_QUANT_BLOCK;
   Vector scale[Q_PANELS];
-  Vector m[Q_PANELS][2];
+  Vector offsets[Q_PANELS][2];
 
   UNROLL
   for (guint p = 0; p < Q_PANELS; p++)
     {
-      const guint8 *panel = tile->panels + p * tile->panel_bytes;
+      const guint8 *panel = tile.panels + p * tile.panel_bytes;
 
       scale[p] = v_load_bytes (panel + block * V_BYTES);
-      for (guint i = 0; i < n_minimums; i++)
-        m[p][i] = v_load_bytes (panel + Q_MINIMUMS + (2 * block + i) * V_BYTES);
+      UNROLL
+      for (guint i = 0; i < is.n_minimums; i++)
+        offsets[p][i] = v_load_bytes (panel + Q_MINIMUMS + (2 * block + i) * V_BYTES);
     }
   UNROLL
   for (guint t = 0; t < tokens; t++)
     {
-      const SteerCpuQuantBlock *x = tile->x.blocks + t * (tile->x.stride / STEER_CPU_QUANT_BLOCK) + block;
-      VectorInt zero = q_set (tile->zero * (x->sums[0] + x->sums[1]));
+      const SteerCpuQuantBlock *part = x + t * x_stride + block;
+      VectorInt total = q_set (is.zero * (part->sums[0] + part->sums[1]));
+      VectorInt both = q_set ((part->sums[0] & 0xffff) | (gint32) ((guint32) part->sums[1] << 16));
 
       UNROLL
       for (guint p = 0; p < Q_PANELS; p++)
         {
-          float *c = tile->c + t * tile->c_stride + p * V_LANES;
-          Vector product = scale[p] * q_to_float (sum[t][p] - zero);
+          float *to = c + t * tile.c_stride + p * V_LANES;
+          VectorInt integer = sum[t][p];
+          Vector product;
 
-          product = q_subtract_minimum (n_minimums, m[p], x, product);
-          v_store (c, v_fused (v_set (x->scale), product, from_zero ? v_set (0.0f) : v_load (c)));
+          if (is.groups)
+            integer -= q_add_words (q_set (0), (VectorBits) both, scales[p]) * is.zero;
+          else if (is.zero != 0)
+            integer -= total;
+          product = scale[p] * q_to_float (integer);
+          product = q_add_offsets (is.n_minimums, offsets[p], part, product);
+          v_store (to, v_fused (v_set (part->scale), product, v_load (to)));
         }
     }
 }
 
 INLINE void
-q_finish_any_block (const SteerCpuQuantTile *tile,
-                    const guint tokens,
-                    gsize block,
-                    VectorInt sum[Q_TOKENS][Q_PANELS],
-                    gboolean from_zero)
+q_tile_tokens (const QTile is, const SteerCpuQuantTile tile, const guint tokens, guint first)
 {
-  switch (tile->n_minimums)
-    {
-    case 0:
-      q_finish_block (tile, tokens, 0, block, sum, from_zero);
-      break;
-    case 1:
-      q_finish_block (tile, tokens, 1, block, sum, from_zero);
-      break;
-    default:
-      q_finish_block (tile, tokens, 2, block, sum, from_zero);
-    }
-}
+  const guint size = is.kind == Q_TILE_WORDS ? 2 : 1;
+  const guint8 *x = (const guint8 *) (is.kind == Q_TILE_WORDS ? (gconstpointer) (tile.x.words + first * tile.x.stride)
+                                                              : (gconstpointer) (tile.x.bytes + first * tile.x.stride));
+  const SteerCpuQuantBlock *blocks = tile.x.blocks + first * (tile.x.stride / STEER_CPU_QUANT_BLOCK);
+  float *c = tile.c + first * tile.c_stride;
 
-INLINE void
-q_tile_bytes (const SteerCpuQuantTile *tile, const QKind kind, const guint tokens)
-{
-  for (gsize block = 0; block < tile->n_blocks; block++)
+  if (!tile.accumulate)
+    for (guint t = 0; t < tokens; t++)
+      memset (c + t * tile.c_stride, 0, Q_PANELS * V_BYTES);
+  for (gsize block = 0; block < tile.n_blocks; block++)
     {
-      const guint8 *codes = tile->panels + Q_CODES + block * Q_STEPS * V_BYTES;
-      const gint8 *x = tile->x.bytes + block * STEER_CPU_QUANT_BLOCK;
+      const guint8 *codes = tile.panels + Q_CODES + block * Q_STEPS * size * V_BYTES;
+      const guint8 *part = x + block * STEER_CPU_QUANT_BLOCK * size;
       VectorInt sum[Q_TOKENS][Q_PANELS];
+      VectorInt scales[Q_PANELS];
 
       UNROLL
       for (guint t = 0; t < tokens; t++)
         UNROLL
       for (guint p = 0; p < Q_PANELS; p++)
         sum[t][p] = q_set (0);
-      for (guint k = 0; k < Q_STEPS; k++)
-        {
-          VectorBits w[Q_PANELS];
-
-          UNROLL
-          for (guint p = 0; p < Q_PANELS; p++)
-            w[p] = q_load (codes + p * tile->panel_bytes + k * V_BYTES);
-          UNROLL
-          for (guint t = 0; t < tokens; t++)
-            {
-              VectorInt quad = q_set (q_load_quad (x + t * tile->x.stride + 4 * k));
-
-              UNROLL
-              for (guint p = 0; p < Q_PANELS; p++)
-                sum[t][p] = q_begin_add (kind, sum[t][p], w[p], quad);
-            }
-        }
       UNROLL
-      for (guint t = 0; t < tokens; t++)
-        UNROLL
       for (guint p = 0; p < Q_PANELS; p++)
-        sum[t][p] = q_end (kind, sum[t][p]);
-      q_finish_any_block (tile, tokens, block, sum, block == 0 && !tile->accumulate);
-    }
-}
-
-INLINE void
-q_tile_words (const SteerCpuQuantTile *tile, const guint tokens)
-{
-  for (gsize block = 0; block < tile->n_blocks; block++)
-    {
-      const guint8 *codes = tile->panels + Q_CODES + block * 2 * Q_STEPS * V_BYTES;
-      const gint16 *x = tile->x.words + block * STEER_CPU_QUANT_BLOCK;
-      VectorInt sum[Q_TOKENS][Q_PANELS];
-
-      UNROLL
-      for (guint t = 0; t < tokens; t++)
-        UNROLL
-      for (guint p = 0; p < Q_PANELS; p++)
-        sum[t][p] = q_set (0);
-      for (guint k = 0; k < 2 * Q_STEPS; k++)
-        {
-          VectorBits w[Q_PANELS];
-
-          UNROLL
-          for (guint p = 0; p < Q_PANELS; p++)
-            w[p] = q_load (codes + p * tile->panel_bytes + k * V_BYTES);
-          UNROLL
-          for (guint t = 0; t < tokens; t++)
-            {
-              VectorInt pair = q_set (q_load_quad (x + t * tile->x.stride + 2 * k));
-
-              UNROLL
-              for (guint p = 0; p < Q_PANELS; p++)
-                sum[t][p] = q_add_words (sum[t][p], w[p], pair);
-            }
-        }
-      q_finish_any_block (tile, tokens, block, sum, block == 0 && !tile->accumulate);
-    }
-}
-
-#define Q_TILE_CASE(tokens, ...)                                                                                       \
-  case tokens:                                                                                                         \
-    if (tokens <= Q_TOKENS)                                                                                            \
-      __VA_ARGS__;                                                                                                     \
-    break;
-
-#define DEFINE_QUANT_TILE(name, call)                                                                                  \
-  static void name (const SteerCpuQuantTile *tile)                                                                     \
-  {                                                                                                                    \
-    switch (tile->n_tokens)                                                                                            \
-      {                                                                                                                \
-        Q_TILE_CASE (1, call (1))                                                                                      \
-        Q_TILE_CASE (2, call (MIN (2, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (3, call (MIN (3, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (4, call (MIN (4, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (5, call (MIN (5, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (6, call (MIN (6, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (7, call (MIN (7, Q_TOKENS)))                                                                      \
-        Q_TILE_CASE (8, call (MIN (8, Q_TOKENS)))                                                                      \
-      default:                                                                                                         \
-        break;                                                                                                         \
-      }                                                                                                                \
-  }
-
-#define Q_TILE_UNSIGNED_4(tokens) q_tile_bytes (tile, Q_UNSIGNED_4, tokens)
-#define Q_TILE_BYTES(tokens) q_tile_bytes (tile, Q_BIAS != 0 ? Q_UNSIGNED_8 : Q_SIGNED_8, tokens)
-#define Q_TILE_WORDS(tokens) q_tile_words (tile, tokens)
-
-DEFINE_QUANT_TILE (quant_tile_unsigned_4, Q_TILE_UNSIGNED_4)
-DEFINE_QUANT_TILE (quant_tile_words, Q_TILE_WORDS)
-#if Q_ALL_BYTES
-DEFINE_QUANT_TILE (quant_tile_bytes, Q_TILE_BYTES)
-#else
-#define quant_tile_bytes quant_tile_words
+        scales[p] = (VectorInt) q_load (tile.panels + p * tile.panel_bytes + Q_MINIMUMS + 2 * block * V_BYTES);
+#if Q_PAIRS
+      if (is.kind == Q_TILE_PAIRS)
+        q_sum_pairs (is, tokens, codes, tile.panel_bytes, scales, part, tile.x.stride, sum);
+      else
 #endif
+        q_sum_blocks (is, tokens, codes, tile.panel_bytes, part, tile.x.stride * size, sum);
+      q_finish_block (is, tile, tokens, block, scales, blocks, c, sum);
+    }
+}
+
+/* Tokens that go together; sums of pairs need more registers. */
+#define Q_TOKENS_OF(is) ((is).kind == Q_TILE_PAIRS ? 4 : Q_TOKENS)
+
+INLINE void
+q_tile (const QTile is, const SteerCpuQuantTile *tile)
+{
+  const SteerCpuQuantTile copy = *tile;
+  guint t = 0;
+
+  for (; t + Q_TOKENS_OF (is) <= copy.n_tokens; t += Q_TOKENS_OF (is))
+    q_tile_tokens (is, copy, Q_TOKENS_OF (is), t);
+  for (; t + 2 <= copy.n_tokens; t += 2)
+    q_tile_tokens (is, copy, 2, t);
+  if (t < copy.n_tokens)
+    q_tile_tokens (is, copy, 1, t);
+}
 
 #define DEFINE_QUANT_KERNELS(suffix, dtype)                                                                            \
   static void quant_gemv_##suffix (const guint8 *panels, gsize panel_bytes, gsize n_panels, gsize depth,               \
@@ -590,6 +648,10 @@ DEFINE_QUANT_TILE (quant_tile_bytes, Q_TILE_BYTES)
   static void quant_expand_##suffix (const guint8 *panel, gsize n_blocks, guint8 *out)                                 \
   {                                                                                                                    \
     q_expand (steer_cpu_packing_get (dtype), panel, n_blocks, out);                                                    \
+  }                                                                                                                    \
+  static void quant_tile_##suffix (const SteerCpuQuantTile *tile)                                                      \
+  {                                                                                                                    \
+    q_tile (q_tile_of (steer_cpu_packing_get (dtype)), tile);                                                          \
   }
 
 DEFINE_QUANT_KERNELS (q4_0, STEER_DTYPE_Q4_0)
@@ -607,60 +669,67 @@ DEFINE_QUANT_KERNELS (iq4_xs, STEER_DTYPE_IQ4_XS)
 
 #define QUANT_KERNELS                                                                                                  \
   {                                                                                                                    \
-    [STEER_DTYPE_Q4_0] = { quant_gemv_q4_0, quant_expand_q4_0, quant_tile_unsigned_4, 8, 0 },                          \
-    [STEER_DTYPE_Q4_1] = { quant_gemv_q4_1, quant_expand_q4_1, quant_tile_unsigned_4, 0, 1 },                          \
-    [STEER_DTYPE_Q5_0] = { quant_gemv_q5_0, quant_expand_q5_0, quant_tile_bytes, Q_ALL_BYTES ? 16 : 0, 0 },            \
-    [STEER_DTYPE_Q5_1] = { quant_gemv_q5_1, quant_expand_q5_1, quant_tile_bytes, 0, 1 },                               \
-    [STEER_DTYPE_Q8_0] = { quant_gemv_q8_0, quant_expand_q8_0, quant_tile_bytes, Q_ALL_BYTES ? Q_BIAS : 0, 0 },        \
-    [STEER_DTYPE_Q2_K] = { quant_gemv_q2_k, quant_expand_q2_k, quant_tile_words, 0, 2 },                               \
-    [STEER_DTYPE_Q3_K] = { quant_gemv_q3_k, quant_expand_q3_k, quant_tile_words, 0, 0 },                               \
-    [STEER_DTYPE_Q4_K] = { quant_gemv_q4_k, quant_expand_q4_k, quant_tile_unsigned_4, 0, 1 },                          \
-    [STEER_DTYPE_Q5_K] = { quant_gemv_q5_k, quant_expand_q5_k, quant_tile_bytes, 0, 1 },                               \
-    [STEER_DTYPE_Q6_K] = { quant_gemv_q6_k, quant_expand_q6_k, quant_tile_words, 0, 0 },                               \
-    [STEER_DTYPE_IQ4_NL] = { quant_gemv_iq4_nl, quant_expand_iq4_nl, quant_tile_bytes, Q_ALL_BYTES ? Q_BIAS : 0, 0 },  \
-    [STEER_DTYPE_IQ4_XS] = { quant_gemv_iq4_xs, quant_expand_iq4_xs, quant_tile_bytes, Q_ALL_BYTES ? Q_BIAS : 0, 0 },  \
+    [STEER_DTYPE_Q4_0] = { quant_gemv_q4_0, quant_expand_q4_0, quant_tile_q4_0 },                                      \
+    [STEER_DTYPE_Q4_1] = { quant_gemv_q4_1, quant_expand_q4_1, quant_tile_q4_1 },                                      \
+    [STEER_DTYPE_Q5_0] = { quant_gemv_q5_0, quant_expand_q5_0, quant_tile_q5_0 },                                      \
+    [STEER_DTYPE_Q5_1] = { quant_gemv_q5_1, quant_expand_q5_1, quant_tile_q5_1 },                                      \
+    [STEER_DTYPE_Q8_0] = { quant_gemv_q8_0, quant_expand_q8_0, quant_tile_q8_0 },                                      \
+    [STEER_DTYPE_Q2_K] = { quant_gemv_q2_k, quant_expand_q2_k, quant_tile_q2_k },                                      \
+    [STEER_DTYPE_Q3_K] = { quant_gemv_q3_k, quant_expand_q3_k, quant_tile_q3_k },                                      \
+    [STEER_DTYPE_Q4_K] = { quant_gemv_q4_k, quant_expand_q4_k, quant_tile_q4_k },                                      \
+    [STEER_DTYPE_Q5_K] = { quant_gemv_q5_k, quant_expand_q5_k, quant_tile_q5_k },                                      \
+    [STEER_DTYPE_Q6_K] = { quant_gemv_q6_k, quant_expand_q6_k, quant_tile_q6_k },                                      \
+    [STEER_DTYPE_IQ4_NL] = { quant_gemv_iq4_nl, quant_expand_iq4_nl, quant_tile_iq4_nl },                              \
+    [STEER_DTYPE_IQ4_XS] = { quant_gemv_iq4_xs, quant_expand_iq4_xs, quant_tile_iq4_xs },                              \
   }
 
 /* The block's largest magnitude becomes 127; rounding to nearest even by adding a number whose unit is 1. */
 static void
 quantize (const float *x, gsize n, gint8 *bytes, gint16 *words, SteerCpuQuantBlock *blocks)
 {
-  typedef gint8 Narrow __attribute__ ((vector_size (V_LANES), aligned (1), may_alias));
-  typedef gint16 Words __attribute__ ((vector_size (2 * V_LANES), aligned (1), may_alias));
+  typedef gint8 Bytes __attribute__ ((vector_size (16), aligned (1), may_alias));
+  typedef gint16 Words __attribute__ ((vector_size (32), aligned (1), may_alias));
+  enum
+  {
+    N = STEER_CPU_QUANT_BLOCK / V_LANES
+  };
   const Vector round = v_set (0x1.8p23f);
 
   for (gsize i = 0; i < n; i += STEER_CPU_QUANT_BLOCK, blocks++)
     {
+      Vector values[N];
+      VectorInt integers[N];
       Vector most = v_set (0.0f);
+      Vector halves[2] = { v_set (0.0f), v_set (0.0f) };
       float largest, factor;
 
-      for (guint j = 0; j < STEER_CPU_QUANT_BLOCK; j += V_LANES)
+      UNROLL
+      for (guint j = 0; j < N; j++)
         {
-          Vector v = (Vector) ((VectorInt) v_load (x + i + j) & 0x7fffffff);
+          Vector magnitude;
 
-          most = v_choose ((VectorInt) (v > most), v, most);
+          values[j] = v_load (x + i + j * V_LANES);
+          magnitude = (Vector) ((VectorInt) values[j] & 0x7fffffff);
+          most = v_choose ((VectorInt) (magnitude > most), magnitude, most);
         }
       largest = v_largest (most);
       factor = largest > 0.0f ? 127.0f / largest : 0.0f;
+      UNROLL
+      for (guint j = 0; j < N; j++)
+        {
+          Vector shifted = values[j] * factor + round;
+
+          integers[j] = (VectorInt) shifted - (VectorInt) round;
+          halves[2 * j / N] += shifted - round; /* exact */
+        }
+      q_store_bytes (bytes + i, integers);
+      if (words != NULL)
+        for (guint half = 0; half < 2; half++)
+          *(Words *) (gpointer) (words + i + 16 * half)
+            = __builtin_convertvector(*(const Bytes *) (gconstpointer) (bytes + i + 16 * half), Words);
       blocks->scale = largest / 127.0f;
       for (guint half = 0; half < 2; half++)
-        {
-          VectorInt total = q_set (0);
-          gint32 sum = 0;
-
-          for (guint j = half * 16; j < half * 16 + 16; j += V_LANES)
-            {
-              VectorInt q = (VectorInt) (v_load (x + i + j) * factor + round) - (VectorInt) round;
-
-              total += q;
-              *(Narrow *) (gpointer) (bytes + i + j) = __builtin_convertvector(q, Narrow);
-              if (words != NULL)
-                *(Words *) (gpointer) (words + i + j) = __builtin_convertvector(q, Words);
-            }
-          for (guint lane = 0; lane < V_LANES; lane++)
-            sum += total[lane];
-          blocks->sums[half] = sum;
-        }
+        blocks->sums[half] = (gint32) v_sum (halves[half]);
       blocks->sum = (float) (blocks->sums[0] + blocks->sums[1]);
     }
 }

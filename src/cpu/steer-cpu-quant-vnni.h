@@ -1,8 +1,8 @@
 /* The dot products of AVX-512 VNNI for steer-cpu-quant-kernels.h. The left operand is unsigned, so signed weights are
  * moved up by 128. */
 
-#define Q_ALL_BYTES 1
-#define Q_BYTES(kind) 1
+#define Q_BLOCKS_OF(kind) TRUE
+#define Q_PAIRS 0
 #define Q_BIAS 128
 
 INLINE VectorInt

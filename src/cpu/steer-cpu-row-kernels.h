@@ -188,7 +188,6 @@ const SteerCpuKernels KERNELS_SYMBOL = {
     [STEER_DTYPE_F16] = { gemv_f16, pack_f16, expand_f16 },
   },
   .panel_rows = V_LANES,
-  .quant_tokens = Q_TOKENS,
   .quant = QUANT_KERNELS,
   .quantize = quantize,
   .tile = tile,

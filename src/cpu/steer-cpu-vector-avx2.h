@@ -111,3 +111,15 @@ q_quad_256 (const gint8 *x)
   memcpy (&quad, x, sizeof quad);
   return _mm256_set1_epi32 (quad);
 }
+
+INLINE void
+q_store_bytes (gint8 *p, const VectorInt *v)
+{
+  __m256i low = _mm256_packs_epi32 ((__m256i) v[0], (__m256i) v[1]);
+  __m256i high = _mm256_packs_epi32 ((__m256i) v[2], (__m256i) v[3]);
+  /* Packing works in halves of a register, so groups of four come out as 0 2 4 6, 1 3 5 7. */
+  __m256i bytes
+    = _mm256_permutevar8x32_epi32 (_mm256_packs_epi16 (low, high), _mm256_setr_epi32 (0, 4, 1, 5, 2, 6, 3, 7));
+
+  _mm256_storeu_si256 ((__m256i *) (gpointer) p, bytes);
+}

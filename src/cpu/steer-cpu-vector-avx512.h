@@ -120,3 +120,10 @@ q_quad_512 (const gint8 *x)
   memcpy (&quad, x, sizeof quad);
   return _mm512_set1_epi32 (quad);
 }
+
+INLINE void
+q_store_bytes (gint8 *p, const VectorInt *v)
+{
+  for (guint i = 0; i < 2; i++)
+    _mm_storeu_si128 ((__m128i *) (gpointer) (p + 16 * i), _mm512_cvtepi32_epi8 ((__m512i) v[i]));
+}

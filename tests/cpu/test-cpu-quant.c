@@ -312,8 +312,6 @@ multiply_tiles (const SteerCpuKernels *kernels, const Weights *w, const Activati
       gsize n_blocks = MIN (STEER_CPU_TILE_DEPTH, w->depth - column) / STEER_CPU_QUANT_BLOCK;
       SteerCpuQuantTile tile = {
         .n_tokens = x->n_tokens,
-        .n_minimums = quant->n_minimums,
-        .zero = quant->zero,
         .accumulate = column > 0,
         .n_blocks = n_blocks,
         .x = rows_from (x->rows, 0, column / STEER_CPU_QUANT_BLOCK),
@@ -338,7 +336,7 @@ test_tile (gconstpointer data)
   const gsize n_rows = 2 * kernels->panel_rows;
 
   for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
-    for (guint tokens = 1; tokens <= kernels->quant_tokens; tokens++)
+    for (guint tokens = 1; tokens <= 11; tokens++)
       {
         g_autofree float *y = poisoned (tokens * (n_rows + 1));
         g_autofree float *expected = poisoned (n_rows);
