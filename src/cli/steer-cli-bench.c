@@ -141,7 +141,8 @@ get_kv_bytes (const Run *run)
   double positions = run->n_prompt + 0.5 * run->n_generated;
 
   return positions * 2.0 * config->n_layers * config->n_kv_heads * config->head_dim
-         * (double) steer_dtype_get_block_bytes (run->kv_dtype);
+         * (double) steer_dtype_get_block_bytes (run->kv_dtype)
+         / (double) steer_dtype_get_block_elements (run->kv_dtype);
 }
 
 static double

@@ -119,8 +119,9 @@ each_section (SteerCliOptions *self,
         VALUE ("threads", 0, &typed->threads, "Threads of the CPU; 0: one a core", "N"),
         VALUE ("context", 0, &typed->context, "Tokens that a conversation may have; 0: the model's own, up to 8192",
                "N"),
-        VALUE ("kv", 0, &typed->kv, "How keys and values are kept: f32 is exact, f16 takes half the memory",
-               "f32|f16|bf16"),
+        VALUE ("kv", 0, &typed->kv,
+               "How keys and values are kept: f32 is exact, f16 takes half the memory, q8_0 a quarter",
+               "f32|f16|bf16|q8_0"),
         VALUE ("quantize", 0, &typed->quantize, "Weights to 8 bits while they are loaded, to half the memory",
                "q8_0|none") } },
     { 0, "Help", { FLAG ("help", 'h', &typed->help, "Show this") } },
@@ -238,8 +239,10 @@ check_model (SteerCliOptions *self, const Typed *typed, GError **error)
     self->context.kv_dtype = STEER_DTYPE_F16;
   else if (strcmp (typed->kv, "bf16") == 0)
     self->context.kv_dtype = STEER_DTYPE_BF16;
+  else if (strcmp (typed->kv, "q8_0") == 0)
+    self->context.kv_dtype = STEER_DTYPE_Q8_0;
   else
-    return fail (error, "--kv takes f16, bf16 or f32");
+    return fail (error, "--kv takes f32, f16, bf16 or q8_0");
   if (g_strcmp0 (typed->quantize, "q8_0") == 0)
     self->context.weight_type = STEER_DTYPE_Q8_0;
   else if (typed->quantize != NULL && strcmp (typed->quantize, "none") != 0)

@@ -165,13 +165,54 @@ clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
 
 /* A block of keys or values as the right operand of tiles. F32 is copied too: tiles walk down columns, and reading
  * memory in its own order once is faster than walking it so. */
+/* Q8_0: a block of keys, [head_dim, STEER_CPU_BLOCK]. */
+static void
+expand_keys (const SteerCpuContext *self, const guint8 *block, float *room)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const guint16 *scales = steer_cpu_cache_get_scales (cache, block);
+  float factors[STEER_CPU_BLOCK];
+
+  for (guint i = 0; i < cache->head_dim; i++)
+    {
+      if (i % STEER_CPU_QUANT_BLOCK == 0)
+        self->kernels->weights[STEER_DTYPE_F16].expand (
+          (const guint8 *) (scales + i / STEER_CPU_QUANT_BLOCK * STEER_CPU_BLOCK), STEER_CPU_BLOCK, factors);
+      self->kernels->scale_bytes ((const gint8 *) block + (gsize) i * STEER_CPU_BLOCK, factors, STEER_CPU_BLOCK,
+                                  room + (gsize) i * STEER_CPU_BLOCK);
+    }
+}
+
+/* Q8_0: one position's values, [head_dim]. */
+static void
+expand_values (const SteerCpuContext *self, const guint8 *block, guint position, float *room)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const guint16 *scales = steer_cpu_cache_get_scales (cache, block) + (gsize) position * cache->n_groups;
+  const gint8 *bytes = (const gint8 *) block + (gsize) position * cache->n_groups * STEER_CPU_QUANT_BLOCK;
+  float factors[STEER_CPU_QUANT_BLOCK];
+
+  for (guint first = 0; first < cache->head_dim; first += STEER_CPU_QUANT_BLOCK)
+    {
+      float factor = steer_f16_to_f32 (scales[first / STEER_CPU_QUANT_BLOCK]);
+
+      for (guint i = 0; i < STEER_CPU_QUANT_BLOCK; i++)
+        factors[i] = factor;
+      self->kernels->scale_bytes (bytes + first, factors, MIN (STEER_CPU_QUANT_BLOCK, cache->head_dim - first),
+                                  room + first);
+    }
+}
+
 static const float *
 get_keys (const SteerCpuContext *self, const Unit *unit, guint layer, guint block, float *room)
 {
   const SteerCpuCache *cache = &self->cache;
   const guint8 *keys = steer_cpu_cache_get_keys (cache, layer, unit->segment->run->slot, block, unit->kv_head);
 
-  self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
+  if (cache->dtype == STEER_DTYPE_Q8_0)
+    expand_keys (self, keys, room);
+  else
+    self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
   return room;
 }
 
@@ -184,14 +225,17 @@ get_values (const SteerCpuContext *self, const Unit *unit, guint layer, guint bl
   gsize n = cache->head_dim;
   gsize row_bytes = n * steer_dtype_get_block_bytes (cache->dtype);
 
-  if (n == stride)
+  if (n == stride && cache->dtype != STEER_DTYPE_Q8_0)
     {
       self->kernels->weights[cache->dtype].expand (values, n * n_positions, room);
       return room;
     }
   for (guint i = 0; i < n_positions; i++)
     {
-      self->kernels->weights[cache->dtype].expand (values + i * row_bytes, n, room + i * stride);
+      if (cache->dtype == STEER_DTYPE_Q8_0)
+        expand_values (self, values, i, room + i * stride);
+      else
+        self->kernels->weights[cache->dtype].expand (values + i * row_bytes, n, room + i * stride);
       memset (room + i * stride + n, 0, (stride - n) * sizeof (float));
     }
   return room;

@@ -1,9 +1,13 @@
 #include "steer-cpu-cache.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "steer-cpu-limits.h"
 #include "steer-cpu-memory.h"
+
+/* Elements that share a scale in Q8_0. */
+#define GROUP 32
 
 gboolean
 steer_cpu_cache_measure (SteerCpuCache *self,
@@ -21,8 +25,10 @@ steer_cpu_cache_measure (SteerCpuCache *self,
   self->n_blocks = n_context / STEER_CPU_BLOCK + (n_context % STEER_CPU_BLOCK != 0);
   self->n_kv_heads = n_kv_heads;
   self->head_dim = head_dim;
+  self->n_groups = head_dim / GROUP + (head_dim % GROUP != 0);
   self->block_bytes = steer_dtype_get_block_bytes (dtype) * STEER_CPU_BLOCK;
-  return g_size_checked_mul (&self->block_bytes, self->block_bytes, head_dim)
+  return g_size_checked_mul (&self->block_bytes, self->block_bytes,
+                             dtype == STEER_DTYPE_Q8_0 ? self->n_groups : head_dim)
          && g_size_checked_mul (&self->n_bytes, self->block_bytes, 2)
          && g_size_checked_mul (&self->n_bytes, self->n_bytes, n_kv_heads)
          && g_size_checked_mul (&self->n_bytes, self->n_bytes, self->n_blocks)
@@ -64,6 +70,34 @@ steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, 
   return get_block (self, layer, slot, block, kv_head) + self->block_bytes;
 }
 
+const guint16 *
+steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block)
+{
+  return (gconstpointer) (block + (gsize) self->n_groups * GROUP * STEER_CPU_BLOCK);
+}
+
+/* Quantises one head's vector. out[i * stride] and scales[group * scale_stride] are written. */
+static void
+write_q8_0 (const float *x, guint n, gint8 *out, gsize stride, guint16 *scales, gsize scale_stride)
+{
+  for (guint first = 0; first < n; first += GROUP)
+    {
+      guint count = MIN (GROUP, n - first);
+      float largest = 0.0f;
+      float factor;
+      guint16 half;
+
+      for (guint i = first; i < first + count; i++)
+        largest = MAX (largest, fabsf (x[i]));
+      half = steer_f32_to_f16 (largest / 127.0f);
+      scales[first / GROUP * scale_stride] = half;
+      /* By the scale as it was rounded. */
+      factor = half != 0 ? 1.0f / steer_f16_to_f32 (half) : 0.0f;
+      for (guint i = first; i < first + count; i++)
+        out[i * stride] = (gint8) CLAMP (lrintf (x[i] * factor), -127, 127);
+    }
+}
+
 void
 steer_cpu_cache_write (SteerCpuCache *self,
                        const SteerCpuKernels *kernels,
@@ -79,7 +113,16 @@ steer_cpu_cache_write (SteerCpuCache *self,
   guint column = position % STEER_CPU_BLOCK;
   guint n = self->head_dim;
 
-  if (self->dtype == STEER_DTYPE_F16)
+  if (self->dtype == STEER_DTYPE_Q8_0)
+    {
+      guint16 *key_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, keys);
+      guint16 *value_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, values);
+
+      write_q8_0 (key, n, (gint8 *) keys + column, STEER_CPU_BLOCK, key_scales + column, STEER_CPU_BLOCK);
+      write_q8_0 (value, n, (gint8 *) values + (gsize) column * self->n_groups * GROUP, 1,
+                  value_scales + (gsize) column * self->n_groups, 1);
+    }
+  else if (self->dtype == STEER_DTYPE_F16)
     {
       guint16 narrow[STEER_CPU_MAX_HEAD_DIM];
       guint16 *k = (gpointer) keys;

@@ -12,17 +12,20 @@ G_BEGIN_DECLS
  *
  * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks, n_kv_heads] pairs of blocks. A block of keys
  * is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its positions at once;
- * a block of values is [STEER_CPU_BLOCK, head_dim]. What attention reads for one head is contiguous, and pages of
- * positions that were never written are never taken from the system.
+ * a block of values is [STEER_CPU_BLOCK, head_dim]. In Q8_0, groups of 32 elements of a head's key or value share a
+ * scale, and a head is made up to whole groups; the bytes of a block come first, in the orders above, then its scales
+ * as F16, [n_groups, STEER_CPU_BLOCK] of keys and [STEER_CPU_BLOCK, n_groups] of values. What attention reads for one
+ * head is contiguous, and pages of positions that were never written are never taken from the system.
  */
 typedef struct
 {
-  SteerDtype dtype; /* F16 or F32 */
+  SteerDtype dtype; /* F16, F32 or Q8_0 */
   guint n_layers;
   guint n_slots;
   guint n_blocks;
   guint n_kv_heads;
   guint head_dim;
+  guint n_groups;    /* of a head, in Q8_0 */
   gsize block_bytes; /* of one head's keys, or of its values */
   gsize n_bytes;
   guint8 *data; /* [n_bytes], owned */
@@ -44,6 +47,9 @@ void steer_cpu_cache_clear (SteerCpuCache *self);
 const guint8 *steer_cpu_cache_get_keys (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
 const guint8 *
 steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
+
+/* Q8_0: where the scales of a block are. */
+const guint16 *steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block);
 
 /* key, value: [head_dim] */
 void steer_cpu_cache_write (SteerCpuCache *self,

@@ -35,10 +35,11 @@ resolve (SteerModel *model, const char *device_id, SteerContextOptions *options,
                    "there is no device “%s”; the CPU is “" DEVICE_ID "”", device_id != NULL ? device_id : "");
       return FALSE;
     }
-  if (options->kv_dtype != STEER_DTYPE_F16 && options->kv_dtype != STEER_DTYPE_F32)
+  if (options->kv_dtype != STEER_DTYPE_F16 && options->kv_dtype != STEER_DTYPE_F32
+      && options->kv_dtype != STEER_DTYPE_Q8_0)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "a KV cache of type %s; the CPU has F16 and F32", steer_dtype_get_name (options->kv_dtype));
+                   "a KV cache of type %s; the CPU has F16, F32 and Q8_0", steer_dtype_get_name (options->kv_dtype));
       return FALSE;
     }
   if (options->weight_type != 0)
@@ -106,7 +107,7 @@ steer_cpu_context_estimate (SteerModel *model,
       || !measure (config, &resolved, &cache, &work, error))
     return FALSE;
   steer_cpu_machine_init (&machine);
-  steer_cpu_weights_measure (model, kernels->panel_rows, &estimate->weights, &estimate->mapped);
+  steer_cpu_weights_measure (model, options->weight_type, kernels->panel_rows, &estimate->weights, &estimate->mapped);
   estimate->weights += steer_cpu_weights_get_vector_bytes (model);
   estimate->kv_cache = cache.n_bytes;
   estimate->work = work.n_bytes;

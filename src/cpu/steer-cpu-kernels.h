@@ -165,6 +165,9 @@ typedef struct
   /* x *= factor */
   void (*scale) (float *x, gsize n, float factor);
 
+  /* out = scales * x */
+  void (*scale_bytes) (const gint8 *x, const float *scales, gsize n, float *out);
+
   /* y += a * x, the product rounded first, as h + a*v in PyTorch. */
   void (*axpy) (float a, const float *x, gsize n, float *y);
 

@@ -635,12 +635,29 @@ q_tile (const QTile is, const SteerCpuQuantTile *tile)
     q_tile_tokens (is, copy, 1, t);
 }
 
-#define DEFINE_QUANT_KERNELS(suffix, dtype)                                                                            \
+/* Tiles, one for all types that it reads alike. */
+#define DEFINE_QUANT_TILE(suffix, dtype)                                                                               \
+  static void quant_tile_##suffix (const SteerCpuQuantTile *tile)                                                      \
+  {                                                                                                                    \
+    q_tile (q_tile_of (steer_cpu_packing_get (dtype)), tile);                                                          \
+  }
+
+DEFINE_QUANT_TILE (q4_0, STEER_DTYPE_Q4_0)
+DEFINE_QUANT_TILE (q4_k, STEER_DTYPE_Q4_K) /* and Q4_1 */
+DEFINE_QUANT_TILE (q5_0, STEER_DTYPE_Q5_0)
+DEFINE_QUANT_TILE (q5_k, STEER_DTYPE_Q5_K) /* and Q5_1 */
+DEFINE_QUANT_TILE (q8_0, STEER_DTYPE_Q8_0) /* and IQ4_NL, IQ4_XS */
+DEFINE_QUANT_TILE (q2_k, STEER_DTYPE_Q2_K)
+DEFINE_QUANT_TILE (q3_k, STEER_DTYPE_Q3_K)
+DEFINE_QUANT_TILE (q6_k, STEER_DTYPE_Q6_K)
+
+#define DEFINE_QUANT_GEMV(suffix, dtype, single)                                                                       \
   static void quant_gemv_##suffix (const guint8 *panels, gsize panel_bytes, gsize n_panels, gsize depth,               \
                                    const SteerCpuQuantRows *x, guint n_columns, float *y, gsize y_stride)              \
   {                                                                                                                    \
     const SteerCpuPacking packing = steer_cpu_packing_get (dtype);                                                     \
-    if (n_columns == 1)                                                                                                \
+                                                                                                                       \
+    if (single && n_columns == 1)                                                                                      \
       q_gemv (packing, 1, panels, panel_bytes, n_panels, depth, x, y, y_stride);                                       \
     else                                                                                                               \
       q_gemv (packing, n_columns, panels, panel_bytes, n_panels, depth, x, y, y_stride);                               \
@@ -648,39 +665,36 @@ q_tile (const QTile is, const SteerCpuQuantTile *tile)
   static void quant_expand_##suffix (const guint8 *panel, gsize n_blocks, guint8 *out)                                 \
   {                                                                                                                    \
     q_expand (steer_cpu_packing_get (dtype), panel, n_blocks, out);                                                    \
-  }                                                                                                                    \
-  static void quant_tile_##suffix (const SteerCpuQuantTile *tile)                                                      \
-  {                                                                                                                    \
-    q_tile (q_tile_of (steer_cpu_packing_get (dtype)), tile);                                                          \
   }
 
-DEFINE_QUANT_KERNELS (q4_0, STEER_DTYPE_Q4_0)
-DEFINE_QUANT_KERNELS (q4_1, STEER_DTYPE_Q4_1)
-DEFINE_QUANT_KERNELS (q5_0, STEER_DTYPE_Q5_0)
-DEFINE_QUANT_KERNELS (q5_1, STEER_DTYPE_Q5_1)
-DEFINE_QUANT_KERNELS (q8_0, STEER_DTYPE_Q8_0)
-DEFINE_QUANT_KERNELS (q2_k, STEER_DTYPE_Q2_K)
-DEFINE_QUANT_KERNELS (q3_k, STEER_DTYPE_Q3_K)
-DEFINE_QUANT_KERNELS (q4_k, STEER_DTYPE_Q4_K)
-DEFINE_QUANT_KERNELS (q5_k, STEER_DTYPE_Q5_K)
-DEFINE_QUANT_KERNELS (q6_k, STEER_DTYPE_Q6_K)
-DEFINE_QUANT_KERNELS (iq4_nl, STEER_DTYPE_IQ4_NL)
-DEFINE_QUANT_KERNELS (iq4_xs, STEER_DTYPE_IQ4_XS)
+/* The types that most files have get a function of their own for a single column. */
+DEFINE_QUANT_GEMV (q4_0, STEER_DTYPE_Q4_0, TRUE)
+DEFINE_QUANT_GEMV (q4_1, STEER_DTYPE_Q4_1, FALSE)
+DEFINE_QUANT_GEMV (q5_0, STEER_DTYPE_Q5_0, FALSE)
+DEFINE_QUANT_GEMV (q5_1, STEER_DTYPE_Q5_1, FALSE)
+DEFINE_QUANT_GEMV (q8_0, STEER_DTYPE_Q8_0, TRUE)
+DEFINE_QUANT_GEMV (q2_k, STEER_DTYPE_Q2_K, FALSE)
+DEFINE_QUANT_GEMV (q3_k, STEER_DTYPE_Q3_K, FALSE)
+DEFINE_QUANT_GEMV (q4_k, STEER_DTYPE_Q4_K, TRUE)
+DEFINE_QUANT_GEMV (q5_k, STEER_DTYPE_Q5_K, TRUE)
+DEFINE_QUANT_GEMV (q6_k, STEER_DTYPE_Q6_K, TRUE)
+DEFINE_QUANT_GEMV (iq4_nl, STEER_DTYPE_IQ4_NL, FALSE)
+DEFINE_QUANT_GEMV (iq4_xs, STEER_DTYPE_IQ4_XS, FALSE)
 
 #define QUANT_KERNELS                                                                                                  \
   {                                                                                                                    \
     [STEER_DTYPE_Q4_0] = { quant_gemv_q4_0, quant_expand_q4_0, quant_tile_q4_0 },                                      \
-    [STEER_DTYPE_Q4_1] = { quant_gemv_q4_1, quant_expand_q4_1, quant_tile_q4_1 },                                      \
+    [STEER_DTYPE_Q4_1] = { quant_gemv_q4_1, quant_expand_q4_1, quant_tile_q4_k },                                      \
     [STEER_DTYPE_Q5_0] = { quant_gemv_q5_0, quant_expand_q5_0, quant_tile_q5_0 },                                      \
-    [STEER_DTYPE_Q5_1] = { quant_gemv_q5_1, quant_expand_q5_1, quant_tile_q5_1 },                                      \
+    [STEER_DTYPE_Q5_1] = { quant_gemv_q5_1, quant_expand_q5_1, quant_tile_q5_k },                                      \
     [STEER_DTYPE_Q8_0] = { quant_gemv_q8_0, quant_expand_q8_0, quant_tile_q8_0 },                                      \
     [STEER_DTYPE_Q2_K] = { quant_gemv_q2_k, quant_expand_q2_k, quant_tile_q2_k },                                      \
     [STEER_DTYPE_Q3_K] = { quant_gemv_q3_k, quant_expand_q3_k, quant_tile_q3_k },                                      \
     [STEER_DTYPE_Q4_K] = { quant_gemv_q4_k, quant_expand_q4_k, quant_tile_q4_k },                                      \
     [STEER_DTYPE_Q5_K] = { quant_gemv_q5_k, quant_expand_q5_k, quant_tile_q5_k },                                      \
     [STEER_DTYPE_Q6_K] = { quant_gemv_q6_k, quant_expand_q6_k, quant_tile_q6_k },                                      \
-    [STEER_DTYPE_IQ4_NL] = { quant_gemv_iq4_nl, quant_expand_iq4_nl, quant_tile_iq4_nl },                              \
-    [STEER_DTYPE_IQ4_XS] = { quant_gemv_iq4_xs, quant_expand_iq4_xs, quant_tile_iq4_xs },                              \
+    [STEER_DTYPE_IQ4_NL] = { quant_gemv_iq4_nl, quant_expand_iq4_nl, quant_tile_q8_0 },                                \
+    [STEER_DTYPE_IQ4_XS] = { quant_gemv_iq4_xs, quant_expand_iq4_xs, quant_tile_q8_0 },                                \
   }
 
 /* The block's largest magnitude becomes 127; rounding to nearest even by adding a number whose unit is 1. */

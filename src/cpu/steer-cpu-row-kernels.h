@@ -114,6 +114,13 @@ scale (float *x, gsize n, float factor)
 }
 
 static void
+scale_bytes (const gint8 *x, const float *scales, gsize n, float *out)
+{
+  for (gsize i = 0; i < n; i++)
+    out[i] = (float) x[i] * scales[i];
+}
+
+static void
 axpy (float a, const float *x, gsize n, float *y)
 {
   for (gsize i = 0; i < n; i++)
@@ -197,6 +204,7 @@ const SteerCpuKernels KERNELS_SYMBOL = {
   .silu_mul = silu_mul,
   .softmax_block = softmax_block,
   .scale = scale,
+  .scale_bytes = scale_bytes,
   .axpy = axpy,
   .dot = dot,
   .argmax = argmax,

@@ -1,3 +1,6 @@
+#include <math.h>
+#include <string.h>
+
 #include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
 #include "steer-cpu-weights.h"
@@ -16,6 +19,8 @@ typedef struct
   SteerProgressFunc progress;
   gpointer progress_data;
   GCancellable *cancellable;
+  guint8 *scratch; /* [n_threads, scratch_bytes], where plain weights are quantised */
+  gsize scratch_bytes;
 } Loading;
 
 /* Panels of one piece of a matrix. */
@@ -91,6 +96,71 @@ get_row_bytes (const SteerTensor *tensor)
          * steer_dtype_get_block_bytes (tensor->dtype);
 }
 
+/* A row as blocks of Q8_0: the largest magnitude of a block becomes 127. */
+static void
+quantize_row (const float *x, gsize n, guint8 *blocks)
+{
+  for (gsize i = 0; i < n; i += STEER_CPU_QUANT_BLOCK, blocks += 2 + STEER_CPU_QUANT_BLOCK)
+    {
+      float largest = 0.0f;
+      float scale, factor;
+      guint16 half;
+
+      for (guint j = 0; j < STEER_CPU_QUANT_BLOCK; j++)
+        largest = MAX (largest, fabsf (x[i + j]));
+      scale = largest / 127.0f;
+      factor = scale > 0.0f ? 1.0f / scale : 0.0f;
+      half = steer_f32_to_f16 (scale);
+      memcpy (blocks, &half, sizeof half);
+      for (guint j = 0; j < STEER_CPU_QUANT_BLOCK; j++)
+        blocks[2 + j] = (guint8) (gint8) CLAMP (lrintf (x[i + j] * factor), -127, 127);
+    }
+}
+
+static gsize
+get_q8_0_bytes (gsize n_columns)
+{
+  return n_columns / STEER_CPU_QUANT_BLOCK * steer_dtype_get_block_bytes (STEER_DTYPE_Q8_0);
+}
+
+/* Rows of plain weights as Q8_0. */
+static const guint8 *
+quantize_rows (const Loading *loading, const SteerTensor *tensor, gsize row, guint n_rows, guint thread)
+{
+  guint8 *scratch = loading->scratch + thread * loading->scratch_bytes;
+  gint64 n_columns = tensor->shape[1];
+  float *values = (gpointer) scratch;
+  guint8 *rows = scratch + (gsize) n_columns * sizeof (float);
+
+  for (guint i = 0; i < n_rows; i++)
+    {
+      steer_tensor_read_f32 (tensor, (gint64) (row + i) * n_columns, n_columns, values);
+      quantize_row (values, (gsize) n_columns, rows + i * get_q8_0_bytes ((gsize) n_columns));
+    }
+  return rows;
+}
+
+static gboolean
+reserve_scratch (Loading *self, const SteerCpuWeight *list, guint n, GError **error)
+{
+  guint n_threads = steer_thread_pool_get_n_threads (self->context->pool);
+  gsize most = 0;
+
+  for (guint i = 0; i < n; i++)
+    if (list[i].dtype != list[i].tensor->dtype)
+      most = MAX (most, (gsize) list[i].tensor->shape[1]);
+  if (most == 0)
+    return TRUE;
+  self->scratch_bytes = most * sizeof (float) + self->context->kernels->panel_rows * get_q8_0_bytes (most);
+  self->scratch_bytes = (self->scratch_bytes + 63) / 64 * 64;
+  self->scratch = g_try_malloc_n (n_threads, self->scratch_bytes);
+  if (self->scratch != NULL)
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY, "no memory to quantise %s; close other programs",
+               steer_model_get_path (self->model));
+  return FALSE;
+}
+
 static void
 pack_panel (gpointer data, guint item, guint thread)
 {
@@ -101,10 +171,16 @@ pack_panel (gpointer data, guint item, guint thread)
   guint panel_rows = context->kernels->panel_rows;
   gsize panel = piece->first_panel + item;
   gsize row = panel * panel_rows;
+  guint n_rows = (guint) MIN (panel_rows, matrix->n_rows - row);
   gsize row_bytes = get_row_bytes (tensor);
+  const guint8 *rows = tensor->data + row * row_bytes;
 
-  steer_cpu_pack_panel (tensor->dtype, tensor->data + row * row_bytes, row_bytes,
-                        (guint) MIN (panel_rows, matrix->n_rows - row), matrix->n_columns, panel_rows,
+  if (matrix->dtype != tensor->dtype)
+    {
+      rows = quantize_rows (piece->loading, tensor, row, n_rows, thread);
+      row_bytes = get_q8_0_bytes (matrix->n_columns);
+    }
+  steer_cpu_pack_panel (matrix->dtype, rows, row_bytes, n_rows, matrix->n_columns, panel_rows,
                         context->packed + (matrix->data - context->packed) + panel * matrix->panel_bytes);
 }
 
@@ -133,6 +209,25 @@ pack_tensor (Loading *self, const SteerCpuWeight *weight, GError **error)
   return TRUE;
 }
 
+static gboolean
+load_all (Loading *self, const SteerCpuWeight *list, guint n, gboolean fits, GError **error)
+{
+  for (guint i = 0; i < n; i++)
+    {
+      gboolean is_used_in_place
+        = list[i].role != STEER_CPU_ROLE_EMBEDDING || !steer_dtype_is_quantized (list[i].tensor->dtype);
+
+      if (list[i].packed)
+        {
+          if (!pack_tensor (self, &list[i], error))
+            return FALSE;
+        }
+      else if (fits && is_used_in_place && !touch_tensor (self, list[i].tensor, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 gboolean
 steer_cpu_weights_load (SteerCpuContext *context,
                         SteerModel *model,
@@ -141,37 +236,24 @@ steer_cpu_weights_load (SteerCpuContext *context,
                         GCancellable *cancellable,
                         GError **error)
 {
-  Loading self = { context, model, 0, 0, progress, progress_data, cancellable };
+  Loading self = { context, model, 0, 0, progress, progress_data, cancellable, NULL, 0 };
+  SteerDtype weight_type = context->parent.options.weight_type;
   g_autofree SteerCpuWeight *list = g_new (SteerCpuWeight, steer_cpu_weights_count (model));
-  guint n = steer_cpu_weights_list (model, context, list);
+  guint n = steer_cpu_weights_list (model, context, weight_type, list);
   g_auto (SteerCpuMachine) machine = { 0 };
   guint64 n_packed, n_mapped;
-  gboolean fits;
+  gboolean done;
 
   steer_cpu_machine_init (&machine);
-  steer_cpu_weights_measure (model, context->kernels->panel_rows, &n_packed, &n_mapped);
-  fits = n_packed + n_mapped < machine.memory_free;
+  steer_cpu_weights_measure (model, weight_type, context->kernels->panel_rows, &n_packed, &n_mapped);
   for (guint i = 0; i < n; i++)
     self.total += list[i].tensor->n_bytes;
   if (progress != NULL)
     progress (0.0, progress_data);
-  for (guint i = 0; i < n; i++)
-    {
-      gboolean is_used_in_place
-        = list[i].role != STEER_CPU_ROLE_EMBEDDING || !steer_dtype_is_quantized (list[i].tensor->dtype);
-
-      if (steer_cpu_weight_is_packed (&list[i]))
-        {
-          if (!pack_tensor (&self, &list[i], error))
-            return FALSE;
-        }
-      else if (fits && is_used_in_place)
-        {
-          if (!touch_tensor (&self, list[i].tensor, error))
-            return FALSE;
-        }
-    }
-  if (progress != NULL)
+  done = reserve_scratch (&self, list, n, error)
+         && load_all (&self, list, n, n_packed + n_mapped < machine.memory_free, error);
+  g_free (self.scratch);
+  if (done && progress != NULL)
     progress (1.0, progress_data);
-  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+  return done && !g_cancellable_set_error_if_cancelled (cancellable, error);
 }

@@ -8,20 +8,13 @@ steer_cpu_matrix_get_offset (const SteerCpuMatrix *self, gsize row, gsize column
   return row * self->row_bytes + column * steer_dtype_get_block_bytes (self->dtype);
 }
 
-gboolean
-steer_cpu_weight_is_packed (const SteerCpuWeight *self)
-{
-  return self->role != STEER_CPU_ROLE_EMBEDDING && steer_dtype_is_quantized (self->tensor->dtype);
-}
-
 gsize
 steer_cpu_weight_get_packed_bytes (const SteerCpuWeight *self, guint panel_rows)
 {
   gsize n_rows = (gsize) self->tensor->shape[0];
   gsize n_columns = (gsize) self->tensor->shape[1];
 
-  return (n_rows + panel_rows - 1) / panel_rows
-         * steer_cpu_packed_get_panel_bytes (self->tensor->dtype, panel_rows, n_columns);
+  return (n_rows + panel_rows - 1) / panel_rows * steer_cpu_packed_get_panel_bytes (self->dtype, panel_rows, n_columns);
 }
 
 guint
@@ -30,32 +23,51 @@ steer_cpu_weights_count (SteerModel *model)
   return steer_model_get_config (model)->n_layers * 7 + 2;
 }
 
+static SteerCpuWeight
+make_weight (const SteerTensor *tensor, SteerCpuRole role, SteerCpuMatrix *matrix, SteerDtype weight_type)
+{
+  SteerCpuWeight weight = { tensor, role, matrix, FALSE, tensor->dtype };
+
+  if (role == STEER_CPU_ROLE_EMBEDDING)
+    return weight;
+  weight.packed = steer_dtype_is_quantized (tensor->dtype);
+  /* A row that is not whole blocks of 32 stays as it is. */
+  if (!weight.packed && weight_type == STEER_DTYPE_Q8_0 && tensor->shape[1] % STEER_CPU_QUANT_BLOCK == 0)
+    {
+      weight.packed = TRUE;
+      weight.dtype = STEER_DTYPE_Q8_0;
+    }
+  return weight;
+}
+
 guint
-steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerCpuWeight *list)
+steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerDtype weight_type, SteerCpuWeight *list)
 {
   const SteerWeights *weights = steer_model_get_weights (model);
   guint n_layers = steer_model_get_config (model)->n_layers;
   guint n = 0;
 
-  list[n++] = (SteerCpuWeight){ weights->embed, STEER_CPU_ROLE_EMBEDDING, NULL };
+  list[n++] = make_weight (weights->embed, STEER_CPU_ROLE_EMBEDDING, NULL, weight_type);
   for (guint i = 0; i < n_layers; i++)
     {
       const SteerLayerWeights *layer = &weights->layers[i];
       SteerCpuLayer *to = context != NULL ? &context->layers[i] : NULL;
-      const SteerCpuWeight matrices[] = {
-        { layer->q, STEER_CPU_ROLE_LAYER, to != NULL ? &to->q : NULL },
-        { layer->k, STEER_CPU_ROLE_LAYER, to != NULL ? &to->k : NULL },
-        { layer->v, STEER_CPU_ROLE_LAYER, to != NULL ? &to->v : NULL },
-        { layer->o, STEER_CPU_ROLE_LAYER, to != NULL ? &to->o : NULL },
-        { layer->gate, STEER_CPU_ROLE_LAYER, to != NULL ? &to->gate : NULL },
-        { layer->up, STEER_CPU_ROLE_LAYER, to != NULL ? &to->up : NULL },
-        { layer->down, STEER_CPU_ROLE_LAYER, to != NULL ? &to->down : NULL },
+      const struct
+      {
+        const SteerTensor *tensor;
+        SteerCpuMatrix *matrix;
+      } matrices[] = {
+        { layer->q, to != NULL ? &to->q : NULL },       { layer->k, to != NULL ? &to->k : NULL },
+        { layer->v, to != NULL ? &to->v : NULL },       { layer->o, to != NULL ? &to->o : NULL },
+        { layer->gate, to != NULL ? &to->gate : NULL }, { layer->up, to != NULL ? &to->up : NULL },
+        { layer->down, to != NULL ? &to->down : NULL },
       };
 
       for (guint j = 0; j < G_N_ELEMENTS (matrices); j++)
-        list[n++] = matrices[j];
+        list[n++] = make_weight (matrices[j].tensor, STEER_CPU_ROLE_LAYER, matrices[j].matrix, weight_type);
     }
-  list[n++] = (SteerCpuWeight){ weights->output, STEER_CPU_ROLE_OUTPUT, context != NULL ? &context->output : NULL };
+  list[n++]
+    = make_weight (weights->output, STEER_CPU_ROLE_OUTPUT, context != NULL ? &context->output : NULL, weight_type);
   return n;
 }
 
@@ -63,19 +75,23 @@ steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerCpuWei
 static gboolean
 is_counted_already (SteerModel *model, const SteerCpuWeight *weight)
 {
-  return weight->role == STEER_CPU_ROLE_OUTPUT && !steer_cpu_weight_is_packed (weight)
+  return weight->role == STEER_CPU_ROLE_OUTPUT && !weight->packed
          && weight->tensor->data == steer_model_get_weights (model)->embed->data;
 }
 
 void
-steer_cpu_weights_measure (SteerModel *model, guint panel_rows, guint64 *n_packed, guint64 *n_mapped)
+steer_cpu_weights_measure (SteerModel *model,
+                           SteerDtype weight_type,
+                           guint panel_rows,
+                           guint64 *n_packed,
+                           guint64 *n_mapped)
 {
   g_autofree SteerCpuWeight *list = g_new (SteerCpuWeight, steer_cpu_weights_count (model));
-  guint n = steer_cpu_weights_list (model, NULL, list);
+  guint n = steer_cpu_weights_list (model, NULL, weight_type, list);
 
   *n_packed = *n_mapped = 0;
   for (guint i = 0; i < n; i++)
-    if (steer_cpu_weight_is_packed (&list[i]))
+    if (list[i].packed)
       *n_packed += steer_cpu_weight_get_packed_bytes (&list[i], panel_rows);
     else if (!is_counted_already (model, &list[i]))
       *n_mapped += list[i].tensor->n_bytes;
@@ -102,19 +118,19 @@ init_matrix (const SteerCpuWeight *weight, const SteerCpuKernels *kernels, guint
   const SteerTensor *tensor = weight->tensor;
   SteerCpuMatrix *self = weight->matrix;
 
-  self->dtype = tensor->dtype;
+  self->dtype = weight->dtype;
   self->n_rows = (gsize) tensor->shape[0];
   self->n_columns = (gsize) tensor->shape[1];
-  if (!steer_cpu_weight_is_packed (weight))
+  if (!weight->packed)
     {
       self->kernels = &kernels->weights[tensor->dtype];
       self->data = tensor->data;
       self->row_bytes = self->n_columns * steer_dtype_get_block_bytes (tensor->dtype);
       return 0;
     }
-  self->quant = &kernels->quant[tensor->dtype];
+  self->quant = &kernels->quant[weight->dtype];
   self->data = packed;
-  self->panel_bytes = steer_cpu_packed_get_panel_bytes (tensor->dtype, kernels->panel_rows, self->n_columns);
+  self->panel_bytes = steer_cpu_packed_get_panel_bytes (weight->dtype, kernels->panel_rows, self->n_columns);
   self->row_bytes = self->panel_bytes / kernels->panel_rows;
   return steer_cpu_weight_get_packed_bytes (weight, kernels->panel_rows);
 }
@@ -133,14 +149,14 @@ static gboolean
 init_matrices (SteerCpuContext *self, SteerModel *model, GError **error)
 {
   g_autofree SteerCpuWeight *list = g_new (SteerCpuWeight, steer_cpu_weights_count (model));
-  guint n = steer_cpu_weights_list (model, self, list);
+  guint n = steer_cpu_weights_list (model, self, self->parent.options.weight_type, list);
   guint64 n_packed, n_mapped;
   gsize offset = 0;
 
   for (guint i = 0; i < n; i++)
     if (!check_tensor (self->kernels, list[i].tensor, error))
       return FALSE;
-  steer_cpu_weights_measure (model, self->kernels->panel_rows, &n_packed, &n_mapped);
+  steer_cpu_weights_measure (model, self->parent.options.weight_type, self->kernels->panel_rows, &n_packed, &n_mapped);
   if (n_packed > 0)
     {
       self->n_packed = (gsize) n_packed;

@@ -17,19 +17,24 @@ typedef struct
   const SteerTensor *tensor;
   SteerCpuRole role;
   SteerCpuMatrix *matrix; /* NULL for the embedding, and where there is no context */
+  gboolean packed;        /* copied into panels, because it is quantised or will be */
+  SteerDtype dtype;       /* what the context computes with */
 } SteerCpuWeight;
 
-/* All matrices in the order in which they are used; @context: (nullable). @list: [steer_cpu_weights_count()]. Returns
- * how many there are. */
-guint steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerCpuWeight *list);
+/* All matrices in the order in which they are used. @context: (nullable). @weight_type: of SteerContextOptions.
+ * @list: [steer_cpu_weights_count()]. Returns how many there are. */
+guint
+steer_cpu_weights_list (SteerModel *model, SteerCpuContext *context, SteerDtype weight_type, SteerCpuWeight *list);
 guint steer_cpu_weights_count (SteerModel *model);
 
-/* Whether it is quantised, and so copied into panels. */
-gboolean steer_cpu_weight_is_packed (const SteerCpuWeight *self);
 gsize steer_cpu_weight_get_packed_bytes (const SteerCpuWeight *self, guint panel_rows);
 
 /* Bytes of all packed matrices, and of all that are used in place. */
-void steer_cpu_weights_measure (SteerModel *model, guint panel_rows, guint64 *n_packed, guint64 *n_mapped);
+void steer_cpu_weights_measure (SteerModel *model,
+                                SteerDtype weight_type,
+                                guint panel_rows,
+                                guint64 *n_packed,
+                                guint64 *n_mapped);
 
 /* Bytes that norms and biases take. */
 gsize steer_cpu_weights_get_vector_bytes (SteerModel *model);

@@ -83,10 +83,10 @@ check_options (SteerModel *model, SteerContextOptions *options, GError **error)
       return FALSE;
     }
   if (options->kv_dtype != STEER_DTYPE_F16 && options->kv_dtype != STEER_DTYPE_BF16
-      && options->kv_dtype != STEER_DTYPE_F32)
+      && options->kv_dtype != STEER_DTYPE_F32 && options->kv_dtype != STEER_DTYPE_Q8_0)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "a KV cache of %s is not supported; supported are F16, BF16 and F32",
+                   "a KV cache of %s is not supported; supported are F16, BF16, F32 and Q8_0",
                    steer_dtype_get_name (options->kv_dtype));
       return FALSE;
     }

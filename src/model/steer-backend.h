@@ -43,7 +43,7 @@ typedef struct
 {
   guint n_slots;       /* 1 .. STEER_MAX_SLOTS */
   guint n_context;     /* tokens a slot; 0: the model's own, at most 8192 */
-  SteerDtype kv_dtype; /* CPU: F16 or F32. GPU: F16 or BF16, and F16 when F32 is asked for */
+  SteerDtype kv_dtype; /* CPU: F16, F32 or Q8_0. GPU: F16 or BF16, and F16 when F32 is asked for */
   guint n_threads;     /* 0: one a physical core. CPU only */
 
   /* Q8_0: matrices that are stored in more bits are quantised to 8 while they are loaded. F64, which no weight has, and

@@ -1,5 +1,11 @@
 #include "cpu-kernel-list.h"
 
+#if defined(STEER_CPU_EMULATED)
+extern const SteerCpuKernels steer_cpu_kernels_emulated_avxvnni;
+extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512;
+extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512vnni;
+#endif
+
 guint
 cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char *names[CPU_KERNEL_LIST_MAX])
 {
@@ -14,5 +20,17 @@ cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char 
       names[n] = kernels->name;
       tables[n++] = kernels;
     }
+#if defined(STEER_CPU_EMULATED)
+  /* The emulation itself is built on AVX2. */
+  if (steer_cpu_kernels_get (STEER_CPU_ISA_AVX2) != NULL)
+    {
+      names[n] = "AVX-VNNI, emulated";
+      tables[n++] = &steer_cpu_kernels_emulated_avxvnni;
+      names[n] = "AVX-512, emulated";
+      tables[n++] = &steer_cpu_kernels_emulated_avx512;
+      names[n] = "AVX-512 VNNI, emulated";
+      tables[n++] = &steer_cpu_kernels_emulated_avx512vnni;
+    }
+#endif
   return n;
 }

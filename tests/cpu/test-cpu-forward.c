@@ -219,6 +219,58 @@ test_half_cache (gconstpointer name)
   g_assert_false (have_same_bits (a, b, n));
 }
 
+/* A group of 32 elements keeps 8 bits of its largest. */
+static void
+test_q8_0_cache (gconstpointer name)
+{
+  g_autoptr (CpuModel) model = cpu_model_load (name);
+  g_autoptr (SteerContext) coarse = cpu_context_open (model->model, 1, STEER_DTYPE_Q8_0, 2);
+  g_autoptr (SteerContext) full = cpu_context_open (model->model, 1, STEER_DTYPE_F32, 2);
+  g_autofree float *a = cpu_context_run (coarse, model, 0, 0, model->n_tokens, NULL);
+  g_autofree float *b = cpu_context_run (full, model, 0, 0, model->n_tokens, NULL);
+  gsize n = (gsize) model->n_tokens * model->config->n_vocab;
+
+  assert_near (a, b, n, 3e-2);
+  g_assert_false (have_same_bits (a, b, n));
+}
+
+static SteerContext *
+open_quantised (CpuModel *model, guint n_threads)
+{
+  g_autoptr (GError) error = NULL;
+  SteerContextOptions options;
+  SteerContext *context;
+
+  steer_context_options_init (&options);
+  options.kv_dtype = STEER_DTYPE_F32;
+  options.n_threads = n_threads;
+  options.weight_type = STEER_DTYPE_Q8_0;
+  context = steer_cpu_backend ()->open (model->model, "cpu", &options, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return context;
+}
+
+static void
+test_quantised_weights (gconstpointer name)
+{
+  g_autoptr (CpuModel) model = cpu_model_load (name);
+  g_autoptr (SteerContext) one = open_quantised (model, 1);
+  g_autoptr (SteerContext) three = open_quantised (model, 3);
+  g_autoptr (SteerContext) full = cpu_context_open (model->model, 1, STEER_DTYPE_F32, 2);
+  g_autofree float *a = cpu_context_run (one, model, 0, 0, model->n_tokens, NULL);
+  g_autofree float *b = cpu_context_run (three, model, 0, 0, model->n_tokens, NULL);
+  g_autofree float *c = cpu_context_run (full, model, 0, 0, model->n_tokens, NULL);
+  g_autofree float *step = cpu_context_run_last (one, model, 0, model->n_tokens - 1, 1, NULL);
+  gsize n_vocab = model->config->n_vocab;
+  gsize n = (gsize) model->n_tokens * n_vocab;
+
+  assert_same_bits (a, b, n);
+  assert_near (a, c, n, 6e-2);
+  assert_near (step, a + n - n_vocab, n_vocab, 2e-2);
+  /* The model of odd sizes has no row of whole blocks and stays as it is. */
+  g_assert_cmpint (have_same_bits (a, c, n), ==, model->config->d_model % 32 != 0);
+}
+
 static void
 test_empty_plan (gconstpointer name)
 {
@@ -468,6 +520,8 @@ main (int argc, char *argv[])
       add (name, "decoding gives what the prompt gives", test_decode_equals_prompt);
       add (name, "a sequence in a batch gets the bits it gets alone", test_batch);
       add (name, "an F16 cache stays close to an F32 cache", test_half_cache);
+      add (name, "a Q8_0 cache stays close to an F32 cache", test_q8_0_cache);
+      add (name, "weights quantised while loading stay close to those stored", test_quantised_weights);
       add (name, "strength zero and an empty plan give the bits of no plan", test_empty_plan);
     }
   g_test_add_func ("/cpu/forward/the last logits are the last of all logits", test_last_equals_all);

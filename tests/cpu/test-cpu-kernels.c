@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu-kernel-list.h"
 #include "test-util.h"
 
 /* Every kernel of every instruction set that this machine has, against float64. Shapes include single elements and
@@ -496,6 +497,20 @@ test_softmax (gconstpointer data)
 }
 
 static void
+check_scale_bytes (const SteerCpuKernels *kernels, const float *scales, gsize n)
+{
+  g_autofree gint8 *bytes = g_new (gint8, n);
+  g_autofree float *out = poisoned (n);
+
+  for (gsize i = 0; i < n; i++)
+    bytes[i] = (gint8) g_test_rand_int_range (-128, 128);
+  kernels->scale_bytes (bytes, scales, n, out);
+  for (gsize i = 0; i < n; i++)
+    g_assert_cmpfloat (out[i], ==, (float) bytes[i] * scales[i]);
+  assert_room_untouched (out, n);
+}
+
+static void
 test_linear (gconstpointer data)
 {
   const SteerCpuKernels *kernels = data;
@@ -511,6 +526,7 @@ test_linear (gconstpointer data)
 
       kernels->axpy (0.37f, x, n, sum);
       kernels->scale (scaled, n, 0.37f);
+      check_scale_bytes (kernels, x, n);
       for (gsize i = 0; i < n; i++)
         {
           volatile float product = 0.37f * x[i]; /* rounded by itself, as PyTorch does */
@@ -545,9 +561,9 @@ test_argmax (gconstpointer data)
 }
 
 static void
-add (const SteerCpuKernels *kernels, const char *sentence, GTestDataFunc func)
+add (const SteerCpuKernels *kernels, const char *name, const char *sentence, GTestDataFunc func)
 {
-  g_autofree char *path = g_strdup_printf ("/cpu/kernels/%s/%s", kernels->name, sentence);
+  g_autofree char *path = g_strdup_printf ("/cpu/kernels/%s/%s", name, sentence);
 
   g_test_add_data_func (path, kernels, func);
 }
@@ -555,29 +571,33 @@ add (const SteerCpuKernels *kernels, const char *sentence, GTestDataFunc func)
 int
 main (int argc, char *argv[])
 {
-  g_test_init (&argc, &argv, NULL);
-  for (guint isa = 0; isa < STEER_CPU_N_ISAS; isa++)
-    {
-      const SteerCpuKernels *kernels = steer_cpu_kernels_get ((SteerCpuIsa) isa);
+  const SteerCpuKernels *list[CPU_KERNEL_LIST_MAX];
+  const char *names[CPU_KERNEL_LIST_MAX];
+  guint n;
 
-      if (kernels == NULL)
-        continue;
-      add (kernels, "a row of weights times activations equals float64", test_gemv);
-      add (kernels, "a row's product has the same bits alone and among others", test_gemv_alone);
-      add (kernels, "a panel holds its rows transposed and zeros behind them", test_pack);
-      add (kernels, "stored weights become float32 exactly", test_expand);
-      add (kernels, "every bit pattern of a 16-bit type is converted", test_every_half);
-      add (kernels, "float32 is rounded to the nearest float16", test_narrow);
-      add (kernels, "a tile of products equals float64", test_tile);
-      add (kernels, "a tile's row has the same bits alone and among others", test_tile_alone);
-      add (kernels, "RMS norm equals float64", test_rms_norm);
-      add (kernels, "rotary embedding equals float64", test_rope);
-      add (kernels, "rotary embedding of neighbours equals float64", test_rope_interleaved);
-      add (kernels, "SiLU times up equals float64", test_silu);
-      add (kernels, "SiLU of very large and very small numbers is finite", test_silu_extremes);
-      add (kernels, "softmax block by block equals softmax over the whole", test_softmax);
-      add (kernels, "scaling, adding and dot products equal their definitions", test_linear);
-      add (kernels, "the first of the largest elements is found", test_argmax);
+  g_test_init (&argc, &argv, NULL);
+  n = cpu_kernel_list (list, names);
+  for (guint i = 0; i < n; i++)
+    {
+      const SteerCpuKernels *kernels = list[i];
+      const char *name = names[i];
+
+      add (kernels, name, "a row of weights times activations equals float64", test_gemv);
+      add (kernels, name, "a row's product has the same bits alone and among others", test_gemv_alone);
+      add (kernels, name, "a panel holds its rows transposed and zeros behind them", test_pack);
+      add (kernels, name, "stored weights become float32 exactly", test_expand);
+      add (kernels, name, "every bit pattern of a 16-bit type is converted", test_every_half);
+      add (kernels, name, "float32 is rounded to the nearest float16", test_narrow);
+      add (kernels, name, "a tile of products equals float64", test_tile);
+      add (kernels, name, "a tile's row has the same bits alone and among others", test_tile_alone);
+      add (kernels, name, "RMS norm equals float64", test_rms_norm);
+      add (kernels, name, "rotary embedding equals float64", test_rope);
+      add (kernels, name, "rotary embedding of neighbours equals float64", test_rope_interleaved);
+      add (kernels, name, "SiLU times up equals float64", test_silu);
+      add (kernels, name, "SiLU of very large and very small numbers is finite", test_silu_extremes);
+      add (kernels, name, "softmax block by block equals softmax over the whole", test_softmax);
+      add (kernels, name, "scaling, adding and dot products equal their definitions", test_linear);
+      add (kernels, name, "the first of the largest elements is found", test_argmax);
     }
   return g_test_run ();
 }

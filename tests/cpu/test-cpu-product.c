@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/steer-cpu-work.h"
+#include "tensor/steer-dequantize.h"
 #include "test-util.h"
 
 /* Products of whole matrices, dealt out to threads, against float64: more rows than an item, deeper than a tile, with
@@ -43,32 +44,81 @@ fixture_clear (Fixture *self)
 typedef struct
 {
   SteerCpuMatrix matrix;
-  guint16 *stored; /* [rows, depth] BF16 */
-  float *values;   /* [rows, depth] */
-  float *bias;     /* [rows] (nullable) */
+  guint8 *stored; /* [rows, depth] as stored, or packed panels */
+  float *values;  /* [rows, depth] */
+  float *bias;    /* [rows] (nullable) */
 } Weights;
 
 static void
-weights_init (Weights *self, const SteerCpuKernels *kernels, gsize rows, gsize depth, gboolean with_bias)
+make_plain (Weights *self, const SteerCpuKernels *kernels, gsize rows, gsize depth)
 {
-  self->stored = g_new (guint16, rows * depth);
-  self->values = g_new (float, rows *depth);
-  self->bias = with_bias ? g_new (float, rows) : NULL;
+  guint16 *stored = g_new (guint16, rows * depth);
+
   for (gsize i = 0; i < rows * depth; i++)
     {
-      self->stored[i] = steer_f32_to_bf16 ((float) g_test_rand_double_range (-1.0, 1.0));
-      self->values[i] = steer_bf16_to_f32 (self->stored[i]);
+      stored[i] = steer_f32_to_bf16 ((float) g_test_rand_double_range (-1.0, 1.0));
+      self->values[i] = steer_bf16_to_f32 (stored[i]);
     }
-  for (gsize i = 0; with_bias && i < rows; i++)
-    self->bias[i] = (float) g_test_rand_double_range (-30.0, 30.0);
+  self->stored = (guint8 *) stored;
   self->matrix = (SteerCpuMatrix){
     .dtype = STEER_DTYPE_BF16,
     .kernels = &kernels->weights[STEER_DTYPE_BF16],
-    .data = (const guint8 *) self->stored,
+    .data = self->stored,
     .n_rows = rows,
     .n_columns = depth,
     .row_bytes = depth * sizeof (guint16),
   };
+}
+
+/* Random bytes under scales that make weights of about 1. */
+static void
+make_quantised (Weights *self, const SteerCpuKernels *kernels, SteerDtype dtype, gsize rows, gsize depth)
+{
+  gsize n_blocks = depth / steer_dtype_get_block_elements (dtype);
+  gsize block_bytes = steer_dtype_get_block_bytes (dtype);
+  gsize n_panels = (rows + kernels->panel_rows - 1) / kernels->panel_rows;
+  g_autofree guint8 *blocks = g_malloc (rows * n_blocks * block_bytes);
+  const guint16 half = steer_f32_to_f16 (dtype == STEER_DTYPE_Q6_K ? 1.0f / 4096.0f : 1.0f / 128.0f);
+  gsize at = dtype == STEER_DTYPE_Q6_K ? 208 : 0;
+
+  for (gsize i = 0; i < rows * n_blocks * block_bytes; i++)
+    blocks[i] = (guint8) g_test_rand_int_range (0, 256);
+  for (gsize i = 0; i < rows * n_blocks; i++)
+    memcpy (blocks + i * block_bytes + at, &half, sizeof half);
+  steer_dequantize (dtype, blocks, rows * n_blocks, self->values);
+
+  self->matrix = (SteerCpuMatrix){
+    .dtype = dtype,
+    .quant = &kernels->quant[dtype],
+    .n_rows = rows,
+    .n_columns = depth,
+    .panel_bytes = steer_cpu_packed_get_panel_bytes (dtype, kernels->panel_rows, depth),
+  };
+  self->matrix.row_bytes = self->matrix.panel_bytes / kernels->panel_rows;
+  self->stored = g_malloc (n_panels * self->matrix.panel_bytes);
+  self->matrix.data = self->stored;
+  for (gsize p = 0; p < n_panels; p++)
+    steer_cpu_pack_panel (dtype, blocks + p * kernels->panel_rows * n_blocks * block_bytes, n_blocks * block_bytes,
+                          (guint) MIN (kernels->panel_rows, rows - p * kernels->panel_rows), depth, kernels->panel_rows,
+                          self->stored + p * self->matrix.panel_bytes);
+}
+
+static void
+weights_init (Weights *self,
+              const SteerCpuKernels *kernels,
+              SteerDtype dtype,
+              gsize rows,
+              gsize depth,
+              gboolean with_bias)
+{
+  self->values = g_new (float, rows *depth);
+  self->bias = with_bias ? g_new (float, rows) : NULL;
+  for (gsize i = 0; with_bias && i < rows; i++)
+    self->bias[i] = (float) g_test_rand_double_range (-30.0, 30.0);
+  if (steer_dtype_is_quantized (dtype))
+    make_quantised (self, kernels, dtype, rows, depth);
+  else
+    make_plain (self, kernels, rows, depth);
 }
 
 static void
@@ -90,8 +140,21 @@ multiply_row (const Weights *weights, gsize row, const float *x)
   return sum;
 }
 
+/* What a row's product may be off, beside the rounding of floats: activations from -1 to 1, quantised, are off by half
+ * of a 127th. */
+static double
+get_slack (const Weights *weights, gsize row)
+{
+  double sum = 0.0;
+
+  for (gsize i = 0; weights->matrix.quant != NULL && i < weights->matrix.n_columns; i++)
+    sum += fabs ((double) weights->values[row * weights->matrix.n_columns + i]);
+  return sum / 254.0;
+}
+
 static void
 check (Fixture *fixture,
+       const SteerDtype dtypes[3],
        gsize rows,
        gsize depth,
        guint n_tokens,
@@ -113,7 +176,7 @@ check (Fixture *fixture,
     x[i] = (float) g_test_rand_double_range (-1.0, 1.0);
   for (guint p = 0; p < n_products; p++)
     {
-      weights_init (&weights[p], fixture->context.kernels, all_rows[p], depth, with_bias);
+      weights_init (&weights[p], fixture->context.kernels, dtypes[p], all_rows[p], depth, with_bias);
       out[p] = g_new (float, n_tokens *MAX (out_stride, 70));
       for (gsize i = 0; i < n_tokens * MAX (out_stride, 70); i++)
         out[p][i] = POISON;
@@ -130,6 +193,7 @@ check (Fixture *fixture,
           {
             double expected = multiply_row (&weights[p], r, x + t * x_stride);
             double scale = fabs (expected) + sqrt ((double) depth);
+            double slack = get_slack (&weights[p], r);
 
             if (epilogue == STEER_CPU_ADD)
               {
@@ -141,9 +205,12 @@ check (Fixture *fixture,
                 double up = multiply_row (&weights[1], r, x + t * x_stride);
 
                 scale *= fabs (up) + sqrt ((double) depth);
+                /* The slope of SiLU is at most 1.1. */
+                slack = 1.1 * slack * (fabs (up) + get_slack (&weights[1], r))
+                        + fabs (expected) * get_slack (&weights[1], r);
                 expected = expected / (1.0 + exp (-expected)) * up;
               }
-            g_assert_cmpfloat (fabs ((double) row[r] - expected), <=, 4e-6 * scale);
+            g_assert_cmpfloat (fabs ((double) row[r] - expected), <=, 4e-6 * scale + slack);
           }
         for (gsize r = all_rows[p]; r < products[p].out_stride; r++)
           g_assert_cmpfloat (row[r], ==, POISON);
@@ -157,6 +224,9 @@ check (Fixture *fixture,
 
 static const gsize shapes[][2]
   = { { 1, 1 }, { 3, 17 }, { 64, 512 }, { 65, 513 }, { MAX_ROWS, MAX_DEPTH }, { 130, 40 } };
+static const SteerDtype plain[3] = { STEER_DTYPE_BF16, STEER_DTYPE_BF16, STEER_DTYPE_BF16 };
+static const SteerDtype mixed[3] = { STEER_DTYPE_Q4_K, STEER_DTYPE_Q6_K, STEER_DTYPE_BF16 };
+static const SteerDtype small[3] = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q4_0, STEER_DTYPE_Q8_0 };
 static const SteerCpuEpilogue epilogues[] = { STEER_CPU_STORE, STEER_CPU_ADD, STEER_CPU_SILU_MUL };
 
 static void
@@ -168,7 +238,14 @@ check_all (const SteerCpuKernels *kernels, gboolean short_run, const guint *toke
   for (guint s = 0; s < G_N_ELEMENTS (shapes); s++)
     for (guint t = 0; t < n; t++)
       for (guint e = 0; e < G_N_ELEMENTS (epilogues); e++)
-        check (&fixture, shapes[s][0], shapes[s][1], tokens[t], short_run, epilogues[e], (s + t) % 2 == 0);
+        check (&fixture, plain, shapes[s][0], shapes[s][1], tokens[t], short_run, epilogues[e], (s + t) % 2 == 0);
+  for (guint t = 0; t < n; t++)
+    for (guint e = 0; e < G_N_ELEMENTS (epilogues); e++)
+      {
+        check (&fixture, mixed, 130, 256, tokens[t], short_run, epilogues[e], t % 2 == 0);
+        check (&fixture, mixed, 37, 768, tokens[t], short_run, epilogues[e], FALSE);
+        check (&fixture, small, 77, 608, tokens[t], short_run, epilogues[e], t % 2 == 1);
+      }
   fixture_clear (&fixture);
 }
 
@@ -194,7 +271,8 @@ test_full_chunk (gconstpointer data)
   Fixture fixture;
 
   fixture_init (&fixture, data, 2);
-  check (&fixture, 100, 600, STEER_CPU_CHUNK, FALSE, STEER_CPU_SILU_MUL, TRUE);
+  check (&fixture, mixed, 100, 512, STEER_CPU_CHUNK, FALSE, STEER_CPU_SILU_MUL, TRUE);
+  check (&fixture, plain, 100, 600, STEER_CPU_CHUNK, FALSE, STEER_CPU_SILU_MUL, TRUE);
   fixture_clear (&fixture);
 }
 
