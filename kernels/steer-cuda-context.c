@@ -48,6 +48,7 @@ init_shape (SteerCudaShape *shape, const SteerModelConfig *config, GError **erro
     .d_ff = (int) config->d_ff,
     .n_vocab = (int) config->n_vocab,
     .sliding_window = (int) config->sliding_window,
+    .rope_interleaved = config->rope_interleaved,
     .rms_norm_eps = (float) config->rms_norm_eps,
   };
   why = steer_cuda_check_shape (shape);
@@ -94,6 +95,7 @@ lay_out_work (SteerCudaContext *self, SteerCudaArena *arena, SteerCudaArena *hos
   gsize query = (gsize) config->n_heads * config->head_dim;
   gsize kv = (gsize) config->n_kv_heads * config->head_dim;
   gsize seen = ((gsize) config->n_vocab + 31) / 32;
+  gsize operand = self->weights.any_f32 ? sizeof (float) : sizeof (guint16);
 
   steer_cuda_steering_lay_out (&self->steering, config, self->parent.options.n_slots, host, arena);
   work->tokens = steer_cuda_arena_take (arena, chunk, sizeof *work->tokens);
@@ -108,8 +110,8 @@ lay_out_work (SteerCudaContext *self, SteerCudaArena *arena, SteerCudaArena *hos
   work->logits = steer_cuda_arena_take_rows (arena, STEER_CUDA_MAX_COLUMNS, config->n_vocab, sizeof (float));
   work->normed = steer_cuda_arena_take_rows (arena, chunk, config->d_model, sizeof (float));
   work->query = steer_cuda_arena_take_rows (arena, chunk, query, sizeof (guint16));
-  work->attended = steer_cuda_arena_take_rows (arena, chunk, query, sizeof (float));
-  work->hidden = steer_cuda_arena_take_rows (arena, chunk, config->d_ff, sizeof (float));
+  work->attended = steer_cuda_arena_take_rows (arena, chunk, query, operand);
+  work->hidden = steer_cuda_arena_take_rows (arena, chunk, config->d_ff, operand);
   if (self->weights.any_quantised)
     work->expanded = steer_cuda_arena_take (arena, get_expanded_bytes (config), 1);
   work->blas = steer_cuda_arena_take (arena, STEER_CUDA_BLAS_BYTES, 1);
@@ -309,6 +311,7 @@ steer_cuda_context_open (SteerModel *model,
       steer_cuda_context_close (&self->parent);
       return NULL;
     }
+  self->parent.chunk = STEER_CUDA_CHUNK;
   self->parent.device_name = steer_cuda_device_dup_name (self->ordinal);
   if (progress != NULL)
     progress (1.0, progress_data);

@@ -7,8 +7,10 @@
 G_BEGIN_DECLS
 
 /* Tokens of a prompt that go through the layers together: enough to keep the tensor cores busy, and a cancel waits for
- * no more than two layers of them. */
-#define STEER_CUDA_CHUNK 512
+ * no more than two layers of them. Tests take few, so that their short prompts have several chunks. */
+#ifndef STEER_CUDA_CHUNK
+#define STEER_CUDA_CHUNK 1024
+#endif
 
 /* Bytes of weights that are expanded at once from a quantised type for a matrix product. */
 #define STEER_CUDA_EXPAND_BYTES ((gsize) 32 << 20)

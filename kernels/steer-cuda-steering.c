@@ -78,13 +78,14 @@ steer_cuda_steering_clear (SteerCudaSteering *self)
   self->own_vectors = FALSE;
 }
 
-static guint
-find_place (const SteerCudaSteering *self, const float *vector, gboolean *found)
+/* Where the device has the vector, which put_vectors() has brought there. */
+static const float *
+find_vector (const SteerCudaSteering *self, const float *vector)
 {
   guint place = GPOINTER_TO_UINT (g_hash_table_lookup (self->places, vector));
 
-  *found = place != 0;
-  return place - 1;
+  g_assert (place > 0);
+  return self->vectors + (place - 1) * self->d_model;
 }
 
 static gboolean
@@ -115,7 +116,7 @@ grow (SteerCudaSteering *self, cudaStream_t stream, guint n_needed, GError **err
   return TRUE;
 }
 
-/* Distinct vectors of the slots' plans: host address -> the plan. */
+/* Distinct vectors of the slots' plans, encoders' weights among them: host address -> the plan. */
 static GHashTable *
 list_needed (const SteerCudaSteering *self)
 {
@@ -126,7 +127,13 @@ list_needed (const SteerCudaSteering *self)
       guint n_ops = self->plans[slot] != NULL ? steer_plan_get_n_ops (self->plans[slot]) : 0;
 
       for (guint i = 0; i < n_ops; i++)
-        g_hash_table_insert (needed, (gpointer) steer_plan_get_ops (self->plans[slot])[i].vector, self->plans[slot]);
+        {
+          const SteerPlanOp *op = &steer_plan_get_ops (self->plans[slot])[i];
+
+          g_hash_table_insert (needed, (gpointer) op->vector, self->plans[slot]);
+          if (op->encoder != NULL)
+            g_hash_table_insert (needed, (gpointer) op->encoder->weights, self->plans[slot]);
+        }
     }
   return needed;
 }
@@ -192,15 +199,21 @@ put_vectors (SteerCudaSteering *self, cudaStream_t stream, GError **error)
 static SteerCudaOp
 make_op (const SteerCudaSteering *self, const SteerPlanOp *op)
 {
-  gboolean found;
-  guint place = find_place (self, op->vector, &found);
-
-  g_assert (found);
-  return (SteerCudaOp){
+  SteerCudaOp made = {
     .mode = (int32_t) op->mode,
     .strength = op->strength,
-    .vector = self->vectors + place * self->d_model,
+    .vector = find_vector (self, op->vector),
   };
+
+  if (op->encoder != NULL)
+    {
+      made.encoder = find_vector (self, op->encoder->weights);
+      made.input = (int32_t) op->encoder->input;
+      made.bias = op->encoder->bias;
+      made.threshold = op->encoder->threshold;
+      made.gain = op->encoder->gain;
+    }
+  return made;
 }
 
 static void

@@ -1,0 +1,205 @@
+#include <string.h>
+
+#include "cuda-model.h"
+#include "steer-cuda-upload.h"
+#include "steer-shim.h"
+
+/* Tensors of every kind on their way to the device, in pieces by several threads, against what the tensor's own format
+ * says that they hold. */
+
+#define N_ROWS 2100
+#define N_COLUMNS 512
+
+typedef struct
+{
+  SteerTensor tensor;
+  guint8 *bytes;
+  float *values; /* [N_ROWS, N_COLUMNS] */
+} Source;
+
+static void
+source_clear (Source *self)
+{
+  g_free (self->bytes);
+  g_free (self->values);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Source, source_clear)
+
+/* Where a block keeps the halves that scale it; -1: no more. */
+static const struct
+{
+  SteerDtype dtype;
+  int scales[2];
+} blocks[] = {
+  { STEER_DTYPE_Q8_0, { 0, -1 } }, { STEER_DTYPE_Q4_0, { 0, -1 } },   { STEER_DTYPE_Q5_1, { 0, 2 } },
+  { STEER_DTYPE_Q4_K, { 0, 2 } },  { STEER_DTYPE_Q6_K, { 208, -1 } },
+};
+
+static void
+fill_plain (Source *self, SteerDtype dtype)
+{
+  for (gsize i = 0; i < (gsize) N_ROWS * N_COLUMNS; i++)
+    {
+      float value = (float) g_test_rand_double_range (-1.0, 1.0);
+      guint16 half = dtype == STEER_DTYPE_F16 ? steer_f32_to_f16 (value) : steer_f32_to_bf16 (value);
+
+      if (dtype == STEER_DTYPE_F32)
+        memcpy (self->bytes + i * 4, &value, 4);
+      else
+        memcpy (self->bytes + i * 2, &half, 2);
+    }
+}
+
+static void
+fill_blocks (Source *self, SteerDtype dtype)
+{
+  gsize block = steer_dtype_get_block_bytes (dtype);
+
+  for (gsize i = 0; i < self->tensor.n_bytes; i++)
+    self->bytes[i] = (guint8) g_test_rand_int_range (0, 256);
+  for (guint kind = 0; kind < G_N_ELEMENTS (blocks); kind++)
+    for (gsize i = 0; blocks[kind].dtype == dtype && i < self->tensor.n_bytes; i += block)
+      for (guint j = 0; j < 2 && blocks[kind].scales[j] >= 0; j++)
+        {
+          guint16 half = steer_f32_to_f16 ((float) g_test_rand_double_range (0.001, 0.01));
+
+          memcpy (self->bytes + i + blocks[kind].scales[j], &half, 2);
+        }
+}
+
+static void
+source_init (Source *self, SteerDtype dtype)
+{
+  gsize row = N_COLUMNS / steer_dtype_get_block_elements (dtype) * steer_dtype_get_block_bytes (dtype);
+
+  self->bytes = g_malloc (N_ROWS * row);
+  self->values = g_new (float, (gsize) N_ROWS *N_COLUMNS);
+  self->tensor = (SteerTensor){
+    .name = "weights",
+    .dtype = dtype,
+    .n_dims = 2,
+    .shape = { N_ROWS, N_COLUMNS },
+    .stride = { N_COLUMNS, 1 },
+    .data = self->bytes,
+    .n_bytes = N_ROWS * row,
+  };
+  if (steer_dtype_is_quantized (dtype))
+    fill_blocks (self, dtype);
+  else
+    fill_plain (self, dtype);
+  steer_tensor_read_f32 (&self->tensor, 0, (gint64) N_ROWS * N_COLUMNS, self->values);
+}
+
+/* What the device has of it, as float32: copied, or as quants and scales. */
+static float *
+upload (const Source *source, SteerCudaForm form)
+{
+  g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
+  g_autoptr (GArray) transfers = g_array_new (FALSE, FALSE, sizeof (SteerCudaTransfer));
+  g_autoptr (GError) error = NULL;
+  gsize n = (gsize) N_ROWS * N_COLUMNS;
+  g_autofree guint8 *data = g_malloc0 (n * 4);
+  g_autofree guint16 *scales = g_new0 (guint16, n / 32);
+  SteerCudaTransfer transfer = { &source->tensor, form, N_ROWS, N_COLUMNS, NULL, NULL };
+  SteerCudaUploadSize size;
+  void *staging = NULL;
+  float *values = g_new (float, n);
+
+  g_assert_cmpint (cudaMalloc ((void **) &transfer.data, n * 4), ==, cudaSuccess);
+  g_assert_cmpint (cudaMalloc ((void **) &transfer.scales, n / 16), ==, cudaSuccess);
+  g_array_append_val (transfers, transfer);
+  steer_cuda_upload_measure (transfers, &size);
+  /* Small pieces, so that there are many. */
+  g_assert_cmpuint (size.piece_bytes * 4, <, source->tensor.n_bytes);
+  g_assert_cmpint (cudaMalloc (&staging, MAX (size.staging_bytes, 1)), ==, cudaSuccess);
+  steer_cuda_upload_run (model->model, 0, transfers, &size, staging, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  cudaMemcpy (data, transfer.data, n * 4, cudaMemcpyDeviceToHost);
+  cudaMemcpy (scales, transfer.scales, n / 16, cudaMemcpyDeviceToHost);
+  cudaFree (staging);
+  cudaFree (transfer.data);
+  cudaFree (transfer.scales);
+
+  if (form == STEER_CUDA_COPY)
+    {
+      SteerTensor copy = source->tensor;
+
+      copy.data = data;
+      steer_tensor_read_f32 (&copy, 0, (gint64) n, values);
+    }
+  else
+    for (gsize i = 0; i < n; i++)
+      values[i] = (float) ((gint8 *) data)[i] * steer_f16_to_f32 (scales[i / 32]);
+  return values;
+}
+
+static void
+test_copy (gconstpointer data)
+{
+  g_auto (Source) source = { 0 };
+  g_autofree float *values = NULL;
+
+  source_init (&source, GPOINTER_TO_INT (data));
+  values = upload (&source, STEER_CUDA_COPY);
+  g_assert_cmpmem (values, N_ROWS * N_COLUMNS * 4, source.values, N_ROWS * N_COLUMNS * 4);
+}
+
+/* GGUF's 8 bits keep every bit: they only move to planes of their own. */
+static void
+test_split (void)
+{
+  g_auto (Source) source = { 0 };
+  g_autofree float *values = NULL;
+
+  source_init (&source, STEER_DTYPE_Q8_0);
+  values = upload (&source, STEER_CUDA_SPLIT);
+  for (gsize i = 0; i < (gsize) N_ROWS * N_COLUMNS; i++)
+    g_assert_cmpfloat (values[i], ==, source.values[i]);
+}
+
+/* No further from the value than half a step of its 32 columns' scale, and the rounding of the scale. */
+static void
+test_quantise (gconstpointer data)
+{
+  g_auto (Source) source = { 0 };
+  SteerDtype dtype = GPOINTER_TO_INT (data);
+  g_autofree float *values = NULL;
+
+  source_init (&source, dtype);
+  values = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE);
+  for (gsize first = 0; first < (gsize) N_ROWS * N_COLUMNS; first += 32)
+    {
+      float largest = 0.0f;
+
+      for (gsize i = first; i < first + 32; i++)
+        largest = MAX (largest, ABS (source.values[i]));
+      for (gsize i = first; i < first + 32; i++)
+        g_assert_cmpfloat (ABS (values[i] - source.values[i]), <=, largest * (0.5f / 127.0f + 1e-3f));
+    }
+}
+
+int
+main (int argc, char *argv[])
+{
+  static const SteerDtype plain[] = { STEER_DTYPE_F32, STEER_DTYPE_F16, STEER_DTYPE_BF16 };
+
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/cuda/upload/Q8_0 moves to planes of quants and scales", test_split);
+  for (guint i = 0; i < G_N_ELEMENTS (plain); i++)
+    {
+      const char *name = steer_dtype_get_name (plain[i]);
+      g_autofree char *copied = g_strdup_printf ("/cuda/upload/%s is copied", name);
+      g_autofree char *quantised = g_strdup_printf ("/cuda/upload/%s is quantised to 8 bits", name);
+
+      g_test_add_data_func (copied, GINT_TO_POINTER (plain[i]), test_copy);
+      g_test_add_data_func (quantised, GINT_TO_POINTER (plain[i]), test_quantise);
+    }
+  for (guint i = 1; i < G_N_ELEMENTS (blocks); i++)
+    {
+      g_autofree char *path
+        = g_strdup_printf ("/cuda/upload/%s becomes 8 bits", steer_dtype_get_name (blocks[i].dtype));
+
+      g_test_add_data_func (path, GINT_TO_POINTER (blocks[i].dtype), test_quantise);
+    }
+  return g_test_run ();
+}
