@@ -29,8 +29,11 @@ char *
 steer_paths_find_data (const char *relative)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program != NULL ? g_path_get_dirname (program) : NULL;
+  /* Where a whole installation was moved to another place, or is staged in one. */
+  g_autofree char *moved = folder != NULL ? g_build_filename (folder, "..", "share", "steer-chat", NULL) : NULL;
   const char *const roots[]
-    = { g_getenv ("STEER_DATA_DIR"), is_uninstalled (program) ? STEER_SOURCE_DATADIR : NULL, STEER_PKGDATADIR };
+    = { g_getenv ("STEER_DATA_DIR"), is_uninstalled (program) ? STEER_SOURCE_DATADIR : NULL, moved, STEER_PKGDATADIR };
 
   return find_first (roots, G_N_ELEMENTS (roots), relative);
 }
