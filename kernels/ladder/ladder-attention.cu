@@ -30,6 +30,7 @@ by_elements (Attention job, const float *query, int first_position, float *out)
   float sum = 0.0f;
   float value = 0.0f;
 
+  steer_wait_for_previous ();
   if ((int) threadIdx.x >= n)
     return;
   for (int p = 0; p <= first_position + (int) blockIdx.x; p++)

@@ -2,7 +2,7 @@
 
 #include "ladder.cuh"
 
-#include "../steer-weights.cuh"
+#include "steer-weights.cuh"
 
 #include <algorithm>
 #include <cstdio>
@@ -16,6 +16,7 @@ by_threads (const __nv_bfloat16 *w, int n_rows, int depth, const float *x, float
   int row = blockIdx.x * N_THREADS + threadIdx.x;
   float sum = 0.0f;
 
+  steer_wait_for_previous ();
   if (row >= n_rows)
     return;
   for (int k = 0; k < depth; k++)
@@ -30,6 +31,7 @@ by_warps (const __nv_bfloat16 *w, int n_rows, int depth, const float *x, float *
   int row = (blockIdx.x * N_THREADS + threadIdx.x) / STEER_WARP;
   float sum = 0.0f;
 
+  steer_wait_for_previous ();
   if (row >= n_rows)
     return;
   for (int k = threadIdx.x % STEER_WARP; k < depth; k += STEER_WARP)
@@ -46,6 +48,7 @@ by_vectors (const __nv_bfloat16 *w, int n_rows, int depth, const float *x, float
   int row = (blockIdx.x * N_THREADS + threadIdx.x) / STEER_WARP;
   float sum = 0.0f;
 
+  steer_wait_for_previous ();
   if (row >= n_rows)
     return;
   for (int k = threadIdx.x % STEER_WARP * 8; k < depth; k += STEER_WARP * 8)

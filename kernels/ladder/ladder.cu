@@ -56,6 +56,7 @@ fill (SteerCudaType type, void *to, size_t n, float scale, unsigned seed)
 {
   size_t stride = (size_t) gridDim.x * blockDim.x;
 
+  steer_wait_for_previous ();
   for (size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x; i < n; i += stride)
     {
       /* SplitMix64's finish. */
@@ -177,6 +178,7 @@ read_all (const uint4 *from, size_t n, unsigned *sink)
   size_t stride = (size_t) gridDim.x * blockDim.x;
   unsigned sum = 0;
 
+  steer_wait_for_previous ();
   for (size_t i = (size_t) blockIdx.x * blockDim.x + threadIdx.x; i < n; i += 4 * stride)
     {
       uint4 raw[4] = {};

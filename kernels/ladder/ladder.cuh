@@ -3,7 +3,7 @@
 /* The ladder: every kernel by itself, tested and timed, from the plainest way to the one in use. Needs nothing but the
  * kernels and the CUDA runtime, so that it runs on a machine that has only a GPU. */
 
-#include "../steer-numbers.cuh"
+#include "steer-numbers.cuh"
 
 #include <functional>
 #include <vector>
