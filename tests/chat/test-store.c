@@ -13,7 +13,7 @@
 #include "chat/steer-store.h"
 #include "test-util.h"
 
-/* So many lives end by SIGKILL in the test of durability. */
+/* So many lives end by SIGKILL in the test of durability; STEER_TEST_ROUNDS=10000 makes it more. */
 #define KILL_ROUNDS 30
 
 typedef struct
@@ -886,9 +886,11 @@ static void
 test_kill (Place *place, gconstpointer data)
 {
   g_autoptr (GRand) chance = g_rand_new_with_seed (4);
+  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
+  guint n_rounds = wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : KILL_ROUNDS;
   guint n_batches = 0;
 
-  for (guint round = 0; round < KILL_ROUNDS; round++)
+  for (guint round = 0; round < n_rounds; round++)
     {
       const char *const arguments[] = { data, "--write-until-killed", place->path, NULL };
       gint64 report[2] = { 0, -1 };
@@ -909,7 +911,7 @@ test_kill (Place *place, gconstpointer data)
       check_survivor (place, report[0], report[1] + 1);
       n_batches += (guint) report[1] + 1;
     }
-  g_test_message ("%u batches survived %d kills", n_batches, KILL_ROUNDS);
+  g_test_message ("%u batches survived %u kills", n_batches, n_rounds);
 }
 
 #define ADD(name, function) g_test_add ("/store/" name, Place, program, set_up, function, tear_down)
