@@ -138,6 +138,8 @@ steer_worker_inspect (SteerWorker *self, SteerJob *job)
   GError *error = NULL;
   SteerInspection *inspection = inspect (self, job, &error);
 
+  if (g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE))
+    steer_worker_leave_device (self);
   if (inspection != NULL)
     g_task_return_pointer (job->task, inspection, (GDestroyNotify) steer_inspection_unref);
   else
@@ -240,6 +242,8 @@ steer_worker_measure_norms (SteerWorker *self, SteerJob *job)
   GError *error = NULL;
   GArray *norms = find_norms (self, job, &error);
 
+  if (g_error_matches (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE))
+    steer_worker_leave_device (self);
   if (norms != NULL)
     g_task_return_pointer (job->task, norms, (GDestroyNotify) g_array_unref);
   else

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "steer-cli-output.h"
+#include "steering/steer-directions.h"
 
 /* Text shows the pairs that are nearest to each other; JSON has all of them. */
 #define MAX_SHOWN_PAIRS 10
@@ -18,45 +19,32 @@ typedef struct
   double cosine;
 } Pair;
 
-double
-steer_cli_direction_cosine (const SteerCliDirection *a, const SteerCliDirection *b)
-{
-  gsize size = 0;
-  const float *x = g_bytes_get_data (a->vector, &size); /* [d_model] */
-  const float *y = g_bytes_get_data (b->vector, NULL);  /* [d_model] */
-  double sum = 0.0;
-
-  for (gsize i = 0; i < size / sizeof (float); i++)
-    sum += (double) x[i] * (double) y[i];
-  return sum;
-}
-
-static int
-compare_pairs (gconstpointer a, gconstpointer b)
-{
-  double x = fabs (((const Pair *) a)->cosine);
-  double y = fabs (((const Pair *) b)->cosine);
-
-  return x > y ? -1 : x < y;
-}
-
 /* The pairs of one layer, nearest first; directions of different layers never meet. (element-type Pair) */
 static GArray *
 list_pairs (GPtrArray *directions)
 {
   GArray *pairs = g_array_new (FALSE, FALSE, sizeof (Pair));
+  g_autofree guint *layers = g_new (guint, directions->len);
+  g_autofree const float **vectors = g_new (const float *, directions->len); /* [n] of [d_model] */
+  g_autoptr (GArray) similarities = NULL;
+  gsize size = 0;
 
   for (guint i = 0; i < directions->len; i++)
-    for (guint j = i + 1; j < directions->len; j++)
-      {
-        Pair pair = { g_ptr_array_index (directions, i), g_ptr_array_index (directions, j), 0.0 };
+    {
+      const SteerCliDirection *direction = g_ptr_array_index (directions, i);
 
-        if (pair.a->layer != pair.b->layer)
-          continue;
-        pair.cosine = steer_cli_direction_cosine (pair.a, pair.b);
-        g_array_append_val (pairs, pair);
-      }
-  g_array_sort (pairs, compare_pairs);
+      layers[i] = direction->layer;
+      vectors[i] = g_bytes_get_data (direction->vector, &size);
+    }
+  similarities = steer_list_similarities (layers, vectors, directions->len, (guint) (size / sizeof (float)), 0.0);
+  for (guint i = 0; i < similarities->len; i++)
+    {
+      const SteerSimilarity *similarity = &g_array_index (similarities, SteerSimilarity, i);
+      Pair pair = { g_ptr_array_index (directions, similarity->a), g_ptr_array_index (directions, similarity->b),
+                    similarity->cosine };
+
+      g_array_append_val (pairs, pair);
+    }
   return pairs;
 }
 
@@ -98,7 +86,7 @@ print_pairs (GArray *pairs)
         steer_cli_print ("\nCosine similarity on one layer:\n");
       steer_cli_print ("%u:%" G_GUINT64_FORMAT " and %u:%" G_GUINT64_FORMAT ": %.3f%s\n", pair->a->layer,
                        pair->a->index, pair->b->layer, pair->b->index, pair->cosine,
-                       fabs (pair->cosine) >= STEER_CLI_NEAR_DUPLICATE ? "  near-duplicates: do not clamp both" : "");
+                       fabs (pair->cosine) >= STEER_NEAR_DUPLICATE ? "  near-duplicates: do not clamp both" : "");
     }
 }
 

@@ -20,12 +20,6 @@ typedef struct
   SteerEncoder *encoder; /* nullable: the source has none that can be used for one feature */
 } SteerCliDirection;
 
-/* From here on two directions of one layer are near-duplicates: clamping both fights over the same component. */
-#define STEER_CLI_NEAR_DUPLICATE 0.9
-
-/* Cosine of the angle between two directions, summed in double. */
-double steer_cli_direction_cosine (const SteerCliDirection *a, const SteerCliDirection *b);
-
 /* On standard output. @directions: (element-type SteerCliDirection). */
 void steer_cli_extract_print_text (GPtrArray *directions, const char *path);
 void steer_cli_extract_print_json (GPtrArray *directions, const char *path);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "chat/steer-conversation.h"
+#include "steering/steer-sae-keep.h"
 #include "steer-cli-engine.h"
 #include "steer-cli-output.h"
 #include "steer-cli-steering.h"
@@ -15,6 +16,7 @@
 
 static char **sae_paths;
 static char *conversation_path;
+static char *keep_name;
 static char *top_text;
 static gboolean as_json;
 
@@ -22,6 +24,7 @@ static const GOptionEntry entries[] = {
   { "sae", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &sae_paths, "An SAE or its folder; repeatable", "PATH[,layer=L…]" },
   { "conversation", 0, 0, G_OPTION_ARG_FILENAME, &conversation_path, "A conversation that was exported as JSON",
     "FILE" },
+  { "keep", 0, 0, G_OPTION_ARG_FILENAME, &keep_name, "Keep encoders in memory as bf16 or int8", "TYPE" },
   { "top", 0, 0, G_OPTION_ARG_FILENAME, &top_text, "Features a token, and for the whole text; default: 10", "N" },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "As JSON", NULL },
   { 0 },
@@ -41,7 +44,19 @@ static const SteerCliUsage usage = {
               "  steer inspect --model DIR --sae ae.pt,layer=15 --messages chat.json --top 5 --json",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_MODEL
             | STEER_CLI_GROUP_DEVICE,
+  .other_prompt = &conversation_path,
 };
+
+static SteerSae *
+keep (SteerSae *sae, GError **error)
+{
+  SteerSaeKeep as;
+
+  if (steer_sae_keep_from_name (keep_name, &as))
+    return steer_sae_keep (sae, as, NULL, NULL, NULL, error);
+  g_set_error (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE, "--keep takes bf16 or int8, not \"%s\"", keep_name);
+  return NULL;
+}
 
 static gboolean
 add_sae (GPtrArray *saes, SteerSae *sae, GError **error)
@@ -61,7 +76,16 @@ add_sae (GPtrArray *saes, SteerSae *sae, GError **error)
                    "%s: its activations cannot be computed: %s", steer_sae_get_path (sae), problem);
       return FALSE;
     }
-  g_ptr_array_add (saes, g_object_ref (sae));
+  if (keep_name == NULL)
+    g_ptr_array_add (saes, g_object_ref (sae));
+  else
+    {
+      SteerSae *kept = keep (sae, error);
+
+      if (kept == NULL)
+        return FALSE;
+      g_ptr_array_add (saes, kept);
+    }
   return TRUE;
 }
 

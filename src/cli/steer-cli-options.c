@@ -329,15 +329,18 @@ check_sampling (SteerCliOptions *self, const Typed *typed, GError **error)
 static gboolean
 check_prompt (SteerCliOptions *self, const SteerCliUsage *usage, const Typed *typed, GError **error)
 {
-  guint n_sources = (self->prompt != NULL) + (self->messages != NULL) + (typed->ids != NULL);
+  gboolean other = usage->other_prompt != NULL && *usage->other_prompt != NULL;
+  guint n_sources = (self->prompt != NULL) + (self->messages != NULL) + (typed->ids != NULL) + other;
 
   if ((usage->groups & STEER_CLI_GROUP_PROMPT) == 0)
     return TRUE;
   if (n_sources != 1)
-    return fail (error, "give exactly one of --prompt, --messages and --ids");
+    return fail (error, usage->other_prompt == NULL
+                          ? "give exactly one of --prompt, --messages and --ids"
+                          : "give exactly one of --prompt, --messages, --conversation and --ids");
   if (self->raw && self->prompt == NULL)
     return fail (error, "--raw goes with --prompt only");
-  if (self->system != NULL && (self->raw || typed->ids != NULL))
+  if (self->system != NULL && (self->raw || other || typed->ids != NULL))
     return fail (error, "--system goes with --prompt or --messages, and not with --raw");
   return typed->ids == NULL || check_ids (self, typed->ids, error);
 }

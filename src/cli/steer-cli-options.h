@@ -24,6 +24,7 @@ typedef struct
   const char *examples;    /* lines, each a whole command */
   SteerCliGroups groups;
   guint max_arguments; /* that are not options */
+  char **other_prompt; /* (nullable): the value of an own option that takes the place of a prompt */
 } SteerCliUsage;
 
 /* LAYER:INDEX=STRENGTH[,MODE] */

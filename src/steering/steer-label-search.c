@@ -6,7 +6,7 @@
 #include <string.h>
 
 /* Candidates that a tier hands on for ranking, beyond what is asked for. */
-#define SPARE 100
+#define SPARE 50
 /* A query is cut here; nobody types as much. */
 #define MAX_WORDS 16
 #define MAX_QUERY_BYTES 512
@@ -406,10 +406,10 @@ run_tiers (Search *self, const char *text, GError **error)
       g_autofree char *open = make_phrase (&query, TRUE);
 
       if (!search_imported (self, closed, 1, error)
-          || (query.is_open && self->found->len < self->n_most + SPARE && !search_imported (self, open, 2, error)))
+          || (query.is_open && self->found->len < self->n_most && !search_imported (self, open, 2, error)))
         return FALSE;
     }
-  return self->found->len >= self->n_most + SPARE || search_imported (self, words, 3, error);
+  return self->found->len >= self->n_most || search_imported (self, words, 3, error);
 }
 
 static int

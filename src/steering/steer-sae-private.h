@@ -111,6 +111,9 @@ const SteerTensor *steer_sae_find_tensor (SteerArchive *archive, const char *pre
 /* The file of an SAE in its folder; NULL when there is none. */
 char *steer_sae_find_weights (const char *folder);
 
+/* The same SAE with another encoder, whose data is in @owner (transfer full). */
+SteerSae *steer_sae_copy_with_encoder (SteerSae *self, const SteerTensor *encoder, GBytes *owner);
+
 /* For the encoder. */
 const SteerSaeWeights *steer_sae_get_weights (SteerSae *self);
 

@@ -15,6 +15,7 @@ struct _SteerSae
   guint layer;
   SteerSaeWeights weights;
   SteerLabels labels;
+  GBytes *kept; /* (nullable): the encoder, where it is not the file's */
 };
 
 static void steer_sae_source_init (SteerVectorSourceInterface *iface);
@@ -31,6 +32,7 @@ steer_sae_finalize (GObject *object)
 
   steer_sae_weights_clear (&self->weights);
   steer_labels_clear (&self->labels);
+  g_clear_pointer (&self->kept, g_bytes_unref);
   g_clear_object (&self->archive);
   g_free (self->path);
   g_free (self->id);
@@ -154,6 +156,25 @@ steer_sae_open (const char *path, const SteerSourceHints *hints, GCancellable *c
   return load (self, hints, cancellable, error) ? g_steal_pointer (&self) : NULL;
 }
 
+SteerSae *
+steer_sae_copy_with_encoder (SteerSae *self, const SteerTensor *encoder, GBytes *owner)
+{
+  SteerSae *copy = g_object_new (STEER_TYPE_SAE, NULL);
+
+  copy->archive = g_object_ref (self->archive);
+  copy->path = g_strdup (self->path);
+  copy->id = g_strdup (self->id);
+  copy->layer = self->layer;
+  copy->weights = self->weights;
+  copy->weights.format = g_strdup (self->weights.format);
+  copy->weights.encoder_problem = g_strdup (self->weights.encoder_problem);
+  copy->weights.encoder = *encoder;
+  copy->labels = self->labels;
+  copy->labels.infos = g_ptr_array_ref (self->labels.infos);
+  copy->kept = owner;
+  return copy;
+}
+
 const char *
 steer_sae_get_format (SteerSae *self)
 {
@@ -252,7 +273,8 @@ prefetch_row (SteerSae *self, const SteerTensor *matrix, guint64 index)
   gint64 size = (gint64) steer_dtype_get_block_bytes (matrix->dtype);
   SteerTensor number = *matrix;
 
-  if (matrix->data == NULL || index >= self->weights.n_features)
+  if (matrix->data == NULL || index >= self->weights.n_features
+      || (matrix == &self->weights.encoder && self->kept != NULL))
     return;
   number.n_dims = 0;
   number.n_bytes = (gsize) size;

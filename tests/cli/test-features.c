@@ -261,6 +261,94 @@ test_inspect_refusals (void)
   g_assert_nonnull (strstr (result.err, "no SAE"));
 }
 
+/* A label is imported, found, shown with its SAE's numbers, and gives way to the user's. */
+static void
+test_labels (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *database = g_build_filename (dir, "labels.sqlite", NULL);
+  g_autofree char *labels = test_fixture_path ("cli/sae/labels.jsonl");
+  g_autofree char *sae = get_sae ();
+  g_auto (CliResult) result = { 0 };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  JsonObject *shown;
+  JsonArray *neighbours;
+
+  CLI_RUN (&result, NULL, "features", "import", labels, "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "list", "--database", database);
+  g_assert_cmpstr (result.out, ==, "tiny/2-resid-post-tiny: 2 labels\n");
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "search", "the lett", "--layer", "2", "--database", database, "--json");
+  run_json (parser, &result);
+  g_assert_cmpint (
+    json_object_get_int_member (get_feature (json_node_get_object (json_parser_get_root (parser)), 0), "index"), ==,
+    97);
+  cli_result_clear (&result);
+
+  CLI_RUN (&result, NULL, "features", "label", "2:97", "my letter", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "show", "2:98", "--sae", sae, "--database", database, "--json");
+  run_json (parser, &result);
+  shown = json_node_get_object (json_parser_get_root (parser));
+  g_assert_cmpstr (json_object_get_string_member (shown, "label"), ==, "the letter b");
+  g_assert_cmpfloat (json_object_get_double_member (shown, "norm"), >, 0.0);
+  g_assert_cmpfloat (json_object_get_double_member (shown, "layer_norm"), ==, 30.0);
+  neighbours = json_object_get_array_member (shown, "neighbours");
+  g_assert_cmpint (json_object_get_int_member (json_array_get_object_element (neighbours, 0), "index"), ==, 99);
+  g_assert_cmpfloat (json_object_get_double_member (json_array_get_object_element (neighbours, 0), "cosine"), >, 0.9);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "search", "letter", "--database", database);
+  g_assert_true (g_str_has_prefix (result.out, "2:97         * my letter\n"));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_label_refusals (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *database = g_build_filename (dir, "labels.sqlite", NULL);
+  static const char *const wrong[][2] = { { "search", NULL }, { "find", "x" }, { "show", "97" }, { "list", "x" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_auto (CliResult) result = { 0 };
+
+      CLI_RUN (&result, NULL, "features", "--database", database, wrong[i][0], wrong[i][1]);
+      g_assert_cmpint (result.status, ==, 2);
+    }
+  {
+    g_auto (CliResult) result = { 0 };
+
+    CLI_RUN (&result, NULL, "features", "--database", database, "show", "2:97");
+    g_assert_cmpint (result.status, ==, 1);
+    g_assert_nonnull (strstr (result.err, "import labels"));
+  }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* A conversation that was exported is its prompt: system prompt and messages through the template. */
+static void
+test_inspect_conversation (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "chat.json", NULL);
+  g_autofree char *sae = get_sae ();
+  g_auto (CliResult) from_messages = { 0 };
+  g_auto (CliResult) from_conversation = { 0 };
+
+  g_assert_true (
+    g_file_set_contents (path, "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}]}", -1, NULL));
+  CLI_RUN (&from_messages, NULL, "inspect", "--model", cli_model (), "--sae", sae, "--messages", path, "--json");
+  CLI_RUN (&from_conversation, NULL, "inspect", "--model", cli_model (), "--sae", sae, "--conversation", path,
+           "--json");
+  g_assert_cmpint (from_messages.status, ==, 0);
+  g_assert_cmpstr (from_conversation.out, ==, from_messages.out);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -271,6 +359,9 @@ main (int argc, char **argv)
   g_test_add_func ("/features/what-cannot-be-extracted-leaves-no-file", test_refusals);
   g_test_add_func ("/features/inspect-tells-what-the-sae-makes-of-the-stream", test_inspect);
   g_test_add_func ("/features/inspect-tells-labels-and-sees-the-steering", test_inspect_labels);
+  g_test_add_func ("/features/inspect-reads-an-exported-conversation", test_inspect_conversation);
+  g_test_add_func ("/features/labels-are-imported-found-shown-and-named-anew", test_labels);
+  g_test_add_func ("/features/what-is-not-asked-rightly-is-told", test_label_refusals);
   g_test_add_func ("/features/inspect-needs-an-sae", test_inspect_refusals);
   return g_test_run ();
 }

@@ -1,8 +1,9 @@
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "steering/steer-sae-encode.h"
+#include "steering/steer-sae-keep.h"
 #include "steering/steer-sae-product.h"
 #include "steering/steer-sae.h"
 #include "tensor/steer-archive.h"
@@ -43,6 +44,9 @@ static const Case cases[] = {
   { "qwen-scope", "layer5.sae.pt", "Qwen-Scope", 5, STEER_SAE_TOPK, 10 },
 };
 
+/* The first of these are of libraries that can be asked. */
+#define N_LIBRARY_CASES 11
+
 static SteerSae *
 open_path (const char *path, guint k)
 {
@@ -67,9 +71,10 @@ open_case (const Case *format)
 }
 
 static SteerArchive *
-open_expected (void)
+open_expected (const char *file)
 {
-  g_autofree char *path = test_fixture_path ("steering/sae/expected.safetensors");
+  g_autofree char *relative = g_build_filename ("steering/sae", file, NULL);
+  g_autofree char *path = test_fixture_path (relative);
   g_autoptr (GError) error = NULL;
   SteerArchive *archive = steer_archive_open (path, NULL, &error);
 
@@ -77,11 +82,10 @@ open_expected (void)
   return archive;
 }
 
-/* All of a tensor of what the fixture's script computed. */
 static float *
-read_expected (const char *name, const char *what, guint *n_rows)
+read_from (const char *file, const char *name, const char *what, guint *n_rows)
 {
-  g_autoptr (SteerArchive) archive = open_expected ();
+  g_autoptr (SteerArchive) archive = open_expected (file);
   g_autofree char *full = g_strconcat (name, ".", what, NULL);
   const SteerTensor *tensor = steer_archive_find (archive, full);
   gint64 n;
@@ -93,6 +97,13 @@ read_expected (const char *name, const char *what, guint *n_rows)
   steer_tensor_read_f32 (tensor, 0, n, values);
   *n_rows = (guint) tensor->shape[0];
   return values;
+}
+
+/* All of a tensor of what the fixture's script computed. */
+static float *
+read_expected (const char *name, const char *what, guint *n_rows)
+{
+  return read_from ("expected.safetensors", name, what, n_rows);
 }
 
 static void
@@ -172,6 +183,20 @@ test_activations (gconstpointer data)
       g_assert_no_error (error);
       assert_codes (codes, expected, n_tokens, N_FEATURES, 1e-5);
     }
+}
+
+/* What SAELens and dictionary_learning themselves make of these files; see run-sae-libraries.py. */
+static void
+test_libraries (gconstpointer data)
+{
+  const Case *format = data;
+  g_autoptr (SteerSae) sae = open_case (format);
+  guint n_tokens = 0;
+  g_autofree float *residual = read_expected (format->name, "residual", &n_tokens); /* [n_tokens, WIDTH] */
+  g_autofree float *expected = read_from ("libraries.safetensors", format->name, "codes", &n_tokens);
+  g_autoptr (SteerSaeCodes) codes = steer_sae_encode (sae, residual, n_tokens, 1, NULL, NULL, NULL, NULL);
+
+  assert_codes (codes, expected, n_tokens, N_FEATURES, 1e-5);
 }
 
 /* Repeatable numbers from -1 to 1. */
@@ -528,6 +553,70 @@ test_damaged_labels (void)
   test_remove_dir (g_steal_pointer (&dir));
 }
 
+static int
+compare_actives (gconstpointer a, gconstpointer b)
+{
+  const SteerSaeActive *x = a;
+  const SteerSaeActive *y = b;
+
+  return x->value > y->value ? -1 : x->value < y->value;
+}
+
+/* Kept smaller, an SAE says nearly the same of each token, and the strongest features are the same. */
+static void
+test_kept (gconstpointer data)
+{
+  SteerSaeKeep keep = (SteerSaeKeep) GPOINTER_TO_INT (data);
+  g_autofree char *path = test_fixture_path ("cli/sae/resid_post_layer_2/trainer_0");
+  g_autoptr (SteerSae) sae = open_path (path, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerSae) kept = steer_sae_keep (sae, keep, NULL, NULL, NULL, &error);
+  double tolerance = keep == STEER_SAE_KEEP_BF16 ? 0.005 : 0.03;
+  guint d_model = steer_sae_get_d_model (sae);
+  g_autofree float *residual = g_new (float, 40 * d_model);
+  g_autoptr (SteerSaeCodes) exact = NULL;
+  g_autoptr (SteerSaeCodes) near = NULL;
+
+  g_assert_no_error (error);
+  fill (residual, 40 * d_model, 77);
+  for (guint i = 0; i < 40 * d_model; i++)
+    residual[i] *= 20.0f;
+  exact = steer_sae_encode (sae, residual, 40, 1, NULL, NULL, NULL, NULL);
+  g_clear_object (&sae); /* nothing of it is needed any more */
+  near = steer_sae_encode (kept, residual, 40, 1, NULL, NULL, NULL, NULL);
+  for (guint t = 0; t < 40; t++)
+    {
+      gsize n = exact->begin[t + 1] - exact->begin[t];
+      SteerSaeActive *a = exact->active + exact->begin[t];
+      SteerSaeActive *b = near->active + near->begin[t];
+      float largest;
+
+      g_assert_cmpuint (n, >, 0);
+      qsort (a, n, sizeof *a, compare_actives);
+      qsort (b, near->begin[t + 1] - near->begin[t], sizeof *b, compare_actives);
+      largest = a[0].value;
+      /* The order of two is certain where they lie further apart than rounding reaches. */
+      if (n < 2 || a[0].value - a[1].value > 2.0f * (float) tolerance * largest)
+        g_assert_cmpuint (a[0].feature, ==, b[0].feature);
+      g_assert_cmpfloat_with_epsilon ((double) a[0].value, (double) b[0].value, tolerance * (double) largest);
+    }
+}
+
+static void
+test_kept_refuses (void)
+{
+  g_autoptr (SteerSae) sae = open_case (&cases[0]);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (steer_sae_keep (sae, STEER_SAE_KEEP_INT8, NULL, NULL, NULL, &error)); /* 12 numbers wide */
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID);
+  g_clear_error (&error);
+  g_cancellable_cancel (cancellable);
+  g_assert_null (steer_sae_keep (sae, STEER_SAE_KEEP_BF16, NULL, NULL, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
 static void
 test_no_such_feature (void)
 {
@@ -558,6 +647,12 @@ main (int argc, char **argv)
       g_test_add_data_func (directions, &cases[i], test_directions);
       g_test_add_data_func (activations, &cases[i], test_activations);
       g_test_add_data_func (encoders, &cases[i], test_encoders);
+      if (i < N_LIBRARY_CASES)
+        {
+          g_autofree char *libraries = g_strdup_printf ("/sae/%s/its-library-itself-says-the-same", cases[i].name);
+
+          g_test_add_data_func (libraries, &cases[i], test_libraries);
+        }
     }
   g_test_add_func ("/sae/activations-of-many-tiles-are-those-of-a-sum-in-double", test_large);
   g_test_add_func ("/sae/every-machine's-product-is-a-sum-in-double", test_products);
@@ -569,6 +664,9 @@ main (int argc, char **argv)
   g_test_add_data_func ("/sae/labels-beside-it-are-its-labels", NULL, test_labels);
   g_test_add_data_func ("/sae/packed-labels-beside-it-are-its-labels", GINT_TO_POINTER (TRUE), test_labels);
   g_test_add_func ("/sae/damaged-labels-are-told-with-their-line", test_damaged_labels);
+  g_test_add_data_func ("/sae/kept-as-bf16-it-says-nearly-the-same", GINT_TO_POINTER (STEER_SAE_KEEP_BF16), test_kept);
+  g_test_add_data_func ("/sae/kept-as-int8-it-says-nearly-the-same", GINT_TO_POINTER (STEER_SAE_KEEP_INT8), test_kept);
+  g_test_add_func ("/sae/what-cannot-be-kept-is-told", test_kept_refuses);
   g_test_add_func ("/sae/a-feature-it-does-not-have-is-not-found", test_no_such_feature);
   return g_test_run ();
 }
