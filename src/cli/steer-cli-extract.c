@@ -17,6 +17,7 @@ static char *layer_text;
 static char *feature_list;
 static char *preset_path;
 static char *output;
+static gboolean directions_only;
 static gboolean as_json;
 
 static const GOptionEntry entries[] = {
@@ -27,6 +28,8 @@ static const GOptionEntry entries[] = {
   { "config", 0, 0, G_OPTION_ARG_FILENAME, &preset_path, "Features and strengths of a preset or a demo.yaml", "FILE" },
   { "preset", 0, 0, G_OPTION_ARG_FILENAME, &preset_path, "The same", "FILE" },
   { "output", 'o', 0, G_OPTION_ARG_FILENAME, &output, "The file to write", "FILE.safetensors|FILE.pt" },
+  { "directions-only", 0, 0, G_OPTION_ARG_NONE, &directions_only,
+    "Leave encoders out, which sae-clamp needs; reads half as much", NULL },
   { "json", 0, 0, G_OPTION_ARG_NONE, &as_json, "Say what was written as JSON", NULL },
   { 0 },
 };
@@ -207,13 +210,20 @@ writes_torch (void)
   return g_str_has_suffix (output, ".pt");
 }
 
-/* A source without encoders still has directions; a .pt has no place for them. */
+/* A .pt has no place for them. */
+static gboolean
+writes_encoders (void)
+{
+  return !directions_only && !writes_torch ();
+}
+
+/* A source without encoders still has directions. */
 static gboolean
 read_encoder (SteerCliDirection *direction, SteerVectorSource *source, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  if (writes_torch ())
+  if (!writes_encoders ())
     return TRUE;
   direction->encoder
     = steer_vector_source_load_encoder (source, direction->layer, direction->index, cancellable, &local);
@@ -386,7 +396,7 @@ prefetch (SteerLibrary *library, GPtrArray *directions)
       if (sae != NULL)
         {
           steer_sae_prefetch_direction (sae, direction->index);
-          if (!writes_torch ())
+          if (writes_encoders ())
             steer_sae_prefetch_encoder (sae, direction->index);
         }
     }
