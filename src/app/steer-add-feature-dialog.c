@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-dialogs.h"
 #include "steer-steering-closures.h"
 #include "steer-steering-edit.h"
 
@@ -36,6 +37,7 @@ struct _SteerAddFeatureDialog
 enum
 {
   CHOSEN,
+  FILE_CHOSEN,
   N_SIGNALS,
 };
 
@@ -251,6 +253,7 @@ on_listed (GObject *object, GAsyncResult *result, gpointer data)
 
   if (self->library == NULL) /* closed meanwhile */
     return;
+  g_clear_pointer (&self->candidates, g_ptr_array_unref);
   self->candidates = g_steal_pointer (&candidates);
   search (self);
 }
@@ -262,6 +265,34 @@ list_features (SteerAddFeatureDialog *self)
 
   g_task_set_task_data (task, steer_library_list_sources (self->library), (GDestroyNotify) g_ptr_array_unref);
   g_task_run_in_thread (task, list_in_thread);
+}
+
+void
+steer_add_feature_dialog_refresh (SteerAddFeatureDialog *self)
+{
+  g_return_if_fail (STEER_IS_ADD_FEATURE_DIALOG (self));
+
+  if (self->library == NULL)
+    return;
+  list_features (self);
+  on_number_changed (self);
+}
+
+static void
+on_file (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerAddFeatureDialog) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL)
+    g_signal_emit (self, signals[FILE_CHOSEN], 0, file);
+}
+
+static void
+on_file_clicked (SteerAddFeatureDialog *self)
+{
+  steer_dialog_open_file_async (GTK_WINDOW (self), _ ("Add Vectors or an Autoencoder"), STEER_FILES_VECTORS, on_file,
+                                g_object_ref (self));
 }
 
 static void
@@ -284,6 +315,8 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   object_class->dispose = steer_add_feature_dialog_dispose;
   signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
+  signals[FILE_CHOSEN] = g_signal_new ("file-chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                       G_TYPE_NONE, 1, G_TYPE_FILE);
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-add-feature-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, search);
@@ -298,6 +331,7 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_number_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_add_clicked);
+  gtk_widget_class_bind_template_callback (widget_class, on_file_clicked);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
 

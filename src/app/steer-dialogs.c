@@ -29,12 +29,13 @@ add_filter (GtkFileChooser *chooser, SteerFileKind kind)
   static const struct
   {
     const char *name;
-    const char *suffixes[3];
+    const char *suffixes[6];
   } kinds[] = {
     [STEER_FILES_PRESET] = { N_ ("Presets"), { "yaml", "yml" } },
     [STEER_FILES_CHAT] = { N_ ("Chats"), { "json" } },
     [STEER_FILES_MARKDOWN] = { N_ ("Markdown"), { "md" } },
     [STEER_FILES_MODEL] = { N_ ("Models"), { "gguf" } },
+    [STEER_FILES_VECTORS] = { N_ ("Vectors and Autoencoders"), { "safetensors", "pt", "npz", "npy", "gguf" } },
   };
   g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();

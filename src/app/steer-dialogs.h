@@ -14,6 +14,7 @@ typedef enum
   STEER_FILES_CHAT,     /* *.json */
   STEER_FILES_MARKDOWN, /* *.md */
   STEER_FILES_MODEL,    /* *.gguf */
+  STEER_FILES_VECTORS,  /* *.safetensors, *.pt, *.npz, *.npy, *.gguf */
 } SteerFileKind;
 
 void steer_dialog_open_file_async (GtkWindow *parent,

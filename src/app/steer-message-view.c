@@ -21,6 +21,7 @@ enum
 {
   BRANCH_REQUESTED,
   DELETE_REQUESTED,
+  INSPECT_REQUESTED,
   N_SIGNALS
 };
 
@@ -83,6 +84,50 @@ delete_message (GtkWidget *widget, const char *name, GVariant *parameter)
   g_signal_emit (widget, signals[DELETE_REQUESTED], 0);
 }
 
+/* The words that are selected in one of the message's labels. */
+static char *
+dup_selection (GtkWidget *widget)
+{
+  int start, end;
+  char *found = NULL;
+
+  if (GTK_IS_LABEL (widget) && gtk_label_get_selection_bounds (GTK_LABEL (widget), &start, &end))
+    return g_utf8_substring (gtk_label_get_text (GTK_LABEL (widget)), start, end);
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && found == NULL;
+       child = gtk_widget_get_next_sibling (child))
+    found = dup_selection (child);
+  return found;
+}
+
+static void
+inspect (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  g_autofree char *words = dup_selection (STEER_MESSAGE_VIEW (widget)->bubble);
+
+  g_signal_emit (widget, signals[INSPECT_REQUESTED], 0, words);
+}
+
+/* The switch for it is looked at when it matters: a tooltip is asked for often. */
+static char *
+dup_token_features (gsize source, gpointer data)
+{
+  SteerMessageView *self = data;
+  SteerWorkspace *workspace = steer_chat_get_workspace (self->chat);
+  SteerInspector *inspector = steer_workspace_get_inspector (workspace);
+
+  if (!g_settings_get_boolean (steer_workspace_get_settings (workspace), "tell-token-features")
+      || !steer_message_get_complete (self->message) || !steer_chat_get_can_send (self->chat)
+      || !steer_inspector_is_able (inspector))
+    return NULL;
+  return steer_inspector_dup_token_text (inspector, steer_chat_get_conversation (self->chat), self->message, source);
+}
+
+static void
+on_inspector_ready (SteerMessageView *self)
+{
+  gtk_widget_trigger_tooltip_query (GTK_WIDGET (self));
+}
+
 /* Round, so that one button reaches them all. */
 static void
 step_alternative (GtkWidget *widget, const char *name, GVariant *parameter)
@@ -107,6 +152,7 @@ update_actions (SteerMessageView *self)
   gtk_widget_action_set_enabled (widget, "message.regenerate",
                                  complete && reply && !self->compact && steer_chat_get_can_send (self->chat));
   gtk_widget_action_set_enabled (widget, "message.branch", complete && !self->compact);
+  gtk_widget_action_set_enabled (widget, "message.inspect", complete && steer_chat_get_can_send (self->chat));
   gtk_widget_action_set_enabled (widget, "message.delete", !self->compact);
   gtk_widget_action_set_enabled (widget, "message.previous-alternative", several);
   gtk_widget_action_set_enabled (widget, "message.next-alternative", several);
@@ -133,6 +179,7 @@ get_menu (SteerMessageView *self)
   if (steer_message_get_role (self->message) == STEER_ROLE_ASSISTANT)
     g_menu_append (menu, _ ("_Regenerate"), "message.regenerate");
   g_menu_append (menu, _ ("_Branch Into New Chat"), "message.branch");
+  g_menu_append (menu, _ ("_Features in This Text…"), "message.inspect");
   g_menu_append (risky, _ ("_Delete"), "message.delete");
   g_menu_append_section (menu, NULL, G_MENU_MODEL (risky));
   self->menu = gtk_popover_menu_new_from_model (G_MENU_MODEL (menu));
@@ -264,6 +311,9 @@ steer_message_view_constructed (GObject *object)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   reply ? _ ("Reply") : _ ("Your message"), -1);
 
+  steer_text_style_set_details (self->style, dup_token_features, self);
+  g_signal_connect_object (steer_workspace_get_inspector (steer_chat_get_workspace (self->chat)), "ready",
+                           G_CALLBACK (on_inspector_ready), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->style, "changed", G_CALLBACK (on_style_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->message, "appended", G_CALLBACK (on_appended), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->message, "notify::complete", G_CALLBACK (on_complete), self, G_CONNECT_SWAPPED);
@@ -290,6 +340,8 @@ steer_message_view_dispose (GObject *object)
   self->tail_label = NULL;
   g_clear_pointer (&self->menu, gtk_widget_unparent);
   g_clear_pointer (&self->column, gtk_widget_unparent);
+  if (self->style != NULL)
+    steer_text_style_set_details (self->style, NULL, NULL);
   g_clear_object (&self->style);
   g_clear_object (&self->message);
   g_clear_object (&self->chat);
@@ -357,6 +409,7 @@ install_actions (GtkWidgetClass *widget_class)
   gtk_widget_class_install_action (widget_class, "message.edit", NULL, edit);
   gtk_widget_class_install_action (widget_class, "message.regenerate", NULL, regenerate);
   gtk_widget_class_install_action (widget_class, "message.branch", NULL, branch);
+  gtk_widget_class_install_action (widget_class, "message.inspect", NULL, inspect);
   gtk_widget_class_install_action (widget_class, "message.delete", NULL, delete_message);
   gtk_widget_class_install_action (widget_class, "message.previous-alternative", NULL, step_alternative);
   gtk_widget_class_install_action (widget_class, "message.next-alternative", NULL, step_alternative);
@@ -414,6 +467,8 @@ steer_message_view_class_init (SteerMessageViewClass *klass)
                                             NULL, NULL, G_TYPE_NONE, 0);
   signals[DELETE_REQUESTED] = g_signal_new ("delete-requested", STEER_TYPE_MESSAGE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
                                             NULL, NULL, G_TYPE_NONE, 0);
+  signals[INSPECT_REQUESTED] = g_signal_new ("inspect-requested", STEER_TYPE_MESSAGE_VIEW, G_SIGNAL_RUN_LAST, 0, NULL,
+                                             NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 
   g_type_ensure (STEER_TYPE_MESSAGE);
   g_type_ensure (STEER_TYPE_WRAP_LAYOUT);

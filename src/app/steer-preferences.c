@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-accessible.h"
+#include "steer-sources-page.h"
 
 struct _SteerPreferences
 {
@@ -19,6 +20,7 @@ struct _SteerPreferences
   GtkSpinButton *repetition_penalty;
   GtkSpinButton *max_tokens;
   GtkSpinButton *seed;
+  SteerSourcesPage *sources;
   GtkSwitch *recompute_after_steering;
   GtkSwitch *clamp_new_features;
   GtkSwitch *mark_steered_text;
@@ -165,7 +167,9 @@ steer_preferences_class_init (SteerPreferencesClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = steer_preferences_dispose;
 
+  g_type_ensure (STEER_TYPE_SOURCES_PAGE);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-preferences.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, sources);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, system_prompt);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, temperature);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, top_p);
@@ -201,6 +205,7 @@ steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
 
   self->workspace = g_object_ref (workspace);
   bind_settings (self);
+  steer_sources_page_set_workspace (self->sources, workspace);
   show_devices (self, NULL);
   g_signal_connect_object (self->device, "notify::selected", G_CALLBACK (on_device_selected), self, G_CONNECT_SWAPPED);
   /* Asking a driver for its devices may take a while. */

@@ -1,5 +1,6 @@
 #include "steer-rich-label.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #include "steer-transcript-closures.h"
@@ -204,8 +205,8 @@ find_source (const RichLabel *rich, gsize index)
   return G_MAXSIZE;
 }
 
-char *
-steer_text_style_dup_tooltip (SteerTextStyle *style, gsize source)
+static char *
+dup_run_tooltip (SteerTextStyle *style, gsize source)
 {
   const SteerTextRun *run = steer_text_style_get_run (style, source);
   const SteerTextRun *first = steer_text_style_get_run (style, 0);
@@ -217,6 +218,17 @@ steer_text_style_dup_tooltip (SteerTextStyle *style, gsize source)
       && steer_text_style_get_run (style, run->start + run->length) == NULL)
     return NULL;
   return steer_transcript_dup_strengths (run->steering);
+}
+
+char *
+steer_text_style_dup_tooltip (SteerTextStyle *style, gsize source)
+{
+  g_autofree char *strengths = dup_run_tooltip (style, source);
+  g_autofree char *details = source != G_MAXSIZE ? steer_text_style_dup_details (style, source) : NULL;
+
+  if (details == NULL)
+    return g_steal_pointer (&strengths);
+  return strengths != NULL ? g_strdup_printf ("%s\n\n%s", strengths, details) : g_strdup (details);
 }
 
 static gboolean
@@ -260,6 +272,20 @@ forbid_hyphens (GtkLabel *label)
   gtk_label_set_attributes (label, attributes);
 }
 
+/* One for all labels. */
+static GMenuModel *
+get_menu (void)
+{
+  static GMenu *menu;
+
+  if (menu == NULL)
+    {
+      menu = g_menu_new ();
+      g_menu_append (menu, _ ("_Features in This Text…"), "message.inspect");
+    }
+  return G_MENU_MODEL (menu);
+}
+
 GtkWidget *
 steer_rich_label_new (GArray *segments, SteerTextStyle *style)
 {
@@ -278,6 +304,7 @@ steer_rich_label_new (GArray *segments, SteerTextStyle *style)
   gtk_label_set_width_chars (GTK_LABEL (label), 8);
   gtk_label_set_selectable (GTK_LABEL (label), TRUE);
   gtk_widget_set_has_tooltip (label, TRUE);
+  gtk_label_set_extra_menu (GTK_LABEL (label), get_menu ());
   gtk_widget_add_css_class (label, "message-text");
   g_signal_connect (label, "query-tooltip", G_CALLBACK (on_query_tooltip), NULL);
   g_signal_connect (label, "activate-link", G_CALLBACK (on_activate_link), NULL);

@@ -2,9 +2,11 @@
 #include "steer-steering-panel-private.h"
 
 #include <glib/gi18n.h>
+#include <math.h>
 
 #include "steer-add-feature-dialog.h"
 #include "steer-steering-closures.h"
+#include "steering/steer-directions.h"
 
 static void
 toggle (GSimpleAction *action, GVariant *parameter, gpointer data)
@@ -34,14 +36,126 @@ reset (GSimpleAction *action, GVariant *parameter, gpointer data)
   steer_steering_panel_show_undo (self, _ ("Back to the recommended strengths"), undo);
 }
 
+/* Vectors are read from files: by a thread. */
+typedef struct
+{
+  SteerLibrary *library;
+  guint layer;
+  GPtrArray *sources; /* (element-type utf8) (nullable elements): of each feature of the layer, the new one last */
+  GArray *indices;    /* guint64 */
+  GPtrArray *titles;  /* (element-type utf8) */
+  guint nearest;
+  double cosine;
+} Likeness;
+
 static void
-on_chosen (SteerSteeringPanel *self, SteerFeature *feature)
+likeness_free (gpointer data)
+{
+  Likeness *likeness = data;
+
+  g_object_unref (likeness->library);
+  g_ptr_array_unref (likeness->sources);
+  g_array_unref (likeness->indices);
+  g_ptr_array_unref (likeness->titles);
+  g_free (likeness);
+}
+
+static void
+likeness_add (Likeness *likeness, SteerFeature *feature)
+{
+  guint64 index = steer_feature_get_index (feature);
+
+  g_ptr_array_add (likeness->sources, g_strdup (steer_feature_get_source (feature)));
+  g_array_append_val (likeness->indices, index);
+  g_ptr_array_add (likeness->titles, steer_steering_dup_title (NULL, steer_feature_get_label (feature), index));
+}
+
+static void
+find_nearest (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Likeness *likeness = data;
+  guint last = likeness->indices->len - 1;
+  g_autoptr (GBytes) added
+    = steer_library_load_vector (likeness->library, g_ptr_array_index (likeness->sources, last), likeness->layer,
+                                 g_array_index (likeness->indices, guint64, last), NULL);
+
+  for (guint i = 0; i < last && added != NULL; i++)
+    {
+      g_autoptr (GBytes) other
+        = steer_library_load_vector (likeness->library, g_ptr_array_index (likeness->sources, i), likeness->layer,
+                                     g_array_index (likeness->indices, guint64, i), NULL);
+      double cosine;
+
+      if (other == NULL || g_bytes_get_size (other) != g_bytes_get_size (added))
+        continue;
+      cosine = steer_cosine (g_bytes_get_data (added, NULL), g_bytes_get_data (other, NULL),
+                             (guint) (g_bytes_get_size (added) / sizeof (float)));
+      if (fabs (cosine) > fabs (likeness->cosine))
+        {
+          likeness->cosine = cosine;
+          likeness->nearest = i;
+        }
+    }
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+on_nearest_found (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Likeness *likeness = g_task_get_task_data (G_TASK (result));
+  guint last = likeness->indices->len - 1;
+  g_autofree char *text = NULL;
+
+  if (fabs (likeness->cosine) < STEER_NEAR_DUPLICATE || STEER_STEERING_PANEL (source)->workspace == NULL)
+    return;
+  text = g_strdup_printf (_ ("“%s” is nearly the same direction as “%s” (cosine %.2f): clamping both sets it twice"),
+                          (const char *) g_ptr_array_index (likeness->titles, last),
+                          (const char *) g_ptr_array_index (likeness->titles, likeness->nearest), likeness->cosine);
+  steer_steering_panel_show_text (STEER_STEERING_PANEL (source), text);
+}
+
+/* @feature is the last row. */
+static void
+warn_of_likeness (SteerSteeringPanel *self, SteerFeature *feature)
+{
+  GListModel *features = G_LIST_MODEL (steer_steering_panel_get_preset (self));
+  g_autoptr (GTask) task = g_task_new (self, NULL, on_nearest_found, NULL);
+  Likeness *likeness = g_new0 (Likeness, 1);
+
+  likeness->library = g_object_ref (steer_workspace_get_library (self->workspace));
+  likeness->layer = steer_feature_get_layer (feature);
+  likeness->sources = g_ptr_array_new_with_free_func (g_free);
+  likeness->indices = g_array_new (FALSE, FALSE, sizeof (guint64));
+  likeness->titles = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < g_list_model_get_n_items (features); i++)
+    {
+      g_autoptr (SteerFeature) other = g_list_model_get_item (features, i);
+
+      if (steer_feature_get_layer (other) == likeness->layer)
+        likeness_add (likeness, other);
+    }
+  g_task_set_task_data (task, likeness, likeness_free);
+  g_task_run_in_thread (task, find_nearest);
+}
+
+void
+steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature)
 {
   SteerPreset *preset = steer_steering_panel_get_preset (self);
+
+  g_return_if_fail (STEER_IS_STEERING_PANEL (self));
 
   steer_feature_set_clamp (feature, steer_preset_get_default_clamp (preset));
   steer_preset_append (preset, feature);
   steer_steering_panel_focus_row (self, g_list_model_get_n_items (G_LIST_MODEL (preset)) - 1);
+  warn_of_likeness (self, feature);
+}
+
+static void
+on_file_chosen (SteerSteeringPanel *self, GFile *file)
+{
+  if (g_file_peek_path (file) != NULL)
+    steer_workspace_add_source (self->workspace, g_file_peek_path (file));
 }
 
 static void
@@ -51,7 +165,10 @@ add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
   GtkWidget *dialog = steer_add_feature_dialog_new (steer_steering_panel_get_window (self),
                                                     steer_workspace_get_library (self->workspace));
 
-  g_signal_connect_object (dialog, "chosen", G_CALLBACK (on_chosen), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (dialog, "chosen", G_CALLBACK (steer_steering_panel_add), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (dialog, "file-chosen", G_CALLBACK (on_file_chosen), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (steer_workspace_get_sources (self->workspace), "items-changed",
+                           G_CALLBACK (steer_add_feature_dialog_refresh), dialog, G_CONNECT_SWAPPED);
   gtk_window_present (GTK_WINDOW (dialog));
 }
 

@@ -22,6 +22,9 @@ G_DECLARE_FINAL_TYPE (SteerSteeringPanel, steer_steering_panel, STEER, STEERING_
 GtkWidget *steer_steering_panel_new (SteerWorkspace *workspace);
 
 /* (transfer none) */
+/* Appends @feature to the preset in use, in the mode of new ones; says so when it is nearly another row's direction. */
+void steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature);
+
 GActionGroup *steer_steering_panel_get_actions (SteerSteeringPanel *self);
 
 G_END_DECLS

@@ -16,6 +16,8 @@ struct _SteerTextStyle
   SteerMessage *message;
   GListModel *features; /* nullable */
   gboolean show;
+  SteerTextDetails details; /* nullable */
+  gpointer details_data;
   gboolean dark;
   GArray
     *shares; /* double a run: sum of |strength| / normal; negative where nothing normal is known: -sum |strength| */
@@ -154,6 +156,21 @@ steer_text_style_get_show (SteerTextStyle *self)
 {
   g_return_val_if_fail (STEER_IS_TEXT_STYLE (self), FALSE);
   return self->show;
+}
+
+void
+steer_text_style_set_details (SteerTextStyle *self, SteerTextDetails details, gpointer data)
+{
+  g_return_if_fail (STEER_IS_TEXT_STYLE (self));
+  self->details = details;
+  self->details_data = data;
+}
+
+char *
+steer_text_style_dup_details (SteerTextStyle *self, gsize source)
+{
+  g_return_val_if_fail (STEER_IS_TEXT_STYLE (self), NULL);
+  return self->details != NULL ? self->details (source, self->details_data) : NULL;
 }
 
 void

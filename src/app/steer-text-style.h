@@ -26,6 +26,11 @@ gboolean steer_text_style_get_show (SteerTextStyle *self);
 /* The message got more runs, or is complete. */
 void steer_text_style_update (SteerTextStyle *self);
 
+/* What else is known of the byte at @source, for the tooltip: a new string, or NULL. */
+typedef char *(*SteerTextDetails) (gsize source, gpointer data);
+void steer_text_style_set_details (SteerTextStyle *self, SteerTextDetails details, gpointer data);
+char *steer_text_style_dup_details (SteerTextStyle *self, gsize source);
+
 /* The level (0 .. STEER_N_LEVELS - 1) of the byte at @offset of the message's text; *end: where another run begins. */
 guint steer_text_style_get_level (SteerTextStyle *self, gsize offset, gsize *end);
 /* The run at @offset; NULL beyond the last. Valid until the message changes. */

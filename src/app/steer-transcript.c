@@ -15,6 +15,7 @@ enum
 {
   BRANCHED,
   TOAST,
+  INSPECT,
   N_SIGNALS
 };
 
@@ -70,12 +71,19 @@ on_branch_requested (SteerTranscript *self, SteerMessageView *view)
     g_signal_emit (self, signals[BRANCHED], 0, branch);
 }
 
+static void
+on_inspect_requested (SteerTranscript *self, const char *words, SteerMessageView *view)
+{
+  g_signal_emit (self, signals[INSPECT], 0, steer_message_view_get_message (view), words);
+}
+
 GtkWidget *
 steer_transcript_make_view (SteerTranscript *self, SteerMessage *message)
 {
   GtkWidget *view = steer_message_view_new (self->chat, message, FALSE, self->show_steering);
 
   g_signal_connect_object (view, "delete-requested", G_CALLBACK (on_delete_requested), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (view, "inspect-requested", G_CALLBACK (on_inspect_requested), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (view, "branch-requested", G_CALLBACK (on_branch_requested), self, G_CONNECT_SWAPPED);
   return view;
 }
@@ -305,6 +313,9 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
                                     G_TYPE_NONE, 1, STEER_TYPE_CONVERSATION);
   signals[TOAST] = g_signal_new ("toast", STEER_TYPE_TRANSCRIPT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
                                  ADW_TYPE_TOAST);
+
+  signals[INSPECT] = g_signal_new ("inspect", STEER_TYPE_TRANSCRIPT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                   G_TYPE_NONE, 2, STEER_TYPE_MESSAGE, G_TYPE_STRING);
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-transcript.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, overlay);

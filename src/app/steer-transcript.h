@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * Properties: chat (SteerChat), show-steering (boolean, TRUE: mark text by the strengths it was written under).
  * Actions `transcript.*`: copy, edit, regenerate, branch, delete, previous-alternative, next-alternative on the message
  * in focus, else on the last; scroll-to-end; stop (Escape). Signals: `branched` (SteerConversation), `toast`
- * (AdwToast): the window shows them.
+ * (AdwToast), `inspect` (SteerMessage, nullable string: a part of its text): the window shows them.
  */
 #define STEER_TYPE_TRANSCRIPT (steer_transcript_get_type ())
 G_DECLARE_FINAL_TYPE (SteerTranscript, steer_transcript, STEER, TRANSCRIPT, GtkWidget)

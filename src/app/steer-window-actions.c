@@ -261,6 +261,7 @@ steer_window_add_actions (SteerWindow *self)
   g_autoptr (GAction) compare = G_ACTION (g_property_action_new ("compare", self->chat, "comparing"));
   g_autoptr (GAction) chats = G_ACTION (g_property_action_new ("show-chats", self->chats_flap, "reveal-flap"));
   g_autoptr (GAction) steering = G_ACTION (g_property_action_new ("show-steering", self->steering_flap, "reveal-flap"));
+  g_autoptr (GAction) tell = g_settings_create_action (steer_window_get_settings (self), "tell-token-features");
   g_autoptr (GAction) mark = g_settings_create_action (steer_window_get_settings (self), "mark-steered-text");
 
   g_action_map_add_action_entries (G_ACTION_MAP (self), entries, G_N_ELEMENTS (entries), self);
@@ -268,6 +269,7 @@ steer_window_add_actions (SteerWindow *self)
   g_action_map_add_action (G_ACTION_MAP (self), chats);
   g_action_map_add_action (G_ACTION_MAP (self), steering);
   g_action_map_add_action (G_ACTION_MAP (self), mark);
+  g_action_map_add_action (G_ACTION_MAP (self), tell);
 
   g_signal_connect_object (self->chat, "notify::busy", G_CALLBACK (steer_window_update_actions), self,
                            G_CONNECT_SWAPPED);

@@ -24,6 +24,7 @@ struct _SteerWindow
   GtkStack *stack;
   SteerChatList *chat_list;
   SteerTranscript *transcript;
+  GtkWidget *panel;
   SteerComposer *composer;
 };
 

@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-accessible.h"
+#include "steer-firing-dialog.h"
 #include "steer-model-button.h"
 #include "steer-model-names.h"
 #include "steer-status-page.h"
@@ -181,6 +182,23 @@ on_hit (SteerWindow *self, gint64 message, const char *query)
 }
 
 static void
+on_feature_chosen (SteerWindow *self, SteerFeature *feature)
+{
+  steer_steering_panel_add (STEER_STEERING_PANEL (self->panel), feature);
+}
+
+static void
+on_inspect (SteerWindow *self, SteerMessage *message, const char *words)
+{
+  GtkWidget *dialog
+    = steer_firing_dialog_new (GTK_WINDOW (self), steer_workspace_get_inspector (steer_window_get_workspace (self)),
+                               steer_chat_get_conversation (self->chat), message, words);
+
+  g_signal_connect_object (dialog, "chosen", G_CALLBACK (on_feature_chosen), self, G_CONNECT_SWAPPED);
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
 on_steering_close_requested (SteerWindow *self)
 {
   adw_flap_set_reveal_flap (self->steering_flap, FALSE);
@@ -240,6 +258,7 @@ build (SteerWindow *self)
   GtkWidget *panel = steer_steering_panel_new (workspace);
   GtkWidget *status = steer_status_page_new (workspace);
 
+  self->panel = panel;
   self->chat_list = STEER_CHAT_LIST (steer_chat_list_new (self->chat));
   self->transcript = STEER_TRANSCRIPT (steer_transcript_new (self->chat));
   self->composer = STEER_COMPOSER (steer_composer_new (self->chat));
@@ -257,6 +276,7 @@ build (SteerWindow *self)
 
   g_signal_connect_object (self->chat_list, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->chat_list, "opened", G_CALLBACK (on_list_opened), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (self->transcript, "inspect", G_CALLBACK (on_inspect), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->chat_list, "hit", G_CALLBACK (on_hit), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->transcript, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->transcript, "branched", G_CALLBACK (on_branched), self, G_CONNECT_SWAPPED);

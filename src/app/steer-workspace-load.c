@@ -19,9 +19,10 @@ struct _SteerModelProbe
   char *vectors;  /* nullable: the library that belongs to this model */
   char *sae;      /* nullable: the folder of its SAEs */
   char *user_dir; /* the person's own libraries */
+  char **added;   /* and what else was added */
 
   guint64 bytes;
-  GPtrArray *sources; /* (element-type SteerVectorSource) */
+  GPtrArray *entries; /* (element-type SteerSourceEntry) */
   char *gpu_name;     /* nullable: none found */
   char *gpu_why_not;  /* nullable: it can be used */
 };
@@ -42,7 +43,8 @@ steer_model_probe_unref (SteerModelProbe *self)
   g_free (self->vectors);
   g_free (self->sae);
   g_free (self->user_dir);
-  g_clear_pointer (&self->sources, g_ptr_array_unref);
+  g_strfreev (self->added);
+  g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_free (self->gpu_name);
   g_free (self->gpu_why_not);
   g_free (self);
@@ -73,15 +75,22 @@ measure_weights (const char *path)
   return bytes;
 }
 
-/* @id: (nullable): what presets call the source. */
+/* @id: (nullable): what presets call the source. @title: (nullable) */
 static void
-open_vectors (SteerModelProbe *self, const char *path, const char *id, GCancellable *cancellable)
+open_vectors (SteerModelProbe *self,
+              const char *path,
+              const char *id,
+              const char *title,
+              gboolean removable,
+              GCancellable *cancellable)
 {
   g_autoptr (GError) error = NULL;
+  SteerSourceEntry *entry = steer_source_entry_new (path, title, removable);
   SteerModelConfig config;
   SteerSourceHints hints;
-  SteerVectorSource *source;
+  g_autoptr (SteerVectorSource) source = NULL;
 
+  g_ptr_array_add (self->entries, entry);
   steer_source_hints_init (&hints);
   hints.id = id;
   if (steer_model_config_read (&config, self->path, NULL))
@@ -91,9 +100,9 @@ open_vectors (SteerModelProbe *self, const char *path, const char *id, GCancella
     }
   source = steer_vector_source_open (path, &hints, cancellable, &error);
   if (source != NULL)
-    g_ptr_array_add (self->sources, source);
+    steer_source_entry_set_source (entry, source);
   else
-    g_message ("steering vectors were left out: %s", error->message);
+    steer_source_entry_set_error (entry, error->message);
 }
 
 static int
@@ -114,7 +123,9 @@ open_user_vectors (SteerModelProbe *self, GCancellable *cancellable)
       g_ptr_array_add (names, g_build_filename (self->user_dir, name, NULL));
   g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
-    open_vectors (self, g_ptr_array_index (names, i), NULL, cancellable);
+    open_vectors (self, g_ptr_array_index (names, i), NULL, NULL, FALSE, cancellable);
+  for (guint i = 0; self->added[i] != NULL; i++)
+    open_vectors (self, self->added[i], NULL, NULL, TRUE, cancellable);
 }
 
 static void
@@ -149,9 +160,9 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 
   self->bytes = measure_weights (self->path);
   if (self->vectors != NULL)
-    open_vectors (self, self->vectors, STEER_DEMO_SOURCE_ID, cancellable);
+    open_vectors (self, self->vectors, STEER_DEMO_SOURCE_ID, _ ("Bundled vectors"), FALSE, cancellable);
   if (self->sae != NULL)
-    open_vectors (self, self->sae, STEER_DEMO_SOURCE_ID, cancellable);
+    open_vectors (self, self->sae, STEER_DEMO_SOURCE_ID, _ ("Bundled autoencoders"), FALSE, cancellable);
   open_user_vectors (self, cancellable);
   find_gpu (self);
   g_task_return_boolean (task, TRUE);
@@ -175,6 +186,19 @@ update_device_note (SteerWorkspace *self, SteerModelProbe *probe)
   steer_workspace_set_string (self, &self->device_note, note, STEER_WORKSPACE_PROP_DEVICE_NOTE);
 }
 
+static void
+forget_sources (SteerWorkspace *self)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->sources)); i++)
+    {
+      g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (G_LIST_MODEL (self->sources), i);
+      SteerVectorSource *source = steer_source_entry_get_source (entry);
+
+      if (source != NULL)
+        steer_library_remove (self->library, source);
+    }
+}
+
 /* Both the model and its vectors are there: from now on the library is this model's. */
 static void
 settle (SteerWorkspace *self)
@@ -189,18 +213,22 @@ settle (SteerWorkspace *self)
     {
       const SteerModelConfig *config = steer_model_get_config (model);
 
-      for (guint i = 0; i < self->sources->len; i++)
-        steer_library_remove (self->library, g_ptr_array_index (self->sources, i));
-      g_ptr_array_set_size (self->sources, 0);
-      for (guint i = 0; i < probe->sources->len; i++)
+      forget_sources (self);
+      for (guint i = 0; i < probe->entries->len; i++)
         {
-          SteerVectorSource *source = g_ptr_array_index (probe->sources, i);
+          SteerSourceEntry *entry = g_ptr_array_index (probe->entries, i);
+          SteerVectorSource *source = steer_source_entry_get_source (entry);
+          g_autoptr (GError) error = NULL;
 
-          if (!steer_vector_source_check_model (source, config->d_model, config->n_layers, NULL))
+          if (source == NULL)
             continue;
-          steer_library_add (self->library, source);
-          g_ptr_array_add (self->sources, g_object_ref (source));
+          if (steer_vector_source_check_model (source, config->d_model, config->n_layers, &error))
+            steer_library_add (self->library, source);
+          else
+            steer_source_entry_set_error (entry, error->message);
         }
+      g_list_store_splice (self->sources, 0, g_list_model_get_n_items (G_LIST_MODEL (self->sources)),
+                           probe->entries->pdata, probe->entries->len);
       update_device_note (self, probe);
     }
   steer_model_probe_unref (probe);
@@ -244,13 +272,61 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
   probe->vectors = bundled ? steer_dup_demo_vectors_path () : NULL;
   probe->sae = bundled ? steer_dup_demo_sae_path () : NULL;
   probe->user_dir = g_build_filename (self->data_dir, "vectors", NULL);
-  probe->sources = g_ptr_array_new_with_free_func (g_object_unref);
+  probe->added = g_settings_get_strv (self->settings, "sources");
+  probe->entries = g_ptr_array_new_with_free_func (g_object_unref);
 
   drop_probe (self);
   self->probe = probe;
   task = g_task_new (NULL, NULL, on_probed, probe_ref (probe));
   g_task_set_task_data (task, probe_ref (probe), (GDestroyNotify) steer_model_probe_unref);
   g_task_run_in_thread (task, probe_in_thread);
+}
+
+/* Opens all of them anew: their indices are read, not their vectors. */
+static void
+reopen_sources (SteerWorkspace *self)
+{
+  SteerModel *model = steer_engine_get_model (self->engine);
+  g_autofree char *bundled = steer_dup_demo_model_path ();
+  g_autofree char *path = model != NULL ? g_strdup (steer_model_get_path (model)) : NULL;
+
+  /* A model that is being loaded looks at its sources itself; without one nobody knows what fits. */
+  if (path != NULL && self->loading_path == NULL)
+    start_probe (self, path, g_strcmp0 (path, bundled) == 0);
+}
+
+/* @path moves to the end of the list of sources, or out of it. */
+static void
+set_added (SteerWorkspace *self, const char *path, gboolean added)
+{
+  g_auto (GStrv) old = g_settings_get_strv (self->settings, "sources");
+  g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+  g_autofree char *whole = g_canonicalize_filename (path, NULL);
+
+  for (guint i = 0; old[i] != NULL; i++)
+    if (!g_str_equal (old[i], whole))
+      g_ptr_array_add (paths, old[i]);
+  if (added)
+    g_ptr_array_add (paths, whole);
+  g_ptr_array_add (paths, NULL);
+  g_settings_set_strv (self->settings, "sources", (const char *const *) paths->pdata);
+  reopen_sources (self);
+}
+
+void
+steer_workspace_add_source (SteerWorkspace *self, const char *path)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+  g_return_if_fail (path != NULL);
+  set_added (self, path, TRUE);
+}
+
+void
+steer_workspace_remove_source (SteerWorkspace *self, const char *path)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+  g_return_if_fail (path != NULL);
+  set_added (self, path, FALSE);
 }
 
 static void

@@ -39,7 +39,8 @@ struct _SteerWorkspace
   gboolean prepared;     /* it is not being loaded yet */
   guint64 loading_bytes;
   SteerModelProbe *probe; /* nullable: of the newest load */
-  GPtrArray *sources;     /* (element-type SteerVectorSource): those in the library */
+  GListStore *sources;    /* SteerSourceEntry */
+  SteerInspector *inspector;
 };
 
 enum

@@ -227,7 +227,8 @@ steer_workspace_finalize (GObject *object)
   SteerWorkspace *self = STEER_WORKSPACE (object);
 
   g_clear_pointer (&self->probe, steer_model_probe_unref);
-  g_clear_pointer (&self->sources, g_ptr_array_unref);
+  g_clear_object (&self->sources);
+  g_clear_object (&self->inspector);
   g_clear_object (&self->settings);
   g_clear_object (&self->engine);
   g_clear_object (&self->store);
@@ -346,7 +347,8 @@ steer_workspace_init (SteerWorkspace *self)
   self->live_plan = steer_live_plan_new (NULL);
   self->in_use = g_list_store_new (STEER_TYPE_PRESET);
   self->features = gtk_flatten_list_model_new (G_LIST_MODEL (g_object_ref (self->in_use)));
-  self->sources = g_ptr_array_new_with_free_func (g_object_unref);
+  self->sources = g_list_store_new (STEER_TYPE_SOURCE_ENTRY);
+  self->inspector = steer_inspector_new (self->engine, self->library);
 }
 
 struct _SteerEarlyStore
@@ -469,6 +471,20 @@ steer_workspace_get_features (SteerWorkspace *self)
 {
   g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
   return G_LIST_MODEL (self->features);
+}
+
+GListModel *
+steer_workspace_get_sources (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return G_LIST_MODEL (self->sources);
+}
+
+SteerInspector *
+steer_workspace_get_inspector (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->inspector;
 }
 
 const char *

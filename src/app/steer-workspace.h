@@ -1,7 +1,9 @@
 #pragma once
 
 #include "steer/steer.h"
+#include "steer-inspector.h"
 #include "steer-preset-folder.h"
+#include "steer-source-entry.h"
 
 G_BEGIN_DECLS
 
@@ -63,6 +65,14 @@ void steer_workspace_start_load (SteerWorkspace *self);
  * vector library. NULL: the bundled model. Remembers it among the recent ones when it loads. */
 void steer_workspace_load_model (SteerWorkspace *self, const char *path);
 void steer_workspace_cancel_load (SteerWorkspace *self);
+
+/* (transfer none) (element-type SteerSourceEntry): where features come from, and what was wrong with the others. */
+GListModel *steer_workspace_get_sources (SteerWorkspace *self);
+/* A file or folder is a source from now on, and is not any more. Remembered; what came of it is told in the list. */
+void steer_workspace_add_source (SteerWorkspace *self, const char *path);
+void steer_workspace_remove_source (SteerWorkspace *self, const char *path);
+
+SteerInspector *steer_workspace_get_inspector (SteerWorkspace *self);
 
 /* Loads a preset from anywhere and makes it the one in use. */
 gboolean steer_workspace_open_preset (SteerWorkspace *self, const char *path, GError **error);

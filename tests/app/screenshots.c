@@ -7,6 +7,7 @@
 
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
+#include "app/steer-firing-dialog.h"
 #include "app/steer-preferences.h"
 #include "app/steer-steering-panel.h"
 #include "app/steer-window.h"
@@ -185,6 +186,26 @@ shoot_conversation (Studio *studio)
   test_wait_until (is_idle, studio->chat, 60);
 }
 
+static gboolean
+has_firings (gpointer dialog)
+{
+  return app_test_find (dialog, ADW_TYPE_ACTION_ROW, NULL, NULL) != NULL;
+}
+
+static void
+shoot_firings (Studio *studio)
+{
+  SteerConversation *conversation = steer_chat_get_conversation (studio->chat);
+  g_autoptr (SteerMessage) reply = g_list_model_get_item (G_LIST_MODEL (conversation), 1);
+  GtkWidget *dialog = steer_firing_dialog_new (
+    GTK_WINDOW (studio->window), steer_workspace_get_inspector (studio->workspace), conversation, reply, NULL);
+
+  gtk_window_present (GTK_WINDOW (dialog));
+  test_wait_until (has_firings, dialog, 60);
+  shoot (dialog, studio, "features-in-text");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
 static void
 shoot_compare (Studio *studio)
 {
@@ -216,7 +237,7 @@ shoot_search (Studio *studio)
 static void
 shoot_dialogs (Studio *studio)
 {
-  static const char *const pages[] = { "replies", "steering", "model" };
+  static const char *const pages[] = { "replies", "steering", "sources", "model" };
   SteerPreferences *preferences = steer_preferences_new (GTK_WINDOW (studio->window), studio->workspace);
 
   gtk_window_present (GTK_WINDOW (preferences));
@@ -310,6 +331,7 @@ main (int argc, char **argv)
   shoot (GTK_WIDGET (studio.window), &studio, "empty");
   add_chats (&studio);
   shoot_conversation (&studio);
+  shoot_firings (&studio);
   shoot_search (&studio);
   shoot_dialogs (&studio);
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);

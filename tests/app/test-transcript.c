@@ -608,6 +608,41 @@ test_names (Fixture *f, gconstpointer data)
     g_assert_nonnull (gtk_widget_get_tooltip_text (g_ptr_array_index (buttons, i)));
 }
 
+static gboolean
+is_seen (gpointer view)
+{
+  GtkWidget *scrolled = gtk_widget_get_ancestor (view, GTK_TYPE_SCROLLED_WINDOW);
+  double y;
+
+  return gtk_widget_get_height (view) > 0 && gtk_widget_translate_coordinates (view, scrolled, 0, 0, NULL, &y) && y >= 0
+         && y < gtk_widget_get_height (scrolled) / 2.0;
+}
+
+/* Far from the end, where there are no widgets yet. */
+static void
+test_found (Fixture *f, gconstpointer data)
+{
+  GtkWidget *view = NULL;
+  g_autoptr (GPtrArray) views = NULL;
+
+  fill (f, 300);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 40);
+  views = list_views (f);
+  for (guint i = 0; i < views->len; i++)
+    {
+      SteerMessage *message = steer_message_view_get_message (g_ptr_array_index (views, i));
+
+      if (g_str_has_prefix (steer_message_get_text (message), "Message 40."))
+        view = g_ptr_array_index (views, i);
+    }
+  g_assert_nonnull (view);
+  g_assert_true (gtk_widget_has_css_class (view, "found"));
+  test_wait_until (is_seen, view, 20);
+  for (guint i = 0; i < 20; i++)
+    app_test_settle ();
+  g_assert_true (is_seen (view));
+}
+
 /* @tokens: the longest reply; 0: without a model */
 #define ADD(name, tokens, function)                                                                                    \
   g_test_add ("/transcript/" name, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
@@ -635,6 +670,7 @@ main (int argc, char **argv)
   ADD ("a-comparison-shows-two-columns-until-one-is-kept", 24, test_compare);
   ADD ("it-fits-360-pixels", 0, test_narrow);
   ADD ("steered-text-is-marked-and-the-marks-can-be-hidden", 0, test_marks);
+  ADD ("what-a-search-found-is-scrolled-to-and-marked", 0, test_found);
   ADD ("everything-has-a-name", 0, test_names);
   return g_test_run ();
 }

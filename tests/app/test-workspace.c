@@ -289,6 +289,101 @@ test_cancelled_load (Fixture *f, gconstpointer data)
   g_assert_cmpstr (error, ==, NULL);
 }
 
+static SteerSourceEntry *
+find_source (SteerWorkspace *workspace, const char *path)
+{
+  GListModel *sources = steer_workspace_get_sources (workspace);
+
+  for (guint i = 0; i < g_list_model_get_n_items (sources); i++)
+    {
+      g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (sources, i);
+
+      /* The list keeps it alive. */
+      if (g_str_equal (steer_source_entry_get_path (entry), path))
+        return entry;
+    }
+  return NULL;
+}
+
+typedef struct
+{
+  SteerWorkspace *workspace;
+  const char *path;
+} Listing;
+
+static gboolean
+is_listed (gpointer data)
+{
+  Listing *listing = data;
+
+  return find_source (listing->workspace, listing->path) != NULL;
+}
+
+static gboolean
+is_not_listed (gpointer data)
+{
+  return !is_listed (data);
+}
+
+static guint
+count_sources (SteerWorkspace *workspace)
+{
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (steer_workspace_get_library (workspace));
+
+  return sources->len;
+}
+
+static void
+test_sources (Fixture *f, gconstpointer data)
+{
+  g_autofree char *own = g_build_filename (f->dir, "vectors", "letters.safetensors", NULL);
+  g_autofree char *added = g_build_filename (f->dir, "more.safetensors", NULL);
+  g_autofree char *broken = g_build_filename (f->dir, "broken.safetensors", NULL);
+  g_autofree char *bytes = NULL;
+  gsize length;
+  SteerSourceEntry *entry = find_source (f->workspace, own);
+
+  g_assert_nonnull (entry);
+  g_assert_false (steer_source_entry_get_removable (entry));
+  g_assert_nonnull (strstr (steer_source_entry_get_detail (entry), "vectors"));
+  g_assert_cmpuint (count_sources (f->workspace), ==, 1);
+
+  g_assert_true (g_file_get_contents (own, &bytes, &length, NULL));
+  g_assert_true (g_file_set_contents (added, bytes, (gssize) length, NULL));
+  g_assert_true (g_file_set_contents (broken, "no vectors at all", -1, NULL));
+  steer_workspace_add_source (f->workspace, added);
+  test_wait_until (is_listed, &(Listing){ f->workspace, added }, 20);
+  entry = find_source (f->workspace, added);
+  g_assert_true (steer_source_entry_get_removable (entry));
+  g_assert_cmpstr (steer_source_entry_get_error (entry), ==, NULL);
+  g_assert_cmpuint (count_sources (f->workspace), ==, 2);
+
+  steer_workspace_add_source (f->workspace, broken);
+  test_wait_until (is_listed, &(Listing){ f->workspace, broken }, 20);
+  g_assert_nonnull (steer_source_entry_get_error (find_source (f->workspace, broken)));
+  g_assert_cmpuint (count_sources (f->workspace), ==, 2);
+
+  steer_workspace_remove_source (f->workspace, added);
+  test_wait_until (is_not_listed, &(Listing){ f->workspace, added }, 20);
+  g_assert_cmpuint (count_sources (f->workspace), ==, 1);
+  g_assert_nonnull (find_source (f->workspace, broken));
+}
+
+static void
+test_prepared_load (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *shown = NULL, *cancelled = NULL;
+
+  steer_workspace_prepare_load (f->workspace, model);
+  g_object_get (f->workspace, "loading-path", &shown, NULL);
+  g_assert_cmpstr (shown, ==, model);
+  steer_workspace_cancel_load (f->workspace);
+  steer_workspace_start_load (f->workspace);
+  g_object_get (f->workspace, "loading-path", &cancelled, NULL);
+  g_assert_cmpstr (cancelled, ==, NULL);
+}
+
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -308,5 +403,7 @@ main (int argc, char **argv)
   ADD ("/workspace/a model that does not load leaves the one before", test_failed_load);
   ADD ("/workspace/a model that loaded is remembered", test_recent);
   ADD ("/workspace/a cancelled load is no error", test_cancelled_load);
+  ADD ("/workspace/a load that is prepared is shown, and can be cancelled before it begins", test_prepared_load);
+  ADD ("/workspace/sources are added and removed, and what is wrong with one is told", test_sources);
   return g_test_run ();
 }

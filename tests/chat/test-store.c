@@ -914,6 +914,73 @@ test_kill (Place *place, gconstpointer data)
   g_test_message ("%u batches survived %u kills", n_batches, n_rounds);
 }
 
+/* The message that was found is told, and shown with the alternatives that lead to it. */
+static void
+test_hit (Place *place, gconstpointer data)
+{
+  SteerStore *store = open_store (place);
+  g_autoptr (SteerConversation) conversation = steer_store_create (store);
+  SteerMessage *asked = steer_conversation_append (conversation, STEER_ROLE_USER, "what grows on trees");
+  SteerMessage *old = steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, "an apple");
+  g_autoptr (GListModel) hits = NULL, titles = NULL;
+  guint position = 99;
+
+  steer_conversation_edit (conversation, old, "a pear");
+  steer_conversation_set_title (conversation, "Orchard");
+  hits = search (store, "apple");
+  g_assert_cmpuint (count (hits), ==, 1);
+  g_assert_cmpint (steer_chat_entry_get_hit (get_entry (hits, 0)), ==, steer_message_get_id (old));
+  titles = search (store, "orchard");
+  g_assert_cmpint (steer_chat_entry_get_hit (get_entry (titles, 0)), ==, 0);
+
+  g_assert_true (steer_conversation_show_message (conversation, steer_message_get_id (old), &position));
+  g_assert_cmpuint (position, ==, 1);
+  {
+    g_autoptr (SteerMessage) shown = g_list_model_get_item (G_LIST_MODEL (conversation), 1);
+
+    g_assert_true (shown == old);
+  }
+  g_assert_true (steer_conversation_show_message (conversation, steer_message_get_id (asked), &position));
+  g_assert_cmpuint (position, ==, 0);
+  g_assert_false (steer_conversation_show_message (conversation, 12345, &position));
+  g_clear_object (&conversation);
+  close_store (store);
+}
+
+static void
+test_export (Place *place, gconstpointer data)
+{
+  SteerStore *store = open_store (place);
+  gint64 id = add_chat (store, "what grows on trees");
+  g_autoptr (SteerConversation) conversation = load (store, id);
+  g_autofree char *json = steer_conversation_to_json (conversation);
+  g_autofree char *markdown = steer_conversation_to_markdown (conversation);
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autofree char *text = NULL;
+
+      steer_store_export_async (store, id, i == 1, NULL, keep_result, &result);
+      test_wait_until (is_set, &result, 20);
+      text = steer_store_export_finish (store, result, &error);
+      g_assert_no_error (error);
+      g_assert_cmpstr (text, ==, i == 1 ? markdown : json);
+    }
+  {
+    g_autoptr (GAsyncResult) result = NULL;
+    g_autoptr (GError) error = NULL;
+
+    steer_store_export_async (store, 4711, FALSE, NULL, keep_result, &result);
+    test_wait_until (is_set, &result, 20);
+    g_assert_null (steer_store_export_finish (store, result, &error));
+    g_assert_nonnull (error);
+  }
+  g_clear_object (&conversation);
+  close_store (store);
+}
+
 #define ADD(name, function) g_test_add ("/store/" name, Place, program, set_up, function, tear_down)
 
 int
@@ -938,6 +1005,8 @@ main (int argc, char **argv)
   ADD ("an-unsent-draft-is-in-the-next-new-chat", test_unsent_draft);
   ADD ("search-finds-beginnings-of-words", test_search);
   ADD ("search-finds-replies-and-forgets-removed-ones", test_search_of_replies);
+  ADD ("a-hit-tells-its-message-and-the-path-to-it-is-shown", test_hit);
+  ADD ("a-chat-is-exported-from-what-is-on-disk", test_export);
   ADD ("no-query-breaks-the-search", test_search_syntax);
   ADD ("a-newer-file-is-refused-and-left-alone", test_newer_version);
   ADD ("the-database-of-another-program-is-refused", test_other_program);

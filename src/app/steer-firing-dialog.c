@@ -1,0 +1,182 @@
+#include "steer-firing-dialog.h"
+
+#include <glib/gi18n.h>
+#include <string.h>
+
+#include "steer-steering-closures.h"
+
+#define N_SHOWN 40
+
+struct _SteerFiringDialog
+{
+  AdwWindow parent_instance;
+
+  SteerInspector *inspector;
+  GCancellable *cancellable;
+  char *words;
+
+  GtkStack *pages;
+  GtkListBox *list;
+  GtkLabel *quote;
+  AdwStatusPage *problem;
+};
+
+enum
+{
+  CHOSEN,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SteerFiringDialog, steer_firing_dialog, ADW_TYPE_WINDOW)
+
+static void
+on_add (GtkButton *button, SteerFiringDialog *self)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_copy (g_object_get_data (G_OBJECT (button), "steer-feature"));
+
+  g_signal_emit (self, signals[CHOSEN], 0, feature);
+  gtk_button_set_label (button, _ ("Added"));
+  gtk_widget_set_sensitive (GTK_WIDGET (button), FALSE);
+}
+
+static double
+choose_strength (SteerInspection *inspection, const SteerFiring *firing, SteerFeature *feature)
+{
+  if (steer_feature_get_recommended (feature) != 0.0)
+    return steer_feature_get_recommended (feature);
+  return steer_inspection_suggest_strength (inspection, firing, steer_feature_get_layer_norm (feature));
+}
+
+static GtkWidget *
+make_row (SteerFiringDialog *self, SteerInspection *inspection, const SteerFiring *firing)
+{
+  g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self->inspector, firing->sae, firing->feature);
+  g_autofree char *title
+    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
+  g_autofree char *escaped = g_markup_escape_text (title, -1);
+  g_autofree char *place
+    = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
+  g_autofree char *peak = steer_steering_dup_rounded (NULL, firing->largest, 2);
+  g_autofree char *strength = NULL, *subtitle = NULL, *label = NULL;
+  GtkWidget *row = adw_action_row_new (), *button;
+
+  steer_feature_set_strength (feature, choose_strength (inspection, firing, feature));
+  strength = steer_steering_dup_rounded (NULL, steer_feature_get_strength (feature), 2);
+  /* Translators: "layer 15 · feature 21576 · fires up to 4.20 on 3 words" */
+  subtitle = g_strdup_printf (
+    g_dngettext (GETTEXT_PACKAGE, "%s · up to %s on %u token", "%s · up to %s on %u tokens", firing->n_tokens), place,
+    peak, firing->n_tokens);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+
+  /* Translators: adds the feature at that strength */
+  label = g_strdup_printf (_ ("Add at %s"), strength);
+  button = gtk_button_new_with_label (label);
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  g_object_set_data_full (G_OBJECT (button), "steer-feature", g_object_ref (feature), g_object_unref);
+  g_signal_connect (button, "clicked", G_CALLBACK (on_add), self);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+  return row;
+}
+
+static void
+show_problem (SteerFiringDialog *self, const char *title, const char *text)
+{
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_status_page_set_title (self->problem, title);
+  adw_status_page_set_description (self->problem, escaped);
+  gtk_stack_set_visible_child_name (self->pages, "problem");
+}
+
+static void
+show (SteerFiringDialog *self, SteerInspection *inspection)
+{
+  g_autoptr (GArray) firings = NULL;
+  guint first, n_tokens;
+
+  if (!steer_inspection_find_text (inspection, self->words, &first, &n_tokens, NULL))
+    {
+      show_problem (self, _ ("Not Found"), _ ("The model read these words in another form."));
+      return;
+    }
+  firings = steer_inspection_list_firings (inspection, first, n_tokens, NULL, STEER_FIRING_BY_SPECIFICITY, N_SHOWN);
+  for (guint i = 0; i < firings->len; i++)
+    gtk_list_box_append (self->list, make_row (self, inspection, &g_array_index (firings, SteerFiring, i)));
+  if (firings->len == 0)
+    show_problem (self, _ ("Nothing Fires"), _ ("No feature of the autoencoders in use fires on these words."));
+  else
+    gtk_stack_set_visible_child_name (self->pages, "list");
+}
+
+static void
+on_inspected (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerFiringDialog) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerInspection) inspection = steer_inspector_inspect_finish (STEER_INSPECTOR (source), result, &error);
+
+  if (self->inspector == NULL) /* closed meanwhile */
+    return;
+  if (inspection != NULL)
+    show (self, inspection);
+  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    show_problem (self, _ ("Not Possible Now"), error->message);
+}
+
+static void
+steer_firing_dialog_dispose (GObject *object)
+{
+  SteerFiringDialog *self = STEER_FIRING_DIALOG (object);
+
+  g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->cancellable);
+  g_clear_object (&self->inspector);
+  g_clear_pointer (&self->words, g_free);
+  G_OBJECT_CLASS (steer_firing_dialog_parent_class)->dispose (object);
+}
+
+static void
+steer_firing_dialog_class_init (SteerFiringDialogClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = steer_firing_dialog_dispose;
+  signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-firing-dialog.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, pages);
+  gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, list);
+  gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, quote);
+  gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, problem);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+}
+
+static void
+steer_firing_dialog_init (SteerFiringDialog *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+GtkWidget *
+steer_firing_dialog_new (GtkWindow *parent,
+                         SteerInspector *inspector,
+                         SteerConversation *conversation,
+                         SteerMessage *message,
+                         const char *words)
+{
+  SteerFiringDialog *self = g_object_new (STEER_TYPE_FIRING_DIALOG, "transient-for", parent, NULL);
+  g_autofree char *quote = NULL;
+
+  self->inspector = g_object_ref (inspector);
+  self->cancellable = g_cancellable_new ();
+  self->words = g_strstrip (g_strdup (words != NULL ? words : steer_message_get_text (message)));
+  quote = g_strdup_printf (_ ("“%s”"), self->words);
+  g_strdelimit (quote, "\n\r\t", ' ');
+  gtk_label_set_text (self->quote, quote);
+  steer_inspector_inspect_async (inspector, conversation, message, self->cancellable, on_inspected,
+                                 g_object_ref (self));
+  return GTK_WIDGET (self);
+}

@@ -1,0 +1,122 @@
+#include "steer-sources-page.h"
+
+#include <glib/gi18n.h>
+
+#include "steer-dialogs.h"
+#include "steer-source-entry.h"
+
+struct _SteerSourcesPage
+{
+  AdwPreferencesPage parent_instance;
+
+  SteerWorkspace *workspace;
+  GtkListBox *list;
+};
+
+G_DEFINE_FINAL_TYPE (SteerSourcesPage, steer_sources_page, ADW_TYPE_PREFERENCES_PAGE)
+
+static GtkWindow *
+get_window (SteerSourcesPage *self)
+{
+  return GTK_WINDOW (gtk_widget_get_ancestor (GTK_WIDGET (self), GTK_TYPE_WINDOW));
+}
+
+static void
+on_chosen (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSourcesPage) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL && g_file_peek_path (file) != NULL && self->workspace != NULL)
+    steer_workspace_add_source (self->workspace, g_file_peek_path (file));
+}
+
+static void
+add_file (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_dialog_open_file_async (get_window (STEER_SOURCES_PAGE (widget)), _ ("Add Vectors or an Autoencoder"),
+                                STEER_FILES_VECTORS, on_chosen, g_object_ref (widget));
+}
+
+static void
+add_folder (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_dialog_open_folder_async (get_window (STEER_SOURCES_PAGE (widget)), _ ("Add a Folder of Autoencoders"),
+                                  on_chosen, g_object_ref (widget));
+}
+
+static void
+remove_source (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_workspace_remove_source (STEER_SOURCES_PAGE (widget)->workspace, g_variant_get_string (parameter, NULL));
+}
+
+static GtkWidget *
+make_row (gpointer item, gpointer data)
+{
+  SteerSourceEntry *entry = item;
+  const char *error = steer_source_entry_get_error (entry);
+  g_autofree char *title = g_markup_escape_text (steer_source_entry_get_title (entry), -1);
+  g_autofree char *subtitle = g_markup_escape_text (error != NULL ? error : steer_source_entry_get_detail (entry), -1);
+  GtkWidget *row = adw_action_row_new ();
+
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), title);
+  adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
+  gtk_widget_set_tooltip_text (row, steer_source_entry_get_path (entry));
+  if (error != NULL)
+    {
+      GtkWidget *warning = gtk_image_new_from_icon_name ("dialog-warning-symbolic");
+
+      gtk_widget_add_css_class (warning, "error");
+      adw_action_row_add_prefix (ADW_ACTION_ROW (row), warning);
+    }
+  if (steer_source_entry_get_removable (entry))
+    {
+      GtkWidget *button = gtk_button_new_from_icon_name ("user-trash-symbolic");
+      g_autofree char *name = g_strdup_printf (_ ("Remove %s"), steer_source_entry_get_title (entry));
+
+      gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+      gtk_widget_set_tooltip_text (button, _ ("Remove"));
+      gtk_widget_add_css_class (button, "flat");
+      gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "sources.remove");
+      gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "s", steer_source_entry_get_path (entry));
+      gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+      adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+    }
+  return row;
+}
+
+static void
+steer_sources_page_dispose (GObject *object)
+{
+  g_clear_object (&STEER_SOURCES_PAGE (object)->workspace);
+  G_OBJECT_CLASS (steer_sources_page_parent_class)->dispose (object);
+}
+
+static void
+steer_sources_page_class_init (SteerSourcesPageClass *klass)
+{
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  G_OBJECT_CLASS (klass)->dispose = steer_sources_page_dispose;
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-sources-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, list);
+  gtk_widget_class_install_action (widget_class, "sources.add-file", NULL, add_file);
+  gtk_widget_class_install_action (widget_class, "sources.add-folder", NULL, add_folder);
+  gtk_widget_class_install_action (widget_class, "sources.remove", "s", remove_source);
+}
+
+static void
+steer_sources_page_init (SteerSourcesPage *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+void
+steer_sources_page_set_workspace (SteerSourcesPage *self, SteerWorkspace *workspace)
+{
+  g_return_if_fail (STEER_IS_SOURCES_PAGE (self));
+
+  if (g_set_object (&self->workspace, workspace))
+    gtk_list_box_bind_model (self->list, steer_workspace_get_sources (workspace), make_row, NULL, NULL);
+}
