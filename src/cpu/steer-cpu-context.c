@@ -42,13 +42,6 @@ resolve (SteerModel *model, const char *device_id, SteerContextOptions *options,
                    "a KV cache of type %s; the CPU has F16, F32 and Q8_0", steer_dtype_get_name (options->kv_dtype));
       return FALSE;
     }
-  if (options->weight_type != 0)
-    {
-      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "the CPU computes with weights as they are stored; quantising to %s while loading is for GPUs",
-                   steer_dtype_get_name (options->weight_type));
-      return FALSE;
-    }
   if (options->n_slots < 1 || options->n_slots > STEER_MAX_SLOTS)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,

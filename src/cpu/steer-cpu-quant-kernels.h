@@ -16,7 +16,7 @@
 
 /* A compiler that works on all of a step's products at once runs out of registers for the sums; so each is finished
  * before the next. */
-#if defined(__x86_64__) && !defined(__clang__)
+#if defined(__x86_64__) && !defined(__clang__) && !defined(STEER_CPU_EMULATED)
 #define Q_KEEP(v) __asm__("" : "+x"(v))
 #else
 #define Q_KEEP(v)

@@ -230,7 +230,7 @@ test_q8_0_cache (gconstpointer name)
   g_autofree float *b = cpu_context_run (full, model, 0, 0, model->n_tokens, NULL);
   gsize n = (gsize) model->n_tokens * model->config->n_vocab;
 
-  assert_near (a, b, n, 3e-2);
+  assert_near (a, b, n, 6e-2);
   g_assert_false (have_same_bits (a, b, n));
 }
 
@@ -265,8 +265,8 @@ test_quantised_weights (gconstpointer name)
   gsize n = (gsize) model->n_tokens * n_vocab;
 
   assert_same_bits (a, b, n);
-  assert_near (a, c, n, 6e-2);
-  assert_near (step, a + n - n_vocab, n_vocab, 2e-2);
+  assert_near (a, c, n, 0.12);
+  assert_near (step, a + n - n_vocab, n_vocab, 5e-2);
   /* The model of odd sizes has no row of whole blocks and stays as it is. */
   g_assert_cmpint (have_same_bits (a, c, n), ==, model->config->d_model % 32 != 0);
 }

@@ -84,7 +84,11 @@ make_quantised (Weights *self, const SteerCpuKernels *kernels, SteerDtype dtype,
   for (gsize i = 0; i < rows * n_blocks * block_bytes; i++)
     blocks[i] = (guint8) g_test_rand_int_range (0, 256);
   for (gsize i = 0; i < rows * n_blocks; i++)
-    memcpy (blocks + i * block_bytes + at, &half, sizeof half);
+    {
+      memcpy (blocks + i * block_bytes + at, &half, sizeof half);
+      if (dtype == STEER_DTYPE_Q4_K)
+        memcpy (blocks + i * block_bytes + 2, &half, sizeof half);
+    }
   steer_dequantize (dtype, blocks, rows * n_blocks, self->values);
 
   self->matrix = (SteerCpuMatrix){
