@@ -50,9 +50,8 @@ choose_strength (SteerInspection *inspection, const SteerFiring *firing, SteerFe
 }
 
 static GtkWidget *
-make_row (SteerFiringDialog *self, SteerInspection *inspection, const SteerFiring *firing)
+make_row (SteerFiringDialog *self, SteerInspection *inspection, const SteerFiring *firing, SteerFeature *feature)
 {
-  g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self->inspector, firing->sae, firing->feature);
   g_autofree char *title
     = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
   g_autofree char *escaped = g_markup_escape_text (title, -1);
@@ -103,8 +102,16 @@ show (SteerFiringDialog *self, SteerInspection *inspection)
       return;
     }
   firings = steer_inspection_list_firings (inspection, first, n_tokens, NULL, STEER_FIRING_BY_SPECIFICITY, N_SHOWN);
-  for (guint i = 0; i < firings->len; i++)
-    gtk_list_box_append (self->list, make_row (self, inspection, &g_array_index (firings, SteerFiring, i)));
+  /* What has a name tells more than a number. */
+  for (guint pass = 0; pass < 2; pass++)
+    for (guint i = 0; i < firings->len; i++)
+      {
+        const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
+        g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self->inspector, firing->sae, firing->feature);
+
+        if ((steer_feature_get_label (feature) != NULL) == (pass == 0))
+          gtk_list_box_append (self->list, make_row (self, inspection, firing, feature));
+      }
   if (firings->len == 0)
     show_problem (self, _ ("Nothing Fires"), _ ("No feature of the autoencoders in use fires on these words."));
   else
