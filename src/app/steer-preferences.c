@@ -28,6 +28,8 @@ struct _SteerPreferences
   AdwComboRow *device;
   GtkSpinButton *threads;
   GtkSpinButton *context_size;
+  GtkSwitch *quantise_weights;
+  GtkSwitch *small_cache;
 };
 
 G_DEFINE_FINAL_TYPE (SteerPreferences, steer_preferences, ADW_TYPE_PREFERENCES_WINDOW)
@@ -142,6 +144,8 @@ bind_settings (SteerPreferences *self)
     { "text-scale", self->text_scale, "value" },
     { "threads", gtk_spin_button_get_adjustment (self->threads), "value" },
     { "context-size", gtk_spin_button_get_adjustment (self->context_size), "value" },
+    { "quantise-weights", self->quantise_weights, "active" },
+    { "small-cache", self->small_cache, "active" },
     { "system-prompt", gtk_text_view_get_buffer (self->system_prompt), "text" },
   };
 
@@ -185,6 +189,8 @@ steer_preferences_class_init (SteerPreferencesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, device);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, threads);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, context_size);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, quantise_weights);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, small_cache);
   gtk_widget_class_bind_template_callback (widget_class, on_reset);
   gtk_widget_class_bind_template_callback (widget_class, on_reload);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);

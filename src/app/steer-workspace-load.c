@@ -454,6 +454,10 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
   options.context.n_slots = N_SLOTS;
   options.context.n_threads = g_settings_get_uint (self->settings, "threads");
   options.context.n_context = g_settings_get_uint (self->settings, "context-size");
+  if (g_settings_get_boolean (self->settings, "quantise-weights"))
+    options.context.weight_type = STEER_DTYPE_Q8_0;
+  if (g_settings_get_boolean (self->settings, "small-cache"))
+    options.context.kv_dtype = STEER_DTYPE_Q8_0;
 
   self->loading_bytes = 0;
   self->loading = g_cancellable_new ();

@@ -384,6 +384,30 @@ test_prepared_load (Fixture *f, gconstpointer data)
   g_assert_cmpstr (cancelled, ==, NULL);
 }
 
+static gboolean
+is_settled (gpointer workspace)
+{
+  g_autofree char *path = NULL;
+
+  g_object_get (workspace, "loading-path", &path, NULL);
+  return path == NULL;
+}
+
+static void
+test_eight_bits (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *error = NULL;
+
+  g_settings_set_boolean (f->settings, "quantise-weights", TRUE);
+  g_settings_set_boolean (f->settings, "small-cache", TRUE);
+  steer_workspace_load_model (f->workspace, model);
+  test_wait_until (is_settled, f->workspace, 20);
+  g_object_get (f->workspace, "load-error", &error, NULL);
+  g_assert_cmpstr (error, ==, NULL);
+  g_assert_cmpint (steer_engine_get_state (steer_workspace_get_engine (f->workspace)), ==, STEER_ENGINE_READY);
+}
+
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -404,6 +428,7 @@ main (int argc, char **argv)
   ADD ("/workspace/a model that loaded is remembered", test_recent);
   ADD ("/workspace/a cancelled load is no error", test_cancelled_load);
   ADD ("/workspace/a load that is prepared is shown, and can be cancelled before it begins", test_prepared_load);
+  ADD ("/workspace/weights and cache are kept in 8 bits when that is preferred", test_eight_bits);
   ADD ("/workspace/sources are added and removed, and what is wrong with one is told", test_sources);
   return g_test_run ();
 }
