@@ -38,7 +38,7 @@ extern "C"
     STEER_CUDA_BF16,
 
     /* 8 bits in two planes: value = quant * scale. data: int8 [n_rows, n_columns]; scales: f16 [n_rows, n_columns /
-     * 32], one for 32 columns. What steer_cuda_quantise() makes, and GGUF's Q8_0 after steer_cuda_split(). */
+     * 32], one for 32 columns. What steer_cuda_quantise() makes, and GGUF's Q8_0 after steer_cuda_split_q8_0(). */
     STEER_CUDA_Q8,
   } SteerCudaType;
 
@@ -277,7 +277,7 @@ extern "C"
    * @q: [n_tokens, n_heads * head_dim]: the product without bias; @k, @v: [n_tokens, n_kv_heads * head_dim]
    * @q_bias, @k_bias, @v_bias: (nullable)
    * @query: out: [n_tokens, n_heads * head_dim] of the cache's type: rotated, and scaled as steer_cuda_attend_rows()
- *   wants it: by log2 (e) / sqrt (head_dim)
+   *   wants it: by log2 (e) / sqrt (head_dim)
    *
    * Biases, rotation; keys and values go to the cache.
    */
@@ -356,6 +356,15 @@ extern "C"
                                    int n_columns,
                                    int8_t *quants,
                                    void *scales);
+
+  /* GGUF's Q8_0 blocks, [n_rows, n_columns / 32] of 34 bytes each, a scale and 32 quants, to the planes of
+   * STEER_CUDA_Q8; the same numbers. n_columns: a multiple of 32. */
+  cudaError_t steer_cuda_split_q8_0 (const SteerCudaQueue *queue,
+                                     const void *blocks,
+                                     int n_rows,
+                                     int n_columns,
+                                     int8_t *quants,
+                                     void *scales);
 
 #ifdef __cplusplus
 }

@@ -383,6 +383,41 @@ test_quantise (void)
     }
 }
 
+/* The same bytes at other places. */
+static void
+test_split_q8_0 (void)
+{
+  enum
+  {
+    n_rows = 5,
+    n_columns = 96,
+    n_blocks = n_rows * n_columns / 32,
+  };
+  guint8 blocks[n_blocks][34];
+  gint8 quants[n_blocks][32];
+  guint8 scales[n_blocks][2];
+  gpointer device_blocks;
+  gint8 *device_quants = kernel_test_alloc (sizeof quants);
+  gpointer device_scales = kernel_test_alloc (sizeof scales);
+
+  for (guint i = 0; i < n_blocks; i++)
+    for (guint j = 0; j < 34; j++)
+      blocks[i][j] = (guint8) g_test_rand_int_range (0, 256);
+  device_blocks = kernel_test_upload (blocks, sizeof blocks);
+  kernel_test_check (
+    steer_cuda_split_q8_0 (kernel_test_get_queue (), device_blocks, n_rows, n_columns, device_quants, device_scales));
+  kernel_test_download (device_quants, quants, sizeof quants);
+  kernel_test_download (device_scales, scales, sizeof scales);
+  for (guint i = 0; i < n_blocks; i++)
+    {
+      g_assert_cmpmem (scales[i], 2, blocks[i], 2);
+      g_assert_cmpmem (quants[i], 32, blocks[i] + 2, 32);
+    }
+  cudaFree (device_blocks);
+  cudaFree (device_quants);
+  cudaFree (device_scales);
+}
+
 /* Shapes that the kernels cannot run are refused with the reason. */
 static void
 test_shapes (void)
@@ -421,6 +456,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/rows/rotate", test_rotate);
   g_test_add_func ("/kernels/rows/expand", test_expand);
   g_test_add_func ("/kernels/rows/quantise", test_quantise);
+  g_test_add_func ("/kernels/rows/split-q8-0", test_split_q8_0);
   g_test_add_func ("/kernels/rows/shapes", test_shapes);
   return g_test_run ();
 }
