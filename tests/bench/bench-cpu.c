@@ -12,6 +12,8 @@
  * floating-point rate for prompts. Each figure is the median of several runs, after one that warms up.
  *
  *   bench-cpu [THREADS [ROWS COLUMNS]]
+ *
+ * ROWS and COLUMNS must be multiples of 16 and 256.
  */
 
 #define N_RUNS 9
@@ -123,13 +125,43 @@ make_weights (SteerDtype dtype, gsize n_bytes, GRand *rand)
   return weights;
 }
 
+/* Panels of random codes under scales that are ordinary numbers; one panel is as good for measuring as many. */
+static guint8 *
+make_panels (SteerDtype dtype, guint panel_rows, gsize columns, gsize n_panels, GRand *rand)
+{
+  gsize n_blocks = columns / steer_dtype_get_block_elements (dtype);
+  gsize block_bytes = steer_dtype_get_block_bytes (dtype);
+  gsize panel_bytes = steer_cpu_packed_get_panel_bytes (dtype, panel_rows, columns);
+  g_autofree guint8 *rows = g_malloc (panel_rows * n_blocks * block_bytes);
+  guint8 *panels = g_malloc (n_panels * panel_bytes);
+  const guint16 half = steer_f32_to_f16 (0.001f);
+
+  for (gsize i = 0; i < panel_rows * n_blocks * block_bytes; i++)
+    rows[i] = (guint8) g_rand_int_range (rand, 0, 256);
+  for (gsize i = 0; i < panel_rows * n_blocks; i++)
+    {
+      memcpy (rows + i * block_bytes + (dtype == STEER_DTYPE_Q6_K ? 208 : 0), &half, sizeof half);
+      if (dtype == STEER_DTYPE_Q4_K || dtype == STEER_DTYPE_Q5_K)
+        memcpy (rows + i * block_bytes + 2, &half, sizeof half);
+    }
+  steer_cpu_pack_panel (dtype, rows, n_blocks * block_bytes, panel_rows, columns, panel_rows, panels);
+  for (gsize p = 1; p < n_panels; p++)
+    memcpy (panels + p * panel_bytes, panels, panel_bytes);
+  return panels;
+}
+
 static void
 bench_products (SteerCpuContext *context, SteerDtype dtype, gsize rows, gsize columns, double bandwidth, GRand *rand)
 {
   static const guint tokens[] = { 1, 2, 4, 8, 32, 256 };
-  gsize row_bytes = columns * steer_dtype_get_block_bytes (dtype);
+  gboolean quantised = steer_dtype_is_quantized (dtype);
+  guint panel_rows = context->kernels->panel_rows;
+  gsize panel_bytes = quantised ? steer_cpu_packed_get_panel_bytes (dtype, panel_rows, columns) : 0;
+  gsize row_bytes = quantised ? panel_bytes / panel_rows : columns * steer_dtype_get_block_bytes (dtype);
   guint n_matrices = (guint) MAX (WEIGHT_BYTES / (rows * row_bytes), 1);
-  g_autofree guint8 *weights = make_weights (dtype, n_matrices * rows * row_bytes, rand);
+  g_autofree guint8 *weights = quantised
+                                 ? make_panels (dtype, panel_rows, columns, n_matrices * rows / panel_rows, rand)
+                                 : make_weights (dtype, n_matrices * rows * row_bytes, rand);
   g_autofree SteerCpuMatrix *matrices = g_new0 (SteerCpuMatrix, n_matrices);
   g_autofree float *x = g_new (float, STEER_CPU_CHUNK *columns);
   g_autofree float *out = g_new (float, STEER_CPU_CHUNK *rows);
@@ -138,11 +170,13 @@ bench_products (SteerCpuContext *context, SteerDtype dtype, gsize rows, gsize co
   for (guint i = 0; i < n_matrices; i++)
     matrices[i] = (SteerCpuMatrix){
       .dtype = dtype,
-      .kernels = &context->kernels->weights[dtype],
+      .kernels = quantised ? NULL : &context->kernels->weights[dtype],
+      .quant = quantised ? &context->kernels->quant[dtype] : NULL,
       .data = weights + i * rows * row_bytes,
       .n_rows = rows,
       .n_columns = columns,
       .row_bytes = row_bytes,
+      .panel_bytes = panel_bytes,
     };
   for (guint i = 0; i < G_N_ELEMENTS (tokens); i++)
     {
@@ -209,7 +243,11 @@ bench_attention (SteerCpuContext *context, SteerDtype dtype, guint n_tokens, dou
 int
 main (int argc, char *argv[])
 {
-  static const SteerDtype dtypes[] = { STEER_DTYPE_BF16, STEER_DTYPE_F16, STEER_DTYPE_F32 };
+  static const SteerDtype dtypes[] = {
+    STEER_DTYPE_BF16, STEER_DTYPE_F16,  STEER_DTYPE_F32,  STEER_DTYPE_Q8_0,
+    STEER_DTYPE_Q4_0, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K,
+  };
+  static const SteerDtype kv_dtypes[] = { STEER_DTYPE_F16, STEER_DTYPE_F32, STEER_DTYPE_Q8_0 };
   guint n_threads = argc > 1 ? (guint) strtoul (argv[1], NULL, 10) : 0;
   gsize rows = argc > 3 ? strtoul (argv[2], NULL, 10) : 14336;
   gsize columns = argc > 3 ? strtoul (argv[3], NULL, 10) : 4096;
@@ -241,10 +279,10 @@ main (int argc, char *argv[])
   for (guint i = 0; i < G_N_ELEMENTS (dtypes); i++)
     bench_products (&context, dtypes[i], rows, columns, bandwidth, rand);
   printf ("attention, %d positions, %d heads of %d, %d key/value heads\n", N_POSITIONS, N_HEADS, HEAD_DIM, N_KV_HEADS);
-  for (guint i = 1; i < G_N_ELEMENTS (dtypes); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (kv_dtypes); i++)
     {
-      bench_attention (&context, dtypes[i], 1, bandwidth, rand);
-      bench_attention (&context, dtypes[i], 256, bandwidth, rand);
+      bench_attention (&context, kv_dtypes[i], 1, bandwidth, rand);
+      bench_attention (&context, kv_dtypes[i], 256, bandwidth, rand);
     }
   context_clear (&context);
   return 0;
