@@ -121,6 +121,39 @@ test_estimate (void)
   g_assert_cmpuint (two.kv_cache, ==, one.kv_cache / 2 * 3);
 }
 
+/* What is quantised is no longer used in place, and takes 34 bytes for 32 elements. */
+static void
+test_estimate_quantised (void)
+{
+  g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
+  g_autoptr (GError) error = NULL;
+  SteerArchive *archive = steer_model_get_archive (model->model);
+  SteerMemoryEstimate stored, quantised;
+  SteerContextOptions options;
+  guint64 n_elements = 0;
+  guint64 n_bytes = 0;
+
+  for (guint i = 0; i < steer_archive_get_n_tensors (archive); i++)
+    {
+      const SteerTensor *tensor = steer_archive_get_tensor (archive, i);
+
+      if (tensor->n_dims != 2 || tensor->shape[1] % 32 != 0 || strstr (tensor->name, "embed") != NULL)
+        continue;
+      n_bytes += tensor->n_bytes;
+      /* Rows come in panels of up to 16. */
+      n_elements += (guint64) (tensor->shape[0] + 15) / 16 * 16 * (guint64) tensor->shape[1];
+    }
+  steer_context_options_init (&options);
+  g_assert_true (steer_cpu_backend ()->estimate (model->model, "cpu", &options, &stored, &error));
+  options.weight_type = STEER_DTYPE_Q8_0;
+  g_assert_true (steer_cpu_backend ()->estimate (model->model, "cpu", &options, &quantised, &error));
+  g_assert_cmpuint (n_bytes, >, 0);
+  g_assert_cmpuint (stored.mapped - quantised.mapped, ==, n_bytes);
+  g_assert_cmpuint (quantised.weights - stored.weights, >, 0);
+  /* Two blocks share a header, of which a lone block of 32 wastes half. */
+  g_assert_cmpuint (quantised.weights - stored.weights, <=, n_elements / 32 * 36);
+}
+
 static void
 check_refused (CpuModel *model, const char *device, const SteerContextOptions *options, SteerModelError code)
 {
@@ -294,6 +327,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/open/options left open are filled in", test_defaults);
   g_test_add_func ("/cpu/open/a context keeps its model alive, and lets go of it when closed", test_model_outlives);
   g_test_add_func ("/cpu/open/the estimate tells what is mapped and what is allocated", test_estimate);
+  g_test_add_func ("/cpu/open/the estimate counts weights that will be quantised", test_estimate_quantised);
   g_test_add_func ("/cpu/open/an unknown device, cache type or number of slots is refused", test_refusals);
   g_test_add_func ("/cpu/open/a context for which there is no memory is refused", test_no_memory);
   g_test_add_func ("/cpu/open/the size of a cache never overflows", test_overflow);
