@@ -268,7 +268,7 @@ check_saved (App *app, const char *name)
     }
   g_assert_nonnull (yaml);
   g_assert_nonnull (strstr (yaml, name));
-  g_assert_nonnull (strstr (yaml, "clamp: true"));
+  g_assert_nonnull (strstr (yaml, "mode: clamp"));
 }
 
 static void
