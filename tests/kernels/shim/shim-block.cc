@@ -17,11 +17,16 @@
 #endif
 
 #ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
 #define WARP 32
 #define STACK_BYTES (256 * 1024)
+
+/* What the functions need that a fiber is still in when it ends; they never return, so nobody else tells
+ * AddressSanitizer that their frames are gone. */
+#define LAST_FRAMES_BYTES 4096
 
 uint3 threadIdx;
 uint3 blockIdx;
@@ -263,6 +268,10 @@ prepare_block (dim3 block, std::mt19937_64 *random, std::vector<unsigned> *order
     {
       the_block.fibers[i].state = State::ready;
       the_block.fibers[i].index = { i, 0, 0 };
+#ifdef __SANITIZE_ADDRESS__
+      ASAN_UNPOISON_MEMORY_REGION ((char *) the_block.fibers[i].stack.bottom + STACK_BYTES - LAST_FRAMES_BYTES,
+                                   LAST_FRAMES_BYTES);
+#endif
       prepare_stack (&the_block.fibers[i].stack, begin_fiber);
     }
   the_block.warps.resize (block.x / WARP);
