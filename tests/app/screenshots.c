@@ -319,6 +319,8 @@ main (int argc, char **argv)
   dir = test_make_dir ();
   studio.folder = argv[1];
   studio.settings = app_test_settings ();
+  /* A small model wanders when it is left free. */
+  g_settings_set_double (studio.settings, "temperature", 0.2);
   studio.application = g_object_new (ADW_TYPE_APPLICATION, "application-id", "com.example.SteerChat.Screenshots",
                                      "flags", G_APPLICATION_NON_UNIQUE, NULL);
   g_application_register (G_APPLICATION (studio.application), NULL, NULL);
