@@ -159,7 +159,7 @@ test_settings (void)
   static const int sizes[] = { 1, 2, 31, 257, 2000, 5003 };
   static const double spreads[] = { 0.0, 0.01, 1.0, 3.0, 12.0 };
 
-  for (guint i = 0; i < 120; i++)
+  for (guint i = 0; i < 60; i++)
     {
       Fixture fixture;
 
@@ -224,7 +224,7 @@ test_numbers_that_are_none (void)
 {
   static const float odd[] = { NAN, -INFINITY, INFINITY, 0.0f, -0.0f, 3e38f, -3e38f };
 
-  for (guint i = 0; i < 80; i++)
+  for (guint i = 0; i < 35; i++)
     {
       Fixture fixture;
 
