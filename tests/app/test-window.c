@@ -353,6 +353,42 @@ test_names (Fixture *f, gconstpointer data)
   check_names (GTK_WIDGET (f->window));
 }
 
+static GtkEventController *
+find_drop_target (GtkWidget *widget)
+{
+  g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
+
+  for (guint i = 0; i < g_list_model_get_n_items (controllers); i++)
+    {
+      g_autoptr (GtkEventController) controller = g_list_model_get_item (controllers, i);
+
+      /* The widget keeps it alive. */
+      if (GTK_IS_DROP_TARGET (controller))
+        return controller;
+    }
+  return NULL;
+}
+
+/* What GTK does when a file manager's files are let go over the window. */
+static void
+test_drop (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "Dropped.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Dropped", 97, 3);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_auto (GValue) value = G_VALUE_INIT;
+  GSList list = { .data = file };
+  gboolean taken = FALSE;
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  open_window (f, 1000, 700);
+  g_value_init (&value, GDK_TYPE_FILE_LIST);
+  g_value_take_boxed (&value, gdk_file_list_new_from_list (&list));
+  g_signal_emit_by_name (find_drop_target (GTK_WIDGET (f->window)), "drop", &value, 5.0, 5.0, &taken);
+  g_assert_true (taken);
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Dropped");
+}
+
 #define ADD(path, model, function) g_test_add (path, Fixture, GINT_TO_POINTER (model), set_up, function, tear_down)
 
 int
@@ -376,6 +412,7 @@ main (int argc, char **argv)
   ADD ("/window/the suggestions are of presets that are there", FALSE, test_suggestions);
   ADD ("/window/a suggestion puts its preset in force", TRUE, test_suggested_preset);
   ADD ("/window/a preset that is opened is in use and a broken one changes nothing", FALSE, test_opens_preset);
+  ADD ("/window/a preset that is dropped is in use", FALSE, test_drop);
   ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
   ADD ("/window/a model that does not load leaves a page that says so", FALSE, test_load_error);
   ADD ("/window/every control has a name", TRUE, test_names);
