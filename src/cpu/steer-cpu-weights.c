@@ -171,7 +171,7 @@ init_matrices (SteerCpuContext *self, SteerModel *model, GError **error)
     }
   init_embedding (&self->embed, self->kernels, list[0].tensor);
   for (guint i = 1; i < n; i++)
-    offset += init_matrix (&list[i], self->kernels, self->packed + offset);
+    offset += init_matrix (&list[i], self->kernels, self->packed != NULL ? self->packed + offset : NULL);
   return TRUE;
 }
 
