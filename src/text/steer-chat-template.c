@@ -295,68 +295,101 @@ choose_template (JsonArray *templates, const char *path, GError **error)
   return NULL;
 }
 
-static SteerChatTemplate *
-new_for_source (const char *path, const char *source, JsonNode *config, JsonNode *map, GError **error)
+void
+steer_template_files_clear (SteerTemplateFiles *self)
 {
-  const char *bos = get_token (config, "bos_token");
-  const char *eos = get_token (config, "eos_token");
-  SteerChatTemplate *self;
-
-  if (bos == NULL)
-    bos = get_token (map, "bos_token");
-  if (eos == NULL)
-    eos = get_token (map, "eos_token");
-  self = steer_chat_template_new_from_source (source, bos, eos, error);
-  if (self == NULL)
-    g_prefix_error (error, "%s: ", path);
-  return self;
+  g_free (self->source);
+  g_free (self->bos);
+  g_free (self->eos);
+  *self = (SteerTemplateFiles){ 0 };
 }
 
-SteerChatTemplate *
-steer_chat_template_new_for_directory (const char *directory, GError **error)
+static char *
+dup_token (JsonNode *config, JsonNode *map, const char *name)
 {
-  g_autofree char *jinja_path = NULL;
-  g_autofree char *config_path = NULL;
-  g_autofree char *jinja = NULL;
+  const char *token = get_token (config, name);
+
+  return g_strdup (token != NULL ? token : get_token (map, name));
+}
+
+/* @path: of the file that the template is in, where there is one. */
+static gboolean
+read_files (SteerTemplateFiles *self, const char *directory, char **path, GError **error)
+{
+  g_autofree char *jinja_path = g_build_filename (directory, "chat_template.jinja", NULL);
+  g_autofree char *config_path = g_build_filename (directory, "tokenizer_config.json", NULL);
   g_autoptr (JsonNode) config = NULL;
   g_autoptr (JsonNode) map = NULL;
   g_autoptr (GError) local_error = NULL;
   JsonNode *node;
+  const char *source = NULL;
 
-  g_return_val_if_fail (directory != NULL, NULL);
-
-  jinja_path = g_build_filename (directory, "chat_template.jinja", NULL);
-  config_path = g_build_filename (directory, "tokenizer_config.json", NULL);
   config = load_json (directory, "tokenizer_config.json", &local_error);
   if (local_error == NULL)
     map = load_json (directory, "special_tokens_map.json", &local_error);
   if (local_error != NULL)
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
-      return NULL;
+      return FALSE;
     }
-
+  self->bos = dup_token (config, map, "bos_token");
+  self->eos = dup_token (config, map, "eos_token");
   if (g_file_test (jinja_path, G_FILE_TEST_EXISTS))
     {
-      if (!g_file_get_contents (jinja_path, &jinja, NULL, error))
-        return NULL;
-      return new_for_source (jinja_path, jinja, config, map, error);
+      *path = g_steal_pointer (&jinja_path);
+      return g_file_get_contents (*path, &self->source, NULL, error);
     }
   node = config != NULL ? json_object_get_member (json_node_get_object (config), "chat_template") : NULL;
   if (node != NULL && JSON_NODE_HOLDS_ARRAY (node))
     {
-      const char *source = choose_template (json_node_get_array (node), config_path, error);
-
-      return source != NULL ? new_for_source (config_path, source, config, map, error) : NULL;
+      source = choose_template (json_node_get_array (node), config_path, error);
+      if (source == NULL)
+        return FALSE;
     }
-  if (config != NULL && get_text (json_node_get_object (config), "chat_template") != NULL)
-    return new_for_source (config_path, get_text (json_node_get_object (config), "chat_template"), config, map, error);
+  else if (config != NULL)
+    source = get_text (json_node_get_object (config), "chat_template");
+  self->source = g_strdup (source);
+  *path = g_steal_pointer (&config_path);
+  return TRUE;
+}
 
-  g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
-               "%s: the model has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; "
-               "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr)",
-               directory);
-  return NULL;
+gboolean
+steer_template_files_read (SteerTemplateFiles *self, const char *directory, GError **error)
+{
+  g_autofree char *path = NULL;
+
+  g_return_val_if_fail (self != NULL && directory != NULL, FALSE);
+
+  *self = (SteerTemplateFiles){ 0 };
+  if (read_files (self, directory, &path, error))
+    return TRUE;
+  steer_template_files_clear (self);
+  return FALSE;
+}
+
+SteerChatTemplate *
+steer_chat_template_new_for_directory (const char *directory, GError **error)
+{
+  g_auto (SteerTemplateFiles) files = { 0 };
+  g_autofree char *path = NULL;
+  SteerChatTemplate *self;
+
+  g_return_val_if_fail (directory != NULL, NULL);
+
+  if (!read_files (&files, directory, &path, error))
+    return NULL;
+  if (files.source == NULL)
+    {
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
+                   "%s: the model has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; "
+                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr)",
+                   directory);
+      return NULL;
+    }
+  self = steer_chat_template_new_from_source (files.source, files.bos, files.eos, error);
+  if (self == NULL)
+    g_prefix_error (error, "%s: ", path);
+  return self;
 }
 
 /* The text of the token whose id @key names, or NULL. */

@@ -59,6 +59,19 @@ SteerChatTemplate *steer_chat_template_new_from_archive (SteerArchive *archive, 
 /* @path: a model's folder or a GGUF file. */
 SteerChatTemplate *steer_chat_template_new_for_model (const char *path, GError **error);
 
+/* The Jinja text of the folder's template, and the end of a turn as its tokenizer_config.json names it; each (nullable)
+ * where there is none. */
+typedef struct
+{
+  char *source;
+  char *bos;
+  char *eos;
+} SteerTemplateFiles;
+
+gboolean steer_template_files_read (SteerTemplateFiles *self, const char *directory, GError **error);
+void steer_template_files_clear (SteerTemplateFiles *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerTemplateFiles, steer_template_files_clear)
+
 /* @source: a template's Jinja text. @bos and @eos: (nullable): contents of those tokens where the template uses them.
  */
 SteerChatTemplate *

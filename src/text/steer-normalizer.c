@@ -100,6 +100,25 @@ steer_normalizer_is_empty (const SteerNormalizer *self)
   return self->steps->len == 0;
 }
 
+static gboolean
+step_equal (const Step *a, const Step *b)
+{
+  return a->kind == b->kind && g_strcmp0 (a->pattern, b->pattern) == 0 && g_strcmp0 (a->content, b->content) == 0
+         && (a->regex == NULL) == (b->regex == NULL)
+         && (a->regex == NULL || strcmp (g_regex_get_pattern (a->regex), g_regex_get_pattern (b->regex)) == 0)
+         && a->mode == b->mode && a->left == b->left && a->right == b->right;
+}
+
+gboolean
+steer_normalizer_equal (const SteerNormalizer *self, const SteerNormalizer *other)
+{
+  gboolean equal = self->steps->len == other->steps->len;
+
+  for (guint i = 0; equal && i < self->steps->len; i++)
+    equal = step_equal (&g_array_index (self->steps, Step, i), &g_array_index (other->steps, Step, i));
+  return equal;
+}
+
 /* --- the steps; each replaces @text and, where it is there, @trust --- */
 
 static gboolean

@@ -31,6 +31,9 @@ void steer_normalizer_add_strip (SteerNormalizer *self, gboolean left, gboolean 
 
 gboolean steer_normalizer_is_empty (const SteerNormalizer *self);
 
+/* Whether both have the same steps. */
+gboolean steer_normalizer_equal (const SteerNormalizer *self, const SteerNormalizer *other);
+
 /* Changes @text, which is valid UTF-8, in place. @trust: (nullable): one byte for each byte of @text, changed along
  * with it; a byte of the result is trusted (1) where all that it was made of was. */
 gboolean steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *trust, GError **error);

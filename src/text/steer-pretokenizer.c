@@ -115,6 +115,25 @@ steer_pretokenizer_add_metaspace (SteerPretokenizer *self, const char *mark, Ste
   add_step (self, (Step){ .kind = STEP_METASPACE, .literal = g_strdup (mark), .scheme = scheme, .split = split });
 }
 
+static gboolean
+step_equal (const Step *a, const Step *b)
+{
+  return a->kind == b->kind && a->scan == b->scan && g_strcmp0 (a->literal, b->literal) == 0
+         && (a->regex == NULL) == (b->regex == NULL)
+         && (a->regex == NULL || strcmp (g_regex_get_pattern (a->regex), g_regex_get_pattern (b->regex)) == 0)
+         && a->behavior == b->behavior && a->invert == b->invert && a->scheme == b->scheme && a->split == b->split;
+}
+
+gboolean
+steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPretokenizer *other)
+{
+  gboolean equal = self->steps->len == other->steps->len;
+
+  for (guint i = 0; equal && i < self->steps->len; i++)
+    equal = step_equal (&g_array_index (self->steps, Step, i), &g_array_index (other->steps, Step, i));
+  return equal;
+}
+
 static gboolean run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error);
 
 /* --- cutting by a pattern --- */

@@ -56,6 +56,9 @@ void steer_pretokenizer_add_prefix_space (SteerPretokenizer *self);
 void
 steer_pretokenizer_add_metaspace (SteerPretokenizer *self, const char *mark, SteerPrependScheme scheme, gboolean split);
 
+/* Whether both have the same steps. */
+gboolean steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPretokenizer *other);
+
 /* Called for each piece, which is not empty. */
 typedef gboolean (*SteerPieceFunc) (const char *piece, gsize length, gpointer user_data, GError **error);
 

@@ -110,7 +110,7 @@ typedef struct
 } Pre;
 
 static const Pre pres[] = {
-  { .names = { "default", "gpt-2", "gpt2", "phi-2" }, .split = STEER_SPLIT_GPT2 },
+  { .names = { "gpt-2", "default", "gpt2", "phi-2" }, .split = STEER_SPLIT_GPT2 },
   { .names = { "llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral" },
     .split = STEER_SPLIT_LLAMA3,
     .ignore_merges = TRUE,
@@ -153,6 +153,32 @@ steer_vocab_pre_begins_with_bos (const char *name)
 }
 
 static gboolean
+fill_pre (const Pre *pre,
+          SteerNormalizer *normalizer,
+          SteerPretokenizer *pretokenizer,
+          const char *name,
+          GError **error)
+{
+  if (pre->composes)
+    steer_normalizer_add_form (normalizer, G_NORMALIZE_NFC);
+  if (pre->digits)
+    steer_pretokenizer_add_digits (pretokenizer, TRUE);
+  if (pre->split != STEER_N_SPLITS)
+    steer_pretokenizer_add_scan (pretokenizer, pre->split);
+  for (const char *const *pattern = pre->patterns; *pattern != NULL; pattern++)
+    {
+      GRegex *regex = steer_regex_new (*pattern, name, error);
+
+      if (regex == NULL)
+        return FALSE;
+      steer_pretokenizer_add_regex (pretokenizer, regex, STEER_SPLIT_ISOLATED, FALSE);
+    }
+  if (pre->digits_last)
+    steer_pretokenizer_add_digits (pretokenizer, TRUE);
+  return TRUE;
+}
+
+static gboolean
 set_pre (SteerTokenizer *tokenizer, const char *name_of_pre, const char *name, GError **error)
 {
   const Pre *pre = find_pre (name_of_pre);
@@ -165,24 +191,25 @@ set_pre (SteerTokenizer *tokenizer, const char *name_of_pre, const char *name, G
                    name, name_of_pre);
       return FALSE;
     }
-  if (pre->composes)
-    steer_normalizer_add_form (tokenizer->normalizer, G_NORMALIZE_NFC);
-  if (pre->digits)
-    steer_pretokenizer_add_digits (tokenizer->pretokenizer, TRUE);
-  if (pre->split != STEER_N_SPLITS)
-    steer_pretokenizer_add_scan (tokenizer->pretokenizer, pre->split);
-  for (const char *const *pattern = pre->patterns; *pattern != NULL; pattern++)
-    {
-      GRegex *regex = steer_regex_new (*pattern, name, error);
-
-      if (regex == NULL)
-        return FALSE;
-      steer_pretokenizer_add_regex (tokenizer->pretokenizer, regex, STEER_SPLIT_ISOLATED, FALSE);
-    }
-  if (pre->digits_last)
-    steer_pretokenizer_add_digits (tokenizer->pretokenizer, TRUE);
   tokenizer->bpe.ignore_merges = pre->ignore_merges;
-  return TRUE;
+  return fill_pre (pre, tokenizer->normalizer, tokenizer->pretokenizer, name, error);
+}
+
+const char *
+steer_vocab_find_pre (SteerTokenizer *tokenizer)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (pres); i++)
+    {
+      g_autoptr (SteerNormalizer) normalizer = steer_normalizer_new ();
+      g_autoptr (SteerPretokenizer) pretokenizer = steer_pretokenizer_new ();
+
+      if (pres[i].ignore_merges == tokenizer->bpe.ignore_merges
+          && fill_pre (&pres[i], normalizer, pretokenizer, "", NULL)
+          && steer_normalizer_equal (normalizer, tokenizer->normalizer)
+          && steer_pretokenizer_equal (pretokenizer, tokenizer->pretokenizer))
+        return pres[i].names[0];
+    }
+  return NULL;
 }
 
 /* --- SentencePiece --- */

@@ -54,6 +54,9 @@ typedef struct
 /* Whether a byte-level vocabulary cut by @pre (nullable) begins texts with BOS where nobody says if it does. */
 gboolean steer_vocab_pre_begins_with_bos (const char *pre);
 
+/* GGUF's name of how @tokenizer, a byte-level one, cuts words; NULL when it has none. */
+const char *steer_vocab_find_pre (SteerTokenizer *tokenizer);
+
 /* @name stands for the file in messages. Errors: STEER_TEXT_ERROR_INVALID, _UNSUPPORTED (an unknown @pre). */
 SteerTokenizer *steer_tokenizer_new_from_vocab (const SteerVocabOptions *options, const char *name, GError **error);
 

@@ -83,6 +83,113 @@ test_sentencepiece (void)
   check_cases ("gguf-sentencepiece", "vocab-bytes");
 }
 
+/* A tokenizer.json written as GGUF and read back. */
+static SteerTokenizer *
+write_and_read (const char *json)
+{
+  g_autofree char *folder = test_make_dir ();
+  g_autofree char *path = g_build_filename (folder, "a.gguf", NULL);
+  g_autoptr (SteerGgufWriter) writer = steer_gguf_writer_new (path);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerTokenizer) tokenizer = steer_tokenizer_new_from_file (json, &error);
+  SteerTokenizer *back;
+
+  g_assert_no_error (error);
+  /* with places for tokens that are not there */
+  steer_tokenizer_write_gguf (tokenizer, writer, steer_tokenizer_get_n_tokens (tokenizer) + 3, json, &error);
+  g_assert_no_error (error);
+  g_assert_true (steer_gguf_writer_begin (writer, &error) && steer_gguf_writer_end (writer, &error));
+  back = steer_tokenizer_new_for_model (path, &error);
+  g_assert_no_error (error);
+  test_remove_dir (g_steal_pointer (&folder));
+  return back;
+}
+
+static void
+test_written (void)
+{
+  static const char *const names[] = { "byte-llama3", "byte-qwen2" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *relative = g_strdup_printf ("text/%s.json", names[i]);
+      g_autofree char *lines_relative = g_strdup_printf ("text/%s.jsonl.gz", names[i]);
+      g_autofree char *json = test_fixture_path (relative);
+      g_autofree char *lines = test_fixture_path (lines_relative);
+      Cases cases = { .tokenizer = write_and_read (json) };
+
+      json_lines_foreach (lines, check_case, &cases);
+      g_assert_cmpuint (cases.n, >, 300);
+      g_object_unref (cases.tokenizer);
+    }
+}
+
+static void
+check_outside_case (JsonObject *line, gpointer data)
+{
+  const char *text = json_lines_get_text (line, "text");
+  g_autoptr (GArray) expected = json_lines_get_ids (line, "ids");
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (GError) error = NULL;
+
+  steer_tokenizer_encode (data, text, strlen (text), STEER_ENCODE_DEFAULT, ids, &error);
+  g_assert_no_error (error);
+  json_lines_assert_ids (text, ids, expected);
+}
+
+static void
+test_written_llama31 (void)
+{
+  g_autofree char *json = test_shared_path ("llama-3.1-8b-instruct/tokenizer.json");
+  g_autofree char *lines = json != NULL ? test_shared_path ("tokenizer/llama3-cases.jsonl.gz") : NULL;
+  g_autoptr (SteerTokenizer) tokenizer = NULL;
+
+  if (lines == NULL)
+    return;
+  tokenizer = write_and_read (json);
+  g_assert_cmpuint (json_lines_foreach (lines, check_outside_case, tokenizer), ==, 22649);
+}
+
+/* A SentencePiece vocabulary whose tokenizer.json lists merges becomes one with scores: the texts of the other test
+ * encode alike before and after. */
+typedef struct
+{
+  SteerTokenizer *before;
+  SteerTokenizer *after;
+} Pair;
+
+static void
+check_alike (JsonObject *line, gpointer data)
+{
+  Pair *pair = data;
+  g_autoptr (GArray) before = g_array_new (FALSE, FALSE, sizeof (gint32));
+  g_autoptr (GArray) after = g_array_new (FALSE, FALSE, sizeof (gint32));
+  const char *text;
+
+  if (!json_object_has_member (line, "text"))
+    return;
+  text = json_lines_get_text (line, "text");
+  steer_tokenizer_encode (pair->before, text, strlen (text), STEER_ENCODE_ADD_BOS, before, NULL);
+  steer_tokenizer_encode (pair->after, text, strlen (text), STEER_ENCODE_ADD_BOS, after, NULL);
+  json_lines_assert_ids (text, after, before);
+}
+
+static void
+test_written_tinystories (void)
+{
+  g_autofree char *json = test_shared_path ("models/tinystories-656k/tokenizer.json");
+  g_autofree char *lines = test_fixture_path ("text/vocab-bytes.jsonl.gz");
+  g_autoptr (SteerTokenizer) before = NULL;
+  g_autoptr (SteerTokenizer) after = NULL;
+  Pair pair;
+
+  if (json == NULL)
+    return;
+  pair.before = before = steer_tokenizer_new_from_file (json, NULL);
+  pair.after = after = write_and_read (json);
+  g_assert_cmpuint (json_lines_foreach (lines, check_alike, &pair), >, 300);
+}
+
 /* Where the file does not say, SentencePiece begins with BOS and Qwen2 does not. */
 static void
 test_bos (void)
@@ -149,6 +256,9 @@ main (int argc, char **argv)
   g_test_add_func ("/text/gguf/llama-3-gives-the-ids-of-its-tokenizer-json", test_llama3);
   g_test_add_func ("/text/gguf/qwen-2-gives-the-ids-of-its-tokenizer-json", test_qwen2);
   g_test_add_func ("/text/gguf/sentencepiece-gives-the-ids-of-its-model", test_sentencepiece);
+  g_test_add_func ("/text/gguf/what-we-write-gives-the-ids-of-the-tokenizer-json", test_written);
+  g_test_add_func ("/text/gguf/what-we-write-of-llama-3.1-gives-its-ids", test_written_llama31);
+  g_test_add_func ("/text/gguf/what-we-write-of-merges-with-spaces-marked-gives-their-ids", test_written_tinystories);
   g_test_add_func ("/text/gguf/a-silent-file-begins-as-its-kind-does", test_bos);
   g_test_add_func ("/text/gguf/the-chat-template-comes-along", test_template);
   g_test_add_func ("/text/gguf/a-model-without-a-tokenizer-is-told-apart-from-a-broken-one", test_none);
