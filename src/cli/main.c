@@ -16,6 +16,7 @@ static const SteerCliCommand commands[] = {
   { "tokenize", "text to token ids and back, line by line", steer_cli_tokenize },
   { "template", "messages to a prompt, line by line", steer_cli_template },
   { "bench", "how fast a model runs here, and what steering costs", steer_cli_bench },
+  { "quantize", "a model as a GGUF file, with smaller weights", steer_cli_quantize },
   { "info", "what a model, a tensor file or a preset is, and what it lacks", steer_cli_info },
   { "devices", "what models can run on", steer_cli_devices },
 };

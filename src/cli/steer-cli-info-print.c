@@ -109,6 +109,36 @@ append_feature (GString *out, guint layer, guint64 index, const char *label)
     append_safe (out, label);
 }
 
+/* "193 Q4_K, 33 Q6_K, 66 F32": how many tensors are stored as what, the most bytes first. */
+static char *
+dup_mix (SteerArchive *archive)
+{
+  guint counts[STEER_N_DTYPES] = { 0 };
+  guint64 bytes[STEER_N_DTYPES] = { 0 };
+  g_autoptr (GString) mix = g_string_new (NULL);
+
+  for (guint i = 0; i < steer_archive_get_n_tensors (archive); i++)
+    {
+      const SteerTensor *tensor = steer_archive_get_tensor (archive, i);
+
+      counts[tensor->dtype]++;
+      bytes[tensor->dtype] += tensor->n_bytes;
+    }
+  for (;;)
+    {
+      guint most = 0;
+
+      for (guint i = 0; i < STEER_N_DTYPES; i++)
+        if (counts[i] > 0 && (counts[most] == 0 || bytes[i] > bytes[most]))
+          most = i;
+      if (counts[most] == 0)
+        return g_string_free (g_steal_pointer (&mix), FALSE);
+      g_string_append_printf (mix, "%s%u %s", mix->len > 0 ? ", " : "", counts[most],
+                              steer_dtype_get_name ((SteerDtype) most));
+      counts[most] = 0;
+    }
+}
+
 static void
 append_model (GString *out, const SteerCliInfo *self, gboolean all_tensors)
 {
@@ -118,6 +148,12 @@ append_model (GString *out, const SteerCliInfo *self, gboolean all_tensors)
 
       g_string_append_printf (out, "%s\n", summary);
       g_string_append_printf (out, "context %u tokens, vocabulary %u\n", self->config.n_context, self->config.n_vocab);
+    }
+  if (self->archive != NULL && steer_archive_get_n_tensors (self->archive) > 0)
+    {
+      g_autofree char *mix = dup_mix (self->archive);
+
+      g_string_append_printf (out, "tensors stored as %s\n", mix);
     }
   if (self->tokenizer != NULL)
     g_string_append_printf (out, "tokenizer with %u tokens\n", steer_tokenizer_get_n_tokens (self->tokenizer));

@@ -5,7 +5,9 @@
 
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
+#include "model/steer-json-config.h"
 #include "steering/steer-sae.h"
+#include "text/steer-tokenizer-gguf.h"
 
 static gboolean as_json;
 static gboolean all_tensors;
@@ -20,8 +22,8 @@ static const SteerCliUsage usage = {
   .name = "info",
   .arguments = "[OPTION…] PATH",
   .description
-  = "Tells what PATH is: a model's folder (its kind, tokenizer, chat template, tensors, and what it lacks), a\n"
-    "file of tensors, a source of steering vectors (a library, an SAE, a control vector), a preset, or a\n"
+  = "Tells what PATH is: a model's folder or GGUF file (its kind, tokenizer, chat template, tensors, and what it\n"
+    "lacks), a file of tensors, a source of steering vectors (a library, an SAE, a control vector), a preset, or a\n"
     "tokenizer.json. Weights are not read.",
   .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors",
   .max_arguments = 1,
@@ -68,7 +70,6 @@ lack (SteerCliInfo *self, GError *error)
 static void
 examine_model (SteerCliInfo *self)
 {
-  g_autofree char *tokenizer = g_build_filename (self->path, "tokenizer.json", NULL);
   GError *error = NULL;
 
   self->kind = STEER_CLI_INFO_MODEL;
@@ -88,23 +89,21 @@ examine_model (SteerCliInfo *self)
         lack (self, g_steal_pointer (&error));
     }
 
-  if (!g_file_test (tokenizer, G_FILE_TEST_EXISTS))
-    g_ptr_array_add (self->lacks, g_strdup ("no tokenizer.json: the model can be used with --ids only; copy it from "
-                                            "where the model was published"));
-  else if ((self->tokenizer = steer_tokenizer_new_from_file (tokenizer, &error)) == NULL)
+  self->tokenizer = steer_tokenizer_new_for_model (self->path, &error);
+  if (self->tokenizer == NULL)
     lack (self, g_steal_pointer (&error));
-  self->template = steer_chat_template_new_for_directory (self->path, &error);
+  self->template = steer_chat_template_new_for_model (self->path, &error);
   if (self->template == NULL)
     lack (self, g_steal_pointer (&error));
 }
 
-/* FALSE when the path is nothing that steers; that is no error. */
+/* FALSE when the path is nothing that steers, which need not be an error. */
 static gboolean
-examine_vectors (SteerCliInfo *self)
+examine_vectors (SteerCliInfo *self, GError **error)
 {
   const char *path = self->path;
 
-  self->vectors = steer_vector_source_open (path, NULL, NULL, NULL);
+  self->vectors = steer_vector_source_open (path, NULL, NULL, error);
   if (self->vectors == NULL)
     return FALSE;
   self->kind = STEER_CLI_INFO_VECTORS;
@@ -122,24 +121,53 @@ examine_archive (SteerCliInfo *self, GError **error)
   return self->archive != NULL;
 }
 
+/* Whether the config.json is that of a model, and not of an SAE, whose folder has one too. */
 static gboolean
-examine (SteerCliInfo *self, GError **error)
+is_model_config (const char *path)
+{
+  g_autoptr (SteerJsonConfig) config = steer_json_config_read (path, NULL);
+
+  return config == NULL || steer_json_config_has (config, "architectures")
+         || steer_json_config_has (config, "model_type") || steer_json_config_has (config, "hidden_size");
+}
+
+static gboolean
+examine_folder (SteerCliInfo *self, GError **error)
 {
   g_autofree char *config = g_build_filename (self->path, "config.json", NULL);
   g_autofree char *tokenizer = g_build_filename (self->path, "tokenizer.json", NULL);
+  g_autoptr (GError) why_no_vectors = NULL;
+  gboolean has_config = g_file_test (config, G_FILE_TEST_EXISTS);
 
-  if (g_file_test (self->path, G_FILE_TEST_IS_DIR))
+  if (examine_vectors (self, &why_no_vectors))
+    return TRUE;
+  if ((has_config && is_model_config (config)) || g_file_test (tokenizer, G_FILE_TEST_EXISTS))
     {
-      /* The folder of an SAE has a config.json too. */
-      if (examine_vectors (self))
-        return TRUE;
-      if (g_file_test (config, G_FILE_TEST_EXISTS) || g_file_test (tokenizer, G_FILE_TEST_EXISTS))
-        {
-          examine_model (self);
-          return TRUE;
-        }
-      return examine_archive (self, error);
+      examine_model (self);
+      return TRUE;
     }
+  if (!has_config)
+    return examine_archive (self, error);
+  g_propagate_error (error, g_steal_pointer (&why_no_vectors));
+  return FALSE;
+}
+
+/* A GGUF file that describes a model, whether or not it is of a kind that can be run. */
+static gboolean
+is_gguf_model (const char *path)
+{
+  g_autoptr (SteerArchive) archive = steer_archive_open (path, NULL, NULL);
+  const char *arch = archive != NULL ? steer_archive_get_string (archive, "general.architecture") : NULL;
+
+  return arch != NULL && g_str_has_prefix (steer_archive_get_format (archive), "GGUF")
+         && strcmp (arch, "controlvector") != 0;
+}
+
+static gboolean
+examine (SteerCliInfo *self, GError **error)
+{
+  if (g_file_test (self->path, G_FILE_TEST_IS_DIR))
+    return examine_folder (self, error);
   if (g_str_has_suffix (self->path, ".yaml") || g_str_has_suffix (self->path, ".yml"))
     {
       self->kind = STEER_CLI_INFO_PRESET;
@@ -152,7 +180,12 @@ examine (SteerCliInfo *self, GError **error)
       self->tokenizer = steer_tokenizer_new_from_file (self->path, error);
       return self->tokenizer != NULL;
     }
-  return examine_vectors (self) || examine_archive (self, error);
+  if (is_gguf_model (self->path))
+    {
+      examine_model (self);
+      return TRUE;
+    }
+  return examine_vectors (self, NULL) || examine_archive (self, error);
 }
 
 SteerCliStatus

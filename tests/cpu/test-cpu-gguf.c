@@ -1,5 +1,9 @@
 #include "cpu-model.h"
 
+#include <string.h>
+
+#include "model/steer-gguf-export.h"
+
 /* The same model as a Hugging Face folder and as a GGUF file that an independent program wrote. */
 
 #define TOLERANCE 1e-5
@@ -66,6 +70,151 @@ test_logits (gconstpointer data)
     }
 }
 
+static char *export(SteerModel *model, SteerExportType type, const char *folder, guint n_threads)
+{
+  g_autofree char *name = g_strdup_printf ("%s-%u.gguf", steer_export_type_get_name (type), n_threads);
+  char *path = g_build_filename (folder, name, NULL);
+  g_autoptr (SteerGgufWriter) writer = steer_gguf_writer_new (path);
+  g_autoptr (GError) error = NULL;
+
+  steer_model_export_gguf (model, type, writer, n_threads, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+/* Our own writer against the independent one: the same rows in the same places, to the bit. */
+static void
+test_export (gconstpointer data)
+{
+  guint i = GPOINTER_TO_UINT (data);
+  g_autoptr (CpuModel) folder = cpu_model_load (cases[i].name);
+  g_autoptr (SteerModel) expected = open_gguf (cases[i].name, cases[i].file);
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = export(folder->model, STEER_EXPORT_F32, dir, 3);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerModel) model = steer_model_open (path, NULL, &error);
+  SteerArchive *archive;
+  gsize n = (gsize) folder->n_tokens * folder->config->n_vocab;
+  g_autofree float *logits = NULL;
+  g_autofree float *actual = NULL;
+
+  g_assert_no_error (error);
+  archive = steer_model_get_archive (expected);
+  for (guint t = 0; t < steer_archive_get_n_tensors (archive); t++)
+    {
+      const SteerTensor *one = steer_archive_get_tensor (archive, t);
+      const SteerTensor *other = steer_archive_find (steer_model_get_archive (model), one->name);
+      gint64 count = steer_tensor_get_n_elements (one);
+      g_autofree float *a = g_new (float, count);
+      g_autofree float *b = g_new (float, count);
+
+      g_assert_nonnull (other);
+      g_assert_cmpint (steer_tensor_get_n_elements (other), ==, count);
+      steer_tensor_read_f32 (one, 0, count, a);
+      steer_tensor_read_f32 (other, 0, count, b);
+      if (g_str_equal (one->name, "rope_freqs.weight"))
+        assert_near (b, a, (gsize) count, 1e-6);
+      else
+        g_assert_cmpmem (a, (gsize) count * sizeof (float), b, (gsize) count * sizeof (float));
+    }
+  logits = run (folder->model, folder, FALSE);
+  actual = run (model, folder, FALSE);
+  assert_near (actual, logits, n, TOLERANCE);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* Threads do not change a byte, and a file made of a file is the same as one made of the folder. */
+static void
+test_export_is_stable (void)
+{
+  g_autoptr (CpuModel) folder = cpu_model_load ("llama-gqa");
+  g_autofree char *dir = test_make_dir ();
+
+  for (guint type = 0; type < STEER_N_EXPORTS; type++)
+    {
+      g_autofree char *one = export(folder->model, (SteerExportType) type, dir, 1);
+      g_autofree char *many = export(folder->model, (SteerExportType) type, dir, 5);
+      g_autofree char *first = NULL, *second = NULL;
+      gsize first_size, second_size;
+
+      g_assert_true (g_file_get_contents (one, &first, &first_size, NULL));
+      g_assert_true (g_file_get_contents (many, &second, &second_size, NULL));
+      g_assert_cmpmem (first, first_size, second, second_size);
+    }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_requantized (void)
+{
+  g_autoptr (CpuModel) folder = cpu_model_load ("llama-gqa");
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = export(folder->model, STEER_EXPORT_F32, dir, 1);
+  g_autoptr (SteerModel) file = steer_model_open (path, NULL, NULL);
+  g_autofree char *direct_path = export(folder->model, STEER_EXPORT_Q8_0, dir, 1);
+  g_autofree char *twice_path = export(file, STEER_EXPORT_Q8_0, dir, 2);
+  g_autoptr (SteerArchive) direct = steer_archive_open (direct_path, NULL, NULL);
+  g_autoptr (SteerArchive) twice = steer_archive_open (twice_path, NULL, NULL);
+
+  g_assert_cmpuint (steer_archive_get_n_tensors (direct), ==, steer_archive_get_n_tensors (twice));
+  for (guint i = 0; i < steer_archive_get_n_tensors (direct); i++)
+    {
+      const SteerTensor *one = steer_archive_get_tensor (direct, i);
+      const SteerTensor *other = steer_archive_find (twice, one->name);
+
+      g_assert_nonnull (other);
+      g_assert_cmpint (one->dtype, ==, other->dtype);
+      g_assert_cmpmem (one->data, one->n_bytes, other->data, other->n_bytes);
+    }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* The mix of a Q4_K_M file of 32 layers: 33 matrices in Q6_K, and where rows do not fit, the next type that does. */
+static void
+test_mix (void)
+{
+  guint n_large = 0;
+
+  for (guint layer = 0; layer < 32; layer++)
+    {
+      n_large
+        += steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_VALUE, layer, 32, 4096) == STEER_DTYPE_Q6_K;
+      n_large
+        += steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_DOWN, layer, 32, 14336) == STEER_DTYPE_Q6_K;
+      g_assert_cmpint (steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_OTHER, layer, 32, 4096), ==,
+                       STEER_DTYPE_Q4_K);
+    }
+  n_large += steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_OUTPUT, 0, 32, 4096) == STEER_DTYPE_Q6_K;
+  g_assert_cmpuint (n_large, ==, 33);
+  g_assert_cmpint (steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_OTHER, 0, 32, 64), ==,
+                   STEER_DTYPE_Q5_0);
+  g_assert_cmpint (steer_export_type_choose (STEER_EXPORT_Q4_K_M, STEER_EXPORT_ROLE_OUTPUT, 0, 32, 64), ==,
+                   STEER_DTYPE_Q8_0);
+  g_assert_cmpint (steer_export_type_choose (STEER_EXPORT_Q8_0, STEER_EXPORT_ROLE_OTHER, 0, 32, 33), ==,
+                   STEER_DTYPE_F16);
+}
+
+static void
+test_cancelled (void)
+{
+  g_autoptr (CpuModel) folder = cpu_model_load ("llama-gqa");
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "a.gguf", NULL);
+  SteerGgufWriter *writer = steer_gguf_writer_new (path);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GDir) listing = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (
+    steer_model_export_gguf (folder->model, STEER_EXPORT_Q8_0, writer, 1, NULL, NULL, cancellable, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  steer_gguf_writer_free (writer);
+  listing = g_dir_open (dir, 0, NULL);
+  g_assert_null (g_dir_read_name (listing));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 /* What the two kinds of files say of the model; the frequencies are rounded to float32 in another place. */
 static void
 test_config (gconstpointer data)
@@ -116,7 +265,14 @@ main (int argc, char *argv[])
         = g_strdup_printf ("/cpu/gguf/%s/its hyper-parameters equal those of the folder", cases[i].name);
 
       g_test_add_data_func (logits, GUINT_TO_POINTER (i), test_logits);
+      g_autofree char *exported = g_strdup_printf ("/cpu/gguf/%s/written by us it is the same", cases[i].name);
+
       g_test_add_data_func (config, GUINT_TO_POINTER (i), test_config);
+      g_test_add_data_func (exported, GUINT_TO_POINTER (i), test_export);
     }
+  g_test_add_func ("/cpu/gguf/export/threads do not change a byte", test_export_is_stable);
+  g_test_add_func ("/cpu/gguf/export/a file made of a file is as one made of the folder", test_requantized);
+  g_test_add_func ("/cpu/gguf/export/q4_k_m mixes as llama.cpp does", test_mix);
+  g_test_add_func ("/cpu/gguf/export/a cancel leaves nothing", test_cancelled);
   return g_test_run ();
 }
