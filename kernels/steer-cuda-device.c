@@ -34,9 +34,10 @@ explain_count (cudaError_t status)
   g_autofree char *has = dup_driver_version ();
   g_autofree char *wanted = dup_version (CUDART_VERSION);
 
+  if (status == cudaErrorInsufficientDriver && has == NULL)
+    return g_strdup ("there is no NVIDIA driver: install the one that your system offers, version 580 or newer");
   if (status == cudaErrorInsufficientDriver)
-    return g_strdup_printf ("its driver serves CUDA %s and this build needs %s: update the NVIDIA driver",
-                            has != NULL ? has : "of no kind", wanted);
+    return g_strdup_printf ("its driver serves CUDA %s and this build needs %s: update the NVIDIA driver", has, wanted);
   if (status == cudaSuccess || status == cudaErrorNoDevice)
     return g_strdup ("the driver shows no device: look whether CUDA_VISIBLE_DEVICES hides it, and at the system's "
                      "messages of the driver");

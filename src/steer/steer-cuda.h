@@ -18,7 +18,7 @@ const SteerBackend *steer_cuda_backend (void);
 
 /**
  * steer_cuda_module_open:
- * @driver: name of the driver's library, "libcuda.so.1"
+ * @driver: (nullable): name of the driver's library, "libcuda.so.1", that must be there; NULL: none
  * @path: (nullable): the module
  *
  * The module's backend, which is never unloaded. Errors: STEER_MODEL_ERROR_MISSING when this machine has no NVIDIA GPU
