@@ -308,7 +308,7 @@ test_options (Fixture *fixture, gconstpointer data)
   options.n_context = 65;
   assert_refused (fixture, "cpu", &options, STEER_MODEL_ERROR_INVALID, "65", "64", NULL);
   options.n_context = 64;
-  options.kv_dtype = STEER_DTYPE_Q8_0;
+  options.kv_dtype = STEER_DTYPE_Q4_0;
   assert_refused (fixture, "cpu", &options, STEER_MODEL_ERROR_UNSUPPORTED, "Q8_0", NULL);
 }
 
