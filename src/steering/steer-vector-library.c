@@ -307,6 +307,15 @@ steer_vector_library_open (const char *path, GCancellable *cancellable, GError *
   return read_archive (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
+void
+steer_vector_library_set_id (SteerVectorLibrary *self, const char *id)
+{
+  g_return_if_fail (STEER_IS_VECTOR_LIBRARY (self));
+  g_return_if_fail (id != NULL);
+  g_free (self->id);
+  self->id = g_strdup (id);
+}
+
 /* Position among the entries, or -1. */
 static int
 find_entry (SteerVectorLibrary *self, guint layer, guint64 index)

@@ -105,6 +105,8 @@ steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCanc
   if (library == NULL
       || !steer_vector_source_check_model (STEER_VECTOR_SOURCE (library), hints->d_model, hints->n_layers, error))
     return NULL;
+  if (hints->id != NULL)
+    steer_vector_library_set_id (library, hints->id);
   return STEER_VECTOR_SOURCE (g_steal_pointer (&library));
 }
 

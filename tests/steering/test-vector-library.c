@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-vector-source-open.h"
 #include "tensor/steer-archive.h"
 #include "tensor/steer-safetensors-writer.h"
 #include "test-util.h"
@@ -27,6 +28,22 @@ test_is_called_after_its_file (void)
 
   g_assert_cmpstr (steer_vector_source_get_id (source), ==, "vectors");
   g_assert_cmpuint (steer_vector_source_get_d_model (source), ==, D_MODEL);
+}
+
+/* However it was opened, by the hint that gives every kind of source its name. */
+static void
+test_is_called_what_presets_call_it (void)
+{
+  g_autofree char *path = test_fixture_path ("steering/vectors.safetensors");
+  g_autoptr (SteerVectorSource) source = NULL;
+  g_autoptr (GError) error = NULL;
+  SteerSourceHints hints;
+
+  steer_source_hints_init (&hints);
+  hints.id = "mine";
+  source = steer_vector_source_open (path, &hints, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (steer_vector_source_get_id (source), ==, "mine");
 }
 
 static void
@@ -247,6 +264,7 @@ main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/vector library/is called after its file", test_is_called_after_its_file);
+  g_test_add_func ("/vector library/is called what presets call it", test_is_called_what_presets_call_it);
   g_test_add_func ("/vector library/hands out the unit vectors of PyTorch", test_hands_out_the_unit_vectors_of_pytorch);
   g_test_add_func ("/vector library/tells what its metadata tells", test_tells_what_its_metadata_tells);
   g_test_add_func ("/vector library/lists by layer and then by index", test_lists_by_layer_and_index);
