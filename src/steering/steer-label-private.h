@@ -58,4 +58,44 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerLabelRow, steer_label_row_clear)
 /* @self: zero. @name: for messages, "file:line". Errors: STEER_LABEL_ERROR_INVALID. */
 gboolean steer_label_row_read (SteerLabelRow *self, const char *line, gsize length, const char *name, GError **error);
 
+/* @name: for messages, "file:line". FALSE ends the reading. */
+typedef gboolean (
+  *SteerLabelLineFunc) (const char *line, gsize length, const char *name, gpointer data, GError **error);
+
+/* Reads the lines of a file, or of all `.jsonl` and `.jsonl.gz` at and below a folder, that are not empty. @progress:
+ * called for each piece. @n_files: (out). Errors: STEER_LABEL_ERROR_INVALID, G_IO_ERROR, whatever @take returns. */
+gboolean steer_label_files_read (const char *path,
+                                 SteerLabelLineFunc take,
+                                 SteerLabelProgressFunc progress,
+                                 gpointer data,
+                                 guint *n_files,
+                                 GCancellable *cancellable,
+                                 GError **error);
+
+/* What is typed into a search: words, and phrases in quotes. */
+typedef struct
+{
+  GPtrArray *parts; /* (element-type utf8) */
+  gboolean has_phrases;
+  gboolean is_open; /* the last part may be the beginning of a word */
+} SteerLabelQuery;
+
+void steer_label_query_init (SteerLabelQuery *self, const char *text);
+void steer_label_query_clear (SteerLabelQuery *self);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerLabelQuery, steer_label_query_clear)
+
+/* For MATCH: the parts as one phrase, its end open or not; and the parts wherever they stand. */
+char *steer_label_query_make_phrase (const SteerLabelQuery *self, gboolean open);
+char *steer_label_query_make_words (const SteerLabelQuery *self);
+
+/* The columns of a SteerLabel, from the user's labels (table own) and from the imported ones (tables source, feature
+ * and label). */
+#define STEER_LABEL_OWN_COLUMNS "0, own.model, '', own.layer, own.feature, own.text, -1, 0"
+#define STEER_LABEL_COLUMNS                                                                                            \
+  "source.id, source.model, source.name, source.layer, feature.feature, label.text, feature.density, "                 \
+  "feature.activation"
+
+/* The row that @statement stands on. */
+SteerLabel *steer_label_read (sqlite3_stmt *statement);
+
 G_END_DECLS

@@ -8,7 +8,6 @@
 /* Candidates that a tier hands on for ranking, beyond what is asked for. */
 #define SPARE 50
 /* A query is cut here; nobody types as much. */
-#define MAX_WORDS 16
 #define MAX_QUERY_BYTES 512
 
 typedef struct
@@ -46,13 +45,26 @@ bind_filter_layer (const SteerLabelFilter *filter)
 }
 
 static gboolean
+is_allowed (const SteerLabelFilter *filter, gint64 source)
+{
+  if (filter == NULL || filter->sources == NULL)
+    return TRUE;
+  for (guint i = 0; i < filter->sources->len; i++)
+    if (g_array_index (filter->sources, gint64, i) == source)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
 list_allowed (Search *self, GError **error)
 {
   g_autoptr (sqlite3_stmt) statement = NULL;
   g_autoptr (GString) list = g_string_new (NULL);
   int status;
 
-  if (self->filter == NULL || (self->filter->model == NULL && self->filter->source == 0 && self->filter->layer < 0))
+  if (self->filter == NULL
+      || (self->filter->model == NULL && self->filter->source == 0 && self->filter->sources == NULL
+          && self->filter->layer < 0))
     return TRUE;
   statement = steer_label_prepare (self->db,
                                    "SELECT id FROM source WHERE (?1 IS NULL OR model = ?1) AND (?2 = 0 OR id = ?2) AND "
@@ -64,115 +76,11 @@ list_allowed (Search *self, GError **error)
   sqlite3_bind_int64 (statement, 2, self->filter->source);
   sqlite3_bind_int (statement, 3, self->filter->layer);
   while ((status = sqlite3_step (statement)) == SQLITE_ROW)
-    g_string_append_printf (list, "%s%" G_GINT64_FORMAT, list->len > 0 ? "," : "",
-                            (gint64) sqlite3_column_int64 (statement, 0));
+    if (is_allowed (self->filter, sqlite3_column_int64 (statement, 0)))
+      g_string_append_printf (list, "%s%" G_GINT64_FORMAT, list->len > 0 ? "," : "",
+                              (gint64) sqlite3_column_int64 (statement, 0));
   self->sources = g_string_free (g_steal_pointer (&list), FALSE);
   return status == SQLITE_DONE || steer_label_fail (self->db, self->cancellable, error);
-}
-
-static gboolean
-is_word (const char *text)
-{
-  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
-    if (g_unichar_isalnum (g_utf8_get_char (p)))
-      return TRUE;
-  return FALSE;
-}
-
-static void
-append_quoted (GString *out, const char *text)
-{
-  g_string_append_c (out, '"');
-  for (const char *p = text; *p != '\0'; p++)
-    {
-      if (*p == '"')
-        g_string_append_c (out, '"');
-      g_string_append_c (out, *p);
-    }
-  g_string_append_c (out, '"');
-}
-
-/* What is typed: words, and phrases in quotes. */
-typedef struct
-{
-  GPtrArray *parts; /* (element-type utf8) */
-  gboolean has_phrases;
-  gboolean is_open; /* the last part may be the beginning of a word */
-} Query;
-
-static void
-query_clear (Query *self)
-{
-  g_clear_pointer (&self->parts, g_ptr_array_unref);
-}
-
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Query, query_clear)
-
-static void
-add_part (Query *self, GString *part)
-{
-  if (is_word (part->str) && self->parts->len < MAX_WORDS)
-    g_ptr_array_add (self->parts, g_strdup (part->str));
-  g_string_set_size (part, 0);
-}
-
-static void
-parse_query (Query *self, const char *text)
-{
-  g_autoptr (GString) part = g_string_new (NULL);
-  gboolean quoted = FALSE;
-
-  self->parts = g_ptr_array_new_with_free_func (g_free);
-  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
-    {
-      gunichar c = g_utf8_get_char (p);
-
-      if (c == '"')
-        {
-          add_part (self, part);
-          quoted = !quoted;
-          self->has_phrases = TRUE;
-        }
-      else if (!quoted && g_unichar_isspace (c))
-        add_part (self, part);
-      else
-        g_string_append_unichar (part, c);
-    }
-  self->is_open
-    = part->len > 0 && !quoted && g_unichar_isalnum (g_utf8_get_char (g_utf8_prev_char (part->str + part->len)));
-  add_part (self, part);
-}
-
-/* The query as one phrase, its end open or not. */
-static char *
-make_phrase (const Query *query, gboolean open)
-{
-  g_autofree char *words = NULL;
-  GString *out = g_string_new (NULL);
-
-  g_ptr_array_add (query->parts, NULL);
-  words = g_strjoinv (" ", (char **) query->parts->pdata);
-  g_ptr_array_set_size (query->parts, (int) query->parts->len - 1);
-  append_quoted (out, words);
-  if (open)
-    g_string_append (out, " *");
-  return g_string_free (out, FALSE);
-}
-
-static char *
-make_words (const Query *query)
-{
-  GString *out = g_string_new (NULL);
-
-  for (guint i = 0; i < query->parts->len; i++)
-    {
-      if (i > 0)
-        g_string_append (out, " AND ");
-      append_quoted (out, g_ptr_array_index (query->parts, i));
-      if (i + 1 == query->parts->len && query->is_open)
-        g_string_append (out, " *");
-    }
-  return g_string_free (out, FALSE);
 }
 
 static char *
@@ -192,30 +100,6 @@ add_candidate (Search *self, SteerLabel *label, guint tier)
   g_array_append_val (self->found, candidate);
 }
 
-static SteerLabel *
-read_label (sqlite3_stmt *statement)
-{
-  SteerLabel *label = g_new0 (SteerLabel, 1);
-
-  label->source = sqlite3_column_int64 (statement, 0);
-  label->model = g_strdup ((const char *) sqlite3_column_text (statement, 1));
-  label->source_name = g_strdup ((const char *) sqlite3_column_text (statement, 2));
-  label->layer = sqlite3_column_int (statement, 3);
-  label->index = (guint64) sqlite3_column_int64 (statement, 4);
-  label->label = g_strdup ((const char *) sqlite3_column_text (statement, 5));
-  label->by_user = label->source == 0;
-  label->density = sqlite3_column_double (statement, 6);
-  label->activation = sqlite3_column_double (statement, 7);
-  if (label->label == NULL)
-    label->label = g_strdup ("");
-  return label;
-}
-
-#define OWN_COLUMNS "0, own.model, '', own.layer, own.feature, own.text, -1, 0"
-#define LABEL_COLUMNS                                                                                                  \
-  "source.id, source.model, source.name, source.layer, feature.feature, label.text, feature.density, "                 \
-  "feature.activation"
-
 /* Adds what a statement gives, and remembers the places where the user has spoken. */
 static gboolean
 collect (Search *self, sqlite3_stmt *statement, guint tier, GError **error)
@@ -224,12 +108,12 @@ collect (Search *self, sqlite3_stmt *statement, guint tier, GError **error)
 
   while ((status = sqlite3_step (statement)) == SQLITE_ROW)
     {
-      SteerLabel *label = read_label (statement);
+      SteerLabel *label = steer_label_read (statement);
       g_autofree char *place = make_place (label->layer, label->index);
 
       if (label->by_user)
         g_hash_table_add (self->seen, g_strdup (place));
-      else if (g_hash_table_contains (self->seen, place))
+      else if (g_hash_table_contains (self->seen, place) || !is_allowed (self->filter, label->source))
         {
           steer_label_free (label);
           continue;
@@ -244,7 +128,7 @@ search_own (Search *self, const char *match, GError **error)
 {
   g_autoptr (sqlite3_stmt) statement
     = steer_label_prepare (self->db,
-                           "SELECT " OWN_COLUMNS " FROM own_text CROSS JOIN own ON own.id = own_text.rowid "
+                           "SELECT " STEER_LABEL_OWN_COLUMNS " FROM own_text CROSS JOIN own ON own.id = own_text.rowid "
                            "WHERE own_text MATCH ?1 AND (?2 < 0 OR own.layer = ?2) "
                            "AND (?3 IS NULL OR own.model = '' OR own.model = ?3) LIMIT ?4",
                            error);
@@ -277,7 +161,7 @@ add_rows (Search *self, const GArray *rows, guint tier, GError **error)
 {
   g_autoptr (sqlite3_stmt) statement = steer_label_prepare (
     self->db,
-    "SELECT " LABEL_COLUMNS " FROM label CROSS JOIN feature ON feature.source = (label.id >> 32 & "
+    "SELECT " STEER_LABEL_COLUMNS " FROM label CROSS JOIN feature ON feature.source = (label.id >> 32 & "
     "4095) AND feature.feature = (label.id & 4294967295) CROSS JOIN source ON source.id = "
     "feature.source WHERE label.id = ?",
     error);
@@ -294,7 +178,7 @@ add_rows (Search *self, const GArray *rows, guint tier, GError **error)
       status = sqlite3_step (statement);
       if (status == SQLITE_ROW)
         {
-          SteerLabel *label = read_label (statement);
+          SteerLabel *label = steer_label_read (statement);
 
           if (is_renamed (self, own, label))
             steer_label_free (label);
@@ -360,9 +244,9 @@ static gboolean
 search_number (Search *self, int layer, guint64 index, GError **error)
 {
   static const char *const statements[]
-    = { "SELECT " OWN_COLUMNS " FROM own WHERE (?1 < 0 OR layer = ?1) AND feature = ?2 "
+    = { "SELECT " STEER_LABEL_OWN_COLUMNS " FROM own WHERE (?1 < 0 OR layer = ?1) AND feature = ?2 "
         "AND (?3 IS NULL OR model = '' OR model = ?3) LIMIT ?4",
-        "SELECT " LABEL_COLUMNS
+        "SELECT " STEER_LABEL_COLUMNS
         " FROM source CROSS JOIN feature ON feature.source = source.id AND feature.feature = ?2 "
         "CROSS JOIN label ON label.id = feature.label "
         "WHERE (?1 < 0 OR source.layer = ?1) AND (?3 IS NULL OR source.model = ?3) AND (?5 = 0 OR source.id = ?5) "
@@ -391,19 +275,19 @@ search_number (Search *self, int layer, guint64 index, GError **error)
 static gboolean
 run_tiers (Search *self, const char *text, GError **error)
 {
-  g_auto (Query) query = { 0 };
+  g_auto (SteerLabelQuery) query = { 0 };
   g_autofree char *words = NULL;
 
-  parse_query (&query, text);
+  steer_label_query_init (&query, text);
   if (query.parts->len == 0)
     return TRUE;
-  words = make_words (&query);
+  words = steer_label_query_make_words (&query);
   if (!search_own (self, words, error))
     return FALSE;
   if (!query.has_phrases)
     {
-      g_autofree char *closed = make_phrase (&query, FALSE);
-      g_autofree char *open = make_phrase (&query, TRUE);
+      g_autofree char *closed = steer_label_query_make_phrase (&query, FALSE);
+      g_autofree char *open = steer_label_query_make_phrase (&query, TRUE);
 
       if (!search_imported (self, closed, 1, error)
           || (query.is_open && self->found->len < self->n_most && !search_imported (self, open, 2, error)))
@@ -533,6 +417,7 @@ search_task_free (gpointer data)
 
   g_free (self->query);
   g_free (self->model);
+  g_clear_pointer (&self->filter.sources, g_array_unref);
   g_free (self);
 }
 
@@ -570,6 +455,8 @@ steer_label_store_search_async (SteerLabelStore *self,
   data->filter = filter != NULL ? *filter : (SteerLabelFilter){ .layer = -1 };
   data->model = g_strdup (data->filter.model);
   data->filter.model = data->model;
+  if (data->filter.sources != NULL)
+    g_array_ref (data->filter.sources);
   data->n_most = n_most;
   g_task_set_task_data (task, data, search_task_free);
   g_task_run_in_thread (task, run_search);
@@ -580,64 +467,4 @@ steer_label_store_search_finish (SteerLabelStore *self, GAsyncResult *result, GE
 {
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
   return g_task_propagate_pointer (G_TASK (result), error);
-}
-
-SteerLabel *
-steer_label_store_find (SteerLabelStore *self, int layer, guint64 index, const SteerLabelFilter *filter, GError **error)
-{
-  g_autofree char *number = g_strdup_printf ("%d:%" G_GUINT64_FORMAT, MAX (layer, 0), index);
-  SteerLabelFilter own = { .layer = -1 };
-  g_autoptr (GPtrArray) list = NULL;
-  const SteerLabel *found;
-
-  g_return_val_if_fail (STEER_IS_LABEL_STORE (self), NULL);
-
-  if (filter != NULL)
-    own = (SteerLabelFilter){ .model = filter->model, .source = filter->source, .layer = -1 };
-  if (index > STEER_LABEL_MAX_FEATURE)
-    return NULL;
-  list = steer_label_store_search (self, number, &own, 1, NULL, error);
-  if (list == NULL || list->len == 0)
-    return NULL;
-  found = g_ptr_array_index (list, 0);
-  if (found->layer != layer || found->index != index)
-    return NULL;
-  return g_ptr_array_steal_index (list, 0);
-}
-
-GPtrArray *
-steer_label_store_list_examples (SteerLabelStore *self, const SteerLabel *label, guint n_most, GError **error)
-{
-  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
-  sqlite3_stmt *statement;
-  sqlite3 *db;
-  gboolean listed = FALSE;
-
-  g_return_val_if_fail (STEER_IS_LABEL_STORE (self) && label != NULL, NULL);
-
-  db = steer_label_store_connect (self, FALSE, error);
-  if (db == NULL)
-    return NULL;
-  /* What the user has named may have been imported too. */
-  statement
-    = steer_label_prepare (db,
-                           "SELECT example.text FROM source CROSS JOIN example ON example.source = source.id AND "
-                           "example.feature = ?1 WHERE (?2 = 0 AND source.layer = ?3) OR source.id = ?2 "
-                           "ORDER BY example.value DESC LIMIT ?4",
-                           error);
-  if (statement != NULL)
-    {
-      int status;
-
-      sqlite3_bind_int64 (statement, 1, (gint64) label->index);
-      sqlite3_bind_int64 (statement, 2, label->source);
-      sqlite3_bind_int (statement, 3, label->layer);
-      sqlite3_bind_int64 (statement, 4, n_most);
-      while ((status = sqlite3_step (statement)) == SQLITE_ROW)
-        g_ptr_array_add (list, g_strdup ((const char *) sqlite3_column_text (statement, 0)));
-      listed = status == SQLITE_DONE || steer_label_fail (db, NULL, error);
-      sqlite3_finalize (statement);
-    }
-  steer_label_store_release (self, db, FALSE);
-  return listed ? g_steal_pointer (&list) : NULL;
 }

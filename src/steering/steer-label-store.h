@@ -82,6 +82,7 @@ typedef struct
 {
   const char *model; /* (nullable): Neuronpedia's name */
   gint64 source;     /* 0: any */
+  GArray *sources;   /* (nullable) (element-type gint64): one of these; of imported labels none where it is empty */
   int layer;         /* -1: any */
 } SteerLabelFilter;
 
@@ -112,20 +113,28 @@ void steer_label_store_search_async (SteerLabelStore *self,
 GPtrArray *steer_label_store_search_finish (SteerLabelStore *self, GAsyncResult *result, GError **error);
 
 /* What a feature is called: the user's label, else that of the first source that fits. NULL without an error when it
- * has none. @filter: (nullable): its layer is not looked at. */
+ * has none. @filter: (nullable): its model and its source are looked at. */
 SteerLabel *steer_label_store_find (SteerLabelStore *self,
                                     int layer,
                                     guint64 index,
                                     const SteerLabelFilter *filter,
                                     GError **error);
 
+/* What the user calls a feature of the first of @models (NULL-terminated) of which there is a label; "" is whatever
+ * model. NULL without an error when there is none. */
+char *steer_label_store_find_user_label (SteerLabelStore *self,
+                                         const char *const *models,
+                                         int layer,
+                                         guint64 index,
+                                         GError **error);
+
 /* Texts on which the feature fires strongly, strongest first, the token in ⟦brackets⟧. (transfer full) (element-type
  * utf8) */
 GPtrArray *
 steer_label_store_list_examples (SteerLabelStore *self, const SteerLabel *label, guint n_most, GError **error);
 
-/* @model: (nullable): of the feature, for people who name features of several. @label: (nullable): no label any more.
- */
+/* @model: (nullable): of the feature, for people who name features of several; a program that knows the very SAE may
+ * name it behind a slash. @label: (nullable): no label any more. */
 gboolean steer_label_store_set_user_label (SteerLabelStore *self,
                                            const char *model,
                                            int layer,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-feature.h"
+#include "steer-gunzip.h"
 #include "tensor/steer-json-scanner.h"
 
 #define NAME "labels.jsonl"
@@ -207,7 +208,7 @@ unpack (const char *path, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GFile) file = g_file_new_for_path (path);
   g_autoptr (GFileInputStream) packed = g_file_read (file, cancellable, error);
-  g_autoptr (GZlibDecompressor) zlib = g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP);
+  g_autoptr (GConverter) unpacker = steer_gunzip_new ();
   g_autoptr (GByteArray) text = g_byte_array_new ();
   g_autoptr (GInputStream) stream = NULL;
   guint8 piece[16384];
@@ -215,7 +216,7 @@ unpack (const char *path, GCancellable *cancellable, GError **error)
 
   if (packed == NULL)
     return NULL;
-  stream = g_converter_input_stream_new (G_INPUT_STREAM (packed), G_CONVERTER (zlib));
+  stream = g_converter_input_stream_new (G_INPUT_STREAM (packed), unpacker);
   while ((n = g_input_stream_read (stream, piece, sizeof piece, cancellable, error)) > 0)
     {
       if (text->len > MAX_TEXT_BYTES - (gsize) n)

@@ -280,6 +280,89 @@ test_folders_of_batches (Fixture *f, gconstpointer data)
   assert_finds ("eiffel", -1, "");
 }
 
+/* @part behind what @path holds. */
+static void
+append (const char *path, const char *part, gsize length)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (GFileOutputStream) stream = g_file_append_to (file, G_FILE_CREATE_NONE, NULL, NULL);
+
+  g_assert_true (g_output_stream_write_all (G_OUTPUT_STREAM (stream), part, length, NULL, NULL, NULL));
+}
+
+/* `cat a.jsonl.gz b.jsonl.gz` is a gzip file too, and a tape's zeros behind it say nothing. */
+static void
+test_packed_files_may_be_joined (Fixture *f, gconstpointer data)
+{
+  g_autofree char *one = make_row (15, 1, "first member"), *two = make_row (15, 2, "second member");
+  g_autofree char *path = write_file (f, "joined.jsonl.gz", one), *second = write_file (f, "second.jsonl.gz", two);
+  g_autofree char *bytes = NULL;
+  g_autoptr (GError) error = NULL;
+  SteerLabelImport counts;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (second, &bytes, &length, NULL));
+  append (path, bytes, length);
+  import_ok (f, path, &counts);
+  g_assert_cmpuint (counts.n_labels, ==, 2);
+  assert_finds ("member", -1, "15:1 15:2");
+
+  append (path, "\0\0\0\0\0\0\0\0", 8);
+  import_ok (f, path, &counts);
+  g_assert_cmpuint (counts.n_labels, ==, 2);
+
+  append (path, "and no third", 12);
+  g_assert_false (steer_label_store_import (f->store, path, NULL, NULL, NULL, NULL, NULL, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "joined.jsonl.gz"));
+}
+
+static void
+test_a_search_may_be_of_some_sources (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GPtrArray) sources = NULL;
+  g_autoptr (GArray) some = g_array_new (FALSE, FALSE, sizeof (gint64));
+  SteerLabelFilter filter = { .layer = -1, .sources = some };
+  const char *queries[] = { "tower", "7" };
+
+  add (f, 11, 7, "tower of eleven", 15, 7, "tower of fifteen", END);
+  g_assert_true (steer_label_store_set_user_label (f->store, NULL, 3, 7, "my tower", NULL));
+  sources = steer_label_store_list_sources (f->store, NULL);
+  g_assert_cmpuint (sources->len, ==, 2);
+  for (guint n = 0; n < 2; n++)
+    {
+      for (guint i = 0; i < G_N_ELEMENTS (queries); i++)
+        {
+          g_autoptr (GPtrArray) list = steer_label_store_search (f->store, queries[i], &filter, 10, NULL, NULL);
+
+          /* The user's own are of no source. */
+          g_assert_cmpuint (list->len, ==, n + 1);
+          g_assert_true (((SteerLabel *) g_ptr_array_index (list, 0))->by_user);
+          if (n > 0)
+            g_assert_cmpint (((SteerLabel *) g_ptr_array_index (list, 1))->layer, ==, 15);
+        }
+      g_array_append_val (some, ((SteerLabelSource *) g_ptr_array_index (sources, 1))->id);
+    }
+}
+
+static void
+test_the_user_names_features_of_several_models (Fixture *f, gconstpointer data)
+{
+  const char *both[] = { "llama/sae", "llama", "", NULL }, *other[] = { "gemma", "", NULL },
+             *none[] = { "gemma", NULL };
+  g_autofree char *nearest = NULL, *general = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (steer_label_store_set_user_label (f->store, NULL, 15, 1, "of any", &error));
+  g_assert_true (steer_label_store_set_user_label (f->store, "llama", 15, 1, "of the llama", &error));
+  nearest = steer_label_store_find_user_label (f->store, both, 15, 1, &error);
+  general = steer_label_store_find_user_label (f->store, other, 15, 1, &error);
+  g_assert_cmpstr (nearest, ==, "of the llama");
+  g_assert_cmpstr (general, ==, "of any");
+  g_assert_null (steer_label_store_find_user_label (f->store, none, 15, 1, &error));
+  g_assert_null (steer_label_store_find_user_label (f->store, both, 15, 2, &error));
+  g_assert_no_error (error);
+}
+
 static void
 test_rows_may_leave_their_source_to_the_caller (Fixture *f, gconstpointer data)
 {
@@ -535,6 +618,9 @@ main (int argc, char **argv)
   ADD ("of our own form are taken", test_our_own_labels);
   ADD ("in a damaged file change nothing", test_damaged_files_change_nothing);
   ADD ("in packed rubbish are refused", test_packed_rubbish_is_refused);
+  ADD ("in packed files that were joined are all taken", test_packed_files_may_be_joined);
+  ADD ("may be searched in some sources alone", test_a_search_may_be_of_some_sources);
+  ADD ("of the user are of one model or of any", test_the_user_names_features_of_several_models);
   ADD ("of hostile rows are bounded", test_hostile_rows_are_bounded);
   ADD ("are asked for by any query", test_any_query_will_do);
   ADD ("of a cancelled import are not there", test_cancelled_imports_leave_nothing);
