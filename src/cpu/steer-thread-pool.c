@@ -10,29 +10,12 @@
 
 #define CACHE_LINE 64
 
-/* On a busy machine a thread may lose its core in the middle of an item, and the others then wait for as long as the
- * scheduler gives the core away, over and over. A thread for which the caller waited longer than STRIKE_FACTOR times
- * its own part of the job, and than STRIKE_US, is left out for a while, longer each time. */
-#define STRIKE_FACTOR 2
-#define STRIKE_US 300
-#define N_STRIKES 3
-#define BENCH_US_MIN (100 * 1000)
-#define BENCH_US_MAX (2 * 1000 * 1000)
-#define FORGIVE_US (10 * BENCH_US_MAX)
-
 typedef struct
 {
   SteerThreadPool *pool;
   guint index; /* 1 .. n_threads - 1 */
   gboolean pin;
   guint cpu;
-  _Atomic gboolean benched; /* left out; written by the caller */
-
-  /* The caller's book-keeping, in microseconds of the monotonic clock. */
-  guint n_strikes;
-  gint64 last_strike;
-  gint64 bench_length;
-  gint64 bench_end;
 } Worker;
 
 /* `ticket` holds the job's number of items in its upper half and the next unclaimed item in its lower half. One
@@ -45,7 +28,6 @@ struct _SteerThreadPool
   guint n_spins;
   GThread **threads; /* [n_threads - 1] */
   Worker *workers;   /* [n_threads - 1] */
-  guint n_benched;
   SteerThreadFunc func;
   gpointer data;
   GMutex mutex;
@@ -56,7 +38,6 @@ struct _SteerThreadPool
   _Atomic guint64 ticket;
   char padding_1[CACHE_LINE];
   _Atomic guint pending;
-  _Atomic guint last_thread; /* who ended the job */
   char padding_2[CACHE_LINE];
   _Atomic guint n_sleeping;
   _Atomic gboolean caller_sleeps;
@@ -105,8 +86,6 @@ work (SteerThreadPool *self, guint thread)
     }
   if (n_done == 0)
     return;
-  /* Several threads may write this, the last of them last enough: it only serves to guess who was slow. */
-  atomic_store_explicit (&self->last_thread, thread, memory_order_relaxed);
   if (atomic_fetch_sub (&self->pending, n_done) != n_done)
     return;
   if (atomic_load (&self->caller_sleeps))
@@ -118,35 +97,27 @@ work (SteerThreadPool *self, guint thread)
 }
 
 static gboolean
-worker_has_work (Worker *self)
+has_work (SteerThreadPool *self)
 {
-  return atomic_load (&self->pool->stop)
-         || (ticket_has_items (atomic_load (&self->pool->ticket)) && !atomic_load (&self->benched));
+  return atomic_load (&self->stop) || ticket_has_items (atomic_load (&self->ticket));
 }
 
 static void
-wait_for_work (Worker *worker)
+wait_for_work (SteerThreadPool *self)
 {
-  SteerThreadPool *self = worker->pool;
-  gboolean counted;
-
   for (guint i = 0; i < self->n_spins; i++)
     {
-      if (worker_has_work (worker))
+      if (has_work (self))
         return;
       relax ();
     }
 
   g_mutex_lock (&self->mutex);
-  /* Counted before looking once more: run() publishes first and counts afterwards, so one of the two sees the other.
-   * Who is left out is not counted, so that run() need not wake anybody for its sake. */
-  counted = !atomic_load (&worker->benched);
-  if (counted)
-    atomic_fetch_add (&self->n_sleeping, 1);
-  while (!worker_has_work (worker))
+  /* Counted before looking once more: run() publishes first and counts afterwards, so one of the two sees the other. */
+  atomic_fetch_add (&self->n_sleeping, 1);
+  while (!has_work (self))
     g_cond_wait (&self->wake, &self->mutex);
-  if (counted)
-    atomic_fetch_sub (&self->n_sleeping, 1);
+  atomic_fetch_sub (&self->n_sleeping, 1);
   g_mutex_unlock (&self->mutex);
 }
 
@@ -160,9 +131,8 @@ run_worker (gpointer data)
     steer_cpu_machine_pin_thread (worker->cpu);
   while (!atomic_load (&self->stop))
     {
-      if (!atomic_load (&worker->benched))
-        work (self, worker->index);
-      wait_for_work (worker);
+      work (self, worker->index);
+      wait_for_work (self);
     }
   return NULL;
 }
@@ -191,67 +161,14 @@ run_alone (guint n_items, SteerThreadFunc func, gpointer data)
     func (data, i, 0);
 }
 
-static void
-end_benches (SteerThreadPool *self, gint64 now)
-{
-  gboolean changed = FALSE;
-
-  for (guint i = 0; i + 1 < self->n_threads; i++)
-    {
-      Worker *worker = &self->workers[i];
-
-      if (!atomic_load (&worker->benched) || now < worker->bench_end)
-        continue;
-      atomic_store (&worker->benched, FALSE);
-      worker->n_strikes = N_STRIKES - 1;
-      self->n_benched--;
-      changed = TRUE;
-    }
-  if (changed)
-    {
-      g_mutex_lock (&self->mutex);
-      g_cond_broadcast (&self->wake);
-      g_mutex_unlock (&self->mutex);
-    }
-}
-
-static void
-strike (SteerThreadPool *self, Worker *worker, gint64 now)
-{
-  if (now - worker->last_strike > FORGIVE_US)
-    {
-      worker->n_strikes = 0;
-      worker->bench_length = 0;
-    }
-  worker->last_strike = now;
-  if (++worker->n_strikes < N_STRIKES)
-    return;
-  worker->bench_length = CLAMP (worker->bench_length * 4, BENCH_US_MIN, BENCH_US_MAX);
-  worker->bench_end = now + worker->bench_length;
-  atomic_store (&worker->benched, TRUE);
-  self->n_benched++;
-}
-
 void
 steer_thread_pool_run (SteerThreadPool *self, guint n_items, SteerThreadFunc func, gpointer data)
 {
-  gint64 begin, own, end;
-  guint last;
-
   if (self->n_threads == 1 || n_items <= 1)
     {
       run_alone (n_items, func, data);
       return;
     }
-  begin = g_get_monotonic_time ();
-  if (self->n_benched > 0)
-    end_benches (self, begin);
-  if (self->n_benched + 1 == self->n_threads)
-    {
-      run_alone (n_items, func, data);
-      return;
-    }
-
   self->func = func;
   self->data = data;
   atomic_store (&self->pending, n_items);
@@ -263,12 +180,7 @@ steer_thread_pool_run (SteerThreadPool *self, guint n_items, SteerThreadFunc fun
       g_mutex_unlock (&self->mutex);
     }
   work (self, 0);
-  own = g_get_monotonic_time () - begin;
   wait_until_done (self);
-  end = g_get_monotonic_time ();
-  last = atomic_load (&self->last_thread);
-  if (last > 0 && end - begin - own > STRIKE_FACTOR * own + STRIKE_US)
-    strike (self, &self->workers[last - 1], end);
 }
 
 guint

@@ -11,9 +11,10 @@
 /* Measures the CPU backend's products and attention against what the machine gives: read bandwidth for decoding,
  * floating-point rate for prompts. Each figure is the median of several runs, after one that warms up.
  *
- *   bench-cpu [THREADS [ROWS COLUMNS]]
+ *   bench-cpu [THREADS [ROWS COLUMNS [TYPE...]]]
  *
- * ROWS and COLUMNS must be multiples of 16 and 256.
+ * ROWS and COLUMNS must be multiples of 16 and 256. TYPE is a type of weights, or "attention"; without one all are
+ * measured.
  */
 
 #define N_RUNS 9
@@ -240,6 +241,29 @@ bench_attention (SteerCpuContext *context, SteerDtype dtype, guint n_tokens, dou
   steer_cpu_cache_clear (&context->cache);
 }
 
+static void
+bench_attentions (SteerCpuContext *context, double bandwidth, GRand *rand)
+{
+  static const SteerDtype dtypes[] = { STEER_DTYPE_F16, STEER_DTYPE_F32, STEER_DTYPE_Q8_0 };
+
+  printf ("attention, %d positions, %d heads of %d, %d key/value heads\n", N_POSITIONS, N_HEADS, HEAD_DIM, N_KV_HEADS);
+  for (guint i = 0; i < G_N_ELEMENTS (dtypes); i++)
+    {
+      bench_attention (context, dtypes[i], 1, bandwidth, rand);
+      bench_attention (context, dtypes[i], 256, bandwidth, rand);
+    }
+}
+
+static gboolean
+is_wanted (const char *name, int argc, char *argv[])
+{
+  gboolean found = argc <= 4;
+
+  for (int i = 4; i < argc; i++)
+    found |= g_ascii_strcasecmp (argv[i], name) == 0;
+  return found;
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -247,7 +271,6 @@ main (int argc, char *argv[])
     STEER_DTYPE_BF16, STEER_DTYPE_F16,  STEER_DTYPE_F32,  STEER_DTYPE_Q8_0,
     STEER_DTYPE_Q4_0, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K,
   };
-  static const SteerDtype kv_dtypes[] = { STEER_DTYPE_F16, STEER_DTYPE_F32, STEER_DTYPE_Q8_0 };
   guint n_threads = argc > 1 ? (guint) strtoul (argv[1], NULL, 10) : 0;
   gsize rows = argc > 3 ? strtoul (argv[2], NULL, 10) : 14336;
   gsize columns = argc > 3 ? strtoul (argv[3], NULL, 10) : 4096;
@@ -277,13 +300,10 @@ main (int argc, char *argv[])
           bandwidth / 1e9);
   printf ("product, weights [%" G_GSIZE_FORMAT ", %" G_GSIZE_FORMAT "]\n", rows, columns);
   for (guint i = 0; i < G_N_ELEMENTS (dtypes); i++)
-    bench_products (&context, dtypes[i], rows, columns, bandwidth, rand);
-  printf ("attention, %d positions, %d heads of %d, %d key/value heads\n", N_POSITIONS, N_HEADS, HEAD_DIM, N_KV_HEADS);
-  for (guint i = 0; i < G_N_ELEMENTS (kv_dtypes); i++)
-    {
-      bench_attention (&context, kv_dtypes[i], 1, bandwidth, rand);
-      bench_attention (&context, kv_dtypes[i], 256, bandwidth, rand);
-    }
+    if (is_wanted (steer_dtype_get_name (dtypes[i]), argc, argv))
+      bench_products (&context, dtypes[i], rows, columns, bandwidth, rand);
+  if (is_wanted ("attention", argc, argv))
+    bench_attentions (&context, bandwidth, rand);
   context_clear (&context);
   return 0;
 }
