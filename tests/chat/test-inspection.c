@@ -316,7 +316,12 @@ test_norms_are_measured_once (Fixture *f, gconstpointer data)
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
+  char *cache;
+  int status;
+
+  g_test_init (&argc, &argv, NULL);
+  cache = test_make_dir ();
+  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
   steer_backend_register (steer_cpu_backend ());
 #define ADD(name, func, data) g_test_add ("/inspection/" name, Fixture, data, set_up, func, tear_down)
   ADD ("tokens fire as the whole stream says", test_tokens_fire_as_the_whole_stream_says, NULL);
@@ -327,5 +332,7 @@ main (int argc, char **argv)
   ADD ("what does not fit is told", test_what_does_not_fit_is_told, NULL);
   ADD ("stops when cancelled", test_cancelled, NULL);
   ADD ("norms are measured once", test_norms_are_measured_once, NULL);
-  return g_test_run ();
+  status = g_test_run ();
+  test_remove_dir (cache);
+  return status;
 }

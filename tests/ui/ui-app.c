@@ -184,7 +184,7 @@ ui_activate (const char *action, GVariant *parameters)
     parameters = g_variant_new ("av", NULL);
   done = g_dbus_connection_call_sync (bus, "com.example.SteerChat", "/com/example/SteerChat", "org.gtk.Actions",
                                       "Activate", g_variant_new ("(s@ava{sv})", action, parameters, NULL), NULL,
-                                      G_DBUS_CALL_FLAGS_NONE, 5000, NULL, &error);
+                                      G_DBUS_CALL_FLAGS_NONE, 60 * 1000, NULL, &error);
   g_assert_no_error (error);
 }
 
