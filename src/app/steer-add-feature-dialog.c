@@ -3,30 +3,21 @@
 #include <glib/gi18n.h>
 
 #include "steer-dialogs.h"
+#include "steer-feature-finder.h"
 #include "steer-steering-closures.h"
-#include "steer-steering-edit.h"
-
-/* More than anybody reads; whoever wants another one types another word. */
-#define MAX_FOUND 500
-
-/* One line of a source's list. */
-typedef struct
-{
-  SteerVectorSource *source; /* owned */
-  SteerFeatureInfo *info;
-  char *folded; /* label, for searching */
-} Candidate;
 
 struct _SteerAddFeatureDialog
 {
   AdwWindow parent_instance;
 
   SteerLibrary *library;
-  GPtrArray *candidates; /* (element-type Candidate) (nullable): not listed yet */
-  GListStore *found;     /* (element-type SteerFeature) */
+  SteerLabelBook *labels;
+  SteerFeatureFinder *finder;
+  gboolean choosing; /* the first that is found is wanted */
 
   GtkEditable *search;
   GtkStack *pages;
+  AdwStatusPage *unasked;
   GtkListView *list;
   GtkSpinButton *layer;
   GtkSpinButton *index;
@@ -58,56 +49,51 @@ choose (SteerAddFeatureDialog *self, SteerFeature *found)
 static void
 on_row_activated (SteerAddFeatureDialog *self, guint position)
 {
-  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self->found), position);
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (steer_feature_finder_get_found (self->finder), position);
 
   if (feature != NULL)
     choose (self, feature);
 }
 
+/* Whoever types and presses Enter means what was typed, not what had been found before. */
 static void
 on_search_activate (SteerAddFeatureDialog *self)
 {
-  on_row_activated (self, 0);
-}
-
-static SteerFeature *
-make_feature (const Candidate *candidate)
-{
-  const SteerFeatureInfo *info = candidate->info;
-  SteerFeature *feature = steer_feature_new (info->layer, info->index);
-
-  steer_feature_set_source (feature, steer_vector_source_get_id (candidate->source));
-  steer_feature_set_label (feature, info->label);
-  steer_feature_set_range (feature, info->recommended, info->minimum, info->maximum);
-  steer_feature_set_layer_norm (feature, steer_vector_source_get_layer_norm (candidate->source, info->layer));
-  return feature;
-}
-
-static void
-search (SteerAddFeatureDialog *self)
-{
-  g_autoptr (SteerFeatureQuery) query = steer_feature_query_new (gtk_editable_get_text (self->search));
-  g_autoptr (GPtrArray) features = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; self->candidates != NULL && i < self->candidates->len && features->len < MAX_FOUND; i++)
-    {
-      const Candidate *candidate = g_ptr_array_index (self->candidates, i);
-
-      if (steer_feature_query_matches (query, candidate->folded, candidate->info->layer, candidate->info->index))
-        g_ptr_array_add (features, make_feature (candidate));
-    }
-  g_list_store_splice (self->found, 0, g_list_model_get_n_items (G_LIST_MODEL (self->found)), features->pdata,
-                       features->len);
-  gtk_stack_set_visible_child_name (self->pages, features->len > 0           ? "list"
-                                                 : self->candidates == NULL  ? "listing"
-                                                 : self->candidates->len > 0 ? "nothing"
-                                                                             : "empty");
+  self->choosing = TRUE;
+  steer_feature_finder_search (self->finder, gtk_editable_get_text (self->search));
 }
 
 static void
 on_search_changed (SteerAddFeatureDialog *self)
 {
-  search (self);
+  if (self->finder != NULL && !self->choosing)
+    steer_feature_finder_search (self->finder, gtk_editable_get_text (self->search));
+}
+
+static void
+on_found (SteerAddFeatureDialog *self)
+{
+  static const char *const pages[] = { [STEER_FINDER_LISTING] = "listing",
+                                       [STEER_FINDER_EMPTY] = "empty",
+                                       [STEER_FINDER_UNASKED] = "unasked",
+                                       [STEER_FINDER_NOTHING] = "nothing",
+                                       [STEER_FINDER_FOUND] = "list" };
+  SteerFinderState state = steer_feature_finder_get_state (self->finder);
+
+  if (state == STEER_FINDER_UNASKED)
+    {
+      guint64 n = steer_feature_finder_count_labels (self->finder);
+      g_autofree char *title = g_strdup_printf (
+        g_dngettext (GETTEXT_PACKAGE, "%'llu Label", "%'llu Labels", (gulong) n), (unsigned long long) n);
+
+      adw_status_page_set_title (self->unasked, title);
+    }
+  gtk_stack_set_visible_child_name (self->pages, pages[state]);
+  if (self->choosing && state != STEER_FINDER_LISTING)
+    {
+      self->choosing = FALSE;
+      on_row_activated (self, 0);
+    }
 }
 
 /* (transfer full): the feature that the two numbers name, as the first source that has it knows it; or NULL. */
@@ -124,6 +110,7 @@ find_by_number (SteerAddFeatureDialog *self)
         SteerFeature *feature = steer_feature_new (layer, index);
 
         steer_feature_set_source (feature, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
+        steer_label_book_describe (self->labels, feature);
         steer_library_describe (self->library, feature);
         return feature;
       }
@@ -197,76 +184,6 @@ on_bind (GtkListItemFactory *factory, GtkListItem *item)
   gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (box)), line);
 }
 
-static void
-candidate_free (gpointer data)
-{
-  Candidate *candidate = data;
-
-  g_object_unref (candidate->source);
-  steer_feature_info_free (candidate->info);
-  g_free (candidate->folded);
-  g_free (candidate);
-}
-
-/* The library takes a vector from the first source that has it, so only that one offers the feature. */
-static gboolean
-is_covered_before (GPtrArray *sources, guint position, const SteerFeatureInfo *info)
-{
-  for (guint i = 0; i < position; i++)
-    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), info->layer, info->index))
-      return TRUE;
-  return FALSE;
-}
-
-static void
-list_in_thread (GTask *task, gpointer object, gpointer data, GCancellable *cancellable)
-{
-  GPtrArray *sources = data;
-  g_autoptr (GPtrArray) candidates = g_ptr_array_new_with_free_func (candidate_free);
-
-  for (guint i = 0; i < sources->len; i++)
-    {
-      SteerVectorSource *source = g_ptr_array_index (sources, i);
-      g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
-
-      for (guint k = 0; k < infos->len; k++)
-        {
-          Candidate *candidate;
-
-          if (is_covered_before (sources, i, g_ptr_array_index (infos, k)))
-            continue;
-          candidate = g_new0 (Candidate, 1);
-          candidate->source = g_object_ref (source);
-          candidate->info = g_steal_pointer (&g_ptr_array_index (infos, k));
-          candidate->folded = steer_steering_fold (candidate->info->label != NULL ? candidate->info->label : "");
-          g_ptr_array_add (candidates, candidate);
-        }
-    }
-  g_task_return_pointer (task, g_steal_pointer (&candidates), (GDestroyNotify) g_ptr_array_unref);
-}
-
-static void
-on_listed (GObject *object, GAsyncResult *result, gpointer data)
-{
-  SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
-  g_autoptr (GPtrArray) candidates = g_task_propagate_pointer (G_TASK (result), NULL);
-
-  if (self->library == NULL) /* closed meanwhile */
-    return;
-  g_clear_pointer (&self->candidates, g_ptr_array_unref);
-  self->candidates = g_steal_pointer (&candidates);
-  search (self);
-}
-
-static void
-list_features (SteerAddFeatureDialog *self)
-{
-  g_autoptr (GTask) task = g_task_new (self, NULL, on_listed, NULL);
-
-  g_task_set_task_data (task, steer_library_list_sources (self->library), (GDestroyNotify) g_ptr_array_unref);
-  g_task_run_in_thread (task, list_in_thread);
-}
-
 void
 steer_add_feature_dialog_refresh (SteerAddFeatureDialog *self)
 {
@@ -274,7 +191,7 @@ steer_add_feature_dialog_refresh (SteerAddFeatureDialog *self)
 
   if (self->library == NULL)
     return;
-  list_features (self);
+  steer_feature_finder_refresh (self->finder);
   on_number_changed (self);
 }
 
@@ -300,9 +217,11 @@ steer_add_feature_dialog_dispose (GObject *object)
 {
   SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
 
+  if (self->finder != NULL)
+    steer_feature_finder_stop (self->finder);
+  g_clear_object (&self->finder);
   g_clear_object (&self->library);
-  g_clear_object (&self->found);
-  g_clear_pointer (&self->candidates, g_ptr_array_unref);
+  g_clear_object (&self->labels);
   G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->dispose (object);
 }
 
@@ -321,6 +240,7 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-add-feature-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, search);
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, pages);
+  gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, unasked);
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, list);
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, layer);
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, index);
@@ -341,22 +261,24 @@ steer_add_feature_dialog_init (SteerAddFeatureDialog *self)
   g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
-  self->found = g_list_store_new (STEER_TYPE_FEATURE);
   g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
   g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
   gtk_list_view_set_factory (self->list, factory);
-  gtk_list_view_set_model (self->list,
-                           GTK_SELECTION_MODEL (gtk_no_selection_new (g_object_ref (G_LIST_MODEL (self->found)))));
 }
 
 GtkWidget *
-steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library)
+steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library, SteerLabelBook *labels)
 {
   SteerAddFeatureDialog *self = g_object_new (STEER_TYPE_ADD_FEATURE_DIALOG, "transient-for", parent, NULL);
+  GListModel *found;
 
   self->library = g_object_ref (library);
-  search (self);
-  list_features (self);
+  self->labels = g_object_ref (labels);
+  self->finder = steer_feature_finder_new (library, labels);
+  g_signal_connect_object (self->finder, "found", G_CALLBACK (on_found), self, G_CONNECT_SWAPPED);
+  found = steer_feature_finder_get_found (self->finder);
+  gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (gtk_no_selection_new (g_object_ref (found))));
+  on_found (self);
   on_number_changed (self);
   gtk_widget_grab_focus (GTK_WIDGET (self->search));
   return GTK_WIDGET (self);

@@ -36,6 +36,7 @@ add_filter (GtkFileChooser *chooser, SteerFileKind kind)
     [STEER_FILES_MARKDOWN] = { N_ ("Markdown"), { "md" } },
     [STEER_FILES_MODEL] = { N_ ("Models"), { "gguf" } },
     [STEER_FILES_VECTORS] = { N_ ("Vectors and Autoencoders"), { "safetensors", "pt", "npz", "npy", "gguf" } },
+    [STEER_FILES_LABELS] = { N_ ("Labels"), { "jsonl", "jsonl.gz" } },
   };
   g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
   g_autoptr (GtkFileFilter) all = gtk_file_filter_new ();

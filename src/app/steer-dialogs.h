@@ -15,6 +15,7 @@ typedef enum
   STEER_FILES_MARKDOWN, /* *.md */
   STEER_FILES_MODEL,    /* *.gguf */
   STEER_FILES_VECTORS,  /* *.safetensors, *.pt, *.npz, *.npy, *.gguf */
+  STEER_FILES_LABELS,   /* *.jsonl, *.jsonl.gz */
 } SteerFileKind;
 
 void steer_dialog_open_file_async (GtkWindow *parent,

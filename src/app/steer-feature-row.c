@@ -14,7 +14,8 @@ struct _SteerFeatureRow
   SteerStrengthRange range;
   gboolean beyond;
   gboolean solo;
-  gboolean showing; /* the widgets are being set from the feature, not the other way round */
+  char *label_before; /* nullable: when it began to be edited */
+  gboolean showing;   /* the widgets are being set from the feature, not the other way round */
 
   GtkWidget *handle;
   GtkEditableLabel *title;
@@ -266,6 +267,20 @@ on_recommend (GtkWidget *widget, const char *name, GVariant *parameter)
   steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
 }
 
+/* The label follows what is typed; once that is done it is what the user calls the feature. */
+static void
+on_editing_notify (SteerFeatureRow *self)
+{
+  g_autofree char *before = g_steal_pointer (&self->label_before);
+  const char *label = steer_feature_get_label (self->feature);
+
+  if (gtk_editable_label_get_editing (self->title))
+    self->label_before = g_strdup (label != NULL ? label : "");
+  else if (before != NULL && !g_str_equal (before, label != NULL ? label : ""))
+    gtk_widget_activate_action (GTK_WIDGET (self), "steering.name-row", "u",
+                                (guint) gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (self)));
+}
+
 static void
 on_rename (GtkWidget *widget, const char *name, GVariant *parameter)
 {
@@ -415,6 +430,7 @@ steer_feature_row_constructed (GObject *object)
                                self->feature, NULL);
   g_object_bind_property_full (self->feature, "label", self->title, "text", both, label_to_title, title_to_label,
                                self->feature, NULL);
+  g_signal_connect_object (self->title, "notify::editing", G_CALLBACK (on_editing_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::strength", G_CALLBACK (on_strength_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::mode", G_CALLBACK (on_mode_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->feature, "notify::label", G_CALLBACK (update_accessible), self, G_CONNECT_SWAPPED);
@@ -482,6 +498,7 @@ steer_feature_row_dispose (GObject *object)
   if (self->number_adjustment != NULL)
     g_signal_handlers_disconnect_by_data (self->number_adjustment, self);
   g_clear_object (&self->feature);
+  g_clear_pointer (&self->label_before, g_free);
   G_OBJECT_CLASS (steer_feature_row_parent_class)->dispose (object);
 }
 

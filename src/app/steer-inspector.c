@@ -15,6 +15,7 @@ struct _SteerInspector
 
   SteerEngine *engine;
   SteerLibrary *library;
+  SteerLabelBook *labels;
 
   SteerMessage *message; /* nullable: of the last answer, or of the question that is being answered for pointing */
   gsize length;          /* of its text then */
@@ -52,6 +53,7 @@ steer_inspector_dispose (GObject *object)
   forget (self);
   g_clear_object (&self->engine);
   g_clear_object (&self->library);
+  g_clear_object (&self->labels);
   G_OBJECT_CLASS (steer_inspector_parent_class)->dispose (object);
 }
 
@@ -69,12 +71,13 @@ steer_inspector_init (SteerInspector *self)
 }
 
 SteerInspector *
-steer_inspector_new (SteerEngine *engine, SteerLibrary *library)
+steer_inspector_new (SteerEngine *engine, SteerLibrary *library, SteerLabelBook *labels)
 {
   SteerInspector *self = g_object_new (STEER_TYPE_INSPECTOR, NULL);
 
   self->engine = g_object_ref (engine);
   self->library = g_object_ref (library);
+  self->labels = g_object_ref (labels);
   return self;
 }
 
@@ -220,6 +223,7 @@ steer_inspector_make_feature (SteerInspector *self, SteerSae *sae, guint64 index
         steer_feature_set_source (feature, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
         break;
       }
+  steer_label_book_describe (self->labels, feature);
   steer_library_describe (self->library, feature);
   return feature;
 }

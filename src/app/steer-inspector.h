@@ -2,6 +2,7 @@
 
 #include "chat/steer-conversation.h"
 #include "chat/steer-inspection.h"
+#include "steer-label-book.h"
 #include "steering/steer-library.h"
 
 G_BEGIN_DECLS
@@ -18,7 +19,7 @@ G_BEGIN_DECLS
  */
 G_DECLARE_FINAL_TYPE (SteerInspector, steer_inspector, STEER, INSPECTOR, GObject)
 
-SteerInspector *steer_inspector_new (SteerEngine *engine, SteerLibrary *library);
+SteerInspector *steer_inspector_new (SteerEngine *engine, SteerLibrary *library, SteerLabelBook *labels);
 
 /* Whether a source can tell what fires. */
 gboolean steer_inspector_is_able (SteerInspector *self);
@@ -43,7 +44,8 @@ char *steer_inspector_dup_token_text (SteerInspector *self,
                                       SteerMessage *message,
                                       gsize offset);
 
-/* The feature of an SAE as a row of a preset: described by the sources, without a strength. (transfer full) */
+/* The feature of an SAE as a row of a preset: described by the labels and the sources, without a strength. (transfer
+ * full) */
 SteerFeature *steer_inspector_make_feature (SteerInspector *self, SteerSae *sae, guint64 index);
 
 G_END_DECLS

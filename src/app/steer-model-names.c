@@ -22,16 +22,29 @@ dup_hub_name (const char *path)
   return NULL;
 }
 
+static gboolean
+is_bundled (const char *path)
+{
+  g_autofree char *bundled = steer_dup_demo_model_path ();
+
+  return g_strcmp0 (path, bundled) == 0;
+}
+
 char *
 steer_model_dup_title (const char *path)
 {
-  g_autofree char *bundled = NULL, *title = NULL;
+  return path != NULL && is_bundled (path) ? g_strdup (_ ("Steer Demo")) : steer_model_dup_name (path);
+}
+
+char *
+steer_model_dup_name (const char *path)
+{
+  g_autofree char *title = NULL;
 
   if (path == NULL || *path == '\0')
     return g_strdup ("");
-  bundled = steer_dup_demo_model_path ();
-  if (g_strcmp0 (path, bundled) == 0)
-    return g_strdup (_ ("Steer Demo"));
+  if (is_bundled (path))
+    return g_strdup ("steer-demo");
   title = dup_hub_name (path);
   if (title == NULL)
     title = g_path_get_basename (path);

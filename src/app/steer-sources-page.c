@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-dialogs.h"
+#include "steer-label-row.h"
 #include "steer-source-entry.h"
 
 struct _SteerSourcesPage
@@ -11,6 +12,7 @@ struct _SteerSourcesPage
 
   SteerWorkspace *workspace;
   GtkListBox *list;
+  GtkListBox *labels;
 };
 
 G_DEFINE_FINAL_TYPE (SteerSourcesPage, steer_sources_page, ADW_TYPE_PREFERENCES_PAGE)
@@ -27,8 +29,8 @@ on_chosen (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (SteerSourcesPage) self = data;
   g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
 
-  if (file != NULL && g_file_peek_path (file) != NULL && self->workspace != NULL)
-    steer_workspace_add_source (self->workspace, g_file_peek_path (file));
+  if (file != NULL)
+    steer_sources_page_add (self, file);
 }
 
 static void
@@ -43,6 +45,30 @@ add_folder (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   steer_dialog_open_folder_async (get_window (STEER_SOURCES_PAGE (widget)), _ ("Add a Folder of Autoencoders"),
                                   on_chosen, g_object_ref (widget));
+}
+
+static void
+on_labels_chosen (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSourcesPage) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL)
+    steer_sources_page_import (self, file);
+}
+
+static void
+add_labels_file (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_dialog_open_file_async (get_window (STEER_SOURCES_PAGE (widget)), _ ("Import Labels"), STEER_FILES_LABELS,
+                                on_labels_chosen, g_object_ref (widget));
+}
+
+static void
+add_labels_folder (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_dialog_open_folder_async (get_window (STEER_SOURCES_PAGE (widget)), _ ("Import a Folder of Labels"),
+                                  on_labels_chosen, g_object_ref (widget));
 }
 
 static void
@@ -86,6 +112,12 @@ make_row (gpointer item, gpointer data)
   return row;
 }
 
+static GtkWidget *
+make_label_row (gpointer item, gpointer data)
+{
+  return steer_label_row_new (steer_workspace_get_labels (STEER_SOURCES_PAGE (data)->workspace), item);
+}
+
 static void
 steer_sources_page_dispose (GObject *object)
 {
@@ -101,8 +133,11 @@ steer_sources_page_class_init (SteerSourcesPageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = steer_sources_page_dispose;
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-sources-page.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, list);
+  gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, labels);
   gtk_widget_class_install_action (widget_class, "sources.add-file", NULL, add_file);
   gtk_widget_class_install_action (widget_class, "sources.add-folder", NULL, add_folder);
+  gtk_widget_class_install_action (widget_class, "sources.add-labels-file", NULL, add_labels_file);
+  gtk_widget_class_install_action (widget_class, "sources.add-labels-folder", NULL, add_labels_folder);
   gtk_widget_class_install_action (widget_class, "sources.remove", "s", remove_source);
 }
 
@@ -117,6 +152,27 @@ steer_sources_page_set_workspace (SteerSourcesPage *self, SteerWorkspace *worksp
 {
   g_return_if_fail (STEER_IS_SOURCES_PAGE (self));
 
-  if (g_set_object (&self->workspace, workspace))
-    gtk_list_box_bind_model (self->list, steer_workspace_get_sources (workspace), make_row, NULL, NULL);
+  if (!g_set_object (&self->workspace, workspace))
+    return;
+  gtk_list_box_bind_model (self->list, steer_workspace_get_sources (workspace), make_row, NULL, NULL);
+  gtk_list_box_bind_model (self->labels, steer_label_book_get_entries (steer_workspace_get_labels (workspace)),
+                           make_label_row, self, NULL);
+}
+
+void
+steer_sources_page_add (SteerSourcesPage *self, GFile *file)
+{
+  g_return_if_fail (STEER_IS_SOURCES_PAGE (self));
+
+  if (g_file_peek_path (file) != NULL && self->workspace != NULL)
+    steer_workspace_add_source (self->workspace, g_file_peek_path (file));
+}
+
+void
+steer_sources_page_import (SteerSourcesPage *self, GFile *file)
+{
+  g_return_if_fail (STEER_IS_SOURCES_PAGE (self));
+
+  if (g_file_peek_path (file) != NULL && self->workspace != NULL)
+    steer_label_book_import (steer_workspace_get_labels (self->workspace), g_file_peek_path (file), NULL);
 }

@@ -104,8 +104,20 @@ steer_feature_query_new (const char *text)
 {
   SteerFeatureQuery *self = g_new0 (SteerFeatureQuery, 1);
   g_autofree char *folded = steer_steering_fold (text);
+  g_auto (GStrv) pieces = g_strsplit (folded, "\"", -1);
+  g_autoptr (GStrvBuilder) words = g_strv_builder_new ();
 
-  self->words = g_strsplit_set (folded, " \t\n", -1);
+  /* What stands in quotes is one word. */
+  for (guint i = 0; pieces[i] != NULL; i++)
+    {
+      g_auto (GStrv) apart = i % 2 == 0 ? g_strsplit_set (pieces[i], " \t\n", -1) : NULL;
+
+      if (apart != NULL)
+        g_strv_builder_addv (words, (const char **) apart);
+      else
+        g_strv_builder_add (words, pieces[i]);
+    }
+  self->words = g_strv_builder_end (words);
   return self;
 }
 

@@ -28,9 +28,9 @@ SteerFeature *steer_solo_get_feature (SteerSolo *self);
 /**
  * SteerFeatureQuery:
  *
- * What was typed into a search for features. A feature fits when every word is somewhere in its label, whatever its
- * case and accents are, or is a number that begins its layer or its index; "15:215" is layer 15 and an index that
- * begins with 215.
+ * What was typed into a search for features. A feature fits when every word, or phrase in quotes, is somewhere in its
+ * label, whatever its case and accents are, or is a number that begins its layer or its index; "15:215" is layer 15 and
+ * an index that begins with 215.
  */
 typedef struct _SteerFeatureQuery SteerFeatureQuery;
 

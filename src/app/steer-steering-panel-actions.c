@@ -163,7 +163,8 @@ add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   SteerSteeringPanel *self = data;
   GtkWidget *dialog = steer_add_feature_dialog_new (steer_steering_panel_get_window (self),
-                                                    steer_workspace_get_library (self->workspace));
+                                                    steer_workspace_get_library (self->workspace),
+                                                    steer_workspace_get_labels (self->workspace));
 
   g_signal_connect_object (dialog, "chosen", G_CALLBACK (steer_steering_panel_add), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (dialog, "file-chosen", G_CALLBACK (on_file_chosen), self, G_CONNECT_SWAPPED);
@@ -182,6 +183,18 @@ duplicate_row (GSimpleAction *action, GVariant *parameter, gpointer data)
     return;
   steer_steering_duplicate (steer_steering_panel_get_preset (self), position);
   steer_steering_panel_focus_row (self, position + 1);
+}
+
+/* A row was renamed: that is what the user calls the feature wherever it occurs. */
+static void
+name_row (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_steering_panel_get_preset (self)), g_variant_get_uint32 (parameter));
+
+  if (feature != NULL)
+    steer_label_book_name (steer_workspace_get_labels (self->workspace), feature);
 }
 
 typedef struct
@@ -281,6 +294,7 @@ steer_steering_panel_add_actions (SteerSteeringPanel *self)
     { "reset", reset },
     { "add-feature", add_feature },
     { "duplicate-row", duplicate_row, "u" },
+    { "name-row", name_row, "u" },
     { "remove-row", remove_row, "u" },
     { "move-row", move_row, "(uu)" },
   };

@@ -5,6 +5,7 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 
+#include "steer-model-names.h"
 #include "steering/steer-vector-source-open.h"
 
 /* A comparison decodes two sequences as one batch. */
@@ -205,6 +206,7 @@ settle (SteerWorkspace *self)
 {
   SteerModelProbe *probe = self->probe;
   SteerModel *model = steer_engine_get_model (self->engine);
+  g_autofree char *title = NULL;
 
   if (self->loading_path != NULL || probe == NULL || probe->workspace != NULL)
     return;
@@ -232,7 +234,8 @@ settle (SteerWorkspace *self)
       update_device_note (self, probe);
     }
   steer_model_probe_unref (probe);
-  steer_workspace_refresh_steering (self);
+  title = model != NULL ? steer_model_dup_name (steer_model_get_path (model)) : NULL;
+  steer_label_book_refresh (self->labels, title); /* which describes and plans anew */
 }
 
 static void

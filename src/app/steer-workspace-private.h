@@ -40,6 +40,7 @@ struct _SteerWorkspace
   guint64 loading_bytes;
   SteerModelProbe *probe; /* nullable: of the newest load */
   GListStore *sources;    /* SteerSourceEntry */
+  SteerLabelBook *labels;
   SteerInspector *inspector;
 };
 

@@ -104,6 +104,7 @@ describe_features (SteerWorkspace *self, SteerPreset *preset)
     {
       g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), i);
 
+      steer_label_book_describe (self->labels, feature);
       steer_library_describe (self->library, feature);
     }
 }
@@ -214,6 +215,8 @@ steer_workspace_dispose (GObject *object)
       g_clear_handle_id (&self->autosave_id, g_source_remove);
       steer_preset_save (self->preset, path, NULL);
     }
+  if (self->labels != NULL)
+    steer_label_book_close (self->labels);
   if (self->preset != NULL)
     g_signal_handlers_disconnect_by_func (self->preset, on_preset_changed, self);
   if (self->engine != NULL)
@@ -229,6 +232,7 @@ steer_workspace_finalize (GObject *object)
   g_clear_pointer (&self->probe, steer_model_probe_unref);
   g_clear_object (&self->sources);
   g_clear_object (&self->inspector);
+  g_clear_object (&self->labels);
   g_clear_object (&self->settings);
   g_clear_object (&self->engine);
   g_clear_object (&self->store);
@@ -348,7 +352,6 @@ steer_workspace_init (SteerWorkspace *self)
   self->in_use = g_list_store_new (STEER_TYPE_PRESET);
   self->features = gtk_flatten_list_model_new (G_LIST_MODEL (g_object_ref (self->in_use)));
   self->sources = g_list_store_new (STEER_TYPE_SOURCE_ENTRY);
-  self->inspector = steer_inspector_new (self->engine, self->library);
 }
 
 struct _SteerEarlyStore
@@ -389,10 +392,15 @@ steer_workspace_new_early (GSettings *settings, SteerEarlyStore *early)
   SteerWorkspace *self = g_object_new (STEER_TYPE_WORKSPACE, NULL);
   g_autofree char *bundled = steer_dup_presets_path ();
   g_autofree char *presets = g_build_filename (early->data_dir, "presets", NULL);
+  g_autofree char *labels = g_build_filename (early->data_dir, "labels.sqlite", NULL);
 
   self->settings = g_object_ref (settings);
   self->data_dir = early->data_dir;
   self->presets = steer_preset_folder_new (bundled, presets);
+  self->labels = steer_label_book_new (settings, self->library, labels);
+  self->inspector = steer_inspector_new (self->engine, self->library, self->labels);
+  g_signal_connect_object (self->labels, "changed", G_CALLBACK (steer_workspace_refresh_steering), self,
+                           G_CONNECT_SWAPPED);
   restore_preset (self);
   self->store = g_thread_join (early->thread);
   g_free (early);
@@ -478,6 +486,13 @@ steer_workspace_get_sources (SteerWorkspace *self)
 {
   g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
   return G_LIST_MODEL (self->sources);
+}
+
+SteerLabelBook *
+steer_workspace_get_labels (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->labels;
 }
 
 SteerInspector *

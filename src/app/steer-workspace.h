@@ -2,6 +2,7 @@
 
 #include "steer/steer.h"
 #include "steer-inspector.h"
+#include "steer-label-book.h"
 #include "steer-preset-folder.h"
 #include "steer-source-entry.h"
 
@@ -71,6 +72,9 @@ GListModel *steer_workspace_get_sources (SteerWorkspace *self);
 /* A file or folder is a source from now on, and is not any more. Remembered; what came of it is told in the list. */
 void steer_workspace_add_source (SteerWorkspace *self, const char *path);
 void steer_workspace_remove_source (SteerWorkspace *self, const char *path);
+
+/* What features are called. */
+SteerLabelBook *steer_workspace_get_labels (SteerWorkspace *self);
 
 SteerInspector *steer_workspace_get_inspector (SteerWorkspace *self);
 

@@ -88,6 +88,37 @@ steer_label_store_find (SteerLabelStore *self, int layer, guint64 index, const S
   return found;
 }
 
+SteerLabel *
+steer_label_store_find_imported (SteerLabelStore *self, gint64 source, guint64 index, GError **error)
+{
+  g_autoptr (sqlite3_stmt) statement = NULL;
+  SteerLabel *found = NULL;
+  sqlite3 *db;
+
+  g_return_val_if_fail (STEER_IS_LABEL_STORE (self), NULL);
+
+  if (index > STEER_LABEL_MAX_FEATURE)
+    return NULL;
+  db = steer_label_store_connect (self, FALSE, error);
+  if (db == NULL)
+    return NULL;
+  statement = steer_label_prepare (db,
+                                   "SELECT " STEER_LABEL_COLUMNS
+                                   " FROM feature CROSS JOIN source ON source.id = feature.source "
+                                   "CROSS JOIN label ON label.id = feature.label "
+                                   "WHERE feature.source = ? AND feature.feature = ?",
+                                   error);
+  if (statement != NULL)
+    {
+      sqlite3_bind_int64 (statement, 1, source);
+      sqlite3_bind_int64 (statement, 2, (gint64) index);
+      found = take_first (db, statement, error);
+    }
+  g_clear_pointer (&statement, sqlite3_finalize);
+  steer_label_store_release (self, db, FALSE);
+  return found;
+}
+
 char *
 steer_label_store_find_user_label (SteerLabelStore *self,
                                    const char *const *models,

@@ -120,6 +120,9 @@ SteerLabel *steer_label_store_find (SteerLabelStore *self,
                                     const SteerLabelFilter *filter,
                                     GError **error);
 
+/* What one source says of a feature, whatever the user calls it. NULL without an error when it has no label there. */
+SteerLabel *steer_label_store_find_imported (SteerLabelStore *self, gint64 source, guint64 index, GError **error);
+
 /* What the user calls a feature of the first of @models (NULL-terminated) of which there is a label; "" is whatever
  * model. NULL without an error when there is none. */
 char *steer_label_store_find_user_label (SteerLabelStore *self,
