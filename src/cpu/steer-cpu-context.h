@@ -68,7 +68,7 @@ typedef struct
   float *value;    /* [STEER_CPU_CHUNK, kv_stride] */
   float *attended; /* [STEER_CPU_CHUNK, query_stride] */
   float *hidden;   /* [STEER_CPU_CHUNK, ff_stride] */
-  float *staged;   /* [depth blocks, STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE]: left operand of the tiles */
+  float *staged;   /* left operand of the tiles; see steer-cpu-product.c */
   SteerCpuQuantBlock *quant_blocks; /* [STEER_CPU_CHUNK, quant_stride / 32]: quantised activations */
   gint16 *quant_words;              /* [STEER_CPU_CHUNK, quant_stride] */
   gint8 *quant_bytes;               /* [STEER_CPU_CHUNK, quant_stride] */

@@ -7,6 +7,10 @@
 #if defined(STEER_CPU_X86)
 #include <cpuid.h>
 #endif
+#if defined(STEER_CPU_AMX)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #if defined(STEER_CPU_ARM)
 #include <sys/auxv.h>
 #endif
@@ -18,11 +22,9 @@ static const struct
   SteerCpuIsa isa;
   const char *name; /* as the environment variable spells it */
 } isa_names[] = {
-  { STEER_CPU_ISA_AVX512VNNI, "avx512vnni" },
-  { STEER_CPU_ISA_AVX512, "avx512" },
-  { STEER_CPU_ISA_AVXVNNI, "avxvnni" },
-  { STEER_CPU_ISA_AVX2, "avx2" },
-  { STEER_CPU_ISA_NEON, "neon" },
+  { STEER_CPU_ISA_AMX, "amx" },       { STEER_CPU_ISA_AVX512VNNI, "avx512vnni" },
+  { STEER_CPU_ISA_AVX512, "avx512" }, { STEER_CPU_ISA_AVXVNNI, "avxvnni" },
+  { STEER_CPU_ISA_AVX2, "avx2" },     { STEER_CPU_ISA_NEON, "neon" },
   { STEER_CPU_ISA_PLAIN, "plain" },
 };
 
@@ -65,6 +67,40 @@ has_avx512vnni (void)
 }
 #endif
 
+#if defined(STEER_CPU_AMX)
+#define REQUEST_PERMISSION 0x1023 /* ARCH_REQ_XCOMP_PERM of Linux 5.16 */
+#define TILE_DATA 18              /* XFEATURE_XTILEDATA */
+
+/* The system hands out the tiles' registers, 8 KiB a thread, to processes that ask for them. */
+static gboolean
+has_amx (void)
+{
+  const unsigned int wanted = 1u << 22 | 1u << 24 | 1u << 25; /* BF16, tiles, bytes */
+  unsigned int eax, ebx, ecx, edx;
+
+  return has_avx512vnni () && __get_cpuid_count (7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted
+         && syscall (SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+}
+
+/* Made when first asked for. */
+static const SteerCpuKernels *
+get_amx (void)
+{
+  static SteerCpuKernels kernels;
+  static gsize state; /* 1: there is none, 2: made */
+
+  if (g_once_init_enter (&state))
+    {
+      gboolean there = has_amx ();
+
+      if (there)
+        steer_cpu_kernels_make_amx (&kernels);
+      g_once_init_leave (&state, there ? 2 : 1);
+    }
+  return state == 2 ? &kernels : NULL;
+}
+#endif
+
 #if defined(STEER_CPU_ARM)
 static gboolean
 has_dot_product (void)
@@ -89,6 +125,10 @@ steer_cpu_kernels_get (SteerCpuIsa isa)
       return has_avxvnni () ? &steer_cpu_kernels_avxvnni : NULL;
     case STEER_CPU_ISA_AVX512VNNI:
       return has_avx512vnni () ? &steer_cpu_kernels_avx512vnni : NULL;
+#endif
+#if defined(STEER_CPU_AMX)
+    case STEER_CPU_ISA_AMX:
+      return get_amx ();
 #endif
 #if defined(STEER_CPU_ARM)
     case STEER_CPU_ISA_NEON:
@@ -121,7 +161,7 @@ steer_cpu_kernels_choose (GError **error)
         }
     }
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE,
-               ISA_VARIABLE "=%s: no such instruction set; there are avx512vnni, avx512, avxvnni, avx2, "
+               ISA_VARIABLE "=%s: no such instruction set; there are amx, avx512vnni, avx512, avxvnni, avx2, "
                             "neon and plain",
                wanted);
   return NULL;

@@ -23,6 +23,7 @@ typedef enum
   STEER_CPU_ISA_AVXVNNI,    /* AVX2 with dot products */
   STEER_CPU_ISA_AVX512,     /* F, BW, DQ and VL */
   STEER_CPU_ISA_AVX512VNNI, /* the same with dot products */
+  STEER_CPU_ISA_AMX,        /* the same with tiles of bytes and of BF16 */
   STEER_CPU_N_ISAS
 } SteerCpuIsa;
 
@@ -62,6 +63,35 @@ typedef struct
   /* out[i] = w[i], exactly. */
   void (*expand) (const guint8 *w, gsize n, float *out);
 } SteerCpuWeightKernels;
+
+/* Products of BF16 weights on a machine that multiplies matrices of BF16; all NULL elsewhere. A float32 number is the
+ * sum of STEER_CPU_PARTS numbers of BF16 to its last bit, so the product is as exact as one of floats. */
+typedef struct
+{
+  /* A left operand's row: parts[p * STEER_CPU_TILE_DEPTH + i], p < STEER_CPU_PARTS, is part p of x[i], the largest
+   * first; i < n <= STEER_CPU_TILE_DEPTH, and zeros up to a multiple of 32. */
+  void (*split) (const float *x, gsize n, guint16 *parts);
+
+  /* The right operand, from STEER_CPU_MAX_TILE_COLUMNS rows of weights, of which n_rows are there and others zero: at
+   * most as many bytes as those rows have. */
+  void (*pack) (const guint8 *w, gsize row_bytes, gsize n_rows, gsize depth, guint8 *panel);
+
+  /* c[r * c_stride + j] (+)= row r of @a times column j of @b, r < n_rows <= STEER_CPU_PARTS_ROWS,
+   * j < STEER_CPU_MAX_TILE_COLUMNS. a: [n_rows, STEER_CPU_PARTS_STRIDE]. */
+  void (*tile) (guint n_rows,
+                gsize depth,
+                const guint16 *a,
+                const guint8 *b,
+                float *c,
+                gsize c_stride,
+                gboolean accumulate);
+} SteerCpuPartsKernels;
+
+#define STEER_CPU_PARTS 3
+#define STEER_CPU_PARTS_ROWS 32
+
+/* An odd number of cache lines, as STEER_CPU_TILE_STRIDE, in numbers of 16 bits. */
+#define STEER_CPU_PARTS_STRIDE 1568
 
 /* A block of 32 quantised activations: x = scale * p, p from -127 to 127. */
 typedef struct
@@ -126,6 +156,7 @@ typedef struct
   guint tile_columns; /* divides 32 */
 
   SteerCpuWeightKernels weights[STEER_N_DTYPES];
+  SteerCpuPartsKernels parts;
 
   guint panel_rows; /* rows of a panel of packed weights: 4, 8 or 16 */
   SteerCpuQuantKernels quant[STEER_N_DTYPES];
@@ -195,5 +226,8 @@ extern const SteerCpuKernels steer_cpu_kernels_avxvnni;
 extern const SteerCpuKernels steer_cpu_kernels_avx512;
 extern const SteerCpuKernels steer_cpu_kernels_avx512vnni;
 extern const SteerCpuKernels steer_cpu_kernels_neon;
+
+/* Those of AVX-512 VNNI, with what AMX does better in their places. */
+void steer_cpu_kernels_make_amx (SteerCpuKernels *self);
 
 G_END_DECLS

@@ -21,6 +21,7 @@ typedef struct
   gboolean short_run;
   gboolean any_plain; /* among the products' matrices */
   gboolean any_quant;
+  gboolean in_parts; /* a chunk whose plain matrices are all of BF16, on a machine that multiplies those */
   SteerCpuEpilogue epilogue;
   const SteerCpuProduct *products; /* [n_products] */
   guint n_parts;                   /* products that are dealt out; gate and up go together */
@@ -28,19 +29,34 @@ typedef struct
   guint first_item[STEER_CPU_MAX_PRODUCTS + 1]; /* [n_parts + 1] */
 } Job;
 
-/* Lays one token's row out as the left operand of tiles: [depth block][token][STEER_CPU_TILE_STRIDE]. */
+/* A token's row of one depth block as the left operand of tiles: [depth block][token][STEER_CPU_TILE_STRIDE], or
+ * [depth block][token][STEER_CPU_PARTS_STRIDE] of parts. */
+static float *
+get_staged (const Job *job, gsize block, guint token)
+{
+  return job->self->work.staged + (block * job->n_tokens + token) * STEER_CPU_TILE_STRIDE;
+}
+
+static guint16 *
+get_staged_parts (const Job *job, gsize block, guint token)
+{
+  return (guint16 *) (gpointer) job->self->work.staged + (block * job->n_tokens + token) * STEER_CPU_PARTS_STRIDE;
+}
+
 static void
-stage_floats (const Job *job, guint token)
+stage_plain (const Job *job, guint token)
 {
   const float *x = job->x + token * job->x_stride;
-  float *staged = job->self->work.staged;
 
   for (gsize i = 0; i < job->depth; i += STEER_CPU_TILE_DEPTH)
     {
       gsize n = MIN (STEER_CPU_TILE_DEPTH, job->depth - i);
       gsize block = i / STEER_CPU_TILE_DEPTH;
 
-      memcpy (staged + (block * job->n_tokens + token) * STEER_CPU_TILE_STRIDE, x + i, n * sizeof (float));
+      if (job->in_parts)
+        job->self->kernels->parts.split (x + i, n, get_staged_parts (job, block, token));
+      else
+        memcpy (get_staged (job, block, token), x + i, n * sizeof (float));
     }
 }
 
@@ -61,7 +77,7 @@ stage_token (gpointer data, guint token, guint thread)
   const Job *job = data;
 
   if (job->any_plain && !job->short_run)
-    stage_floats (job, token);
+    stage_plain (job, token);
   if (job->any_quant)
     stage_quantised (job, token);
 }
@@ -131,35 +147,55 @@ pack_panels (const Job *job,
              gsize depth,
              float *panels)
 {
-  guint width = job->self->kernels->tile_columns;
+  const SteerCpuKernels *kernels = job->self->kernels;
+  guint width = job->in_parts ? STEER_CPU_MAX_TILE_COLUMNS : kernels->tile_columns;
 
   for (gsize p = 0; p < n_rows; p += width)
-    matrix->kernels->pack (matrix->data + steer_cpu_matrix_get_offset (matrix, row + p, column), matrix->row_bytes,
-                           MIN (width, n_rows - p), depth, panels + p * STEER_CPU_TILE_DEPTH);
+    {
+      const guint8 *w = matrix->data + steer_cpu_matrix_get_offset (matrix, row + p, column);
+      float *panel = panels + p * STEER_CPU_TILE_DEPTH;
+
+      if (job->in_parts)
+        kernels->parts.pack (w, matrix->row_bytes, MIN (width, n_rows - p), depth, (guint8 *) panel);
+      else
+        matrix->kernels->pack (w, matrix->row_bytes, MIN (width, n_rows - p), depth, panel);
+    }
+}
+
+/* Some tokens times all panels of an item. */
+static void
+multiply_tiles (const Job *job, gsize column, guint first, guint n, gsize n_rows, const float *panels, float *result)
+{
+  const SteerCpuKernels *kernels = job->self->kernels;
+  gsize depth = MIN (STEER_CPU_TILE_DEPTH, job->depth - column);
+  gsize block = column / STEER_CPU_TILE_DEPTH;
+  float *c = result + first * job->item_rows;
+
+  if (job->in_parts)
+    for (gsize p = 0; p < n_rows; p += STEER_CPU_MAX_TILE_COLUMNS)
+      kernels->parts.tile (n, depth, get_staged_parts (job, block, first),
+                           (const guint8 *) (panels + p * STEER_CPU_TILE_DEPTH), c + p, job->item_rows, column > 0);
+  else
+    for (gsize p = 0; p < n_rows; p += kernels->tile_columns)
+      kernels->tile (n, depth, get_staged (job, block, first), panels + p * STEER_CPU_TILE_DEPTH, kernels->tile_columns,
+                     c + p, job->item_rows, column > 0);
 }
 
 /* result: [n_tokens, item_rows]. Rows beyond n_rows, up to the width of a tile, are zero. */
 static void
 multiply_chunk (const Job *job, const SteerCpuMatrix *matrix, gsize row, gsize n_rows, float *panels, float *result)
 {
-  const SteerCpuKernels *kernels = job->self->kernels;
-  guint n_groups = (job->n_tokens + kernels->tile_rows - 1) / kernels->tile_rows;
+  guint tile_rows = job->in_parts ? STEER_CPU_PARTS_ROWS : job->self->kernels->tile_rows;
+  guint n_groups = (job->n_tokens + tile_rows - 1) / tile_rows;
 
   for (gsize column = 0; column < job->depth; column += STEER_CPU_TILE_DEPTH)
     {
-      gsize depth = MIN (STEER_CPU_TILE_DEPTH, job->depth - column);
-      const float *staged
-        = job->self->work.staged + column / STEER_CPU_TILE_DEPTH * job->n_tokens * STEER_CPU_TILE_STRIDE;
-
-      pack_panels (job, matrix, row, n_rows, column, depth, panels);
+      pack_panels (job, matrix, row, n_rows, column, MIN (STEER_CPU_TILE_DEPTH, job->depth - column), panels);
       for (guint group = 0; group < n_groups; group++)
         {
           guint first = group * job->n_tokens / n_groups;
-          guint n = (group + 1) * job->n_tokens / n_groups - first;
 
-          for (gsize p = 0; p < n_rows; p += kernels->tile_columns)
-            kernels->tile (n, depth, staged + (gsize) first * STEER_CPU_TILE_STRIDE, panels + p * STEER_CPU_TILE_DEPTH,
-                           kernels->tile_columns, result + first * job->item_rows + p, job->item_rows, column > 0);
+          multiply_tiles (job, column, first, (group + 1) * job->n_tokens / n_groups - first, n_rows, panels, result);
         }
     }
 }
@@ -329,6 +365,7 @@ steer_cpu_multiply (SteerCpuContext *self,
     .depth = products[0].matrix->n_columns,
     .n_tokens = n_tokens,
     .short_run = short_run,
+    .in_parts = !short_run && self->kernels->parts.tile != NULL,
     .epilogue = epilogue,
     .products = products,
     .n_parts = epilogue == STEER_CPU_SILU_MUL ? 1 : n_products,
@@ -340,6 +377,7 @@ steer_cpu_multiply (SteerCpuContext *self,
     {
       job.any_quant |= products[i].matrix->quant != NULL;
       job.any_plain |= products[i].matrix->quant == NULL;
+      job.in_parts &= products[i].matrix->quant != NULL || products[i].matrix->dtype == STEER_DTYPE_BF16;
     }
   job.item_rows = choose_item_rows (&job);
   for (guint i = 0; i < job.n_parts; i++)

@@ -30,7 +30,8 @@ typedef struct
  *   weights
  * @products: [n_products] of the same @x, computed in one go by all threads
  *
- * An element's value depends on nothing but its row of weights, its token's row of @x, and @short_run.
+ * An element's value depends on nothing but its row of weights, its token's row of @x, @short_run, and whether all plain
+ * weights of the call are of BF16.
  */
 void steer_cpu_multiply (SteerCpuContext *self,
                          const float *x,

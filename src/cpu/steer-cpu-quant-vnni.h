@@ -1,4 +1,4 @@
-/* The dot products of AVX-512 VNNI for steer-cpu-quant-kernels.h. The left operand is unsigned, so signed weights are
+/* The dot products of AVX-512 VNNI for steer-cpu-quant-codes.h. The left operand is unsigned, so signed weights are
  * moved up by 128. */
 
 #define Q_BLOCKS_OF(kind) TRUE

@@ -93,7 +93,8 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->value = deal (dealer, STEER_CPU_CHUNK, self->kv_stride);
   self->attended = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
   self->hidden = deal (dealer, STEER_CPU_CHUNK, self->ff_stride);
-  self->staged = deal (dealer, n_depth_blocks * STEER_CPU_CHUNK, STEER_CPU_TILE_STRIDE);
+  self->staged
+    = deal (dealer, n_depth_blocks * STEER_CPU_CHUNK, MAX (STEER_CPU_TILE_STRIDE, STEER_CPU_PARTS_STRIDE / 2));
   self->quant_blocks = (gpointer) deal (dealer, STEER_CPU_CHUNK * (self->quant_stride / STEER_CPU_QUANT_BLOCK),
                                         sizeof (SteerCpuQuantBlock) / sizeof (float));
   self->quant_words = (gpointer) deal (dealer, STEER_CPU_CHUNK, self->quant_stride / 2);

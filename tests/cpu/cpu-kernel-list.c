@@ -4,11 +4,15 @@
 extern const SteerCpuKernels steer_cpu_kernels_emulated_avxvnni;
 extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512;
 extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512vnni;
+void steer_cpu_kernels_emulated_amx (SteerCpuKernels *self);
 #endif
 
 guint
 cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char *names[CPU_KERNEL_LIST_MAX])
 {
+#if defined(STEER_CPU_EMULATED)
+  static SteerCpuKernels emulated_amx;
+#endif
   guint n = 0;
 
   for (guint isa = 0; isa < STEER_CPU_N_ISAS; isa++)
@@ -30,6 +34,9 @@ cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char 
       tables[n++] = &steer_cpu_kernels_emulated_avx512;
       names[n] = "AVX-512 VNNI, emulated";
       tables[n++] = &steer_cpu_kernels_emulated_avx512vnni;
+      steer_cpu_kernels_emulated_amx (&emulated_amx);
+      names[n] = "AMX, emulated";
+      tables[n++] = &emulated_amx;
     }
 #endif
   return n;

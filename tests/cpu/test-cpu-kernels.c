@@ -560,6 +560,60 @@ test_argmax (gconstpointer data)
     }
 }
 
+/* Products of BF16 weights in parts, where there are any: as exact as those of floats. */
+static void
+check_parts (const SteerCpuPartsKernels *parts, guint n_rows, guint n_columns, gsize depth, gboolean accumulate)
+{
+  const gsize c_stride = STEER_CPU_MAX_TILE_COLUMNS + 3;
+  g_autofree float *x = random_floats (n_rows * depth);
+  g_autofree float *c = poisoned (n_rows * c_stride);
+  g_autofree guint16 *a = g_new (guint16, n_rows * STEER_CPU_PARTS_STRIDE);
+  g_autofree guint8 *b = g_malloc (STEER_CPU_MAX_TILE_COLUMNS * STEER_CPU_TILE_DEPTH * sizeof (guint16));
+  Matrix w;
+
+  matrix_init (&w, STEER_DTYPE_BF16, n_columns, depth);
+  for (guint r = 0; r < n_rows; r++)
+    {
+      parts->split (x + r * depth, depth, a + r * STEER_CPU_PARTS_STRIDE);
+      for (gsize i = 0; i < depth; i++)
+        {
+          double sum = 0.0;
+
+          for (guint p = 0; p < STEER_CPU_PARTS; p++)
+            sum += (double) steer_bf16_to_f32 (a[r * STEER_CPU_PARTS_STRIDE + p * STEER_CPU_TILE_DEPTH + i]);
+          g_assert_cmpfloat (sum, ==, (double) x[r * depth + i]);
+        }
+    }
+  parts->pack (w.data, w.row_bytes, n_columns, depth, b);
+  parts->tile (n_rows, depth, a, b, c, c_stride, accumulate);
+  for (guint r = 0; r < n_rows; r++)
+    for (guint j = 0; j < c_stride; j++)
+      {
+        double expected = accumulate ? (double) POISON : 0.0;
+
+        for (gsize i = 0; j < n_columns && i < depth; i++)
+          expected += (double) x[r * depth + i] * w.values[j * depth + i];
+        if (j < STEER_CPU_MAX_TILE_COLUMNS)
+          assert_close ((double) c[r * c_stride + j], expected,
+                        fabs (expected) + sqrt ((double) depth) + (accumulate ? (double) POISON : 0.0));
+        else
+          g_assert_cmpfloat (c[r * c_stride + j], ==, POISON);
+      }
+  assert_room_untouched (c, n_rows * c_stride);
+  matrix_clear (&w);
+}
+
+static void
+test_parts (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  static const guint rows[] = { 1, 7, 16, 17, 32 };
+
+  for (guint r = 0; r < G_N_ELEMENTS (rows); r++)
+    for (gsize s = 0; s < G_N_ELEMENTS (sizes); s++)
+      check_parts (&kernels->parts, rows[r], s % 2 == 0 ? 32 : 1 + (guint) (sizes[s] % 31), sizes[s], r % 2 == 0);
+}
+
 static void
 add (const SteerCpuKernels *kernels, const char *name, const char *sentence, GTestDataFunc func)
 {
@@ -590,6 +644,8 @@ main (int argc, char *argv[])
       add (kernels, name, "float32 is rounded to the nearest float16", test_narrow);
       add (kernels, name, "a tile of products equals float64", test_tile);
       add (kernels, name, "a tile's row has the same bits alone and among others", test_tile_alone);
+      if (kernels->parts.tile != NULL)
+        add (kernels, name, "a tile of products in parts equals float64", test_parts);
       add (kernels, name, "RMS norm equals float64", test_rms_norm);
       add (kernels, name, "rotary embedding equals float64", test_rope);
       add (kernels, name, "rotary embedding of neighbours equals float64", test_rope_interleaved);

@@ -21,7 +21,10 @@ static const struct
 } isas[] = {
   { STEER_CPU_ISA_PLAIN, "plain" },
   { STEER_CPU_ISA_AVX2, "avx2" },
+  { STEER_CPU_ISA_AVXVNNI, "avxvnni" },
   { STEER_CPU_ISA_AVX512, "avx512" },
+  { STEER_CPU_ISA_AVX512VNNI, "avx512vnni" },
+  { STEER_CPU_ISA_AMX, "amx" },
 };
 
 typedef struct

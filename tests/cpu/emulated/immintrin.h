@@ -1,7 +1,7 @@
 #pragma once
 
 /* Stands before the compiler's <immintrin.h> when kernels of an instruction set that this machine may lack are compiled
- * for the tests: what they use of AVX-512, VNNI and AVX-VNNI is written out in plain C over the compiler's vectors, and
+ * for the tests: what they use of AVX-512, VNNI, AVX-VNNI and AMX is written out in plain C over the compiler's vectors, and
  * works wherever AVX2 does. Each function is Intel's definition of the intrinsic of its name. Only those that the
  * kernels use are here; another one fails to compile, because its instruction set is off. */
 
@@ -298,3 +298,5 @@ emu_shuffle_i32x4_512 (__m512i a, __m512i b, int choice)
 #define _mm512_cvtps_ph emu_cvtps_ph_512
 #undef _mm512_shuffle_i32x4
 #define _mm512_shuffle_i32x4 emu_shuffle_i32x4_512
+
+#include "tiles.h"
