@@ -1,35 +1,9 @@
-#include "steer-feature-row.h"
+#include "steer-feature-row-private.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
 #include "steer-steering-closures.h"
-#include "steer-strength-scale.h"
-
-struct _SteerFeatureRow
-{
-  GtkListBoxRow parent_instance;
-
-  SteerFeature *feature;
-  SteerStrengthRange range;
-  gboolean beyond;
-  gboolean solo;
-  char *label_before; /* nullable: when it began to be edited */
-  gboolean showing;   /* the widgets are being set from the feature, not the other way round */
-
-  GtkWidget *handle;
-  GtkEditableLabel *title;
-  GtkWidget *toggle;
-  GtkMenuButton *menu_button;
-  GMenuModel *menu;
-  GtkMenuButton *mode_button;
-  GMenuModel *mode_menu;
-  SteerStrengthScale *scale;
-  GtkAdjustment *scale_adjustment;
-  GtkSpinButton *number;
-  GtkAdjustment *number_adjustment;
-  GtkWidget *clamp;
-};
 
 enum
 {
@@ -68,7 +42,7 @@ update_accessible (SteerFeatureRow *self)
   g_autofree char *enabled = g_strdup_printf (_ ("Use %s"), title);
   g_autofree char *menu = g_strdup_printf (_ ("Menu of %s"), title);
   g_autofree char *value = steer_steering_dup_value_text (self, steer_feature_get_strength (self->feature),
-                                                          steer_feature_get_layer_norm (self->feature), self->beyond);
+                                                          steer_steering_get_layer_norm (self->feature), self->beyond);
 
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->scale), GTK_ACCESSIBLE_PROPERTY_LABEL, strength,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, value, -1);
@@ -90,7 +64,7 @@ get_shown_digits (SteerFeatureRow *self)
 static void
 update_marks (SteerFeatureRow *self)
 {
-  double recommended = steer_feature_get_recommended (self->feature);
+  double recommended = steer_steering_get_recommended (self->feature);
   g_autofree char *number = steer_steering_dup_rounded (self, recommended, get_shown_digits (self));
   g_autofree char *label = g_markup_printf_escaped ("<small>%s</small>", number);
 
@@ -107,9 +81,7 @@ update_range (SteerFeatureRow *self, gboolean anew)
 
   if (!anew && strength >= self->range.lower && strength <= self->range.upper)
     return;
-  steer_strength_range_init (&range, steer_feature_get_minimum (self->feature),
-                             steer_feature_get_maximum (self->feature), steer_feature_get_recommended (self->feature),
-                             steer_feature_get_layer_norm (self->feature), strength);
+  steer_strength_range_init_for_feature (&range, self->feature);
   self->range = range;
   gtk_adjustment_configure (self->scale_adjustment, strength, range.lower, range.upper, range.step, range.page, 0.0);
   gtk_adjustment_set_step_increment (self->number_adjustment, range.step);
@@ -144,7 +116,7 @@ on_range_notify (SteerFeatureRow *self)
   show_strength (self, TRUE);
   update_marks (self);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "feature.recommend",
-                                 steer_feature_get_recommended (self->feature) != 0.0);
+                                 steer_steering_get_recommended (self->feature) != 0.0);
 }
 
 static void
@@ -204,10 +176,11 @@ active_to_mode (GBinding *binding, const GValue *from, GValue *to, gpointer data
   return TRUE;
 }
 
+/* What is known of the range may be of other units than the mode's. */
 static void
 on_mode_notify (SteerFeatureRow *self)
 {
-  update_accessible (self);
+  on_range_notify (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_MODE]);
 }
 
@@ -259,14 +232,6 @@ hide_buttons (GtkWidget *widget)
       gtk_widget_set_visible (child, FALSE);
 }
 
-static void
-on_recommend (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  SteerFeature *feature = STEER_FEATURE_ROW (widget)->feature;
-
-  steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
-}
-
 /* The label follows what is typed; once that is done it is what the user calls the feature. */
 static void
 on_editing_notify (SteerFeatureRow *self)
@@ -279,143 +244,6 @@ on_editing_notify (SteerFeatureRow *self)
   else if (before != NULL && !g_str_equal (before, label != NULL ? label : ""))
     gtk_widget_activate_action (GTK_WIDGET (self), "steering.name-row", "u",
                                 (guint) gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (self)));
-}
-
-static void
-on_rename (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  steer_feature_row_rename (STEER_FEATURE_ROW (widget));
-}
-
-static void
-append_number (GString *text, const char *what, double value)
-{
-  g_autofree char *number = steer_steering_dup_strength (NULL, value);
-
-  g_string_append_printf (text, "\n%s: %s", what, number);
-}
-
-static char *
-dup_details (SteerFeature *feature)
-{
-  g_autofree char *place
-    = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
-  const char *source = steer_feature_get_source (feature);
-  GString *text = g_string_new (place);
-
-  g_string_append_c (text, '\n');
-  if (source != NULL)
-    g_string_append_printf (text, _ ("from “%s”"), source);
-  else
-    g_string_append (text, _ ("from whichever source has it"));
-  g_string_append_c (text, '\n');
-  append_number (text, _ ("Strength"), steer_feature_get_strength (feature));
-  if (steer_feature_get_recommended (feature) != 0.0)
-    append_number (text, _ ("Recommended"), steer_feature_get_recommended (feature));
-  if (steer_feature_get_minimum (feature) < steer_feature_get_maximum (feature))
-    {
-      append_number (text, _ ("Useful from"), steer_feature_get_minimum (feature));
-      append_number (text, _ ("Useful up to"), steer_feature_get_maximum (feature));
-    }
-  if (steer_feature_get_layer_norm (feature) > 0.0)
-    append_number (text, _ ("Typical norm of the layer"), steer_feature_get_layer_norm (feature));
-  return g_string_free (text, FALSE);
-}
-
-static void
-on_details (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  SteerFeature *feature = STEER_FEATURE_ROW (widget)->feature;
-  g_autofree char *title
-    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
-  g_autofree char *details = dup_details (feature);
-  GtkWidget *dialog = adw_message_dialog_new (GTK_WINDOW (gtk_widget_get_root (widget)), title, details);
-
-  adw_message_dialog_add_response (ADW_MESSAGE_DIALOG (dialog), "close", _ ("_Close"));
-  gtk_window_present (GTK_WINDOW (dialog));
-}
-
-static void
-pass_on (GtkWidget *widget, const char *name, GVariant *parameter)
-{
-  guint position = (guint) gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (widget));
-
-  if (g_str_equal (name, "feature.duplicate"))
-    gtk_widget_activate_action (widget, "steering.duplicate-row", "u", position);
-  else if (g_str_equal (name, "feature.remove"))
-    gtk_widget_activate_action (widget, "steering.remove-row", "u", position);
-  else if (g_str_equal (name, "feature.move-down"))
-    gtk_widget_activate_action (widget, "steering.move-row", "(uu)", position, position + 1);
-  else if (position > 0)
-    gtk_widget_activate_action (widget, "steering.move-row", "(uu)", position, position - 1);
-}
-
-static GdkContentProvider *
-on_drag_prepare (GtkDragSource *source, double x, double y, SteerFeatureRow *self)
-{
-  g_autoptr (GdkPaintable) picture = gtk_widget_paintable_new (GTK_WIDGET (self));
-  g_autoptr (GdkPaintable) still = gdk_paintable_get_current_image (picture);
-
-  gtk_drag_source_set_icon (source, still, (int) x, (int) y);
-  return gdk_content_provider_new_typed (STEER_TYPE_FEATURE_ROW, self);
-}
-
-static void
-show_drop_place (SteerFeatureRow *self, gboolean above, gboolean below)
-{
-  GtkWidget *card = gtk_list_box_row_get_child (GTK_LIST_BOX_ROW (self));
-
-  (above ? gtk_widget_add_css_class : gtk_widget_remove_css_class) (card, "drop-above");
-  (below ? gtk_widget_add_css_class : gtk_widget_remove_css_class) (card, "drop-below");
-}
-
-static GdkDragAction
-on_drag_motion (GtkDropTarget *target, double x, double y, SteerFeatureRow *self)
-{
-  gboolean below = y > gtk_widget_get_height (GTK_WIDGET (self)) / 2.0;
-
-  show_drop_place (self, !below, below);
-  return GDK_ACTION_MOVE;
-}
-
-static void
-on_drag_leave (GtkDropTarget *target, SteerFeatureRow *self)
-{
-  show_drop_place (self, FALSE, FALSE);
-}
-
-static gboolean
-on_drop (GtkDropTarget *target, const GValue *value, double x, double y, SteerFeatureRow *self)
-{
-  GtkListBoxRow *row = g_value_get_object (value);
-  int from = gtk_list_box_row_get_index (row);
-  int to = gtk_list_box_row_get_index (GTK_LIST_BOX_ROW (self));
-
-  show_drop_place (self, FALSE, FALSE);
-  if (gtk_widget_get_parent (GTK_WIDGET (row)) != gtk_widget_get_parent (GTK_WIDGET (self)))
-    return FALSE;
-  if (y > gtk_widget_get_height (GTK_WIDGET (self)) / 2.0)
-    to++;
-  if (from < to)
-    to--;
-  if (from != to)
-    gtk_widget_activate_action (GTK_WIDGET (self), "steering.move-row", "(uu)", (guint) from, (guint) to);
-  return TRUE;
-}
-
-static void
-add_drag_and_drop (SteerFeatureRow *self)
-{
-  GtkDragSource *source = gtk_drag_source_new ();
-  GtkDropTarget *target = gtk_drop_target_new (STEER_TYPE_FEATURE_ROW, GDK_ACTION_MOVE);
-
-  gtk_drag_source_set_actions (source, GDK_ACTION_MOVE);
-  g_signal_connect (source, "prepare", G_CALLBACK (on_drag_prepare), self);
-  gtk_widget_add_controller (self->handle, GTK_EVENT_CONTROLLER (source));
-  g_signal_connect (target, "motion", G_CALLBACK (on_drag_motion), self);
-  g_signal_connect (target, "leave", G_CALLBACK (on_drag_leave), self);
-  g_signal_connect (target, "drop", G_CALLBACK (on_drop), self);
-  gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (target));
 }
 
 static void
@@ -503,24 +331,6 @@ steer_feature_row_dispose (GObject *object)
 }
 
 static void
-install_actions (GtkWidgetClass *widget_class)
-{
-  static const char *const passed_on[]
-    = { "feature.duplicate", "feature.remove", "feature.move-up", "feature.move-down" };
-
-  for (guint i = 0; i < G_N_ELEMENTS (passed_on); i++)
-    gtk_widget_class_install_action (widget_class, passed_on[i], NULL, pass_on);
-  gtk_widget_class_install_action (widget_class, "feature.recommend", NULL, on_recommend);
-  gtk_widget_class_install_action (widget_class, "feature.rename", NULL, on_rename);
-  gtk_widget_class_install_action (widget_class, "feature.details", NULL, on_details);
-  gtk_widget_class_install_property_action (widget_class, "feature.solo", "solo");
-  gtk_widget_class_install_property_action (widget_class, "feature.mode", "mode");
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Up, GDK_ALT_MASK, "feature.move-up", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Down, GDK_ALT_MASK, "feature.move-down", NULL);
-  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_F2, 0, "feature.rename", NULL);
-}
-
-static void
 steer_feature_row_class_init (SteerFeatureRowClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -560,7 +370,7 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_place);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_measure);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_row_classes);
-  install_actions (widget_class);
+  steer_feature_row_install_actions (widget_class);
 }
 
 /* A menu's widgets cost more than the rest of the row, and few are ever opened. */
@@ -582,7 +392,7 @@ steer_feature_row_init (SteerFeatureRow *self)
   ellipsize (GTK_WIDGET (self->title));
   hide_buttons (GTK_WIDGET (self->number));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self->number));
-  add_drag_and_drop (self);
+  steer_feature_row_add_drag_and_drop (self);
 }
 
 GtkWidget *

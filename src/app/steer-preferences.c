@@ -87,7 +87,11 @@ show_devices (SteerPreferences *self, GPtrArray *devices)
   for (guint i = 0; devices != NULL && i < devices->len; i++)
     {
       const SteerDevice *device = g_ptr_array_index (devices, i);
-      g_autofree char *unusable = device->usable ? NULL : g_strdup_printf (_ ("%s (unusable)"), device->name);
+      g_autofree char *unusable = NULL;
+
+      if (device->absent)
+        continue;
+      unusable = device->usable ? NULL : g_strdup_printf (_ ("%s (unusable)"), device->name);
 
       add_device (names, ids, device->id, unusable != NULL ? unusable : device->name);
     }

@@ -71,6 +71,35 @@ steer_strength_range_init (SteerStrengthRange *self,
   self->digits = CLAMP ((int) lround (-log10 (self->step)) + 1, 0, MAX_DECIMALS);
 }
 
+static gboolean
+is_of_stream (SteerFeature *feature)
+{
+  return steer_feature_get_mode (feature) != STEER_MODE_SAE_CLAMP;
+}
+
+double
+steer_steering_get_recommended (SteerFeature *feature)
+{
+  return is_of_stream (feature) ? steer_feature_get_recommended (feature) : 0.0;
+}
+
+double
+steer_steering_get_layer_norm (SteerFeature *feature)
+{
+  return is_of_stream (feature) ? steer_feature_get_layer_norm (feature) : 0.0;
+}
+
+void
+steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature)
+{
+  gboolean known = is_of_stream (feature);
+
+  steer_strength_range_init (self, known ? steer_feature_get_minimum (feature) : 0.0,
+                             known ? steer_feature_get_maximum (feature) : 0.0,
+                             steer_steering_get_recommended (feature), steer_steering_get_layer_norm (feature),
+                             steer_feature_get_strength (feature));
+}
+
 gboolean
 steer_strength_range_is_beyond (const SteerStrengthRange *self, double strength)
 {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "steering/steer-plan.h"
+#include "steering/steer-feature.h"
 
 G_BEGIN_DECLS
 
@@ -36,6 +36,14 @@ void steer_strength_range_init (SteerStrengthRange *self,
                                 double recommended,
                                 double layer_norm,
                                 double strength);
+
+/* The range of a feature's slider by what is known of it. In mode SAE_CLAMP a strength is an activation, of which
+ * nothing is known: recommended strength, useful range and norm are of the residual stream. */
+void steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature);
+
+/* The recommended strength, and the norm to measure it by; 0 where none is known for the feature's mode. */
+double steer_steering_get_recommended (SteerFeature *feature);
+double steer_steering_get_layer_norm (SteerFeature *feature);
 
 /* TRUE for strengths in a danger zone. */
 gboolean steer_strength_range_is_beyond (const SteerStrengthRange *self, double strength);

@@ -139,7 +139,7 @@ find_gpu (SteerModelProbe *self)
     {
       const SteerDevice *device = g_ptr_array_index (devices, i);
 
-      if (g_str_has_prefix (device->id, "cpu"))
+      if (g_str_has_prefix (device->id, "cpu") || device->absent)
         continue;
       self->gpu_name = g_strdup (device->name);
       self->gpu_why_not = device->usable ? NULL : g_strdup (device->why_not);
@@ -173,9 +173,12 @@ static void
 update_device_note (SteerWorkspace *self, SteerModelProbe *probe)
 {
   g_autofree char *id = NULL, *wanted = g_settings_get_string (self->settings, "device"), *note = NULL;
+  g_autofree char *passed_over = NULL;
 
-  g_object_get (self->engine, "device-id", &id, NULL);
-  if (probe->gpu_name != NULL && id != NULL && g_str_has_prefix (id, "cpu"))
+  g_object_get (self->engine, "device-id", &id, "device-note", &passed_over, NULL);
+  if (passed_over != NULL)
+    note = g_strdup (passed_over); /* why the engine itself has not taken a device */
+  else if (probe->gpu_name != NULL && id != NULL && g_str_has_prefix (id, "cpu"))
     {
       if (g_str_has_prefix (wanted, "cpu"))
         note = g_strdup_printf (_ ("%s is not used: the CPU was chosen in Preferences"), probe->gpu_name);
@@ -185,6 +188,16 @@ update_device_note (SteerWorkspace *self, SteerModelProbe *probe)
         note = g_strdup_printf (_ ("%s is not used: the model does not fit into its memory"), probe->gpu_name);
     }
   steer_workspace_set_string (self, &self->device_note, note, STEER_WORKSPACE_PROP_DEVICE_NOTE);
+}
+
+void
+steer_workspace_on_device_note (SteerWorkspace *self)
+{
+  g_autofree char *note = NULL;
+
+  g_object_get (self->engine, "device-note", &note, NULL);
+  if (note != NULL)
+    steer_workspace_set_string (self, &self->device_note, note, STEER_WORKSPACE_PROP_DEVICE_NOTE);
 }
 
 static void

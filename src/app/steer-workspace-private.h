@@ -72,6 +72,9 @@ void steer_workspace_set_string (SteerWorkspace *self, char **place, const char 
 /* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
 void steer_workspace_refresh_steering (SteerWorkspace *self);
 
+/* The engine says itself why it has not taken, or has left, a device. */
+void steer_workspace_on_device_note (SteerWorkspace *self);
+
 void steer_model_probe_unref (SteerModelProbe *self);
 
 G_END_DECLS

@@ -347,6 +347,8 @@ static void
 steer_workspace_init (SteerWorkspace *self)
 {
   self->engine = steer_engine_new ();
+  g_signal_connect_object (self->engine, "notify::device-note", G_CALLBACK (steer_workspace_on_device_note), self,
+                           G_CONNECT_SWAPPED);
   self->library = steer_library_new ();
   self->live_plan = steer_live_plan_new (NULL);
   self->in_use = g_list_store_new (STEER_TYPE_PRESET);

@@ -226,6 +226,29 @@ test_rounding (void)
   assert_text (steer_steering_dup_title (NULL, "éclairs", 3), "Éclairs");
 }
 
+/* A value of an SAE clamp is an activation: what is known of the residual stream does not measure it. */
+static void
+test_range_of_a_mode (void)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (15, 3);
+  SteerStrengthRange range;
+
+  steer_feature_set_range (feature, 8.5, 0, 12);
+  steer_feature_set_layer_norm (feature, 10.8);
+  steer_feature_set_strength (feature, 2);
+  steer_strength_range_init_for_feature (&range, feature);
+  g_assert_cmpfloat (range.useful_upper, ==, 12);
+  g_assert_cmpfloat (steer_steering_get_recommended (feature), ==, 8.5);
+  g_assert_cmpfloat (steer_steering_get_layer_norm (feature), ==, 10.8);
+
+  steer_feature_set_mode (feature, STEER_MODE_SAE_CLAMP);
+  steer_strength_range_init_for_feature (&range, feature);
+  g_assert_cmpfloat (range.useful_upper, ==, range.upper);
+  g_assert_cmpfloat (range.lower, ==, -range.upper);
+  g_assert_cmpfloat (steer_steering_get_recommended (feature), ==, 0);
+  g_assert_cmpfloat (steer_steering_get_layer_norm (feature), ==, 0);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -243,5 +266,6 @@ main (int argc, char *argv[])
   g_test_add_func ("/steering-closures/a mode has a name and its own units", test_modes);
   g_test_add_func ("/steering-closures/where there is little room strengths are rounded and labels capitalised",
                    test_rounding);
+  g_test_add_func ("/steering closures/an activation has no range of the stream", test_range_of_a_mode);
   return g_test_run ();
 }
