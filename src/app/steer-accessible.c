@@ -8,10 +8,20 @@ find_text (GtkWidget *widget)
 {
   const char *text = GTK_IS_LABEL (widget) ? gtk_label_get_text (GTK_LABEL (widget)) : NULL;
 
+  if (text != NULL && *text == '\0')
+    text = NULL;
   for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && text == NULL;
        child = gtk_widget_get_next_sibling (child))
     text = find_text (child);
   return text;
+}
+
+static const char *
+find_icon (GtkButton *button)
+{
+  GtkWidget *child = gtk_button_get_child (button);
+
+  return GTK_IS_IMAGE (child) ? gtk_image_get_icon_name (GTK_IMAGE (child)) : gtk_button_get_icon_name (button);
 }
 
 static const char *
@@ -26,7 +36,7 @@ find_name (GtkWidget *widget)
     { "go-previous-symbolic", N_ ("Back") },
     { "window-close-symbolic", N_ ("Close") },
   };
-  const char *icon = GTK_IS_BUTTON (widget) ? gtk_button_get_icon_name (GTK_BUTTON (widget)) : NULL;
+  const char *icon = GTK_IS_BUTTON (widget) ? find_icon (GTK_BUTTON (widget)) : NULL;
 
   if (GTK_IS_SEARCH_ENTRY (widget))
     return _ ("Search");
@@ -35,7 +45,10 @@ find_name (GtkWidget *widget)
   for (guint i = 0; icon != NULL && i < G_N_ELEMENTS (names); i++)
     if (g_str_equal (icon, names[i].icon))
       return _ (names[i].name);
-  return GTK_IS_BUTTON (widget) && icon == NULL ? find_text (widget) : NULL;
+  /* The title of GTK's window of shortcuts, where there is only one section to choose. */
+  if (GTK_IS_MENU_BUTTON (widget) && find_text (widget) == NULL)
+    return _ ("Sections");
+  return (GTK_IS_BUTTON (widget) || GTK_IS_MENU_BUTTON (widget)) && icon == NULL ? find_text (widget) : NULL;
 }
 
 void

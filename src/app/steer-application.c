@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "steer-about.h"
+#include "steer-accessible.h"
 #include "steer-preferences.h"
 #include "steer-window.h"
 
@@ -98,6 +99,16 @@ on_first_frame (SteerApplication *self, GdkFrameClock *clock)
   steer_workspace_start_load (self->workspace);
 }
 
+/* GTK's own window of shortcuts has icons without a name. */
+static void
+name_shortcuts (GtkApplicationWindow *window)
+{
+  GtkShortcutsWindow *shortcuts = gtk_application_window_get_help_overlay (window);
+
+  if (shortcuts != NULL)
+    g_signal_connect (shortcuts, "map", G_CALLBACK (steer_accessible_name_inner), NULL);
+}
+
 static SteerWindow *
 present_window (SteerApplication *self)
 {
@@ -117,6 +128,7 @@ present_window (SteerApplication *self)
 
       window = steer_window_new (GTK_APPLICATION (self), self->workspace);
       steer_window_open_chat (window, last);
+      name_shortcuts (GTK_APPLICATION_WINDOW (window));
     }
   gtk_window_present (GTK_WINDOW (window));
   if (!self->frame_awaited)

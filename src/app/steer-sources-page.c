@@ -13,6 +13,8 @@ struct _SteerSourcesPage
   SteerWorkspace *workspace;
   GtkListBox *list;
   GtkListBox *labels;
+  GtkWidget *no_sources;
+  GtkWidget *no_labels;
 };
 
 G_DEFINE_FINAL_TYPE (SteerSourcesPage, steer_sources_page, ADW_TYPE_PREFERENCES_PAGE)
@@ -119,6 +121,20 @@ make_label_row (gpointer item, gpointer data)
 }
 
 static void
+on_rows_changed (GListModel *model, guint position, guint n_removed, guint n_added, GtkWidget *placeholder)
+{
+  gtk_widget_set_visible (placeholder, g_list_model_get_n_items (model) == 0);
+}
+
+/* A placeholder that is merely not mapped still is the last child to the style, which then rounds no row's corners. */
+static void
+hide_beside_rows (GtkWidget *placeholder, GListModel *model)
+{
+  g_signal_connect_object (model, "items-changed", G_CALLBACK (on_rows_changed), placeholder, 0);
+  on_rows_changed (model, 0, 0, 0, placeholder);
+}
+
+static void
 steer_sources_page_dispose (GObject *object)
 {
   g_clear_object (&STEER_SOURCES_PAGE (object)->workspace);
@@ -134,6 +150,8 @@ steer_sources_page_class_init (SteerSourcesPageClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-sources-page.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, list);
   gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, labels);
+  gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, no_sources);
+  gtk_widget_class_bind_template_child (widget_class, SteerSourcesPage, no_labels);
   gtk_widget_class_install_action (widget_class, "sources.add-file", NULL, add_file);
   gtk_widget_class_install_action (widget_class, "sources.add-folder", NULL, add_folder);
   gtk_widget_class_install_action (widget_class, "sources.add-labels-file", NULL, add_labels_file);
@@ -150,13 +168,18 @@ steer_sources_page_init (SteerSourcesPage *self)
 void
 steer_sources_page_set_workspace (SteerSourcesPage *self, SteerWorkspace *workspace)
 {
+  GListModel *sources, *labels;
+
   g_return_if_fail (STEER_IS_SOURCES_PAGE (self));
 
   if (!g_set_object (&self->workspace, workspace))
     return;
-  gtk_list_box_bind_model (self->list, steer_workspace_get_sources (workspace), make_row, NULL, NULL);
-  gtk_list_box_bind_model (self->labels, steer_label_book_get_entries (steer_workspace_get_labels (workspace)),
-                           make_label_row, self, NULL);
+  sources = steer_workspace_get_sources (workspace);
+  labels = steer_label_book_get_entries (steer_workspace_get_labels (workspace));
+  gtk_list_box_bind_model (self->list, sources, make_row, NULL, NULL);
+  gtk_list_box_bind_model (self->labels, labels, make_label_row, self, NULL);
+  hide_beside_rows (self->no_sources, sources);
+  hide_beside_rows (self->no_labels, labels);
 }
 
 void

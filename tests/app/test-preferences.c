@@ -136,6 +136,22 @@ test_system_prompt (Fixture *f, gconstpointer data)
                                        "System prompt of new chats");
 }
 
+static void
+assert_rows_are_apart (GtkWidget *widget)
+{
+  if (ADW_IS_PREFERENCES_ROW (widget))
+    g_assert_null (gtk_widget_get_ancestor (gtk_widget_get_parent (widget), ADW_TYPE_PREFERENCES_ROW));
+  for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL;
+       child = gtk_widget_get_next_sibling (child))
+    assert_rows_are_apart (child);
+}
+
+static void
+test_rows (Fixture *f, gconstpointer data)
+{
+  assert_rows_are_apart (GTK_WIDGET (f->preferences));
+}
+
 static gboolean
 has_devices (gpointer data)
 {
@@ -172,5 +188,6 @@ main (int argc, char **argv)
   ADD ("/preferences/reset brings the usual sampling back", test_reset);
   ADD ("/preferences/the system prompt is kept as it is typed", test_system_prompt);
   ADD ("/preferences/the devices of this machine can be chosen", test_device);
+  ADD ("/preferences/no row stands in another", test_rows);
   return g_test_run ();
 }
