@@ -163,8 +163,99 @@ clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
     }
 }
 
+/* Few rows are multiplied with a block as it is, more with a block that was unpacked. */
+static gboolean
+takes_stored (const SteerCpuContext *self, guint n_rows)
+{
+  return self->cache.dtype != STEER_DTYPE_F32 && n_rows <= MIN (STEER_CPU_CACHE_ROWS, self->kernels->tile_rows)
+         && self->cache.head_dim % self->kernels->tile_columns == 0;
+}
+
+/* The scales of a block of Q8_0 as floats: keys [n_groups, STEER_CPU_BLOCK], values [STEER_CPU_BLOCK, n_groups]. */
+static const float *
+read_scales (const SteerCpuContext *self, const guint8 *block, float *room)
+{
+  const SteerCpuCache *cache = &self->cache;
+
+  if (cache->dtype == STEER_DTYPE_Q8_0)
+    self->kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) steer_cpu_cache_get_scales (cache, block),
+                                                    (gsize) cache->n_groups * STEER_CPU_BLOCK, room);
+  return room;
+}
+
+/* scores: [n_rows, STEER_CPU_TILE_STRIDE]. The block's values lie behind its keys, and are asked for meanwhile. */
+static void
+score_stored (const SteerCpuContext *self, guint n_rows, const guint8 *keys, SteerCpuScratch *scratch)
+{
+  const SteerCpuKernels *kernels = self->kernels;
+  gboolean bytes = self->cache.dtype == STEER_DTYPE_Q8_0;
+  gsize size = bytes ? sizeof (gint8) : sizeof (guint16);
+  const float *scales = read_scales (self, keys, scratch->keys);
+
+  for (gsize j = 0; j < STEER_CPU_BLOCK; j += kernels->tile_columns)
+    {
+      SteerCpuCacheTile tile = {
+        .n_rows = n_rows,
+        .depth = self->cache.head_dim,
+        .a = scratch->query,
+        .b = keys + j * size,
+        .b_stride = STEER_CPU_BLOCK,
+        .scales = scales + j,
+        .scale_stride = STEER_CPU_BLOCK,
+        .c = scratch->scores + j,
+        .c_stride = STEER_CPU_TILE_STRIDE,
+        .next = keys + self->cache.block_bytes + j * size * self->cache.head_dim,
+      };
+
+      if (bytes)
+        kernels->cache_tile_keys (&tile);
+      else
+        kernels->cache_tile_f16 (&tile);
+    }
+}
+
+/* Onto rows, [n_rows, head_stride + 2]. The next block's keys are asked for meanwhile. */
+static void
+weigh_stored (const SteerCpuContext *self,
+              guint n_rows,
+              const guint8 *values,
+              guint n_positions,
+              SteerCpuScratch *scratch,
+              float *rows)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const SteerCpuKernels *kernels = self->kernels;
+  gboolean bytes = cache->dtype == STEER_DTYPE_Q8_0;
+  gsize size = bytes ? sizeof (gint8) : sizeof (guint16);
+  const float *scales = read_scales (self, values, scratch->values);
+  const guint8 *next = values + (2 * (gsize) cache->n_kv_heads - 1) * cache->block_bytes;
+
+  for (gsize j = 0; j < cache->head_dim; j += kernels->tile_columns)
+    {
+      SteerCpuCacheTile tile = {
+        .n_rows = n_rows,
+        .depth = n_positions,
+        .a = scratch->scores,
+        .b = values + j * size,
+        .b_stride = bytes ? (gsize) cache->n_groups * STEER_CPU_QUANT_BLOCK : cache->head_dim,
+        .scales = scales + j / STEER_CPU_QUANT_BLOCK,
+        .scale_stride = cache->n_groups,
+        .c = rows + j,
+        .c_stride = self->work.head_stride + 2,
+        .accumulate = TRUE,
+        .next = next + j * size * STEER_CPU_BLOCK,
+      };
+
+      if (bytes)
+        kernels->cache_tile_values (&tile);
+      else
+        kernels->cache_tile_f16 (&tile);
+    }
+}
+
 /* A block of keys or values as the right operand of tiles. F32 is copied too: tiles walk down columns, and reading
  * memory in its own order once is faster than walking it so. */
+
 /* Q8_0: a block of keys, [head_dim, STEER_CPU_BLOCK]. */
 static void
 expand_keys (const SteerCpuContext *self, const guint8 *block, float *room)
@@ -292,11 +383,15 @@ attend_block (const SteerCpuContext *self,
   guint n_rows = unit->n * group;
   guint start = block * STEER_CPU_BLOCK;
   guint n_written = MIN (STEER_CPU_BLOCK, get_position (unit, unit->n - 1) + 1 - start);
-  const float *keys = get_keys (self, unit, layer, block, scratch->keys);
-  const float *values;
+  gboolean stored = takes_stored (self, n_rows);
+  guint slot = unit->segment->run->slot;
 
-  multiply (self->kernels, n_rows, self->config->head_dim, STEER_CPU_BLOCK, scratch->query, keys, STEER_CPU_BLOCK,
-            scratch->scores, STEER_CPU_TILE_STRIDE, FALSE);
+  if (stored)
+    score_stored (self, n_rows, steer_cpu_cache_get_keys (&self->cache, layer, slot, block, unit->kv_head), scratch);
+  else
+    multiply (self->kernels, n_rows, self->config->head_dim, STEER_CPU_BLOCK, scratch->query,
+              get_keys (self, unit, layer, block, scratch->keys), STEER_CPU_BLOCK, scratch->scores,
+              STEER_CPU_TILE_STRIDE, FALSE);
   for (guint r = 0; r < n_rows; r++)
     {
       float *row = rows + r * (work->head_stride + 2);
@@ -309,9 +404,13 @@ attend_block (const SteerCpuContext *self,
         self->kernels->scale (row, work->head_stride, factor);
     }
   /* Positions that were never written may hold anything, and 0 times anything need not be 0. */
-  values = get_values (self, unit, layer, block, n_written, scratch->values);
-  multiply (self->kernels, n_rows, n_written, work->head_stride, scratch->scores, values, work->head_stride, rows,
-            work->head_stride + 2, TRUE);
+  if (stored)
+    weigh_stored (self, n_rows, steer_cpu_cache_get_values (&self->cache, layer, slot, block, unit->kv_head), n_written,
+                  scratch, rows);
+  else
+    multiply (self->kernels, n_rows, n_written, work->head_stride, scratch->scores,
+              get_values (self, unit, layer, block, n_written, scratch->values), work->head_stride, rows,
+              work->head_stride + 2, TRUE);
 }
 
 /* The partial result of one span, from nothing. */

@@ -14,6 +14,8 @@
 
 #include "steer-cpu-weight-kernels.h"
 
+#include "steer-cpu-cache-kernels.h"
+
 #include "steer-cpu-quant-kernels.h"
 
 #include "steer-cpu-row-kernels.h"

@@ -47,6 +47,8 @@ q_add_words (VectorInt sum, VectorBits w, VectorInt x)
 
 #include "steer-cpu-weight-kernels.h"
 
+#include "steer-cpu-cache-kernels.h"
+
 #include "steer-cpu-quant-kernels.h"
 
 #include "steer-cpu-row-kernels.h"

@@ -97,6 +97,12 @@ v_fused (Vector a, Vector b, Vector c)
   return c;
 }
 
+INLINE VectorInt
+v_load_i8 (const gint8 *p)
+{
+  return (VectorInt){ p[0], p[1], p[2], p[3] };
+}
+
 static __attribute__ ((noinline)) VectorBits
 q_lookup (VectorBits codes)
 {
@@ -164,5 +170,6 @@ q_add_words (VectorInt sum, VectorBits w, VectorInt x)
 }
 
 #include "steer-cpu-weight-kernels.h"
+#include "steer-cpu-cache-kernels.h"
 #include "steer-cpu-quant-kernels.h"
 #include "steer-cpu-row-kernels.h"

@@ -144,6 +144,25 @@ typedef struct
   void (*tile) (const SteerCpuQuantTile *tile);
 } SteerCpuQuantKernels;
 
+/* A few rows times a block of keys or values as a cache has it (steer-cpu-cache.h): elements of 16 bits, or bytes with
+ * scales. */
+typedef struct
+{
+  guint n_rows;        /* at most STEER_CPU_CACHE_ROWS and tile_rows */
+  gsize depth;         /* rows of b */
+  const float *a;      /* [n_rows, STEER_CPU_TILE_STRIDE], the first depth of each row */
+  const guint8 *b;     /* [depth, b_stride], the first tile_columns of each row */
+  gsize b_stride;      /* in elements */
+  const float *scales; /* of row i, column j: keys [i / 32 * scale_stride + j], values [i * scale_stride] */
+  gsize scale_stride;
+  float *c; /* [n_rows, c_stride] */
+  gsize c_stride;
+  gboolean accumulate;
+  const guint8 *next; /* what is needed afterwards: as many bytes of it are asked for as are read of b */
+} SteerCpuCacheTile;
+
+#define STEER_CPU_CACHE_ROWS 8
+
 /* Scales and minimums of every block, and its codes in words. */
 #define STEER_CPU_EXPANDED_BYTES(panel_rows)                                                                           \
   ((gsize) 4 * (panel_rows) * (3 * STEER_CPU_TILE_DEPTH / STEER_CPU_QUANT_BLOCK + STEER_CPU_TILE_DEPTH / 2))
@@ -174,6 +193,11 @@ typedef struct
                 float *c,
                 gsize c_stride,
                 gboolean accumulate);
+
+  /* The same, and with the same bits, where b is in the cache: F16, or Q8_0's keys and values. */
+  void (*cache_tile_f16) (const SteerCpuCacheTile *tile);
+  void (*cache_tile_keys) (const SteerCpuCacheTile *tile);
+  void (*cache_tile_values) (const SteerCpuCacheTile *tile);
 
   /* out = weight * (x * 1/sqrt(mean(x^2) + eps)); the order of Hugging Face's LlamaRMSNorm. */
   void (*rms_norm) (const float *x, const float *weight, gsize n, float eps, float *out);

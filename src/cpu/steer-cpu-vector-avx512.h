@@ -104,6 +104,12 @@ v_store_f16 (guint16 *p, Vector v)
 
 #define v_fused v_fma
 
+INLINE VectorInt
+v_load_i8 (const gint8 *p)
+{
+  return (VectorInt) _mm512_cvtepi8_epi32 (_mm_loadu_si128 ((const __m128i *) (gconstpointer) p));
+}
+
 INLINE VectorBits
 q_lookup (VectorBits codes)
 {

@@ -10,6 +10,7 @@
  *   v_load_bf16 (p), v_load_f16 (p)        V_LANES elements at any address, as float
  *   v_transpose (rows)                     transposes [V_LANES] vectors in place
  *   v_store_f16 (p, v)                     rounds to nearest even
+ *   v_load_i8 (p)                          V_LANES bytes as integers; defined after this header
  *   KERNELS_SYMBOL, KERNELS_ISA, KERNELS_NAME
  */
 

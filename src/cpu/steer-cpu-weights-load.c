@@ -1,9 +1,7 @@
-#include <math.h>
-#include <string.h>
-
 #include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
 #include "steer-cpu-weights.h"
+#include "tensor/steer-quantize.h"
 
 /* A file is read in pieces of about this size, and asked for from the disk a window ahead; a cancel waits for one of
  * either at most. */
@@ -96,27 +94,6 @@ get_row_bytes (const SteerTensor *tensor)
          * steer_dtype_get_block_bytes (tensor->dtype);
 }
 
-/* A row as blocks of Q8_0: the largest magnitude of a block becomes 127. */
-static void
-quantize_row (const float *x, gsize n, guint8 *blocks)
-{
-  for (gsize i = 0; i < n; i += STEER_CPU_QUANT_BLOCK, blocks += 2 + STEER_CPU_QUANT_BLOCK)
-    {
-      float largest = 0.0f;
-      float scale, factor;
-      guint16 half;
-
-      for (guint j = 0; j < STEER_CPU_QUANT_BLOCK; j++)
-        largest = MAX (largest, fabsf (x[i + j]));
-      scale = largest / 127.0f;
-      factor = scale > 0.0f ? 1.0f / scale : 0.0f;
-      half = steer_f32_to_f16 (scale);
-      memcpy (blocks, &half, sizeof half);
-      for (guint j = 0; j < STEER_CPU_QUANT_BLOCK; j++)
-        blocks[2 + j] = (guint8) (gint8) CLAMP (lrintf (x[i + j] * factor), -127, 127);
-    }
-}
-
 static gsize
 get_q8_0_bytes (gsize n_columns)
 {
@@ -135,7 +112,8 @@ quantize_rows (const Loading *loading, const SteerTensor *tensor, gsize row, gui
   for (guint i = 0; i < n_rows; i++)
     {
       steer_tensor_read_f32 (tensor, (gint64) (row + i) * n_columns, n_columns, values);
-      quantize_row (values, (gsize) n_columns, rows + i * get_q8_0_bytes ((gsize) n_columns));
+      steer_quantize (STEER_DTYPE_Q8_0, values, (gsize) n_columns / STEER_CPU_QUANT_BLOCK,
+                      rows + i * get_q8_0_bytes ((gsize) n_columns));
     }
   return rows;
 }

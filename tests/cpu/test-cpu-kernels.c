@@ -560,6 +560,101 @@ test_argmax (gconstpointer data)
     }
 }
 
+/* A block of keys or values, [depth, columns], as a cache has it and unpacked. */
+typedef struct
+{
+  guint8 *stored;
+  float *scales; /* of bytes: keys [depth / 32, columns], values [depth, columns / 32] */
+  float *values;
+} CacheBlock;
+
+static void
+cache_block_init (CacheBlock *self, gboolean bytes, gboolean keys, gsize depth, gsize columns)
+{
+  self->stored = g_malloc (depth * columns * sizeof (guint16));
+  self->scales = random_floats (depth * columns);
+  self->values = g_new (float, depth *columns);
+  for (gsize i = 0; i < depth * columns; i++)
+    {
+      gsize row = i / columns, column = i % columns;
+      guint16 half = steer_f32_to_f16 (random_float ());
+      gint8 byte = (gint8) g_test_rand_int_range (-127, 128);
+
+      if (!bytes)
+        {
+          memcpy (self->stored + i * sizeof half, &half, sizeof half);
+          self->values[i] = steer_f16_to_f32 (half);
+          continue;
+        }
+      self->stored[i] = (guint8) byte;
+      self->values[i]
+        = (float) byte * self->scales[keys ? row / 32 * columns + column : row * (columns / 32) + column / 32];
+    }
+}
+
+static void
+cache_block_clear (CacheBlock *self)
+{
+  g_free (self->stored);
+  g_free (self->scales);
+  g_free (self->values);
+}
+
+static void
+check_cache_tile (const SteerCpuKernels *kernels, gboolean bytes, gboolean keys, guint n_rows, gsize depth)
+{
+  const gsize columns = 64;
+  const gsize c_stride = columns + 2;
+  g_autofree float *a = random_floats (n_rows * STEER_CPU_TILE_STRIDE);
+  g_autofree float *c = poisoned (n_rows * c_stride);
+  g_autofree float *expected = poisoned (n_rows * c_stride);
+  CacheBlock block;
+
+  cache_block_init (&block, bytes, keys, depth, columns);
+  for (gsize j = 0; j < columns; j += kernels->tile_columns)
+    {
+      SteerCpuCacheTile tile = {
+        .n_rows = n_rows,
+        .depth = depth,
+        .a = a,
+        .b = block.stored + j * (bytes ? 1 : 2),
+        .b_stride = columns,
+        .scales = block.scales + (keys ? j : j / 32),
+        .scale_stride = keys ? columns : columns / 32,
+        .c = c + j,
+        .c_stride = c_stride,
+        .accumulate = n_rows % 2 == 0,
+        .next = block.stored,
+      };
+
+      if (!bytes)
+        kernels->cache_tile_f16 (&tile);
+      else if (keys)
+        kernels->cache_tile_keys (&tile);
+      else
+        kernels->cache_tile_values (&tile);
+      kernels->tile (n_rows, depth, a, block.values + j, columns, expected + j, c_stride, n_rows % 2 == 0);
+    }
+  g_assert_cmpmem (c, n_rows * c_stride * sizeof (float), expected, n_rows * c_stride * sizeof (float));
+  assert_room_untouched (c, n_rows * c_stride);
+  cache_block_clear (&block);
+}
+
+static void
+test_cache_tile (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  static const gsize depths[] = { 1, 31, 32, 64, 100, 128 };
+
+  for (guint n_rows = 1; n_rows <= MIN (STEER_CPU_CACHE_ROWS, kernels->tile_rows); n_rows++)
+    for (guint d = 0; d < G_N_ELEMENTS (depths); d++)
+      {
+        check_cache_tile (kernels, FALSE, FALSE, n_rows, depths[d]);
+        check_cache_tile (kernels, TRUE, TRUE, n_rows, depths[d]);
+        check_cache_tile (kernels, TRUE, FALSE, n_rows, depths[d]);
+      }
+}
+
 /* Products of BF16 weights in parts, where there are any: as exact as those of floats. */
 static void
 check_parts (const SteerCpuPartsKernels *parts, guint n_rows, guint n_columns, gsize depth, gboolean accumulate)
@@ -644,6 +739,7 @@ main (int argc, char *argv[])
       add (kernels, name, "float32 is rounded to the nearest float16", test_narrow);
       add (kernels, name, "a tile of products equals float64", test_tile);
       add (kernels, name, "a tile's row has the same bits alone and among others", test_tile_alone);
+      add (kernels, name, "a block of the cache gives the bits of the block unpacked", test_cache_tile);
       if (kernels->parts.tile != NULL)
         add (kernels, name, "a tile of products in parts equals float64", test_parts);
       add (kernels, name, "RMS norm equals float64", test_rms_norm);

@@ -231,6 +231,18 @@ emu_cvtepu16_epi32_512 (__m256i a)
 }
 
 EMULATED __m512i
+emu_cvtepi8_epi32_512 (__m128i a)
+{
+  int8_t bytes[16];
+  EmuInts result;
+
+  memcpy (bytes, &a, 16);
+  for (int i = 0; i < 16; i++)
+    result[i] = bytes[i];
+  return (__m512i) result;
+}
+
+EMULATED __m512i
 emu_slli_epi32_512 (__m512i a, int n)
 {
   return (__m512i) ((EmuInts) a << n);
@@ -291,6 +303,7 @@ emu_shuffle_i32x4_512 (__m512i a, __m512i b, int choice)
 #define _mm512_broadcast_i32x4 emu_broadcast_i32x4_512
 #define _mm512_cvtepi32_epi8 emu_cvtepi32_epi8_512
 #define _mm512_cvtepu16_epi32 emu_cvtepu16_epi32_512
+#define _mm512_cvtepi8_epi32 emu_cvtepi8_epi32_512
 #undef _mm512_slli_epi32
 #define _mm512_slli_epi32 emu_slli_epi32_512
 #define _mm512_cvtph_ps emu_cvtph_ps_512
