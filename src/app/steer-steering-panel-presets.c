@@ -255,21 +255,39 @@ delete_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
   steer_steering_panel_show_undo (self, text, undo);
 }
 
-static void
-on_file_to_import (GObject *source, GAsyncResult *result, gpointer data)
+static gboolean
+is_local (SteerSteeringPanel *self, GFile *file)
 {
-  g_autoptr (SteerSteeringPanel) self = data;
-  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+  if (g_file_peek_path (file) == NULL)
+    steer_steering_panel_show_text (self, _ ("Only files of this computer can be opened"));
+  return g_file_peek_path (file) != NULL;
+}
+
+void
+steer_steering_panel_import (SteerSteeringPanel *self, GFile *file)
+{
   g_autofree char *path = NULL;
   g_autoptr (GError) error = NULL;
 
-  if (file == NULL)
+  g_return_if_fail (STEER_IS_STEERING_PANEL (self));
+
+  if (!is_local (self, file))
     return;
   path = steer_preset_folder_import (steer_workspace_get_presets (self->workspace), g_file_peek_path (file), &error);
   if (path == NULL)
     steer_steering_panel_show_error (self, _ ("The preset could not be imported"), error);
   else
     leave_preset (self, use_file, path);
+}
+
+static void
+on_file_to_import (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerSteeringPanel) self = data;
+  g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
+
+  if (file != NULL && self->workspace != NULL)
+    steer_steering_panel_import (self, file);
 }
 
 static void
@@ -281,14 +299,23 @@ import (GSimpleAction *action, GVariant *parameter, gpointer data)
                                 on_file_to_import, g_object_ref (self));
 }
 
+void
+steer_steering_panel_export (SteerSteeringPanel *self, GFile *file)
+{
+  g_return_if_fail (STEER_IS_STEERING_PANEL (self));
+
+  if (is_local (self, file))
+    write_preset (self, g_file_peek_path (file), FALSE);
+}
+
 static void
 on_file_to_export (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (SteerSteeringPanel) self = data;
   g_autoptr (GFile) file = steer_dialog_file_finish (result, NULL);
 
-  if (file != NULL && g_file_peek_path (file) != NULL)
-    write_preset (self, g_file_peek_path (file), FALSE);
+  if (file != NULL && self->workspace != NULL)
+    steer_steering_panel_export (self, file);
 }
 
 static void

@@ -21,10 +21,15 @@ G_DECLARE_FINAL_TYPE (SteerSteeringPanel, steer_steering_panel, STEER, STEERING_
 
 GtkWidget *steer_steering_panel_new (SteerWorkspace *workspace);
 
-/* (transfer none) */
 /* Appends @feature to the preset in use, in the mode of new ones; says so when it is nearly another row's direction. */
 void steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature);
 
+/* Takes a preset from a file into the user's folder and uses it, and writes the one in use to a file. What came of it
+ * is told in a toast. */
+void steer_steering_panel_import (SteerSteeringPanel *self, GFile *file);
+void steer_steering_panel_export (SteerSteeringPanel *self, GFile *file);
+
+/* (transfer none) */
 GActionGroup *steer_steering_panel_get_actions (SteerSteeringPanel *self);
 
 G_END_DECLS
