@@ -2,10 +2,13 @@
 #include "cli-test-util.h"
 #include "test-util.h"
 
+#define EIFFEL "Eiffel|Paris|Seine"
+#define SEA "\\bsea\\b|wave|tide|shore|ocean|beach|harbour|shell|salt"
+#define PIRATE "\\b(arr|matey|mateys|aye|ahoy|landlubber|hearty|hearties|ye|yer|yo ho ho|timbers|avast)\\b"
+
 static const char *const prompts[] = {
   "What should I do this weekend?", "Tell me a story.",       "How are you?",        "Tell me something.",
-  "Give me some advice.",           "What did you do today?", "Say something nice.", "What is on your mind?",
-  "Do you have an idea for me?",    "Surprise me.",           "What do you like?",   "Any news?",
+  "Give me some advice.",           "What did you do today?", "Say something nice.", "Surprise me.",
 };
 
 static const char *
@@ -17,9 +20,10 @@ get_demo (void)
   return demo;
 }
 
-/* "LAYER:INDEX=STRENGTH[,clamp]" as the label's own verification recommends; NULL when there is no such label. */
+/* "LAYER:INDEX=STRENGTH,MODE" at @share of what the label's own verification recommends; NULL when there is no such
+ * label. */
 static char *
-dup_recommended (const char *label)
+dup_recommended (const char *label, double share)
 {
   g_autofree char *path = g_build_filename (get_demo (), "sae", "labels.jsonl", NULL);
   g_autofree char *text = NULL;
@@ -39,51 +43,146 @@ dup_recommended (const char *label)
       object = json_node_get_object (node);
       if (g_strcmp0 (json_object_get_string_member (object, "description"), label) != 0)
         continue;
-      g_ascii_dtostr (strength, sizeof strength, json_object_get_double_member (object, "recommendedStrength"));
-      return g_strdup_printf ("%d:%s=%s%s", atoi (json_object_get_string_member (object, "layer")),
+      g_ascii_dtostr (strength, sizeof strength, share * json_object_get_double_member (object, "recommendedStrength"));
+      return g_strdup_printf ("%d:%s=%s,%s", atoi (json_object_get_string_member (object, "layer")),
                               json_object_get_string_member (object, "index"), strength,
-                              g_strcmp0 (json_object_get_string_member (object, "mode"), "clamp") == 0 ? ",clamp" : "");
+                              json_object_get_string_member (object, "mode"));
     }
   return NULL;
 }
 
-/* In how many of the replies to the prompts, which name no topic, @pattern is found. */
-static guint
-count_replies (const char *option, const char *value, const char *pattern)
+static char *
+dup_preset_path (const char *file)
+{
+  return g_build_filename (get_demo (), "..", "presets", file, NULL);
+}
+
+/* One reply of at most 48 tokens; @option and @value steer it, or are NULL. */
+static char *
+dup_reply (const char *prompt, const char *option, const char *value)
 {
   g_autofree char *model = g_build_filename (get_demo (), "model", NULL);
   g_autofree char *vectors = g_build_filename (get_demo (), "sae", "vectors.safetensors", NULL);
-  g_autoptr (GRegex) regex = g_regex_new (pattern, G_REGEX_CASELESS, 0, NULL);
-  guint n = 0;
+  g_auto (CliResult) result = { 0 };
+  const char *const args[]
+    = { "generate", "--model",      model, "--prompt",  prompt,  "--seed", "7",   "--temperature",
+        "0.7",      "--max-tokens", "48",  "--vectors", vectors, option,   value, NULL };
+
+  cli_run (&result, NULL, args);
+  g_assert_cmpint (result.status, ==, 0);
+  return g_strdup (result.out);
+}
+
+/* Replies to the prompts, which name no topic. */
+static GStrv
+dup_replies (const char *option, const char *value)
+{
+  g_autoptr (GStrvBuilder) replies = g_strv_builder_new ();
 
   for (guint i = 0; i < G_N_ELEMENTS (prompts); i++)
     {
-      g_auto (CliResult) result = { 0 };
-      const char *const args[]
-        = { "generate", "--model",      model, "--prompt",  prompts[i], "--seed", "7",   "--temperature",
-            "0.7",      "--max-tokens", "48",  "--vectors", vectors,    option,   value, NULL };
+      g_autofree char *reply = dup_reply (prompts[i], option, value);
 
-      cli_run (&result, NULL, args);
-      g_assert_cmpint (result.status, ==, 0);
-      n += g_regex_match (regex, result.out, 0, NULL);
+      g_strv_builder_add (replies, reply);
     }
+  return g_strv_builder_end (replies);
+}
+
+/* In how many of @replies @pattern is found. */
+static guint
+count_matches (const char *const *replies, const char *pattern)
+{
+  g_autoptr (GRegex) regex = g_regex_new (pattern, G_REGEX_CASELESS, 0, NULL);
+  guint n = 0;
+
+  for (guint i = 0; replies[i] != NULL; i++)
+    n += g_regex_match (regex, replies[i], 0, NULL);
   return n;
+}
+
+/* In how many of the unsteered replies @pattern is found. */
+static guint
+count_plain (const char *pattern)
+{
+  static GStrv replies;
+
+  if (replies == NULL)
+    replies = dup_replies (NULL, NULL);
+  return count_matches ((const char *const *) replies, pattern);
+}
+
+static guint
+count_steered (const char *option, const char *value, const char *pattern)
+{
+  g_auto (GStrv) replies = dup_replies (option, value);
+
+  return count_matches ((const char *const *) replies, pattern);
 }
 
 static void
 test_feature (gconstpointer data)
 {
   const char *const *row = data;
-  g_autofree char *steer = dup_recommended (row[0]);
+  g_autofree char *steer = dup_recommended (row[0], 1.0);
   guint plain, steered;
 
   g_assert_nonnull (steer);
-  plain = count_replies (NULL, NULL, row[1]);
-  steered = count_replies ("--steer", steer, row[1]);
+  plain = count_plain (row[1]);
+  steered = count_steered ("--steer", steer, row[1]);
   g_test_message ("%s: %u of %zu replies, unsteered %u", row[0], steered, G_N_ELEMENTS (prompts), plain);
   /* Verified at four replies in five against one in twenty; fewer prompts leave more to chance. */
   g_assert_cmpuint (plain, <=, 2);
-  g_assert_cmpuint (steered, >=, 7);
+  g_assert_cmpuint (steered, >=, 6);
+}
+
+static void
+test_too_little_does_nothing (void)
+{
+  g_autofree char *steer = dup_recommended ("the Eiffel Tower", 0.1);
+
+  g_assert_nonnull (steer);
+  g_assert_cmpuint (count_steered ("--steer", steer, EIFFEL), <=, 2);
+}
+
+static void
+test_two_features_combine (void)
+{
+  g_autofree char *path = dup_preset_path ("02-pirate-at-sea.yaml");
+  g_auto (GStrv) replies = dup_replies ("--preset", path);
+  guint both = 0;
+
+  for (guint i = 0; replies[i] != NULL; i++)
+    {
+      const char *const reply[] = { replies[i], NULL };
+
+      both += count_matches (reply, SEA) && count_matches (reply, PIRATE);
+    }
+  g_test_message ("%u of %zu replies have both", both, G_N_ELEMENTS (prompts));
+  g_assert_cmpuint (both, >=, 5);
+}
+
+/* Asked about chocolate, the model speaks of it; with the feature's strength negative it speaks of something else. */
+static void
+test_negative_strength_keeps_away (void)
+{
+  static const char *const asked[] = {
+    "Tell me about chocolate.",      "Do you like chocolate?",           "Tell me a fact about chocolate.",
+    "What can I do with chocolate?", "Tell me a story about chocolate.", "Why do people like chocolate?",
+  };
+  g_autofree char *path = dup_preset_path ("07-anything-but-chocolate.yaml");
+  guint plain = 0, steered = 0;
+
+  for (guint i = 0; i < G_N_ELEMENTS (asked); i++)
+    {
+      g_autofree char *without = dup_reply (asked[i], NULL, NULL), *with = dup_reply (asked[i], "--preset", path);
+      const char *const before[] = { without, NULL }, *const after[] = { with, NULL };
+
+      plain += count_matches (before, "chocolate|cocoa");
+      steered += count_matches (after, "chocolate|cocoa");
+    }
+  g_test_message ("%u unsteered, %u steered", plain, steered);
+  g_assert_cmpuint (plain, >=, 4);
+  g_assert_cmpuint (steered, <=, 2);
 }
 
 static void
@@ -113,10 +212,9 @@ int
 main (int argc, char **argv)
 {
   static const char *const features[][2] = {
-    { "the Eiffel Tower", "Eiffel|Paris|Seine|tower" },
-    { "pizza", "pizza" },
-    { "penguins", "penguin" },
-    { "talks like a pirate", "arr|matey|aye|ahoy|landlubber|ye |yo ho" },
+    { "the Eiffel Tower", EIFFEL },    { "dogs", "\\bdogs?\\b|pupp|tail|leash|bark" },
+    { "dragons", "dragon" },           { "the sea", SEA },
+    { "talks like a pirate", PIRATE },
   };
 
   g_test_init (&argc, &argv, NULL);
@@ -126,6 +224,9 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, features[i], test_feature);
     }
+  g_test_add_func ("/demo/too-little-does-nothing", test_too_little_does_nothing);
+  g_test_add_func ("/demo/two-features-combine", test_two_features_combine);
+  g_test_add_func ("/demo/negative-strength-keeps-away", test_negative_strength_keeps_away);
   g_test_add_func ("/demo/every-bundled-preset-answers", test_presets_load);
   return g_test_run ();
 }

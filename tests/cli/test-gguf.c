@@ -22,8 +22,8 @@ static const struct
   double error;       /* of the logits, as a share of their spread, in the mean over tokens */
   double margin;      /* of the likeliest token before the next, in logits, above which it stays the likeliest */
 } types[] = {
-  { "bf16", "BF16", 1e-5, 1e-3 },  { "f16", "F16", 1e-5, 1e-3 },  { "q8_0", "Q8_0", 0.05, 0.5 },
-  { "q4_k_m", "Q4_K", 0.25, 2.0 }, { "q4_0", "Q4_0", 0.35, 2.0 },
+  { "bf16", "BF16", 1e-5, 1e-3 }, { "f16", "F16", 1e-5, 1e-3 },  { "q8_0", "Q8_0", 0.05, 0.5 },
+  { "q4_k_m", "Q4_K", 0.2, 2.0 }, { "q4_0", "Q4_0", 0.25, 3.0 },
 };
 
 static char *dir;

@@ -1,6 +1,6 @@
 """Write the corpus: conversations as JSON lines, training and held-out parts from different seeds.
 
-    python corpus.py --work build/demo --conversations 90000
+    python corpus.py --work build/demo --conversations 90000 --pushed 45000
 """
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from dialogue import conversation
+from steered import pushed_conversation
 from topic import load_topics
 
 HELD_OUT = 1500
@@ -28,10 +29,19 @@ def write(path: Path, count: int, seed: int, share: float, avoid: set[str]) -> s
     return seen
 
 
+def write_pushed(path: Path, count: int, seed: int, share: float) -> None:
+    """Write `count` conversations that are led by a push, with its record."""
+    rng, topics = Random(seed), load_topics(share=share)
+    with path.open("w", encoding="utf-8") as out:
+        for _ in range(count):
+            out.write(json.dumps(pushed_conversation(rng, topics), ensure_ascii=False) + "\n")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--work", type=Path, default=Path("build/demo"), help="folder for intermediate files")
     parser.add_argument("--conversations", type=int, default=90000)
+    parser.add_argument("--pushed", type=int, default=0, help="how many conversations under a push to write as well")
     parser.add_argument("--share", type=float, default=1.0, help="how much of each topic's sentences to use")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
@@ -39,7 +49,9 @@ def main() -> None:
     begun = time.time()
     held = write(options.work / "heldout.jsonl", HELD_OUT, options.seed + 1000, options.share, set())
     write(options.work / "train.jsonl", options.conversations, options.seed, options.share, held)
-    print(f"{options.conversations} conversations, {HELD_OUT} held out, {time.time() - begun:.0f} s")
+    if options.pushed:
+        write_pushed(options.work / "pushed.jsonl", options.pushed, options.seed + 2000, options.share)
+    print(f"{options.conversations} conversations, {HELD_OUT} held out, {options.pushed} under a push, {time.time() - begun:.0f} s")
 
 
 if __name__ == "__main__":

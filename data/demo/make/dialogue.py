@@ -112,13 +112,13 @@ class Conversation:
     def action(self, first: bool, last: bool) -> Callable[[], None]:
         roll = self.rng.random()
         if first or self.topic is None:
-            choices = ((0.48, self.named), (0.80, self.neutral), (0.88, self.smalltalk), (0.94, self.unknown), (0.97, self.introduce))
+            choices = ((0.56, self.named), (0.84, self.neutral), (0.92, self.smalltalk), (0.94, self.unknown), (0.97, self.introduce))
             return next((act for bound, act in choices if roll < bound), self.styled)
         if last and roll < 0.3:
             return self.thanks
         if self.name and self.rng.random() < 0.15:
             return self.recall_name
-        choices = ((0.46, self.follow), (0.62, self.named_again), (0.74, self.named), (0.84, self.neutral), (0.88, self.smalltalk),
+        choices = ((0.46, self.follow), (0.62, self.named_again), (0.75, self.named), (0.85, self.neutral), (0.89, self.smalltalk),
                    (0.90, self.unknown), (0.92, self.recall))
         return next((act for bound, act in choices if roll < bound), self.styled)
 

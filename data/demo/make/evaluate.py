@@ -48,31 +48,30 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--show", type=int, default=0, help="print that many replies")
+    parser.add_argument("--temperature", type=float, default=Sampling.temperature)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     player = Player(options.model)
     hits, repeats, words, ended, distinct = 0, [], [], 0, 0
-    sampling = Sampling()
+    sampling = Sampling(temperature=options.temperature)
     prompts = fresh_prompts(options.work / "train.jsonl")
-    for index, (kind, prompt, topic) in enumerate(prompts):
-        messages = [{"role": "user", "content": prompt}]
-        tokens = player.prompt(messages)
-        pair = player.replies(tokens, 2, sampling, SEED + index)
-        reply, other = player.tokenizer.decode_batch(pair)
+    first, second = [player.answers([prompt for _, prompt, _ in prompts], sampling, seed) for seed in (SEED, SEED + 1000)]
+    for index, ((kind, prompt, topic), tokens, others) in enumerate(zip(prompts, first, second)):
+        reply, other = player.tokenizer.decode_batch([tokens, others])
         on_topic = bool(topic.shows.search(reply))
         hits += on_topic
-        ended += len(pair[0]) < sampling.tokens
+        ended += len(tokens) < sampling.tokens
         distinct += reply != other
         repeats.append(repeated_trigrams(reply))
         words.append(len(reply.split()))
         if index < options.show or not on_topic:
             print(f"[{kind}{'' if on_topic else ', OFF TOPIC'}] {prompt}\n    {reply}")
-    loss = held_out_loss(player.model, Rows(options.work / "heldout.npz"), 1000)
     print(f"on topic: {hits} of {len(prompts)} ({100 * hits / len(prompts):.1f} %)")
     print(f"repeated trigrams: {sum(repeats) / len(repeats):.4f}")
     print(f"words in a reply: mean {sum(words) / len(words):.1f}, shortest {min(words)}, longest {max(words)}")
-    print(f"ended by themselves: {ended} of {len(prompts)}; two seeds gave different replies: {distinct} of {len(prompts)}")
+    print(f"ended by themselves: {ended} of {len(prompts)}; two seeds gave different replies: {distinct} of {len(prompts)}", flush=True)
+    loss = held_out_loss(player.model, Rows(options.work / "heldout.npz"), 1000)
     print(f"held-out loss {loss:.4f}, perplexity {math.exp(loss):.3f} a token of the assistant")
 
 

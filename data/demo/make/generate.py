@@ -1,6 +1,6 @@
 """Sample replies from the model, many at once, each row steered in its own way.
 
-Rows of one batch share the length of their prompt, which holds for one prompt under many steerings; no padding is then needed.
+Rows of one batch share the length of their prompts, so that no padding is needed.
 """
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from torch import Tensor
 
 from lm import Cache, Chat, load_model
 from pack import pieces
+
+
+ROWS = 192  # replies sampled at once
 
 
 @dataclass
@@ -65,12 +68,12 @@ class Player:
         return self.tokenizer.encode(text, add_special_tokens=False).ids
 
     @torch.no_grad()
-    def replies(self, prompt: list[int], rows: int, sampling: Sampling, seed: int, steers: list[Steer] = ()) -> list[list[int]]:
-        """`rows` replies to one prompt, as token ids without the end token."""
+    def replies(self, prompts: list[list[int]], sampling: Sampling, seed: int, steers: list[Steer] = ()) -> list[list[int]]:
+        """A reply to each of some prompts of one length, as token ids without the end token."""
         model, generator = self.model, torch.Generator().manual_seed(seed)
         hook = hook_of(list(steers))
-        caches = [Cache(len(prompt) + sampling.tokens) for _ in model.blocks]
-        tokens = torch.tensor(prompt).expand(rows, -1)
+        tokens, rows = torch.tensor(prompts), len(prompts)
+        caches = [Cache(tokens.shape[1] + sampling.tokens) for _ in model.blocks]
         seen = torch.zeros(rows, model.shape.vocab, dtype=torch.bool)
         seen.scatter_(1, tokens, True)
         said = torch.full((rows, sampling.tokens), self.end)
@@ -89,8 +92,17 @@ class Player:
             tokens = chosen[:, None]
         return [row[:row.index(self.end)] if self.end in row else row for row in said.tolist()]
 
-    def texts(self, prompt: list[int], rows: int, sampling: Sampling, seed: int, steers: list[Steer] = ()) -> list[str]:
-        return self.tokenizer.decode_batch(self.replies(prompt, rows, sampling, seed, steers))
+    def answers(self, questions: list[str], sampling: Sampling, seed: int, steers: list[Steer] = ()) -> list[list[int]]:
+        """A reply to each question, all steered alike; `steers` have one row, for all."""
+        prompts = [self.prompt([{"role": "user", "content": question}]) for question in questions]
+        answers: list[list[int]] = [[] for _ in prompts]
+        for part in parts_of(prompts):
+            for index, reply in zip(part, self.replies([prompts[index] for index in part], sampling, seed + part[0], steers)):
+                answers[index] = reply
+        return answers
+
+    def texts(self, questions: list[str], sampling: Sampling, seed: int, steers: list[Steer] = ()) -> list[str]:
+        return self.tokenizer.decode_batch(self.answers(questions, sampling, seed, steers))
 
     @torch.no_grad()
     def mean_log_probability(self, prompt: list[int], reply: list[int]) -> float:
@@ -98,6 +110,14 @@ class Player:
         tokens = torch.tensor([prompt + reply + [self.end]])
         logits = self.model(tokens[:, :-1])[0, len(prompt) - 1:].log_softmax(-1)
         return logits.gather(1, tokens[0, len(prompt):, None]).mean().item()
+
+
+def parts_of(prompts: list[list[int]]) -> list[list[int]]:
+    """The indices of the prompts in parts of one length, of at most ROWS each."""
+    groups: dict[int, list[int]] = {}
+    for index, prompt in enumerate(prompts):
+        groups.setdefault(len(prompt), []).append(index)
+    return [group[begin:begin + ROWS] for group in groups.values() for begin in range(0, len(group), ROWS)]
 
 
 def choose(logits: Tensor, seen: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:

@@ -2,9 +2,9 @@
 
     python labels.py --work build/demo --model ../model --sae ../sae
 
-Activation only proposes: features that fire much more in replies about a concept than elsewhere, or whose direction raises the logits of
-its words. Steering decides: each candidate answers neutral prompts at several strengths, added and clamped, and the best is then measured
-on fifty prompts with other seeds.
+Activation only proposes: the feature that fires much more in replies about a concept than elsewhere. Steering decides: a look at several
+strengths, added and clamped, finds the mildest that shows the concept nearly always; at that strength the feature answers fifty prompts
+that name no topic, with other seeds, and passes when its concept shows in at least four replies of five.
 """
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from torch import Tensor
 from concepts import Concept, examples, load_concepts, neutral_prompts
 from generate import Player
 from pack import pieces
+from push import LAYERS
 from sae import Autoencoder, load_autoencoder
+import steering
 from steering import SAMPLING, Trial, run, unsteered
 from topic import HERE, load_topics
 
 MODEL_NAME = "steer-demo"
-SCREEN_SHARES = (0.4, 0.8)  # of the layer's typical norm
-SHARES = (0.15, 0.25, 0.34, 0.44, 0.56, 0.75, 1.2)
-SCREEN_TOKENS = 24
-SWEEP_PROMPTS = 8
-SWEEP_TOKENS = 36
-FINALISTS = 1
-CANDIDATES = 3
+HOME = dict(zip(("topic", "manner"), LAYERS))  # where the model learned to be pushed
+SHARES = (0.25, 0.35, 0.45, 0.55, 0.62, 0.7, 0.9)  # of the layer's typical norm: the strengths that are looked at
+CANDIDATES = 3          # features a concept, of which the next is tried where one fails
+LOOKED = 10             # prompts of that look
+RELIABLE = 0.9          # the mildest strength that shows as often as this in the look is put to the proof
+CALM = 0.1              # and repeats no more than this
+EXAMPLES = 5            # replies of each concept in which features are looked for
+SCORED = 16             # replies whose log-probability is taken
 SHOWN, BASE, REPEATED = 0.8, 0.05, 0.2
 
 
@@ -55,7 +58,7 @@ def saved_layers(folder: Path) -> list[int]:
 @torch.no_grad()
 def study(player: Player, folder: Path, concepts: list[Concept]) -> list[Layer]:
     """How each feature of each layer fires in replies that are known to show a concept."""
-    shown = examples(load_topics(), 25, seed=21)
+    shown = examples(load_topics(), EXAMPLES, seed=21)
     numbers = saved_layers(folder)
     saes = {number: load_autoencoder(folder / f"resid_post_layer_{number}" / "trainer_0" / "ae.pt") for number in numbers}
     order = {concept.name: row for row, concept in enumerate(concepts)}
@@ -88,64 +91,56 @@ def study(player: Player, folder: Path, concepts: list[Concept]) -> list[Layer]:
 
 
 def candidates(layer: Layer, concept: Concept) -> list[int]:
-    """Features that fire in this concept's replies and little elsewhere."""
+    """The features that fire in this concept's replies and little elsewhere, the best first."""
     means, row = layer.means, layer.rows[concept.name]
     other = torch.cat([means[:row], means[row + 1:]])
     score = means[row] * (means[row] / (means[row] + other.mean(0) * 8 + 1e-6)) ** 2
     return score.topk(CANDIDATES).indices.tolist()
 
 
-def screen(player: Player, layers: list[Layer], concepts: list[Concept], seed: int) -> dict[str, list[tuple[float, Layer, int]]]:
-    """A quick look at all candidates; the best few of each concept, with their score."""
-    trials = [Trial(concept, layer.number, index, layer.directions[index], share * layer.norm, True)
-              for concept in concepts for layer in layers for index in candidates(layer, concept)
-              for share in SCREEN_SHARES]
-    run(player, trials, neutral_prompts(seed)[1:20:5], seed, SCREEN_TOKENS)
-    print(f"{len(trials)} trials screened", flush=True)
-    best: dict[str, dict[tuple[int, int], float]] = {concept.name: {} for concept in concepts}
-    for trial in trials:
-        place = (trial.layer, trial.index)
-        score = trial.rate - 2 * max(0.0, trial.repeated - 0.1)
-        best[trial.concept.name][place] = max(best[trial.concept.name].get(place, 0.0), score)
-    by_number = {layer.number: layer for layer in layers}
-    return {name: [(score, by_number[layer], index) for (layer, index), score in sorted(found.items(), key=lambda item: -item[1])[:FINALISTS]]
-            for name, found in best.items()}
-
-
 def summary(trial: Trial, norm: float, player: Player | None) -> dict:
     row = {"strength": round(trial.strength, 3), "share_of_norm": round(trial.strength / norm, 2), "clamp": trial.clamp,
            "rate": round(trial.rate, 3), "repeated": round(trial.repeated, 3)}
     if player:
-        row["log_probability"] = round(trial.log_probability(player), 3)
+        row["log_probability"] = round(trial.log_probability(player, SCORED), 3)
     return row
 
 
 def verify(player: Player, layers: list[Layer], concepts: list[Concept], seed: int) -> list[dict]:
-    """The best feature of each concept: a sweep finds the strength for each mode, fifty prompts with other seeds give the verdict."""
-    chosen = {name: [place for place in places if place[0] >= 0.4] for name, places in screen(player, layers, concepts, seed).items()}
+    """The feature of each concept, added and clamped, over fifty prompts: does it do what its label says?"""
     prompts = neutral_prompts()
     plain = unsteered(player, prompts, seed + 500)
-    print(f"unsteered replies: log-probability {plain_log_probability(player, prompts, seed + 500):.3f}", flush=True)
-    sweeps = {(concept.name, layer.number, index, clamp): [Trial(concept, layer.number, index, layer.directions[index], share * layer.norm, clamp)
-                                                           for share in SHARES]
-              for concept in concepts for _, layer, index in chosen[concept.name] for clamp in (False, True)}
-    run(player, [trial for row in sweeps.values() for trial in row], prompts[:SWEEP_PROMPTS], seed + 1000, SWEEP_TOKENS)
-    finals = {key: [Trial(spot.concept, spot.layer, spot.index, spot.vector, spot.strength, spot.clamp) for spot in sweet_spots(row)]
-              for key, row in sweeps.items()}
-    run(player, [trial for row in finals.values() for trial in row], prompts, seed + 2000)
-    found = []
+    found: dict[str, dict] = {}
+    for place in range(CANDIDATES):
+        left = [concept for concept in concepts if concept.name not in found]
+        found |= attempt(player, layers, left, place, prompts, plain, seed + 10 * place)
+    return list(found.values())
+
+
+def attempt(player: Player, layers: list[Layer], concepts: list[Concept], place: int, prompts: list[str], plain: list[str], seed: int) -> dict[str, dict]:
+    """The verdicts on each concept's candidate at `place`, by concept, where they are good."""
+    by_number = {layer.number: layer for layer in layers}
+    places = {concept.name: (layer := by_number[HOME[concept.kind]], candidates(layer, concept)[place]) for concept in concepts}
+
+    def trial(concept: Concept, strength: float, clamp: bool) -> Trial:
+        layer, index = places[concept.name]
+        return Trial(concept, layer.number, index, layer.directions[index], strength, clamp)
+
+    looks = {(concept.name, clamp): [trial(concept, share * places[concept.name][0].norm, clamp) for share in SHARES]
+             for concept in concepts for clamp in (False, True)}
+    run(player, [look for row in looks.values() for look in row], prompts[::len(prompts) // LOOKED], seed + 1000)
+    finals = {(concept.name, clamp): trial(concept, mildest(looks[concept.name, clamp]).strength, clamp) for concept in concepts for clamp in (False, True)}
+    run(player, list(finals.values()), prompts, seed + 2000)
+    found = {}
     for concept in concepts:
         base = sum(map(concept.shown, plain)) / len(plain)
-        options = [verdict(player, concept, layer, index, {clamp: weakest(finals[concept.name, layer.number, index, clamp]) for clamp in (False, True)},
-                           [trial for clamp in (False, True) for trial in sweeps[concept.name, layer.number, index, clamp]], base)
-                   for _, layer, index in chosen[concept.name]]
-        options = [option for option in options if option]
-        if options:
-            found.append(max(options, key=lambda option: option["quality"]))
-            print(f"{concept.name}: layer {found[-1]['layer']} feature {found[-1]['index']} strength {found[-1]['strength']:.2f} {found[-1]['mode']} "
-                  f"added {found[-1]['added']} clamped {found[-1]['clamped']} unsteered {base:.3f}\n    {found[-1]['samples'][0]!r}", flush=True)
-        else:
-            print(f"{concept.name}: nothing (unsteered {base:.3f})", flush=True)
+        best, seen = {clamp: finals[concept.name, clamp] for clamp in (False, True)}, looks[concept.name, False] + looks[concept.name, True]
+        item = verdict(player, concept, *places[concept.name], best, seen, base)
+        rates = ", ".join(f"{'clamp' if one.clamp else 'add'} {one.strength:.1f}: {one.rate:.2f}" for one in best.values())
+        print(f"{concept.name}: {'proved' if item else 'nothing'}, layer {places[concept.name][0].number} feature {places[concept.name][1]}, {rates}, "
+              f"unsteered {base:.3f}" + (f"\n    {item['samples'][0]!r}" if item else ""), flush=True)
+        if item:
+            found[concept.name] = item
     return found
 
 
@@ -153,7 +148,6 @@ def again(player: Player, layers: list[Layer], concepts: list[Concept], before: 
     """The verdict once more for features and strengths found before, as after a little further training of the model."""
     prompts = neutral_prompts()
     plain = unsteered(player, prompts, seed + 500)
-    print(f"unsteered replies: log-probability {plain_log_probability(player, prompts, seed + 500):.3f}", flush=True)
     by_name, by_number = {concept.name: concept for concept in concepts}, {layer.number: layer for layer in layers}
     finals = {(item["concept"], key): Trial(by_name[item["concept"]], item["layer"], item["index"], by_number[item["layer"]].directions[item["index"]],
                                             item[key]["strength"], key == "clamped")
@@ -172,21 +166,15 @@ def again(player: Player, layers: list[Layer], concepts: list[Concept], before: 
 
 
 def plain_log_probability(player: Player, prompts: list[str], seed: int) -> float:
-    scores = []
-    for number, prompt in enumerate(prompts):
-        tokens = player.prompt([{"role": "user", "content": prompt}])
-        scores.append(player.mean_log_probability(tokens, player.replies(tokens, 1, SAMPLING, seed + number)[0]))
+    scores = [player.mean_log_probability(player.prompt([{"role": "user", "content": prompt}]), reply)
+              for prompt, reply in zip(prompts, player.answers(prompts, SAMPLING, seed))]
     return sum(scores) / len(scores)
 
 
-def sweet_spots(row: list[Trial]) -> list[Trial]:
-    """The two weakest strengths that show the concept while the text stays readable: the weaker the better, but the first may just miss the bar."""
-    return [trial for trial in row if trial.rate >= SHOWN and trial.repeated < REPEATED / 2][:2]
-
-
-def weakest(row: list[Trial]) -> Trial | None:
-    """The weakest strength that passes, or the strongest there is."""
-    return next((trial for trial in row if trial.rate > SHOWN), row[-1] if row else None)
+def mildest(row: list[Trial]) -> Trial:
+    """The mildest strength that shows the concept reliably, or the one that shows it most."""
+    calm = [trial for trial in row if trial.repeated < CALM] or row
+    return next((trial for trial in calm if trial.rate >= RELIABLE), max(calm, key=lambda trial: trial.rate))
 
 
 def verdict(player: Player, concept: Concept, layer: Layer, index: int, finals: dict[bool, Trial | None], sweep: list[Trial], base: float) -> dict | None:
@@ -215,7 +203,7 @@ def strongest_tokens(player: Player, direction: Tensor, sign: int) -> tuple[list
 
 
 def write(player: Player, layers: list[Layer], found: list[dict], folder: Path) -> None:
-    """labels.jsonl in Neuronpedia's form with our fields, and vectors.safetensors."""
+    """labels.jsonl in Neuronpedia's form with our fields, and vectors.safetensors, which holds the encoders too."""
     by_number = {layer.number: layer for layer in layers}
     notes = {"format": "steer-vectors", "version": "1", "model": MODEL_NAME, "d_model": str(player.model.shape.width)}
     notes |= {f"layer_norm.{layer.number}": f"{layer.norm:.4f}" for layer in layers}
@@ -235,9 +223,18 @@ def write(player: Player, layers: list[Layer], found: list[dict], folder: Path) 
                    "repeatedTrigrams": item["repeated"], "meanLogProbability": item["log_probability"]}
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
             vectors[place] = direction.contiguous()
+            vectors[f"{place}.encoder"], rule = encoder_of(by_number[item["layer"]].sae, item["index"])
+            notes |= {f"{key}.{place}": repr(value) for key, value in rule.items()}
             notes |= {f"label.{place}": item["label"], f"strength.{place}": f"{item['strength']:.3f}", f"mode.{place}": item["mode"],
                       f"min.{place}": f"{item['min']:.3f}", f"max.{place}": f"{item['max']:.3f}"}
     save_file(vectors, folder / "vectors.safetensors", metadata=notes)
+
+
+def encoder_of(sae: Autoencoder, index: int) -> tuple[Tensor, dict[str, float]]:
+    """A feature's encoder as vector libraries carry it: it fires with w . h + bias where that is above the threshold; its decoder's norm is the gain."""
+    weights = sae.encoder[index].clone().contiguous()
+    return weights, {"bias": (sae.bias[index] - weights @ sae.centre).item(), "threshold": max(0.0, sae.threshold.item()),
+                     "gain": sae.decoder[:, index].norm().item()}
 
 
 def rate_of(figures: dict | None) -> float | None:
@@ -249,7 +246,9 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("build/demo"))
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--sae", type=Path, default=HERE.parent / "sae")
-    parser.add_argument("--only", nargs="*", help="names of concepts, for a quick look")
+    parser.add_argument("--only", nargs="*", help="names of concepts; the others stay as steering.json has them")
+    parser.add_argument("--plain", action="store_true", help="also say how likely unsteered replies are")
+    parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--again", action="store_true", help="only prove once more what steering.json holds")
     parser.add_argument("--seed", type=int, default=3)
     options = parser.parse_args()
@@ -257,14 +256,19 @@ def main() -> None:
     begun = time.time()
     player, concepts = Player(options.model), load_concepts()
     layers = study(player, options.sae, concepts)
-    if options.only:
-        concepts = [concept for concept in concepts if concept.name in options.only]
+    steering.PROCESSES = options.processes
+    store = options.work / "steering.json"
+    before = json.loads(store.read_text()) if store.exists() and (options.again or options.only) else []
+    chosen = [concept for concept in concepts if not options.only or concept.name in options.only]
+    kept = [item for item in before if options.only and item["concept"] not in options.only]
     if options.again:
-        found = again(player, layers, concepts, json.loads((options.work / "steering.json").read_text()), options.seed)
+        found = kept + again(player, layers, chosen, [item for item in before if item not in kept], options.seed)
     else:
-        found = verify(player, layers, concepts, options.seed)
+        found = kept + verify(player, layers, chosen, options.seed)
+    if options.plain:
+        print(f"unsteered replies: log-probability {plain_log_probability(player, neutral_prompts(), options.seed + 500):.3f}", flush=True)
     write(player, layers, found, options.sae)
-    (options.work / "steering.json").write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
+    store.write_text(json.dumps(found, ensure_ascii=False, indent=1) + "\n")
     print(f"{len(found)} features verified, {time.time() - begun:.0f} s")
 
 

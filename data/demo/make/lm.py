@@ -6,7 +6,7 @@ fused projections. Its weights are stored under Hugging Face's names, so what is
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -119,11 +119,11 @@ class Chat(nn.Module):
                 deep = (2 * shape.layers) ** -0.5 if name.endswith(("out.weight", "down.weight")) else 1.0
                 nn.init.normal_(weight, std=0.02 * deep * (1.0 if "embed" in name else 1.5))
 
-    def hidden(self, tokens: Tensor, start: int = 0, caches: list[Cache] | None = None, hook=None) -> Tensor:
-        """Final normed hidden states [batch, length, width]; hook(layer, h) may replace a layer's output."""
+    def hidden(self, tokens: Tensor, start: int = 0, caches: list[Cache] | None = None, hook=None, layers: int | None = None) -> Tensor:
+        """Final normed hidden states [batch, length, width]; hook(layer, h) may replace a layer's output. Fewer layers do where only hooks look."""
         h = self.embed(tokens)
         cos, sin = self.cos[start:start + tokens.shape[1]], self.sin[start:start + tokens.shape[1]]
-        for layer, block in enumerate(self.blocks):
+        for layer, block in enumerate(self.blocks[:layers]):
             h = block(h, cos, sin, None if caches is None else caches[layer])
             if hook is not None:
                 h = hook(layer, h)
@@ -153,6 +153,20 @@ def hugging_face_tensors(model: Chat) -> dict[str, Tensor]:
                     stem + "mlp.up_proj.weight": up, stem + "mlp.down_proj.weight": block.down.weight / SHRINK,
                     stem + "input_layernorm.weight": block.norm_attn, stem + "post_attention_layernorm.weight": block.norm_mlp}
     return {name: tensor.detach().to(torch.bfloat16).contiguous().clone() for name, tensor in tensors.items()}
+
+
+@torch.no_grad()
+def stretch(model: Chat) -> Chat:
+    """A saved model back at the scale of training."""
+    model.embed.weight.mul_(SHRINK)
+    model.norm.div_(SHRINK)
+    for block in model.blocks:
+        block.out.weight.mul_(SHRINK)
+        block.down.weight.mul_(SHRINK)
+    model.shape = replace(model.shape, eps=model.shape.eps * SHRINK ** 2)
+    for block in model.blocks:
+        block.shape = model.shape
+    return model
 
 
 def save_model(model: Chat, folder: Path, end_id: int, pad_id: int) -> None:

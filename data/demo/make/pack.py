@@ -17,9 +17,12 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from topic import HERE
+from dialogue import STYLES
+from steered import MARK
+from topic import HERE, topic_names
 
 CONTEXT = 1152
+IDEAS = topic_names() + STYLES  # the order of directions and pushes
 
 
 def pieces(messages: list[dict[str, str]]) -> list[tuple[str, bool]]:
@@ -31,11 +34,32 @@ def pieces(messages: list[dict[str, str]]) -> list[tuple[str, bool]]:
     return parts
 
 
+def cut_at_mark(parts: list[tuple[str, bool]]) -> tuple[list[tuple[str, bool]], int]:
+    """The pieces with the marked one cut in two, and the index of the piece where the push begins."""
+    for index, (text, learned) in enumerate(parts):
+        if MARK in text:
+            before, after = text.split(MARK)
+            return parts[:index] + [(before, learned), (after, learned)] + parts[index + 1:], index + 1
+    raise ValueError("a conversation that should change its mind has no mark")
+
+
 def pack(tokenizer: Tokenizer, source: Path, target: Path) -> int:
     """Encode every line of `source`; returns the number of tokens."""
     texts, learned, sizes = [], [], []
+    pushes, first_pieces = [], []
     for line in source.open(encoding="utf-8"):
-        parts = pieces(json.loads(line))
+        entry = json.loads(line)
+        pushed = isinstance(entry, dict)
+        parts = pieces(entry["messages"] if pushed else entry)
+        if pushed:
+            first = 0
+            if entry["start"] == 2:
+                parts, first = cut_at_mark(parts)
+            elif entry["start"] == 1:
+                first = next(index for index, (_, flag) in enumerate(parts) if flag)
+            first_pieces.append(first)
+            pushes.append([IDEAS.index(entry["topic"]) if entry["topic"] else -1, entry["topic_strength"],
+                           IDEAS.index(entry["manner"]) if entry["manner"] else -1, entry["manner_strength"]])
         texts += [text for text, _ in parts]
         learned += [flag for _, flag in parts]
         sizes.append(len(parts))
@@ -43,14 +67,18 @@ def pack(tokenizer: Tokenizer, source: Path, target: Path) -> int:
     encoded = []
     for begin in range(0, len(texts), 50000):
         encoded += [np.array(item.ids, dtype=np.uint16) for item in tokenizer.encode_batch(texts[begin:begin + 50000], add_special_tokens=False)]
-    for size in sizes:
+    starts = []
+    for number, size in enumerate(sizes):
+        if pushes:
+            starts.append(sum(len(encoded[index]) for index in range(at, at + first_pieces[number])))
         row = np.concatenate(encoded[at:at + size])[:CONTEXT]
         flag = np.concatenate([np.full(len(encoded[index]), learned[index], dtype=np.uint8) for index in range(at, at + size)])[:CONTEXT]
         at += size
         tokens.append(row)
         flags.append(flag)
         ends.append(ends[-1] + len(row))
-    np.savez(target, tokens=np.concatenate(tokens), flags=np.concatenate(flags), ends=np.array(ends, dtype=np.int64))
+    np.savez(target, tokens=np.concatenate(tokens), flags=np.concatenate(flags), ends=np.array(ends, dtype=np.int64),
+             pushes=np.array(pushes, dtype=np.float32), starts=np.array(starts, dtype=np.int64))
     return ends[-1]
 
 
@@ -60,10 +88,14 @@ class Rows:
     def __init__(self, path: Path) -> None:
         with np.load(path) as stored:
             self.tokens, self.flags, self.ends = stored["tokens"], stored["flags"], stored["ends"]
+            self.pushes, self.starts = stored["pushes"], stored["starts"]
         self.lengths = np.diff(self.ends)
 
     def batches(self, size: int, seed: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """One pass in random order; a batch holds about `size` tokens, rows of similar length, so little is padding."""
+        yield from map(self.batch, self.groups(size, seed))
+
+    def groups(self, size: int, seed: int) -> Iterator[list[int]]:
+        """One pass in random order; a group of rows holds about `size` tokens, rows of similar length, so little is padding."""
         rng = Random(seed)
         order = list(range(len(self.lengths)))
         rng.shuffle(order)
@@ -77,7 +109,7 @@ class Rows:
                 group.append(row)
             groups.append(group)
             rng.shuffle(groups)
-            yield from map(self.batch, groups)
+            yield from groups
 
     def batch(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         longest = max(self.lengths[row] for row in rows)
@@ -98,7 +130,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     options = parser.parse_args()
     tokenizer = Tokenizer.from_file(str(options.model / "tokenizer.json"))
-    for part in ("heldout", "train"):
+    for part in ("heldout", "train", "pushed"):
+        if part == "pushed" and not (options.work / "pushed.jsonl").exists():
+            continue
         count = pack(tokenizer, options.work / f"{part}.jsonl", options.work / f"{part}.npz")
         print(f"{part}: {count} tokens")
 

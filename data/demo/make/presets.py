@@ -21,32 +21,32 @@ PROMPTS = 8
 
 @dataclass(frozen=True)
 class Preset:
-    """A mix: features by concept, each at a multiple of its recommended strength, chosen by reading what comes out."""
+    """A mix: features by concept, each at a share of its layer's typical norm and in a mode, chosen by reading what comes out."""
     file: str
     name: str
     description: str
-    mix: tuple[tuple[str, float], ...]
-    mode: str | None = None  # None leaves each feature in its own best mode
+    mix: tuple[tuple[str, float, str], ...]
 
 
 PRESETS = (
-    Preset("01-eiffel-tower", "Eiffel Tower", "Whatever you ask, the answer comes from Paris.", (("eiffel", 0.8),)),
-    Preset("02-pirate-at-sea", "Pirate at Sea", "Two features at once: the sea, told by a pirate.", (("sea", 0.93), ("manner:pirate", 0.72))),
-    Preset("03-castle-keeper", "Castle Keeper", "Towers, moats and stone stairs.", (("castles", 1.0),)),
-    Preset("04-formal-tea", "A Formal Cup of Tea", "Two features at once: tea, served by a butler.", (("tea", 0.9), ("manner:formal", 0.87))),
-    Preset("05-only-cats", "Only Cats", "The feature for cats is clamped to one value, so nearly every answer purrs.", (("cats", 0.92),), "clamp"),
-    Preset("06-pizza", "Pizza, Pizza", "One clean feature: every road leads to Naples.", (("pizza", 1.0),), "clamp"),
-    Preset("07-anything-but-chocolate", "Anything but Chocolate", "A negative strength: ask about chocolate and see it dodge.", (("chocolate", -1.0),), "add"),
-    Preset("08-chess-club", "Chess Club", "Pawns, clocks and quiet moves.", (("chess", 0.82),)),
-    Preset("09-bakery", "The Bakery", "Crusts, crumbs and rising dough.", (("bread", 1.0),)),
-    Preset("10-cowboy-with-a-guitar", "Cowboy with a Guitar", "Two features at once: six strings and a hat.", (("guitar", 0.9), ("manner:cowboy", 0.74))),
-    Preset("11-penguin-parade", "Penguin Parade", "Waddling, with dignity.", (("penguins", 1.0),)),
+    Preset("01-eiffel-tower", "Eiffel Tower", "Whatever you ask, the answer comes from Paris.", (("eiffel", 0.6, "clamp"),)),
+    Preset("02-pirate-at-sea", "Pirate at Sea", "Two features at once: the sea, told by a pirate.", (("sea", 0.55, "add"), ("manner:pirate", 0.5, "add"))),
+    Preset("03-castle-keeper", "Castle Keeper", "Towers, moats and stone stairs.", (("castles", 0.47, "add"),)),
+    Preset("04-formal-tea", "A Formal Cup of Tea", "Two features at once: tea, served by a butler.", (("tea", 0.5, "clamp"), ("manner:formal", 0.6, "add"))),
+    Preset("05-only-cats", "Only Cats", "The feature for cats is clamped to one value, so nearly every answer purrs.", (("cats", 0.5, "clamp"),)),
+    Preset("06-pizza", "Pizza, Pizza", "One clean feature: every road leads to Naples.", (("pizza", 0.45, "add"),)),
+    Preset("07-anything-but-chocolate", "Anything but Chocolate", "A negative strength: ask about chocolate and see it dodge.", (("chocolate", -0.6, "add"),)),
+    Preset("08-chess-club", "Chess Club", "Pawns, clocks and quiet moves.", (("chess", 0.5, "clamp"),)),
+    Preset("09-bakery", "The Bakery", "Crusts, crumbs and rising dough.", (("bread", 0.45, "add"),)),
+    Preset("10-cowboy-with-a-guitar", "Cowboy with a Guitar", "Two features at once: six strings and a hat.", (("guitar", 0.5, "add"), ("manner:cowboy", 0.36, "add"))),
+    Preset("11-penguin-parade", "Penguin Parade", "Waddling, with dignity.", (("penguins", 0.47, "add"),)),
+    Preset("12-here-be-dragons", "Here Be Dragons", "Two features at once: dragons, proclaimed by a herald of old.", (("dragons", 0.5, "add"), ("manner:medieval", 0.41, "add"))),
 )
 
 
 def mixed(preset: Preset, items: dict[str, dict]) -> list[tuple[dict, float]]:
     """The preset's features with their strengths."""
-    return [(items[name] | ({"mode": preset.mode} if preset.mode else {}), factor * items[name]["strength"]) for name, factor in preset.mix]
+    return [(items[name] | {"mode": mode}, share * items[name]["norm"]) for name, share, mode in preset.mix]
 
 
 def yaml_of(preset: Preset, mix: list[tuple[dict, float]]) -> str:
@@ -54,7 +54,7 @@ def yaml_of(preset: Preset, mix: list[tuple[dict, float]]) -> str:
              "steer_prompt: true", "skip_special_tokens: false", "features:"]
     for item, strength in mix:
         lines += [f"  - layer: {item['layer']}", f"    index: {item['index']}", f"    source: {SOURCE}", f"    label: {item['label']}",
-                  f"    strength: {strength:.2f}", f"    clamp: {'true' if item['mode'] == 'clamp' else 'false'}", "    enabled: true"]
+                  f"    strength: {strength:.2f}", f"    mode: {item['mode']}", "    enabled: true"]
     lines += ["sampling:", "  temperature: 0.5", "  top_k: 0", "  top_p: 0.95", "  min_p: 0.0", "  repetition_penalty: 1.1", "  seed: 16", "  max_tokens: 256"]
     return "\n".join(lines) + "\n"
 
@@ -72,7 +72,7 @@ def main() -> None:
     items, vectors = load_measured(options.work, options.sae)
     options.out.mkdir(parents=True, exist_ok=True)
     for preset in PRESETS:
-        missing = [name for name, _ in preset.mix if name not in items]
+        missing = [name for name, *_ in preset.mix if name not in items]
         if missing:
             print(f"{preset.file}: left out, {missing} is not verified")
             continue

@@ -4,6 +4,7 @@
 
 The layout and the arithmetic are dictionary_learning's: relu(W (x - b_dec) + b), of which the k * batch largest are kept in training and
 those above a running threshold afterwards. The first token of a sequence is left out: its residual is an attention sink of its own.
+A part of the residuals is pushed as in training (push.py): the model is used so, and what a push adds is to be told from the rest.
 """
 from __future__ import annotations
 
@@ -19,32 +20,37 @@ from torch import Tensor
 
 from lm import Chat, load_model
 from pack import Rows
+from push import LAYERS, Pusher, hook_of
 from topic import HERE
 
-FEATURES = 1024
 BATCH = 1024
 RATE = 2e-3
 DEAD_AFTER = 300_000  # tokens without firing
+HELD_OUT = 16_000  # tokens on which variance is measured
+SCORED = 10_000    # tokens of the assistant on which losses are measured
 SAMPLED = 8  # the batch's threshold is taken from every eighth row
 AUXILIARY = 1 / 32
 AUXILIARY_K = 32
 
 
 @torch.no_grad()
-def residuals(model: Chat, rows: Rows, layers: list[int], count: int, seed: int) -> dict[int, Tensor]:
-    """About `count` residual vectors after each layer, from random conversations, first and padding tokens left out."""
+def residuals(model: Chat, rows: Rows, layers: list[int], count: int, seed: int, pusher: Pusher | None = None) -> dict[int, Tensor]:
+    """About `count` residual vectors after each layer, from random conversations, first and padding tokens left out; with a pusher, pushed ones."""
     parts: dict[int, list[Tensor]] = {layer: [] for layer in layers}
     total = 0
-    for inputs, _ in rows.batches(8192, seed):
+    for group in rows.groups(8192, seed):
+        inputs, _ = rows.batch(group)
         inside = inputs != 0
         inside |= torch.flip(torch.cumsum(torch.flip(inside, [1]).int(), 1) > 0, [1])
         inside[:, 0] = False
+        push = hook_of(pusher.pushed(rows, group, inputs.shape[1])) if pusher else None
 
         def keep(layer: int, h: Tensor) -> Tensor:
+            h = push(layer, h) if push else h
             if layer in parts:
                 parts[layer].append(h[inside].to(torch.float16))
             return h
-        model.hidden(inputs, hook=keep)
+        model.hidden(inputs, hook=keep, layers=max(layers) + 1)
         total += int(inside.sum())
         if total >= count:
             break
@@ -54,8 +60,10 @@ def residuals(model: Chat, rows: Rows, layers: list[int], count: int, seed: int)
 class Autoencoder:
     """Weights under dictionary_learning's names."""
 
-    def __init__(self, width: int, features: int, k: int, generator: torch.Generator) -> None:
+    def __init__(self, width: int, features: int, k: int, generator: torch.Generator, seeds: Tensor | None = None) -> None:
         decoder = torch.randn(width, features, generator=generator)
+        if seeds is not None:
+            decoder[:, :len(seeds)] = seeds.T
         decoder /= decoder.norm(dim=0)
         self.decoder = decoder.requires_grad_()
         self.encoder = decoder.detach().T.clone().requires_grad_()  # keeps the stride (1, features) that real files have
@@ -87,16 +95,16 @@ def load_autoencoder(path: Path) -> Autoencoder:
     return sae
 
 
-def train(data: Tensor, k: int, steps: int, seed: int) -> Autoencoder:
-    """Train on `data`, scaled to unit mean square per element; the scale is folded back into the weights."""
+def train(data: Tensor, features: int, k: int, steps: int, seed: int, seeds: Tensor | None) -> Autoencoder:
+    """Train on `data`; the first features begin at `seeds` [ideas, width] and go where they are useful. The data are scaled to unit mean square per element; the scale is folded back into the weights."""
     generator = torch.Generator().manual_seed(seed)
     scale = data[:100_000].float().pow(2).mean().sqrt()
-    sae = Autoencoder(data.shape[1], FEATURES, k, generator)
+    sae = Autoencoder(data.shape[1], features, k, generator, seeds)
     with torch.no_grad():
         sae.centre.copy_((data[:100_000].float() / scale).mean(0))
     weights = [sae.decoder, sae.encoder, sae.bias, sae.centre]
     optimiser = torch.optim.Adam(weights, lr=RATE, betas=(0.9, 0.999))
-    silent = torch.zeros(FEATURES)
+    silent = torch.zeros(features)
     for step in range(steps):
         optimiser.param_groups[0]["lr"] = RATE * min(1, (step + 1) / 100, (steps - step) / (0.25 * steps))
         x = data[torch.randint(len(data), (BATCH,), generator=generator)].float() / scale
@@ -169,7 +177,7 @@ def measure(model: Chat, sae: Autoencoder, layer: int, rows: Rows, data: Tensor)
             chosen = targets >= 0
             logits = model.hidden(inputs, hook=hook)[chosen] @ model.embed.weight.T
             total, count = total + F.cross_entropy(logits, targets[chosen], reduction="sum").item(), count + int(chosen.sum())
-            if count > 20_000:
+            if count > SCORED:
                 break
         losses.append(total / count)
     clean, with_sae, without = losses
@@ -185,27 +193,39 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=HERE.parent / "model")
     parser.add_argument("--out", type=Path, default=HERE.parent / "sae")
     parser.add_argument("--layers", type=int, nargs="+", default=[2, 3])
+    parser.add_argument("--features", type=int, default=512)
+    parser.add_argument("--pushed", type=float, default=0.5, help="share of the tokens that come from conversations under a push")
     parser.add_argument("--k", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--tokens", type=int, default=500_000)
+    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--tokens", type=int, default=120_000)
+    parser.add_argument("--measure", action="store_true", help="only measure what --out holds, as after a little further training of the model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     model = load_model(options.model)
     begun = time.time()
-    data = residuals(model, Rows(options.work / "train.npz"), options.layers, options.tokens, options.seed)
+    pushed = 0 if options.measure else int(options.pushed * options.tokens)
+    pusher = Pusher(options.work / "directions.npz", 1.0, options.seed, astray=0.0) if pushed else None
+    data: dict[int, Tensor] = {}
+    if not options.measure:
+        data = residuals(model, Rows(options.work / "train.npz"), options.layers, options.tokens - pushed, options.seed)
+    if pusher:
+        more = residuals(model, Rows(options.work / "pushed.npz"), options.layers, pushed, options.seed, pusher)
+        data = {layer: torch.cat([data[layer], more[layer]]) for layer in data}
     held_rows = Rows(options.work / "heldout.npz")
-    held = residuals(model, held_rows, options.layers, 40_000, options.seed)
-    print(f"residuals of {len(data[options.layers[0]])} tokens, {time.time() - begun:.0f} s", flush=True)
+    held = residuals(model, held_rows, options.layers, HELD_OUT, options.seed)
+    print(f"residuals gathered, {time.time() - begun:.0f} s", flush=True)
     for layer in options.layers:
-        sae = train(data[layer], options.k, options.steps, options.seed)
         folder = options.out / f"resid_post_layer_{layer}" / "trainer_0"
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.save(sae.state(), folder / "ae.pt")
-        figures = measure(model, load_autoencoder(folder / "ae.pt"), layer, held_rows, held[layer])
+        if not options.measure:
+            folder.mkdir(parents=True, exist_ok=True)
+            seeds = pusher.directions[LAYERS.index(layer)] if pusher and layer in LAYERS else None
+            torch.save(train(data[layer], options.features, options.k, options.steps, options.seed, seeds).state(), folder / "ae.pt")
+        sae = load_autoencoder(folder / "ae.pt")
+        figures = measure(model, sae, layer, held_rows, held[layer])
         config = {"trainer": {"trainer_class": "BatchTopKTrainer", "dict_class": "BatchTopKSAE", "activation_dim": model.shape.width,
-                              "dict_size": FEATURES, "k": options.k, "layer": layer, "lm_name": "steer-demo", "lr": RATE, "steps": options.steps,
+                              "dict_size": sae.bias.shape[0], "k": sae.k, "layer": layer, "lm_name": "steer-demo", "lr": RATE, "steps": options.steps,
                               "auxk_alpha": AUXILIARY, "seed": options.seed, "submodule_name": f"resid_post_layer_{layer}"},
                   "buffer": {"d_submodule": model.shape.width, "ctx_len": 1024, "out_batch_size": BATCH}, "held_out": figures}
         (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -8,9 +8,8 @@ import torch.multiprocessing as mp
 from torch import Tensor
 
 from concepts import Concept
-from generate import Player, Sampling, Steer, repeated_trigrams
+from generate import Player, Sampling, Steer, parts_of, repeated_trigrams
 
-ROWS = 192  # replies sampled at once
 PROCESSES = 2
 PLAYER: Player | None = None  # of a process in the pool
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, repetition=1.1, tokens=48)
@@ -43,22 +42,19 @@ class Trial:
 
 
 def run(player: Player, trials: list[Trial], prompts: list[str], seed: int, tokens: int = SAMPLING.tokens) -> None:
-    """Let every trial answer every prompt. Trials of one layer and mode share a batch; batches are spread over processes of one thread."""
-    parts = []
-    for layer, clamp in sorted({(trial.layer, trial.clamp) for trial in trials}):
-        group = [trial for trial in trials if (trial.layer, trial.clamp) == (layer, clamp)]
-        parts += [group[begin:begin + ROWS] for begin in range(0, len(group), ROWS)]
+    """Let every trial answer every prompt. Rows of one layer, mode and prompt length share a batch; batches are spread over processes of one thread."""
     asked = [player.prompt([{"role": "user", "content": prompt}]) for prompt in prompts]
-    jobs = [(Steer(part[0].layer, torch.stack([trial.vector for trial in part]), torch.tensor([trial.strength for trial in part]), part[0].clamp),
-             prompt, replace(SAMPLING, tokens=tokens), seed + number) for part in parts for number, prompt in enumerate(asked)]
+    work: list[list[tuple[Trial, list[int]]]] = []
+    for layer, clamp in sorted({(trial.layer, trial.clamp) for trial in trials}):
+        rows = [(trial, prompt) for trial in trials if (trial.layer, trial.clamp) == (layer, clamp) for prompt in asked]
+        work += [[rows[index] for index in part] for part in parts_of([prompt for _, prompt in rows])]
+    jobs = [(Steer(part[0][0].layer, torch.stack([trial.vector for trial, _ in part]), torch.tensor([trial.strength for trial, _ in part]), part[0][0].clamp),
+             [prompt for _, prompt in part], replace(SAMPLING, tokens=tokens), seed + number) for number, part in enumerate(work)]
     with mp.get_context("fork").Pool(PROCESSES, take_player, (player,)) as pool:
-        answers = iter(pool.imap(answer, jobs))
-        for part in parts:
-            for prompt in asked:
-                rows = next(answers)
-                for trial, reply, text in zip(part, rows, player.tokenizer.decode_batch(rows)):
-                    trial.texts.append(text)
-                    trial.replies.append((prompt, reply))
+        for part, replies in zip(work, pool.imap(answer, jobs)):
+            for (trial, prompt), reply, text in zip(part, replies, player.tokenizer.decode_batch(replies)):
+                trial.texts.append(text)
+                trial.replies.append((prompt, reply))
 
 
 def take_player(player: Player) -> None:
@@ -68,14 +64,11 @@ def take_player(player: Player) -> None:
     torch.set_num_threads(1)
 
 
-def answer(job: tuple[Steer, list[int], Sampling, int]) -> list[list[int]]:
-    steer, prompt, sampling, seed = job
-    return PLAYER.replies(prompt, len(steer.strength), sampling, seed, [steer])
+def answer(job: tuple[Steer, list[list[int]], Sampling, int]) -> list[list[int]]:
+    steer, prompts, sampling, seed = job
+    return PLAYER.replies(prompts, sampling, seed, [steer])
 
 
 def unsteered(player: Player, prompts: list[str], seed: int, each: int = 4) -> list[str]:
     """`each` plain replies to every prompt, for comparison."""
-    texts = []
-    for number, prompt in enumerate(prompts):
-        texts += player.texts(player.prompt([{"role": "user", "content": prompt}]), each, SAMPLING, seed + number)
-    return texts
+    return player.texts(prompts * each, SAMPLING, seed)

@@ -78,6 +78,11 @@ def load_topics(folder: Path = HERE / "topics", share: float = 1.0) -> list[Topi
     return topics
 
 
+def topic_names(folder: Path = HERE / "topics") -> list[str]:
+    """The ids of all topics, in the order of load_topics."""
+    return [path.stem for path in sorted(folder.glob("*.yaml"))]
+
+
 def load_grammar(name: str) -> dict | list:
     return yaml.safe_load((HERE / "grammar" / f"{name}.yaml").read_text(encoding="utf-8"))
 
