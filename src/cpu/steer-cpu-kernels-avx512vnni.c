@@ -10,6 +10,11 @@
 
 #include "steer-cpu-vector-avx512.h"
 
+#define VNNI_REGISTER __m512i
+#define vnni_bytes _mm512_dpbusd_epi32
+#define vnni_words _mm512_dpwssd_epi32
+#define vnni_quad q_quad_512
+
 #include "steer-cpu-quant-vnni.h"
 
 #include "steer-cpu-weight-kernels.h"
