@@ -33,6 +33,7 @@ SHARES = (0.25, 0.35, 0.45, 0.55, 0.62, 0.7, 0.9)  # of the layer's typical norm
 CANDIDATES = 3          # features a concept, of which the next is tried where one fails
 LOOKED = 10             # prompts of that look
 RELIABLE = 0.9          # the mildest strength that shows as often as this in the look is put to the proof
+FIRM = 0.85             # where fewer replies than this show it in the proof, the next strength is put to the proof as well
 CALM = 0.1              # and repeats no more than this
 EXAMPLES = 5            # replies of each concept in which features are looked for
 SCORED = 16             # replies whose log-probability is taken
@@ -131,6 +132,11 @@ def attempt(player: Player, layers: list[Layer], concepts: list[Concept], place:
     run(player, [look for row in looks.values() for look in row], prompts[::len(prompts) // LOOKED], seed + 1000)
     finals = {(concept.name, clamp): trial(concept, mildest(looks[concept.name, clamp]).strength, clamp) for concept in concepts for clamp in (False, True)}
     run(player, list(finals.values()), prompts, seed + 2000)
+    firmer = {key: trial(one.concept, above[0], one.clamp) for key, one in finals.items()
+              if one.rate < FIRM and (above := [look.strength for look in looks[key] if look.strength > one.strength and look.repeated < CALM])}
+    if firmer:
+        run(player, list(firmer.values()), prompts, seed + 3000)
+        finals |= {key: one for key, one in firmer.items() if one.rate > finals[key].rate and one.repeated < REPEATED}
     found = {}
     for concept in concepts:
         base = sum(map(concept.shown, plain)) / len(plain)

@@ -29,17 +29,17 @@ class Preset:
 
 
 PRESETS = (
-    Preset("01-eiffel-tower", "Eiffel Tower", "Whatever you ask, the answer comes from Paris.", (("eiffel", 0.6, "clamp"),)),
+    Preset("01-eiffel-tower", "Eiffel Tower", "Whatever you ask, the answer comes from Paris.", (("eiffel", 0.72, "clamp"),)),
     Preset("02-pirate-at-sea", "Pirate at Sea", "Two features at once: the sea, told by a pirate.", (("sea", 0.55, "add"), ("manner:pirate", 0.5, "add"))),
-    Preset("03-castle-keeper", "Castle Keeper", "Towers, moats and stone stairs.", (("castles", 0.47, "add"),)),
+    Preset("03-castle-keeper", "Castle Keeper", "Towers, moats and stone stairs.", (("castles", 0.62, "add"),)),
     Preset("04-formal-tea", "A Formal Cup of Tea", "Two features at once: tea, served by a butler.", (("tea", 0.5, "clamp"), ("manner:formal", 0.6, "add"))),
-    Preset("05-only-cats", "Only Cats", "The feature for cats is clamped to one value, so nearly every answer purrs.", (("cats", 0.5, "clamp"),)),
-    Preset("06-pizza", "Pizza, Pizza", "One clean feature: every road leads to Naples.", (("pizza", 0.45, "add"),)),
+    Preset("05-only-cats", "Only Cats", "The feature for cats is clamped to one value, so nearly every answer purrs.", (("cats", 0.6, "clamp"),)),
+    Preset("06-pizza", "Pizza, Pizza", "One clean feature: every road leads to Naples.", (("pizza", 0.64, "clamp"),)),
     Preset("07-anything-but-chocolate", "Anything but Chocolate", "A negative strength: ask about chocolate and see it dodge.", (("chocolate", -0.6, "add"),)),
-    Preset("08-chess-club", "Chess Club", "Pawns, clocks and quiet moves.", (("chess", 0.5, "clamp"),)),
-    Preset("09-bakery", "The Bakery", "Crusts, crumbs and rising dough.", (("bread", 0.45, "add"),)),
+    Preset("08-chess-club", "Chess Club", "Pawns, clocks and quiet moves.", (("chess", 0.6, "clamp"),)),
+    Preset("09-bakery", "The Bakery", "Crusts, crumbs and rising dough.", (("bread", 0.6, "add"),)),
     Preset("10-cowboy-with-a-guitar", "Cowboy with a Guitar", "Two features at once: six strings and a hat.", (("guitar", 0.5, "add"), ("manner:cowboy", 0.36, "add"))),
-    Preset("11-penguin-parade", "Penguin Parade", "Waddling, with dignity.", (("penguins", 0.47, "add"),)),
+    Preset("11-penguin-parade", "Penguin Parade", "Waddling, with dignity.", (("penguins", 0.62, "clamp"),)),
     Preset("12-here-be-dragons", "Here Be Dragons", "Two features at once: dragons, proclaimed by a herald of old.", (("dragons", 0.5, "add"), ("manner:medieval", 0.41, "add"))),
 )
 
