@@ -69,6 +69,10 @@ void steer_workspace_notify (SteerWorkspace *self, guint property);
 /* Sets one of the strings above and notifies when it changed. */
 void steer_workspace_set_string (SteerWorkspace *self, char **place, const char *value, guint property);
 
+/* steer-workspace-preset.c: what was in use when the program ended; and the end of that, with everything written. */
+void steer_workspace_restore_preset (SteerWorkspace *self);
+void steer_workspace_leave_preset (SteerWorkspace *self);
+
 /* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
 void steer_workspace_refresh_steering (SteerWorkspace *self);
 
