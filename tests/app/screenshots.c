@@ -172,16 +172,16 @@ shoot_conversation (Studio *studio)
   use_preset (studio, "Eiffel Tower");
   full = get_strength (studio);
   set_strength (studio, full, 0);
-  steer_chat_send (studio->chat, "What should I do this weekend?");
-  run_until (studio, 8);
-  set_strength (studio, full, 0.6);
-  run_until (studio, 24);
+  steer_chat_send (studio->chat, "Can you tell me a story?");
+  run_until (studio, 26);
+  set_strength (studio, full, 0.7);
+  run_until (studio, 44);
   set_strength (studio, full, 1);
   test_wait_until (is_idle, studio->chat, 60);
   shoot (GTK_WIDGET (studio->window), studio, "steered");
 
-  steer_chat_send (studio->chat, "And if it rains?");
-  run_until (studio, 12);
+  steer_chat_send (studio->chat, "What should I do this weekend?");
+  run_until (studio, 16);
   shoot_now (studio, "streaming");
   test_wait_until (is_idle, studio->chat, 60);
 }
@@ -211,7 +211,7 @@ shoot_compare (Studio *studio)
 {
   steer_chat_start_new (studio->chat);
   steer_chat_set_comparing (studio->chat, TRUE);
-  steer_chat_send (studio->chat, "Can you tell me a story?");
+  steer_chat_send (studio->chat, "What makes you happy?");
   test_wait_until (is_idle, studio->chat, 60);
   shoot (GTK_WIDGET (studio->window), studio, "compare");
   steer_chat_set_comparing (studio->chat, FALSE);
