@@ -241,7 +241,7 @@ put_plane (const guint32 *quads, guint n_rows, guint bits, guint shift, guint32 
 static void
 put_codes (SteerCpuPacking packing, const Unit *units, guint n_rows, guint block, guint32 *out)
 {
-  guint32 quads[QUADS * MAX_ROWS]; /* [QUADS, n_rows] */
+  guint32 quads[QUADS * MAX_ROWS] = { 0 }; /* [QUADS, n_rows] */
 
   for (guint r = 0; r < n_rows; r++)
     {

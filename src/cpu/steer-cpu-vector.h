@@ -19,7 +19,13 @@
 
 #define V_LANES (V_BYTES / 4)
 
+/* Everything below is one loop a kernel once inlined, except where each access is checked: there the copies cost a
+ * compiler minutes. */
+#ifdef __SANITIZE_ADDRESS__
+#define INLINE static inline __attribute__ ((unused))
+#else
 #define INLINE static inline __attribute__ ((always_inline))
+#endif
 #ifdef __clang__
 #define UNROLL _Pragma ("unroll")
 #else
