@@ -19,9 +19,9 @@
 
 #define V_LANES (V_BYTES / 4)
 
-/* Everything below is one loop a kernel once inlined, except where each access is checked: there the copies cost a
- * compiler minutes. */
-#ifdef __SANITIZE_ADDRESS__
+/* Everything below is one loop a kernel once inlined, except where that costs a compiler minutes: where each access is
+ * checked, and where instructions are written out in plain C. */
+#if defined(__SANITIZE_ADDRESS__) || defined(STEER_CPU_EMULATED)
 #define INLINE static inline __attribute__ ((unused))
 #else
 #define INLINE static inline __attribute__ ((always_inline))

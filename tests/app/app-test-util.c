@@ -14,7 +14,8 @@ app_test_init (int *argc, char ***argv)
   g_test_init (argc, argv, NULL);
   adw_init ();
 
-  g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
+  /* Neither may keep frames coming: a test waits until there are none. */
+  g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, "gtk-cursor-blink", FALSE, NULL);
   styles = gtk_css_provider_new ();
   gtk_css_provider_load_from_resource (styles, "/com/example/SteerChat/style.css");
   gtk_style_context_add_provider_for_display (gdk_display_get_default (), GTK_STYLE_PROVIDER (styles),
