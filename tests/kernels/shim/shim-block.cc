@@ -66,6 +66,7 @@ struct Fiber
 struct Warp
 {
   unsigned order[WARP];
+  unsigned next[WARP]; /* the lane that comes after a lane in this order; after the last one, the first */
   unsigned mask; /* of the exchange that is under way */
   unsigned size;
   unsigned arrived;
@@ -182,21 +183,38 @@ begin_fiber ()
   size_t size;
 
   __sanitizer_finish_switch_fiber (nullptr, &bottom, &size);
-  the_block.scheduler.bottom = const_cast<void *> (bottom);
-  the_block.scheduler.size = size;
+  /* A grid's first fiber comes from the scheduler, later ones may come from another fiber. */
+  if (the_block.scheduler.bottom == nullptr)
+    {
+      the_block.scheduler.bottom = const_cast<void *> (bottom);
+      the_block.scheduler.size = size;
+    }
 #endif
   (*the_block.thread) ();
   the_block.running->state = State::ended;
   switch_to (&the_block.running->stack, &the_block.scheduler, true);
 }
 
+/* The next lane of the warp goes on at once, if it can: a warp's exchange costs one switch a lane and not two. */
 void
 wait_for_others (State state)
 {
   Fiber *self = the_block.running;
+  Fiber *lanes = &the_block.fibers[self->index.x / WARP * WARP];
+  const unsigned *next = the_block.warps[self->index.x / WARP].next;
+  unsigned lane = next[self->index.x % WARP];
 
   self->state = state;
-  switch_to (&self->stack, &the_block.scheduler, false);
+  while (&lanes[lane] != self && lanes[lane].state != State::ready)
+    lane = next[lane];
+  if (&lanes[lane] == self)
+    {
+      switch_to (&self->stack, &the_block.scheduler, false);
+      return;
+    }
+  the_block.running = &lanes[lane];
+  threadIdx = lanes[lane].index;
+  switch_to (&self->stack, &lanes[lane].stack, false);
 }
 
 /* --- Running a block --- */
@@ -212,13 +230,14 @@ release_barrier ()
   the_block.n_at_barrier = 0;
 }
 
+/* Until it, or one that it gave its turn to, finds no other of its warp to go on. */
 void
 run_fiber (Fiber *fiber)
 {
   the_block.running = fiber;
   threadIdx = fiber->index;
   switch_to (&the_block.scheduler, &fiber->stack, false);
-  if (fiber->state != State::ended)
+  if (the_block.running->state != State::ended)
     return;
   the_block.n_live--;
   release_barrier ();
@@ -286,6 +305,8 @@ prepare_block (dim3 block, std::mt19937_64 *random, std::vector<unsigned> *order
       std::iota (warp.order, warp.order + WARP, 0);
       if (random != nullptr)
         std::shuffle (warp.order, warp.order + WARP, *random);
+      for (unsigned i = 0; i < WARP; i++)
+        warp.next[warp.order[i]] = warp.order[(i + 1) % WARP];
     }
 }
 
@@ -376,6 +397,7 @@ steer_shim_run_grid (dim3 grid, dim3 block, size_t n_shared, const std::function
   shared.reset (memory);
   the_block.shared = (unsigned char *) memory;
   the_block.thread = &thread;
+  the_block.scheduler.bottom = nullptr;
   gridDim = grid;
   blockDim = block;
   for (unsigned z = 0; z < grid.z; z++)
