@@ -336,6 +336,8 @@ steer_label_store_import_async (SteerLabelStore *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, steer_label_store_import_async);
+  /* A cancel that comes after the last row was committed takes nothing back, so it must not be told as one. */
+  g_task_set_check_cancellable (task, FALSE);
   data = g_new0 (ImportTask, 1);
   data->path = g_strdup (path);
   data->model = g_strdup (model);

@@ -168,7 +168,7 @@ cancel_import (Fixture *f)
   assert_outcome (ok, error);
   g_clear_object (&f->result);
   n = count_labels (f);
-  g_assert_cmpuint (n, ==, ok ? N_LABELS : 0);
+  g_assert_cmpuint (n, ==, (ok ? N_LABELS : 0));
   mine = steer_label_store_find_user_label (f->store, models, 2, 7, NULL);
   g_assert_cmpstr (mine, ==, "mine");
   return seconds;
