@@ -2,6 +2,7 @@
 
 #include <glib/gstdio.h>
 #include <math.h>
+#include <unistd.h>
 
 char *
 test_shared_path (const char *relative)
@@ -82,6 +83,25 @@ test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double se
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (timeout);
   g_assert_true (condition (data));
+}
+
+guint
+test_get_n_rounds (guint usually)
+{
+  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
+
+  return wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : usually;
+}
+
+gsize
+test_get_resident (void)
+{
+  g_autofree char *text = NULL;
+  char *end;
+
+  g_assert_true (g_file_get_contents ("/proc/self/statm", &text, NULL, NULL));
+  g_ascii_strtoull (text, &end, 10);
+  return (gsize) g_ascii_strtoull (end, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
 }
 
 double

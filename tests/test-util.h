@@ -17,6 +17,12 @@ void test_remove_dir (char *path);
 /* Runs the main context until @condition returns TRUE; fails the test after @seconds. */
 void test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double seconds);
 
+/* How often a test repeats what it does at random moments: @usually, or STEER_TEST_ROUNDS. */
+guint test_get_n_rounds (guint usually);
+
+/* Bytes of this process in memory. */
+gsize test_get_resident (void);
+
 /* Largest |a - b| / (largest |b|) over [n]: relative to the scale of the reference as a whole. */
 double test_max_relative_error (const float *a, const float *b, gsize n);
 

@@ -290,8 +290,7 @@ static void
 test_kill (StorePlace *place, gconstpointer data)
 {
   g_autoptr (GRand) chance = g_rand_new_with_seed (4);
-  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
-  guint n_rounds = wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : KILL_ROUNDS;
+  guint n_rounds = test_get_n_rounds (KILL_ROUNDS);
   guint n_batches = 0;
 
   for (guint round = 0; round < n_rounds; round++)

@@ -2,7 +2,6 @@
  * and the next call does what the first did. STEER_TEST_ROUNDS=1000 makes it so many. How quickly a call is back is
  * told, not judged: build-aux/test-hard asks for the numbers. */
 #include <string.h>
-#include <unistd.h>
 
 #include "steering/steer-label-store.h"
 #include "steering/steer-sae-keep.h"
@@ -93,18 +92,6 @@ static gboolean
 has_result (gpointer data)
 {
   return ((Fixture *) data)->result != NULL;
-}
-
-/* Bytes of this process in memory. */
-static gsize
-get_resident (void)
-{
-  g_autofree char *text = NULL;
-  char *end;
-
-  g_file_get_contents ("/proc/self/statm", &text, NULL, NULL);
-  g_ascii_strtoull (text, &end, 10);
-  return (gsize) g_ascii_strtoull (end, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
 }
 
 /* Lets the main context turn for a random while, then cancels and waits; returns the seconds that took. */
@@ -254,8 +241,7 @@ cancel_extract (Fixture *f)
 static void
 run_rounds (Fixture *f, const char *name, double (*cancel_once) (Fixture *f))
 {
-  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
-  guint n_rounds = wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : N_ROUNDS;
+  guint n_rounds = test_get_n_rounds (N_ROUNDS);
   gsize before = 0;
   double slowest = 0.0;
 
@@ -263,12 +249,12 @@ run_rounds (Fixture *f, const char *name, double (*cancel_once) (Fixture *f))
     {
       slowest = MAX (slowest, cancel_once (f));
       if (round == n_rounds / 4)
-        before = get_resident ();
+        before = test_get_resident ();
     }
   g_test_message ("%s: %u times cancelled, back after %.1f ms at most, %+.1f MB", name, n_rounds, slowest * 1e3,
-                  ((double) get_resident () - (double) before) / 1e6);
+                  ((double) test_get_resident () - (double) before) / 1e6);
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
-  g_assert_cmpuint (get_resident (), <, before + MAX_GROWTH);
+  g_assert_cmpuint (test_get_resident (), <, before + MAX_GROWTH);
 #endif
 }
 

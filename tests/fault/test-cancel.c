@@ -2,7 +2,6 @@
  * and computes what it computed before, and its memory is what it was. STEER_TEST_ROUNDS=1000 makes it so many. How
  * quickly it is back is told, not judged: build-aux/test-hard asks for the numbers. */
 #include <string.h>
-#include <unistd.h>
 
 #include "chat/steer-engine.h"
 #include "cpu/steer-cpu.h"
@@ -157,18 +156,6 @@ on_cancel (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-/* Bytes of this process in memory. */
-static gsize
-get_resident (void)
-{
-  g_autofree char *text = NULL;
-  char *end;
-
-  g_file_get_contents ("/proc/self/statm", &text, NULL, NULL);
-  g_ascii_strtoull (text, &end, 10);
-  return (gsize) g_ascii_strtoull (end, NULL, 10) * (gsize) sysconf (_SC_PAGESIZE);
-}
-
 static void
 cancel_once (Fixture *f, Operation operation)
 {
@@ -217,8 +204,7 @@ static void
 test_cancel (Fixture *f, gconstpointer data)
 {
   Operation operation = (Operation) GPOINTER_TO_UINT (data);
-  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
-  guint n_rounds = wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : N_ROUNDS;
+  guint n_rounds = test_get_n_rounds (N_ROUNDS);
   gsize before = 0;
 
   for (guint round = 0; round < n_rounds; round++)
@@ -226,12 +212,12 @@ test_cancel (Fixture *f, gconstpointer data)
       cancel_once (f, operation);
       assert_usable (f);
       if (round == n_rounds / 4)
-        before = get_resident ();
+        before = test_get_resident ();
     }
   g_test_message ("%s: %u times cancelled, back after %.1f ms at most, %+.1f MB", operation_names[operation], n_rounds,
-                  f->slowest * 1e3, ((double) get_resident () - (double) before) / 1e6);
+                  f->slowest * 1e3, ((double) test_get_resident () - (double) before) / 1e6);
 #ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
-  g_assert_cmpuint (get_resident (), <, before + MAX_GROWTH);
+  g_assert_cmpuint (test_get_resident (), <, before + MAX_GROWTH);
 #endif
 }
 

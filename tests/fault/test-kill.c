@@ -1,5 +1,5 @@
 /* A process that saves a preset over and over is killed at random moments: the file is the old preset or the new one.
- * STEER_TEST_ROUNDS=10000 makes it so many. Chats are killed in tests/chat/test-store.c. */
+ * STEER_TEST_ROUNDS=10000 makes it so many. Chats are killed in tests/chat/test-store-damage.c. */
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +43,7 @@ save_for_ever (const char *path)
 static void
 test_presets (void)
 {
-  const char *wanted = g_getenv ("STEER_TEST_ROUNDS");
-  guint n_rounds = wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : N_ROUNDS;
+  guint n_rounds = test_get_n_rounds (N_ROUNDS);
   g_autoptr (SteerPreset) old = make_preset (FALSE);
   g_autoptr (SteerPreset) new = make_preset (TRUE);
   char *dir = test_make_dir ();

@@ -10,7 +10,6 @@
 /* The macros of these names would hide the functions. */
 #undef g_once_init_enter
 #undef g_once_init_leave
-#undef g_object_ref
 #undef g_object_unref
 
 #pragma GCC diagnostic ignored "-Wredundant-decls"
@@ -192,6 +191,7 @@ run_pool (gpointer data, gpointer user_data)
   __tsan_release (pool);
 }
 
+/* What stands for the user's data is never freed: the last thread of a pool may still end with it. */
 GThreadPool *
 g_thread_pool_new (GFunc func, gpointer user_data, int max_threads, gboolean exclusive, GError **error)
 {
@@ -200,7 +200,6 @@ g_thread_pool_new (GFunc func, gpointer user_data, int max_threads, gboolean exc
 
   *pool = (Pool){ func, user_data };
   __tsan_release (pool);
-
   return real (run_pool, pool, max_threads, exclusive, error);
 }
 
