@@ -211,7 +211,7 @@ static gboolean
 put_in (Import *self, GError **error)
 {
   const char *sql = transfer;
-  guint64 newest;
+  guint64 newest = 0;
 
   steer_label_watch (self->db, self->cancellable);
   while (*sql != '\0')
