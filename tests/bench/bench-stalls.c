@@ -3,20 +3,17 @@
  *
  *   tests/app/with-display build/tests/bench/bench-stalls [--chats=N] [--messages=N] [--presets=N]
  *
- * A turn begins when the loop has something to do and ends when it waits again; whatever happens in between, frames
- * included, holds up every key and every token. The folder that it works in has as many chats and presets as asked for,
- * and one chat of that many messages. */
+ * The folder that it works in has as many chats and presets as asked for, and one chat of that many messages. */
 #include <adwaita.h>
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "app/steer-application.h"
 #include "app/steer-chat-list.h"
 #include "app/steer-window.h"
+#include "loop-watch.h"
 
-#define LIMIT_MS 16.0
 #define WAIT_SECONDS 60
 
 static int n_chats = 1000;
@@ -31,81 +28,6 @@ static const GOptionEntry entries[] = {
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &named, "name every turn that is too long", NULL },
   { NULL },
 };
-
-/* The watcher: it takes the place of the main context's poll(). */
-typedef struct
-{
-  const char *phase;
-  gint64 begun; /* µs; 0 while the loop waits */
-  double work_begun;
-  guint n_turns;
-  guint n_long;      /* computed longer than LIMIT_MS */
-  double worst;      /* ms */
-  double worst_work; /* ms */
-} Watch;
-
-static Watch watch;
-
-static double
-get_work_ms (void)
-{
-  struct timespec now;
-
-  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
-  return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
-}
-
-static void
-end_turn (void)
-{
-  double ms = (double) (g_get_monotonic_time () - watch.begun) / 1000.0;
-  double work = get_work_ms () - watch.work_begun;
-
-  if (watch.begun == 0)
-    return;
-  watch.begun = 0;
-  watch.n_turns++;
-  watch.worst = MAX (watch.worst, ms);
-  watch.worst_work = MAX (watch.worst_work, work);
-  if (work <= LIMIT_MS)
-    return;
-  watch.n_long++;
-  if (named)
-    g_printerr ("%s: turn %u took %.1f ms, computed %.1f ms\n", watch.phase, watch.n_turns, ms, work);
-}
-
-static void
-begin_turn (void)
-{
-  watch.begun = g_get_monotonic_time ();
-  watch.work_begun = get_work_ms ();
-}
-
-static int
-poll_watched (GPollFD *fds, guint n_fds, int timeout)
-{
-  int n;
-
-  end_turn ();
-  n = g_poll (fds, n_fds, timeout);
-  begin_turn ();
-  return n;
-}
-
-static void
-begin_phase (const char *name)
-{
-  watch = (Watch){ .phase = name };
-  begin_turn ();
-}
-
-static void
-end_phase (void)
-{
-  end_turn ();
-  g_print ("| %-44s | %6u | %8.1f | %8.1f | %4u |\n", watch.phase, watch.n_turns, watch.worst, watch.worst_work,
-           watch.n_long);
-}
 
 static void
 run_for (guint ms)
@@ -124,7 +46,7 @@ run_until (gboolean (*condition) (gpointer data), gpointer data)
   while (!condition (data) && g_get_monotonic_time () < end)
     g_main_context_iteration (NULL, TRUE);
   if (!condition (data))
-    g_error ("%s did not end", watch.phase);
+    g_error ("%s did not end", loop_watch_get_phase ());
 }
 
 /* What the program finds when it starts. */
@@ -245,23 +167,23 @@ act (Bench *bench, const char *type, const char *action, GVariant *target)
 static void
 measure_start (Bench *bench, GtkApplication *application, GSettings *settings, const char *dir)
 {
-  begin_phase ("start: chats and presets");
+  loop_watch_begin_phase ("start: chats and presets");
   bench->workspace = steer_workspace_new (settings, dir);
   run_for (300);
-  end_phase ();
+  loop_watch_end_phase ();
 
-  begin_phase ("start: the window (GTK's own work)");
+  loop_watch_begin_phase ("start: the window (GTK's own work)");
   bench->window = steer_window_new (application, bench->workspace);
   bench->chat = steer_window_get_chat (bench->window);
   gtk_window_present (GTK_WINDOW (bench->window));
   run_for (1000);
-  end_phase ();
+  loop_watch_end_phase ();
 
-  begin_phase ("load the bundled model");
+  loop_watch_begin_phase ("load the bundled model");
   steer_workspace_load_model (bench->workspace, NULL);
   run_until (is_loaded, bench);
   run_for (300);
-  end_phase ();
+  loop_watch_end_phase ();
 }
 
 static void
@@ -270,14 +192,14 @@ measure_chats (Bench *bench, gint64 longest)
   GtkWidget *search = find (GTK_WIDGET (bench->window), "GtkSearchEntry");
   static const char *const typed[] = { "b", "br", "bra", "bras", "choc", "chocolate rain", "nothing at all" };
 
-  begin_phase ("open the long chat");
+  loop_watch_begin_phase ("open the long chat");
   bench->wanted = longest;
   steer_window_open_chat (bench->window, longest);
   run_until (is_open, bench);
   run_for (700);
-  end_phase ();
+  loop_watch_end_phase ();
 
-  begin_phase ("search as one types");
+  loop_watch_begin_phase ("search as one types");
   for (guint i = 0; i < G_N_ELEMENTS (typed); i++)
     {
       gtk_editable_set_text (GTK_EDITABLE (search), typed[i]);
@@ -285,7 +207,7 @@ measure_chats (Bench *bench, gint64 longest)
     }
   gtk_editable_set_text (GTK_EDITABLE (search), "");
   run_for (350);
-  end_phase ();
+  loop_watch_end_phase ();
 }
 
 static void
@@ -304,7 +226,7 @@ measure_reply (Bench *bench)
   steer_chat_start_new (bench->chat);
   run_for (500);
 
-  begin_phase ("write replies, a slider moving");
+  loop_watch_begin_phase ("write replies, a slider moving");
   for (guint reply = 0; reply < 3; reply++)
     {
       steer_chat_send (bench->chat, "Can you tell me a story?");
@@ -317,16 +239,16 @@ measure_reply (Bench *bench)
         }
     }
   run_for (300);
-  end_phase ();
+  loop_watch_end_phase ();
 
-  begin_phase ("write a reply into the long chat");
+  loop_watch_begin_phase ("write a reply into the long chat");
   steer_window_open_chat (bench->window, bench->wanted);
   run_until (is_open, bench);
   run_for (500);
   steer_chat_send (bench->chat, "And if it rains?");
   run_until (is_idle, bench);
   run_for (500);
-  end_phase ();
+  loop_watch_end_phase ();
 }
 
 static void
@@ -335,7 +257,7 @@ measure_presets (Bench *bench, const char *dir)
   g_autofree char *path = g_build_filename (dir, "presets", "Preset 7.yaml", NULL);
   SteerPresetFolder *folder = steer_workspace_get_presets (bench->workspace);
 
-  begin_phase ("load, save and delete a preset");
+  loop_watch_begin_phase ("load, save and delete a preset");
   act (bench, "SteerSteeringPanel", "steering.load", g_variant_new_string (path));
   run_for (300);
   steer_preset_set_master_multiplier (steer_workspace_get_preset (bench->workspace), 1.5);
@@ -344,9 +266,9 @@ measure_presets (Bench *bench, const char *dir)
   run_for (500);
   act (bench, "SteerSteeringPanel", "steering.delete", NULL);
   run_for (500);
-  end_phase ();
+  loop_watch_end_phase ();
 
-  begin_phase ("another program touches all presets");
+  loop_watch_begin_phase ("another program touches all presets");
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (folder)); i++)
     {
       g_autoptr (SteerPresetEntry) entry = g_list_model_get_item (G_LIST_MODEL (folder), i);
@@ -355,9 +277,9 @@ measure_presets (Bench *bench, const char *dir)
       if (!steer_preset_entry_get_bundled (entry))
         g_file_set_attribute_uint64 (file, G_FILE_ATTRIBUTE_TIME_MODIFIED, 1000000000 + i, 0, NULL, NULL);
     }
-  begin_phase (watch.phase);
+  loop_watch_begin_phase (loop_watch_get_phase ());
   run_for (1000);
-  end_phase ();
+  loop_watch_end_phase ();
 }
 
 static void
@@ -365,20 +287,20 @@ measure_export (Bench *bench)
 {
   g_autoptr (GFile) file = g_file_new_build_filename (g_get_tmp_dir (), "steer-bench-export.json", NULL);
 
-  begin_phase ("export the long chat, and import it");
+  loop_watch_begin_phase ("export the long chat, and import it");
   steer_chat_list_export (STEER_CHAT_LIST (find (GTK_WIDGET (bench->window), "SteerChatList")), bench->wanted, FALSE,
                           file);
   run_for (2000);
   steer_window_open_file (bench->window, file);
   run_for (3000);
-  end_phase ();
+  loop_watch_end_phase ();
   g_file_delete (file, NULL, NULL);
 }
 
 static void
 measure_deletion (Bench *bench)
 {
-  begin_phase ("delete chats, and bring one back");
+  loop_watch_begin_phase ("delete chats, and bring one back");
   for (guint i = 0; i < 5; i++)
     {
       g_action_group_activate_action (G_ACTION_GROUP (bench->window), "delete-chat", NULL);
@@ -386,7 +308,7 @@ measure_deletion (Bench *bench)
       g_action_group_activate_action (G_ACTION_GROUP (bench->window), "next-chat", NULL);
       run_for (300);
     }
-  end_phase ();
+  loop_watch_end_phase ();
 }
 
 int
@@ -408,6 +330,7 @@ main (int argc, char **argv)
     }
   g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
   g_setenv ("GSK_RENDERER", "cairo", FALSE);
+  steer_application_find_schema ();
   steer_init ();
   longest = fill_store (dir);
   fill_presets (dir);
@@ -416,12 +339,11 @@ main (int argc, char **argv)
                               G_APPLICATION_NON_UNIQUE, "resource-base-path", "/com/example/SteerChat", NULL);
   g_application_register (G_APPLICATION (application), NULL, NULL);
   settings = g_settings_new ("com.example.SteerChat");
-  g_main_context_set_poll_func (NULL, poll_watched);
+  loop_watch_start (named);
 
   g_print ("%d chats, one of %d messages, %d presets; times in ms, of the longest turn of the main loop\n", n_chats,
            n_messages, n_presets);
-  g_print ("| phase                                        |  turns |    clock | computed | > %g |\n", LIMIT_MS);
-  g_print ("|----------------------------------------------|-------:|---------:|---------:|-----:|\n");
+  loop_watch_print_head ();
   measure_start (&bench, application, settings, dir);
   measure_chats (&bench, longest);
   measure_reply (&bench);
@@ -429,10 +351,10 @@ main (int argc, char **argv)
   measure_export (&bench);
   measure_deletion (&bench);
 
-  begin_phase ("close");
+  loop_watch_begin_phase ("close");
   gtk_window_destroy (GTK_WINDOW (bench.window));
   run_for (100);
-  end_phase ();
+  loop_watch_end_phase ();
   g_object_unref (bench.workspace);
   return EXIT_SUCCESS;
 }

@@ -1,6 +1,6 @@
 /* Frame times of the transcript while a reply streams into a chat, and the time to open one. Needs a display:
  *
- *   xvfb-run build/tests/bench/bench-transcript [--seconds=N] [--rate=TOKENS]
+ *   tests/app/with-display build/tests/bench/bench-transcript [--seconds=N] [--rate=TOKENS]
  */
 #include <adwaita.h>
 
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/steer-application.h"
 #include "app/steer-transcript.h"
 #include "chat/chat-test-util.h"
 
@@ -240,6 +241,9 @@ main (int argc, char **argv)
       g_printerr ("%s\n", error->message);
       return EXIT_FAILURE;
     }
+  g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
+  g_setenv ("GSK_RENDERER", "cairo", FALSE);
+  steer_application_find_schema ();
   adw_init ();
   styles = gtk_css_provider_new ();
   gtk_css_provider_load_from_resource (styles, "/com/example/SteerChat/style.css");

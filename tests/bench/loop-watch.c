@@ -1,0 +1,157 @@
+#include "loop-watch.h"
+
+#include <gtk/gtk.h>
+
+#include <time.h>
+
+/* Processor time of the main thread, in ms. */
+typedef struct
+{
+  double layout;
+  double paint;
+  double rest;
+} Work;
+
+/* The watcher: it takes the place of the main context's poll(). */
+static struct
+{
+  gboolean verbose;
+  const char *phase;
+  gint64 begun; /* µs; 0 while the loop waits */
+  double since; /* ms of processor time, when what @part points to began */
+  Work turn;
+  double *part; /* of @turn */
+
+  guint n_turns;
+  guint n_long;
+  double worst_clock; /* ms */
+  double worst;
+  double worst_rest;
+  double worst_frame;
+} watch;
+
+static double
+get_work_ms (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
+}
+
+/* What is computed from now on is counted in @part. */
+static void
+enter (double *part)
+{
+  double now = get_work_ms ();
+
+  if (watch.part != NULL)
+    *watch.part += now - watch.since;
+  watch.since = now;
+  watch.part = part;
+}
+
+static gboolean
+on_frame (GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer part)
+{
+  enter (part);
+  return TRUE;
+}
+
+static void
+begin_turn (void)
+{
+  watch.begun = g_get_monotonic_time ();
+  watch.turn = (Work){ 0 };
+  enter (&watch.turn.rest);
+}
+
+static void
+end_turn (void)
+{
+  double clock = (double) (g_get_monotonic_time () - watch.begun) / 1000.0;
+  double frame, all;
+
+  if (watch.begun == 0)
+    return;
+  enter (NULL);
+  watch.begun = 0;
+  frame = watch.turn.layout + watch.turn.paint;
+  all = frame + watch.turn.rest;
+  watch.n_turns++;
+  watch.worst_clock = MAX (watch.worst_clock, clock);
+  watch.worst = MAX (watch.worst, all);
+  watch.worst_rest = MAX (watch.worst_rest, watch.turn.rest);
+  watch.worst_frame = MAX (watch.worst_frame, frame);
+  if (all <= LOOP_WATCH_LIMIT_MS)
+    return;
+  watch.n_long++;
+  if (watch.verbose)
+    g_printerr ("%s: turn %u took %.1f ms, computed %.1f ms: layout %.1f, paint %.1f, the rest %.1f; ended at %.6f\n",
+                watch.phase, watch.n_turns, clock, all, watch.turn.layout, watch.turn.paint, watch.turn.rest,
+                (double) g_get_monotonic_time () / G_USEC_PER_SEC);
+}
+
+static int
+poll_watched (GPollFD *fds, guint n_fds, int timeout)
+{
+  int n;
+
+  end_turn ();
+  n = g_poll (fds, n_fds, timeout);
+  begin_turn ();
+  return n;
+}
+
+void
+loop_watch_start (gboolean verbose)
+{
+  static const struct
+  {
+    const char *signal;
+    double *part;
+  } marks[] = {
+    { "layout", &watch.turn.layout },
+    { "paint", &watch.turn.paint },
+    { "after-paint", &watch.turn.rest },
+  };
+
+  watch.verbose = verbose;
+  g_type_class_unref (g_type_class_ref (GDK_TYPE_FRAME_CLOCK));
+  /* Before any handler of the signal, of every frame clock. */
+  for (guint i = 0; i < G_N_ELEMENTS (marks); i++)
+    g_signal_add_emission_hook (g_signal_lookup (marks[i].signal, GDK_TYPE_FRAME_CLOCK), 0, on_frame, marks[i].part,
+                                NULL);
+  g_main_context_set_poll_func (NULL, poll_watched);
+}
+
+void
+loop_watch_begin_phase (const char *name)
+{
+  watch.phase = name;
+  watch.n_turns = watch.n_long = 0;
+  watch.worst_clock = watch.worst = watch.worst_rest = watch.worst_frame = 0;
+  begin_turn ();
+}
+
+void
+loop_watch_end_phase (void)
+{
+  end_turn ();
+  g_print ("| %-40s | %5u | %6.1f | %8.1f | %6.1f | %8.1f | %4u |\n", watch.phase, watch.n_turns, watch.worst_clock,
+           watch.worst, watch.worst_frame, watch.worst_rest, watch.n_long);
+}
+
+void
+loop_watch_print_head (void)
+{
+  g_print ("| phase                                    | turns |  clock | computed | frames | the rest | > %g |\n",
+           LOOP_WATCH_LIMIT_MS);
+  g_print ("|------------------------------------------|------:|-------:|---------:|-------:|---------:|-----:|\n");
+}
+
+const char *
+loop_watch_get_phase (void)
+{
+  return watch.phase;
+}
