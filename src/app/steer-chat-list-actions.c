@@ -183,10 +183,13 @@ import_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 
   if (g_file_load_contents (data, cancellable, &json, &length, NULL, &error))
     conversation = steer_conversation_new_from_json (json, (gssize) length, &error);
-  if (conversation != NULL)
-    g_task_return_pointer (task, conversation, g_object_unref);
-  else
-    g_task_return_error (task, error);
+  if (conversation == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  steer_store_prepare_adoption (conversation);
+  g_task_return_pointer (task, conversation, g_object_unref);
 }
 
 static void

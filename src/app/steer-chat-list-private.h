@@ -12,6 +12,7 @@ struct _SteerChatList
   GtkSingleSelection *selection; /* of `shown` */
   GtkSliceListModel *shown;      /* the beginning of the chats, or of what was found */
   GListModel *chats;             /* the store, or an empty list without one */
+  guint search_id;               /* the text of the search has changed */
   GCancellable *searching;       /* nullable: of the search that runs */
   GCancellable *opening;         /* nullable: of the chat that is being loaded */
   gboolean in_search;            /* the list shows what was found */

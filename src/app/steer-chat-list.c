@@ -201,28 +201,38 @@ on_found (GObject *source, GAsyncResult *result, gpointer data)
     steer_chat_list_toast (self, _ ("The search failed: %s"), error->message);
 }
 
-static void
-on_search_changed (SteerChatList *self)
+static gboolean
+search (gpointer data)
 {
+  SteerChatList *self = data;
   g_autofree char *query = g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->search))));
   SteerStore *store = self->chat != NULL ? steer_chat_list_get_store (self) : NULL;
 
+  self->search_id = 0;
   g_cancellable_cancel (self->searching);
   g_clear_object (&self->searching);
   if (*query == '\0' || store == NULL)
+    show_model (self, self->chats, FALSE);
+  else
     {
-      show_model (self, self->chats, FALSE);
-      return;
+      self->searching = g_cancellable_new ();
+      steer_store_search_async (store, query, self->searching, on_found, g_object_ref (self));
     }
-  self->searching = g_cancellable_new ();
-  steer_store_search_async (store, query, self->searching, on_found, g_object_ref (self));
+  return G_SOURCE_REMOVE;
+}
+
+/* Text that is replaced is gone for a moment, for which all chats would be shown. */
+static void
+on_search_changed (SteerChatList *self)
+{
+  if (self->search_id == 0)
+    self->search_id = g_idle_add_full (G_PRIORITY_DEFAULT, search, self, NULL);
 }
 
 static void
 on_stop_search (SteerChatList *self)
 {
   gtk_editable_set_text (GTK_EDITABLE (self->search), "");
-  on_search_changed (self);
 }
 
 /* Enter in the search entry opens the best hit. */
@@ -293,6 +303,7 @@ steer_chat_list_dispose (GObject *object)
   SteerChatList *self = STEER_CHAT_LIST (object);
   GtkWidget *child = gtk_widget_get_first_child (GTK_WIDGET (self));
 
+  g_clear_handle_id (&self->search_id, g_source_remove);
   g_cancellable_cancel (self->searching);
   g_clear_object (&self->searching);
   g_cancellable_cancel (self->opening);

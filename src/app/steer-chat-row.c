@@ -135,6 +135,7 @@ steer_chat_row_init (SteerChatRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_menu_button_set_create_popup_func (self->button, make_menu, self, NULL);
+  gtk_widget_show (GTK_WIDGET (self->button));
 }
 
 GtkWidget *

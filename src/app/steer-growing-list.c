@@ -1,13 +1,14 @@
 #include "steer-growing-list.h"
 
-/* More than a screen of them; and so few a frame that it does not miss its time. */
-#define N_FIRST 24
-#define N_MORE 8
+/* So few a frame that it does not miss its time. */
+#define N_FIRST 8
+#define N_MORE 4
 
 typedef struct
 {
   GtkSliceListModel *list; /* not owned: it owns this */
   GtkAdjustment *adjustment;
+  GSignalGroup *model; /* of which it is a slice */
   guint idle;
 } Growth;
 
@@ -19,6 +20,7 @@ growth_free (gpointer data)
   g_clear_handle_id (&growth->idle, g_source_remove);
   g_signal_handlers_disconnect_by_data (growth->adjustment, growth);
   g_object_unref (growth->adjustment);
+  g_object_unref (growth->model);
   g_free (growth);
 }
 
@@ -45,6 +47,22 @@ check (Growth *growth)
     growth->idle = g_idle_add (grow, growth);
 }
 
+static gboolean
+check_later (gpointer data)
+{
+  ((Growth *) data)->idle = 0;
+  check (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* What comes behind the slice changes no height. */
+static void
+on_items_changed (GListModel *model, guint position, guint removed, guint added, Growth *growth)
+{
+  if (growth->idle == 0)
+    growth->idle = g_idle_add (check_later, growth);
+}
+
 GtkSliceListModel *
 steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled)
 {
@@ -52,6 +70,9 @@ steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled)
   Growth *growth = g_new0 (Growth, 1);
 
   growth->list = self;
+  growth->model = g_signal_group_new (G_TYPE_LIST_MODEL);
+  g_signal_group_connect (growth->model, "items-changed", G_CALLBACK (on_items_changed), growth);
+  g_signal_group_set_target (growth->model, model);
   growth->adjustment = g_object_ref (gtk_scrolled_window_get_vadjustment (scrolled));
   g_signal_connect_swapped (growth->adjustment, "value-changed", G_CALLBACK (check), growth);
   g_signal_connect_swapped (growth->adjustment, "changed", G_CALLBACK (check), growth);
@@ -62,8 +83,11 @@ steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled)
 void
 steer_growing_list_set_model (GtkSliceListModel *self, GListModel *model)
 {
+  Growth *growth = g_object_get_data (G_OBJECT (self), "steer-growth");
+
   if (gtk_slice_list_model_get_model (self) == model)
     return;
+  g_signal_group_set_target (growth->model, model);
   gtk_slice_list_model_set_size (self, N_FIRST);
   gtk_slice_list_model_set_model (self, model);
 }

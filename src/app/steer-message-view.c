@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-aside-layout.h"
 #include "steer-transcript-closures.h"
 #include "steer-wrap-layout.h"
 
@@ -289,10 +290,8 @@ on_pill_tooltip (SteerMessageView *self, int x, int y, gboolean keyboard, GtkToo
 static void
 put_actions_beside (SteerMessageView *self)
 {
-  gtk_orientable_set_orientation (GTK_ORIENTABLE (self->column), GTK_ORIENTATION_HORIZONTAL);
+  gtk_widget_set_layout_manager (self->column, g_object_new (STEER_TYPE_ASIDE_LAYOUT, NULL));
   gtk_box_reorder_child_after (GTK_BOX (self->column), self->footer, NULL);
-  gtk_widget_set_hexpand (self->footer, TRUE);
-  gtk_widget_set_valign (self->footer, GTK_ALIGN_CENTER);
 }
 
 static void

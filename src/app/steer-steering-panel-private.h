@@ -1,6 +1,7 @@
 #pragma once
 
 #include "steer-steering-edit.h"
+#include "steer-paced-list.h"
 #include "steer-steering-panel.h"
 
 G_BEGIN_DECLS
@@ -14,6 +15,7 @@ struct _SteerSteeringPanel
   GBindingGroup *options; /* the switches and sliders that show the preset in use */
   SteerSolo *solo;        /* nullable */
   SteerPreset *shown;     /* whose features the list shows */
+  SteerPacedList *features;
   gboolean show_close_button;
   gboolean empty;
 

@@ -7,6 +7,9 @@
 #include "steer-steering-closures.h"
 #include "steer-strength-scale.h"
 
+/* A row's widgets take a quarter of a frame's time. */
+#define N_ROWS_A_FRAME 2
+
 enum
 {
   PROP_0,
@@ -74,8 +77,10 @@ steer_steering_panel_set_solo (SteerSteeringPanel *self, SteerFeature *feature)
 void
 steer_steering_panel_focus_row (SteerSteeringPanel *self, guint position)
 {
-  GtkListBoxRow *row = gtk_list_box_get_row_at_index (self->list, (int) position);
+  GtkListBoxRow *row;
 
+  steer_paced_list_reach (self->features, position);
+  row = gtk_list_box_get_row_at_index (self->list, (int) position);
   if (row != NULL)
     gtk_widget_grab_focus (GTK_WIDGET (row));
 }
@@ -171,7 +176,8 @@ steer_steering_panel_constructed (GObject *object)
   G_OBJECT_CLASS (steer_steering_panel_parent_class)->constructed (object);
   bind_options (self);
   steer_steering_panel_add_actions (self);
-  gtk_list_box_bind_model (self->list, features, make_row, self, NULL);
+  self->features = steer_paced_list_new (features, GTK_WIDGET (self), N_ROWS_A_FRAME);
+  gtk_list_box_bind_model (self->list, G_LIST_MODEL (self->features), make_row, self, NULL);
   steer_preset_menu_fill (self->preset_list, self->workspace);
   gtk_menu_button_set_create_popup_func (self->preset_button, make_preset_menu, self, NULL);
 
@@ -238,6 +244,7 @@ steer_steering_panel_dispose (GObject *object)
   g_clear_object (&self->options);
   while ((child = gtk_widget_get_first_child (GTK_WIDGET (self))) != NULL)
     gtk_widget_unparent (child);
+  g_clear_object (&self->features);
   g_clear_object (&self->actions);
   g_clear_object (&self->shown);
   g_clear_object (&self->workspace);

@@ -17,7 +17,8 @@ struct _SteerTranscript
 
   /* Views exist for the messages first .. first + views->len - 1 of the conversation. */
   guint first;
-  GPtrArray *views; /* SteerMessageView, children of messages */
+  GPtrArray *views; /* SteerMessageView, each in a slot of its own, which is a child of messages */
+  guint n_slots;    /* empty ones, above all others */
   guint fill_tick;  /* adds what is missing around what is seen, a few a frame */
 
   /* Where the reader is. */

@@ -1,8 +1,9 @@
 /* Which messages have widgets: those near what is seen. A conversation of any length opens with its last few. */
 #include "steer-transcript-private.h"
 
-/* Messages are added one after another while a frame has time for them, and at least one. */
-#define BUDGET_US 5000
+/* Messages are added one after another while a frame has time for them, and at least one. To style, to lay out and to
+ * draw them takes three times as long as to make them. */
+#define BUDGET_US 1500
 
 /* Of another path so many are shown at once; where it is longer, its end is far. */
 #define N_AT_ONCE 4
@@ -39,17 +40,42 @@ is_compared (SteerTranscript *self, SteerMessage *message)
              || message == steer_compare_view_get_steered (self->compare));
 }
 
-/* The view of message @position becomes number @index of the views. */
+/* What is added above others has GTK style all of them anew. So empty slots are added there, many at once, and filled
+ * from below. */
+static GtkWidget *
+take_slot_above (SteerTranscript *self)
+{
+  GtkWidget *slot;
+
+  if (self->n_slots == 0)
+    for (; self->n_slots < N_ENOUGH; self->n_slots++)
+      gtk_box_prepend (GTK_BOX (self->messages), adw_bin_new ());
+  slot = gtk_widget_get_first_child (self->messages);
+  for (guint i = 1; i < self->n_slots; i++)
+    slot = gtk_widget_get_next_sibling (slot);
+  self->n_slots--;
+  return slot;
+}
+
+static GtkWidget *
+add_slot_below (SteerTranscript *self)
+{
+  GtkWidget *slot = adw_bin_new ();
+
+  gtk_box_append (GTK_BOX (self->messages), slot);
+  return slot;
+}
+
+/* The view of message @position becomes the first of the views, or else the last. */
 static void
-add_view (SteerTranscript *self, guint index, guint position)
+add_view (SteerTranscript *self, gboolean above, guint position)
 {
   g_autoptr (SteerMessage) message = g_list_model_get_item (G_LIST_MODEL (self->conversation), position);
   GtkWidget *view = steer_transcript_make_view (self, message);
-  GtkWidget *before = index > 0 ? g_ptr_array_index (self->views, index - 1) : NULL;
 
   gtk_widget_set_visible (view, !is_compared (self, message));
-  gtk_box_insert_child_after (GTK_BOX (self->messages), view, before);
-  g_ptr_array_insert (self->views, (int) index, view);
+  adw_bin_set_child (ADW_BIN (above ? take_slot_above (self) : add_slot_below (self)), view);
+  g_ptr_array_insert (self->views, above ? 0 : -1, view);
 }
 
 static gboolean
@@ -61,13 +87,15 @@ has_focus (GtkWidget *widget)
   return focus != NULL && (focus == widget || gtk_widget_is_ancestor (focus, widget));
 }
 
+/* With its slot. */
 static gboolean
-drop_view (gpointer data)
+drop_view (gpointer view)
 {
-  GtkWidget *parent = gtk_widget_get_parent (data);
+  GtkWidget *slot = gtk_widget_get_parent (view);
+  GtkWidget *messages = slot != NULL ? gtk_widget_get_parent (slot) : NULL;
 
-  if (parent != NULL)
-    gtk_box_remove (GTK_BOX (parent), data);
+  if (messages != NULL)
+    gtk_box_remove (GTK_BOX (messages), slot);
   return G_SOURCE_REMOVE;
 }
 
@@ -78,7 +106,7 @@ remove_view (SteerTranscript *self, GtkWidget *view)
 {
   if (!steer_message_view_has_menu (STEER_MESSAGE_VIEW (view)))
     {
-      gtk_box_remove (GTK_BOX (self->messages), view);
+      drop_view (view);
       return;
     }
   gtk_widget_hide (view);
@@ -124,7 +152,7 @@ add_above (SteerTranscript *self)
   while (self->first > 0)
     {
       self->first--;
-      add_view (self, 0, self->first);
+      add_view (self, TRUE, self->first);
       if (is_spent (began))
         break;
     }
@@ -136,7 +164,7 @@ add_one_below (SteerTranscript *self)
 {
   if (self->first + self->views->len >= count_messages (self))
     return FALSE;
-  add_view (self, self->views->len, self->first + self->views->len);
+  add_view (self, FALSE, self->first + self->views->len);
   return TRUE;
 }
 

@@ -3,6 +3,8 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-column-layout.h"
+
 enum
 {
   PROP_0,
@@ -317,6 +319,7 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
   signals[INSPECT] = g_signal_new ("inspect", STEER_TYPE_TRANSCRIPT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                    G_TYPE_NONE, 2, STEER_TYPE_MESSAGE, G_TYPE_STRING);
 
+  g_type_ensure (STEER_TYPE_COLUMN_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-transcript.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, overlay);
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, scrolled);

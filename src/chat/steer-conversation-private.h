@@ -18,7 +18,8 @@ struct _SteerConversation
   char *system_prompt; /* nullable */
   gint64 created;
   gint64 modified;
-  gboolean stored; /* its row is in the store, or on the way there */
+  gboolean stored;                   /* its row is in the store, or on the way there */
+  struct _SteerWriteGroup *adoption; /* nullable: all of it, for the store that takes it */
 
   SteerMessage *root; /* sentinel: its children begin the conversation */
   GPtrArray *path;    /* SteerMessage, owned by the tree: the active path */
@@ -43,7 +44,9 @@ char *steer_conversation_dup_preview (SteerConversation *self);
 /* What changes, as transactions for the store; nothing without one. Each touches the conversation. */
 
 void steer_conversation_save_message (SteerConversation *self, SteerMessage *message);
-void steer_conversation_save_all (SteerConversation *self);
+/* All of it; prepared in any thread. */
+void steer_conversation_prepare_save (SteerConversation *self);
+void steer_conversation_save_prepared (SteerConversation *self);
 void steer_conversation_save_active (SteerConversation *self, SteerMessage *parent);
 void steer_conversation_save_removal (SteerConversation *self, SteerMessage *parent, GPtrArray *removed);
 void steer_conversation_save_restored (SteerConversation *self, SteerMessage *parent, GPtrArray *restored);

@@ -1,15 +1,12 @@
 /* What changes in a conversation, as transactions for its store. */
 #include "steer-store-private.h"
 
-/* NULL without a store. The conversation's own row comes first. */
+/* The conversation's own row comes first. */
 static SteerWriteGroup *
-begin (SteerConversation *self, gboolean synced)
+make_group (SteerConversation *self, gboolean synced)
 {
-  SteerWriteGroup *group;
+  SteerWriteGroup *group = steer_write_group_new (self->id, synced);
 
-  if (self->store == NULL)
-    return NULL;
-  group = steer_write_group_new (self->id, synced);
   if (!self->stored)
     {
       steer_write_group_add (group, STEER_WRITE_ADD_CONVERSATION, STEER_INT (self->id), STEER_TEXT (self->title),
@@ -18,6 +15,13 @@ begin (SteerConversation *self, gboolean synced)
       self->stored = TRUE;
     }
   return group;
+}
+
+/* NULL without a store. */
+static SteerWriteGroup *
+begin (SteerConversation *self, gboolean synced)
+{
+  return self->store != NULL ? make_group (self, synced) : NULL;
 }
 
 /* Begins a change of what the conversation says. */
@@ -116,19 +120,23 @@ steer_conversation_save_message (SteerConversation *self, SteerMessage *message)
 }
 
 void
-steer_conversation_save_all (SteerConversation *self)
+steer_conversation_prepare_save (SteerConversation *self)
 {
-  SteerWriteGroup *group = begin (self, TRUE);
+  SteerWriteGroup *group = make_group (self, TRUE);
   g_autoptr (GPtrArray) messages = steer_message_list_subtree (self->root);
 
-  if (group == NULL)
-    return;
   g_ptr_array_remove_index (messages, 0);
   make_ids (messages);
   for (guint i = 0; i < messages->len; i++)
     add_message (self, group, g_ptr_array_index (messages, i));
   add_active (self, group, self->root);
-  end (self, group);
+  self->adoption = group;
+}
+
+void
+steer_conversation_save_prepared (SteerConversation *self)
+{
+  end (self, g_steal_pointer (&self->adoption));
 }
 
 void

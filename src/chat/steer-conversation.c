@@ -1,9 +1,12 @@
-#include "steer-conversation-private.h"
+#include "steer-store-private.h"
 
 /* Of the title that the first message gives. */
 #define TITLE_CHARS 40
 
 #define PREVIEW_CHARS 120
+
+/* More messages take longer to free than a frame has time for. */
+#define N_FREED_AT_ONCE 500
 
 enum
 {
@@ -54,14 +57,34 @@ steer_conversation_list_model_init (GListModelInterface *iface)
   iface->get_item = get_item;
 }
 
+static gpointer
+free_pieces (gpointer pieces)
+{
+  g_ptr_array_unref (pieces);
+  return NULL;
+}
+
+static void
+free_messages (SteerConversation *self)
+{
+  g_autoptr (GPtrArray) pieces = steer_message_take_apart (self->root);
+  GThread *thread = pieces->len > N_FREED_AT_ONCE ? g_thread_try_new ("steer-free", free_pieces, pieces, NULL) : NULL;
+
+  if (thread == NULL)
+    return;
+  g_thread_unref (thread);
+  pieces = NULL;
+}
+
 static void
 steer_conversation_finalize (GObject *object)
 {
   SteerConversation *self = STEER_CONVERSATION (object);
 
-  g_ptr_array_unref (self->path);
-  steer_message_dismantle (self->root);
+  free_messages (self);
   g_object_unref (self->root);
+  g_ptr_array_unref (self->path);
+  g_clear_pointer (&self->adoption, steer_write_group_free);
   g_clear_object (&self->store);
   g_free (self->title);
   g_free (self->draft);

@@ -58,7 +58,10 @@ SteerMessage *steer_message_get_child (SteerMessage *self, guint index);
 /* @self and all below it, parents before children, without recursion: a chat of 100,000 messages is that deep.
  * (element-type SteerMessage) (transfer full) */
 GPtrArray *steer_message_list_subtree (SteerMessage *self);
-/* Takes the subtree apart node by node, so that freeing it does not recurse either. */
+/* Takes all below @self apart node by node, so that freeing it does not recurse either; it is freed with the result,
+ * in any thread. (element-type GPtrArray) (transfer full) */
+GPtrArray *steer_message_take_apart (SteerMessage *self);
+/* The same, freed at once. */
 void steer_message_dismantle (SteerMessage *self);
 
 /* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */

@@ -317,18 +317,35 @@ steer_message_list_subtree (SteerMessage *self)
   return list;
 }
 
+GPtrArray *
+steer_message_take_apart (SteerMessage *self)
+{
+  GPtrArray *pieces = g_ptr_array_new_with_free_func ((GDestroyNotify) g_ptr_array_unref);
+
+  if (self->children != NULL)
+    g_ptr_array_add (pieces, g_steal_pointer (&self->children));
+  /* Breadth first: the pieces are their own queue. */
+  for (guint i = 0; i < pieces->len; i++)
+    {
+      GPtrArray *siblings = g_ptr_array_index (pieces, i);
+
+      for (guint j = 0; j < siblings->len; j++)
+        {
+          SteerMessage *message = g_ptr_array_index (siblings, j);
+
+          message->parent = NULL;
+          if (message->children != NULL)
+            g_ptr_array_add (pieces, g_steal_pointer (&message->children));
+        }
+    }
+  return pieces;
+}
+
 void
 steer_message_dismantle (SteerMessage *self)
 {
-  g_autoptr (GPtrArray) list = steer_message_list_subtree (self);
-
-  for (guint i = 0; i < list->len; i++)
-    {
-      SteerMessage *message = g_ptr_array_index (list, i);
-
-      g_clear_pointer (&message->children, g_ptr_array_unref);
-      message->parent = NULL;
-    }
+  g_ptr_array_unref (steer_message_take_apart (self));
+  self->parent = NULL;
 }
 
 gint64

@@ -63,11 +63,15 @@ steer_store_init (SteerStore *self)
   g_weak_ref_init (self->weak_self, self);
 }
 
+/* Ids are made by several threads. */
+static GMutex id_lock;
 static gint64 last_id = 0;
 
 void
 steer_store_reserve_id (gint64 id)
 {
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&id_lock);
+
   last_id = MAX (last_id, MIN (id, G_MAXINT64 - G_MAXINT32));
 }
 
@@ -76,6 +80,7 @@ steer_store_make_id (void)
 {
   /* Microseconds and ten bits of chance: two programs that write to one file do not meet. */
   gint64 id = (g_get_real_time () << 10) | (gint64) (g_random_int () & 0x3ff);
+  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&id_lock);
 
   last_id = MAX (last_id + 1, id);
   return last_id;
@@ -368,15 +373,26 @@ steer_store_create (SteerStore *self)
 }
 
 void
+steer_store_prepare_adoption (SteerConversation *conversation)
+{
+  g_return_if_fail (STEER_IS_CONVERSATION (conversation));
+  g_return_if_fail (conversation->store == NULL && conversation->adoption == NULL);
+
+  conversation->id = steer_store_make_id ();
+  steer_conversation_prepare_save (conversation);
+}
+
+void
 steer_store_adopt (SteerStore *self, SteerConversation *conversation)
 {
   g_return_if_fail (STEER_IS_STORE (self));
   g_return_if_fail (STEER_IS_CONVERSATION (conversation));
   g_return_if_fail (conversation->store == NULL);
 
-  conversation->id = steer_store_make_id ();
+  if (conversation->adoption == NULL)
+    steer_store_prepare_adoption (conversation);
   steer_store_register (self, conversation);
-  steer_conversation_save_all (conversation);
+  steer_conversation_save_prepared (conversation);
 }
 
 static void

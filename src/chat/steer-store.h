@@ -48,6 +48,10 @@ void steer_store_export_async (SteerStore *self,
                                gpointer user_data);
 char *steer_store_export_finish (SteerStore *self, GAsyncResult *result, GError **error);
 
+/* What takes long of steer_store_adopt(), in any thread, while nobody else knows @conversation; until it is adopted
+ * nothing may change it. */
+void steer_store_prepare_adoption (SteerConversation *conversation);
+
 /* Takes an imported conversation into the store. */
 void steer_store_adopt (SteerStore *self, SteerConversation *conversation);
 

@@ -207,11 +207,11 @@ test_place_is_kept (Fixture *f, gconstpointer data)
   n_before = views->len;
   seen = g_ptr_array_index (views, 5);
   gtk_adjustment_set_value (adjustment, 300.0);
-  gtk_widget_translate_coordinates (seen, gtk_widget_get_parent (seen), 0, 0, &x, &before);
+  gtk_widget_translate_coordinates (seen, gtk_widget_get_ancestor (seen, ADW_TYPE_CLAMP), 0, 0, &x, &before);
   before -= gtk_adjustment_get_value (adjustment);
   app_test_settle ();
   g_assert_cmpuint (count_views (f), >, n_before);
-  gtk_widget_translate_coordinates (seen, gtk_widget_get_parent (seen), 0, 0, &x, &after);
+  gtk_widget_translate_coordinates (seen, gtk_widget_get_ancestor (seen, ADW_TYPE_CLAMP), 0, 0, &x, &after);
   after -= gtk_adjustment_get_value (adjustment);
   g_assert_cmpfloat_with_epsilon (before, after, 2.0);
 }

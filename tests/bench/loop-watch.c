@@ -59,6 +59,29 @@ on_frame (GSignalInvocationHint *hint, guint n_values, const GValue *values, gpo
 }
 
 static void
+on_sized (void)
+{
+  enter (&watch.turn.rest);
+}
+
+/* What a window measures to find its size is layout too, outside of the frame on X11. */
+static gboolean
+on_compute_size (GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer part)
+{
+  GObject *surface = g_value_get_object (values);
+
+  /* From the next time on: a handler is not called in the emission that connects it. */
+  if (g_object_get_data (surface, "watched") == NULL)
+    {
+      g_signal_connect_after (surface, "compute-size", G_CALLBACK (on_sized), NULL);
+      g_object_set_data (surface, "watched", surface);
+    }
+  else
+    enter (part);
+  return TRUE;
+}
+
+static void
 begin_turn (void)
 {
   watch.begun = g_get_monotonic_time ();
@@ -122,6 +145,9 @@ loop_watch_start (gboolean verbose)
   for (guint i = 0; i < G_N_ELEMENTS (marks); i++)
     g_signal_add_emission_hook (g_signal_lookup (marks[i].signal, GDK_TYPE_FRAME_CLOCK), 0, on_frame, marks[i].part,
                                 NULL);
+  g_type_default_interface_ref (GDK_TYPE_TOPLEVEL);
+  g_signal_add_emission_hook (g_signal_lookup ("compute-size", GDK_TYPE_TOPLEVEL), 0, on_compute_size,
+                              &watch.turn.layout, NULL);
   g_main_context_set_poll_func (NULL, poll_watched);
 }
 

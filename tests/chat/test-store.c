@@ -497,6 +497,14 @@ test_export (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+static gpointer
+prepare_adoption (gpointer conversation)
+{
+  steer_store_prepare_adoption (conversation);
+  return NULL;
+}
+
+/* Imported as the app does it: a thread prepares what the main thread hands to the store. */
 static void
 test_ten_thousand_messages (StorePlace *place, gconstpointer data)
 {
@@ -514,6 +522,7 @@ test_ten_thousand_messages (StorePlace *place, gconstpointer data)
                             i > 0 ? "," : "", i % 2 == 0 ? "user" : "assistant", i);
   g_string_append (json, "]}");
   conversation = steer_conversation_new_from_json (json->str, -1, NULL);
+  g_thread_join (g_thread_new ("prepare", prepare_adoption, conversation));
   steer_store_adopt (store, conversation);
   id = steer_conversation_get_id (conversation);
   g_object_unref (conversation);
