@@ -77,13 +77,11 @@ allocate (GtkLayoutManager *layout, GtkWidget *widget, int width, int height, in
   gboolean mirrored = gtk_widget_get_direction (widget) == GTK_TEXT_DIR_RTL;
   int main_width = get_main_width (aside, main_child, width);
   int rest = MAX (width - main_width, 0);
-  int aside_height = MIN (get_height (aside, rest), height);
 
   if (gtk_widget_should_layout (main_child))
     gtk_widget_size_allocate (main_child, &(GtkAllocation){ mirrored ? 0 : rest, 0, main_width, height }, -1);
   if (gtk_widget_should_layout (aside))
-    gtk_widget_size_allocate (
-      aside, &(GtkAllocation){ mirrored ? main_width : 0, (height - aside_height) / 2, rest, aside_height }, -1);
+    gtk_widget_size_allocate (aside, &(GtkAllocation){ mirrored ? main_width : 0, 0, rest, height }, -1);
 }
 
 static void

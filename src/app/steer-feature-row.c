@@ -3,6 +3,7 @@
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
+#include "steer-aside-layout.h"
 #include "steer-steering-closures.h"
 
 enum
@@ -269,6 +270,7 @@ steer_feature_row_constructed (GObject *object)
   g_signal_connect (self->scale_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
   g_signal_connect (self->number_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
   on_range_notify (self);
+  gtk_widget_show (self->clamp);
 }
 
 static void
@@ -349,6 +351,7 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
     = g_param_spec_enum ("mode", NULL, NULL, STEER_TYPE_MODE, STEER_MODE_ADD, G_PARAM_READWRITE | flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
+  g_type_ensure (STEER_TYPE_ASIDE_LAYOUT);
   g_type_ensure (STEER_TYPE_STRENGTH_SCALE);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-feature-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, handle);
@@ -387,6 +390,11 @@ static void
 steer_feature_row_init (SteerFeatureRow *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  gtk_widget_show (self->handle);
+  gtk_widget_show (self->toggle);
+  gtk_widget_show (GTK_WIDGET (self->menu_button));
+  gtk_widget_show (GTK_WIDGET (self->scale));
+  gtk_widget_show (GTK_WIDGET (self->mode_button));
   gtk_menu_button_set_create_popup_func (self->menu_button, make_menu, self, NULL);
   gtk_menu_button_set_create_popup_func (self->mode_button, make_menu, self, NULL);
   ellipsize (GTK_WIDGET (self->title));

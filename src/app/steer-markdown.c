@@ -1,4 +1,5 @@
 /* Blocks of Markdown as widgets. */
+#include "steer-aside-layout.h"
 #include "steer-markdown-private.h"
 
 #include <glib/gi18n.h>
@@ -220,11 +221,13 @@ append_list (GtkBox *box, SteerMarkdownSource *source, cmark_node *node, guint d
   gtk_widget_add_css_class (list, "message-list");
   for (cmark_node *item = cmark_node_first_child (node); item != NULL; item = cmark_node_next (item))
     {
-      GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8);
+      GtkWidget *row = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 0);
       GtkWidget *marker = make_marker (node, number, depth);
       GtkWidget *content = gtk_box_new (GTK_ORIENTATION_VERTICAL, tight ? 3 : 8);
 
+      gtk_widget_set_layout_manager (row, g_object_new (STEER_TYPE_ASIDE_LAYOUT, NULL));
       gtk_size_group_add_widget (group, marker);
+      gtk_widget_set_margin_end (marker, 8);
       gtk_widget_set_hexpand (content, TRUE);
       append_children (GTK_BOX (content), source, item, depth + 1);
       gtk_box_append (GTK_BOX (row), marker);

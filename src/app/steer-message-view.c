@@ -292,6 +292,7 @@ put_actions_beside (SteerMessageView *self)
 {
   gtk_widget_set_layout_manager (self->column, g_object_new (STEER_TYPE_ASIDE_LAYOUT, NULL));
   gtk_box_reorder_child_after (GTK_BOX (self->column), self->footer, NULL);
+  gtk_widget_set_valign (self->footer, GTK_ALIGN_CENTER);
 }
 
 static void

@@ -2,13 +2,14 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-column-layout.h"
 #include "steer-feature-row.h"
 #include "steer-preset-menu.h"
 #include "steer-steering-closures.h"
 #include "steer-strength-scale.h"
 
-/* A row's widgets take a quarter of a frame's time. */
-#define N_ROWS_A_FRAME 2
+/* To make a row, to lay it out and to draw it takes most of a frame's time. */
+#define N_ROWS_A_FRAME 1
 
 enum
 {
@@ -296,6 +297,7 @@ steer_steering_panel_class_init (SteerSteeringPanelClass *klass)
                                  G_TYPE_NONE, 1, ADW_TYPE_TOAST);
   signals[CLOSE_REQUESTED] = g_signal_new ("close-requested", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                            NULL, NULL, G_TYPE_NONE, 0);
+  g_type_ensure (STEER_TYPE_COLUMN_LAYOUT);
   g_type_ensure (STEER_TYPE_STRENGTH_SCALE);
   bind_template (GTK_WIDGET_CLASS (klass));
 }

@@ -17,9 +17,11 @@ struct _SteerTranscript
 
   /* Views exist for the messages first .. first + views->len - 1 of the conversation. */
   guint first;
-  GPtrArray *views; /* SteerMessageView, each in a slot of its own, which is a child of messages */
-  guint n_slots;    /* empty ones, above all others */
-  guint fill_tick;  /* adds what is missing around what is seen, a few a frame */
+  GPtrArray *views;   /* SteerMessageView, each in a slot of its own, which is a child of messages */
+  guint n_slots;      /* empty ones, above all others */
+  GPtrArray *leaving; /* SteerMessageView, hidden: no longer needed */
+  guint drop_id;
+  guint fill_tick; /* adds what is missing around what is seen, a few a frame */
 
   /* Where the reader is. */
   gboolean stick;     /* at the end: stays there */
@@ -60,6 +62,8 @@ void steer_transcript_build_around (SteerTranscript *self, guint position);
 /* Continues to add messages near what is seen. */
 void steer_transcript_schedule_fill (SteerTranscript *self);
 void steer_transcript_cancel_fill (SteerTranscript *self);
+/* What has left is freed with the rest. */
+void steer_transcript_cancel_dropping (SteerTranscript *self);
 gboolean steer_transcript_is_complete_below (SteerTranscript *self);
 /* Which views a comparison stands in for. */
 void steer_transcript_update_compare (SteerTranscript *self);

@@ -99,18 +99,50 @@ drop_view (gpointer view)
   return G_SOURCE_REMOVE;
 }
 
-/* GTK's timer for a tooltip over a menu does not survive the menu's surface, so a view that has shown its menu goes
- * from sight at once and from memory a little later. */
+static gboolean
+is_spent (gint64 began)
+{
+  return g_get_monotonic_time () - began > BUDGET_US;
+}
+
+static gboolean
+drop_some (gpointer data)
+{
+  SteerTranscript *self = data;
+  gint64 began = g_get_monotonic_time ();
+
+  while (self->leaving->len > 0 && !is_spent (began))
+    {
+      drop_view (g_ptr_array_index (self->leaving, 0));
+      g_ptr_array_remove_index_fast (self->leaving, 0);
+    }
+  if (self->leaving->len > 0)
+    return G_SOURCE_CONTINUE;
+  self->drop_id = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* A view goes from sight at once. From memory it goes when there is time for it, and where it has shown its menu a
+ * little later: GTK's timer for a tooltip over a menu does not survive the menu's surface. */
 static void
 remove_view (SteerTranscript *self, GtkWidget *view)
 {
-  if (!steer_message_view_has_menu (STEER_MESSAGE_VIEW (view)))
+  gtk_widget_hide (view);
+  if (steer_message_view_has_menu (STEER_MESSAGE_VIEW (view)))
     {
-      drop_view (view);
+      g_timeout_add_full (G_PRIORITY_DEFAULT, TOOLTIP_MS, drop_view, g_object_ref (view), g_object_unref);
       return;
     }
-  gtk_widget_hide (view);
-  g_timeout_add_full (G_PRIORITY_DEFAULT, TOOLTIP_MS, drop_view, g_object_ref (view), g_object_unref);
+  g_ptr_array_add (self->leaving, g_object_ref (view));
+  if (self->drop_id == 0)
+    self->drop_id = g_idle_add (drop_some, self);
+}
+
+void
+steer_transcript_cancel_dropping (SteerTranscript *self)
+{
+  g_clear_handle_id (&self->drop_id, g_source_remove);
+  g_ptr_array_set_size (self->leaving, 0);
 }
 
 /* TRUE when the focus went with them. */
@@ -135,12 +167,6 @@ focus_view (SteerTranscript *self, guint index)
 {
   if (self->views->len > 0)
     steer_message_view_focus (g_ptr_array_index (self->views, MIN (index, self->views->len - 1)));
-}
-
-static gboolean
-is_spent (gint64 began)
-{
-  return g_get_monotonic_time () - began > BUDGET_US;
 }
 
 static void

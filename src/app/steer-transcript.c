@@ -246,6 +246,7 @@ steer_transcript_dispose (GObject *object)
     {
       steer_transcript_set_chat (self, NULL);
       self->compare = NULL;
+      steer_transcript_cancel_dropping (self);
       g_ptr_array_set_size (self->views, 0);
     }
   g_clear_pointer (&self->overlay, gtk_widget_unparent);
@@ -256,6 +257,7 @@ steer_transcript_dispose (GObject *object)
 static void
 steer_transcript_finalize (GObject *object)
 {
+  g_ptr_array_unref (STEER_TRANSCRIPT (object)->leaving);
   g_ptr_array_unref (STEER_TRANSCRIPT (object)->views);
   G_OBJECT_CLASS (steer_transcript_parent_class)->finalize (object);
 }
@@ -346,6 +348,7 @@ steer_transcript_init (SteerTranscript *self)
   self->show_steering = TRUE;
   self->target = G_MAXUINT;
   self->views = g_ptr_array_new ();
+  self->leaving = g_ptr_array_new_with_free_func (g_object_unref);
   self->text_size = gtk_css_provider_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
   gtk_style_context_add_provider (gtk_widget_get_style_context (GTK_WIDGET (self)),
