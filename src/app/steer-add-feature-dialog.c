@@ -4,6 +4,7 @@
 
 #include "steer-dialogs.h"
 #include "steer-feature-finder.h"
+#include "steer-growing-list.h"
 #include "steer-steering-closures.h"
 
 struct _SteerAddFeatureDialog
@@ -13,7 +14,8 @@ struct _SteerAddFeatureDialog
   SteerLibrary *library;
   SteerLabelBook *labels;
   SteerFeatureFinder *finder;
-  gboolean choosing; /* the first that is found is wanted */
+  GtkSliceListModel *shown; /* the beginning of what was found */
+  gboolean choosing;        /* the first that is found is wanted */
 
   GtkEditable *search;
   GtkStack *pages;
@@ -41,6 +43,7 @@ choose (SteerAddFeatureDialog *self, SteerFeature *found)
 {
   g_autoptr (SteerFeature) feature = steer_feature_copy (found);
 
+  steer_library_describe (self->library, feature);
   steer_feature_set_strength (feature, steer_feature_get_recommended (feature));
   g_signal_emit (self, signals[CHOSEN], 0, feature);
   gtk_window_close (GTK_WINDOW (self));
@@ -88,6 +91,7 @@ on_found (SteerAddFeatureDialog *self)
 
       adw_status_page_set_title (self->unasked, title);
     }
+  steer_growing_list_set_model (self->shown, steer_feature_finder_get_found (self->finder));
   gtk_stack_set_visible_child_name (self->pages, pages[state]);
   if (self->choosing && state != STEER_FINDER_LISTING)
     {
@@ -220,6 +224,7 @@ steer_add_feature_dialog_dispose (GObject *object)
   if (self->finder != NULL)
     steer_feature_finder_stop (self->finder);
   g_clear_object (&self->finder);
+  g_clear_object (&self->shown);
   g_clear_object (&self->library);
   g_clear_object (&self->labels);
   G_OBJECT_CLASS (steer_add_feature_dialog_parent_class)->dispose (object);
@@ -270,14 +275,16 @@ GtkWidget *
 steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library, SteerLabelBook *labels)
 {
   SteerAddFeatureDialog *self = g_object_new (STEER_TYPE_ADD_FEATURE_DIALOG, "transient-for", parent, NULL);
-  GListModel *found;
+  GtkWidget *scrolled;
 
   self->library = g_object_ref (library);
   self->labels = g_object_ref (labels);
   self->finder = steer_feature_finder_new (library, labels);
   g_signal_connect_object (self->finder, "found", G_CALLBACK (on_found), self, G_CONNECT_SWAPPED);
-  found = steer_feature_finder_get_found (self->finder);
-  gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (gtk_no_selection_new (g_object_ref (found))));
+  scrolled = gtk_widget_get_ancestor (GTK_WIDGET (self->list), GTK_TYPE_SCROLLED_WINDOW);
+  self->shown = steer_growing_list_new (NULL, GTK_SCROLLED_WINDOW (scrolled));
+  gtk_list_view_set_model (self->list,
+                           GTK_SELECTION_MODEL (gtk_no_selection_new (G_LIST_MODEL (g_object_ref (self->shown)))));
   on_found (self);
   on_number_changed (self);
   gtk_widget_grab_focus (GTK_WIDGET (self->search));

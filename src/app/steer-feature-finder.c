@@ -33,13 +33,12 @@ search_in_thread (GTask *task, gpointer object, gpointer data, GCancellable *can
 }
 
 static SteerFeature *
-make_feature (SteerFeatureFinder *self, const SteerFeatureHit *hit)
+make_feature (const SteerFeatureHit *hit)
 {
   SteerFeature *feature = steer_feature_new (hit->layer, hit->index);
 
   steer_feature_set_source (feature, steer_vector_source_get_id (hit->source));
   steer_feature_set_label (feature, hit->label);
-  steer_library_describe (self->library, feature);
   return feature;
 }
 
@@ -66,9 +65,10 @@ on_searched (GObject *object, GAsyncResult *result, gpointer data)
     return;
   g_clear_object (&self->searching);
   for (guint i = 0; i < hits->len && i < STEER_FEATURE_SEARCH_MAX_FOUND; i++)
-    g_ptr_array_add (features, make_feature (self, &g_array_index (hits, SteerFeatureHit, i)));
-  g_list_store_splice (self->found, 0, g_list_model_get_n_items (G_LIST_MODEL (self->found)), features->pdata,
-                       features->len);
+    g_ptr_array_add (features, make_feature (&g_array_index (hits, SteerFeatureHit, i)));
+  g_object_unref (self->found);
+  self->found = g_list_store_new (STEER_TYPE_FEATURE);
+  g_list_store_splice (self->found, 0, 0, features->pdata, features->len);
   self->state = choose_state (self, features->len);
   g_signal_emit (self, signals[FOUND], 0);
 }

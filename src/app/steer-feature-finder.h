@@ -37,7 +37,8 @@ void steer_feature_finder_refresh (SteerFeatureFinder *self);
 /* @text: words, phrases in quotes, "15:21576"; "": everything that the sources list. */
 void steer_feature_finder_search (SteerFeatureFinder *self, const char *text);
 
-/* (element-type SteerFeature) (transfer none): described, without a strength. */
+/* (element-type SteerFeature) (transfer none): with their labels and sources, and nothing else; another list with each
+ * `found`. */
 GListModel *steer_feature_finder_get_found (SteerFeatureFinder *self);
 SteerFinderState steer_feature_finder_get_state (SteerFeatureFinder *self);
 /* Of imported labels that belong to what is loaded. */

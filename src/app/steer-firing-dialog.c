@@ -3,9 +3,11 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-paced-list.h"
 #include "steer-steering-closures.h"
 
 #define N_SHOWN 40
+#define N_ROWS_A_FRAME 3
 
 struct _SteerFiringDialog
 {
@@ -13,6 +15,7 @@ struct _SteerFiringDialog
 
   SteerInspector *inspector;
   GCancellable *cancellable;
+  SteerInspection *inspection; /* nullable: not there yet */
   char *words;
 
   GtkStack *pages;
@@ -50,8 +53,11 @@ choose_strength (SteerInspection *inspection, const SteerFiring *firing, SteerFe
 }
 
 static GtkWidget *
-make_row (SteerFiringDialog *self, SteerInspection *inspection, const SteerFiring *firing, SteerFeature *feature)
+make_row (gpointer item, gpointer data)
 {
+  SteerFiringDialog *self = data;
+  SteerFeature *feature = item;
+  const SteerFiring *firing = g_object_get_data (item, "steer-firing");
   g_autofree char *title
     = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
   g_autofree char *escaped = g_markup_escape_text (title, -1);
@@ -61,7 +67,7 @@ make_row (SteerFiringDialog *self, SteerInspection *inspection, const SteerFirin
   g_autofree char *strength = NULL, *subtitle = NULL, *label = NULL;
   GtkWidget *row = adw_action_row_new (), *button;
 
-  steer_feature_set_strength (feature, choose_strength (inspection, firing, feature));
+  steer_feature_set_strength (feature, choose_strength (self->inspection, firing, feature));
   strength = steer_steering_dup_rounded (NULL, steer_feature_get_strength (feature), 2);
   /* Translators: "layer 15 · feature 21576 · fires up to 4.20 on 3 words" */
   subtitle = g_strdup_printf (
@@ -90,10 +96,33 @@ show_problem (SteerFiringDialog *self, const char *title, const char *text)
   gtk_stack_set_visible_child_name (self->pages, "problem");
 }
 
+/* (element-type SteerFeature) (transfer full), each with its firing. What has a name tells more than a number. */
+static GListModel *
+list_features (SteerFiringDialog *self, GArray *firings)
+{
+  GListStore *features = g_list_store_new (STEER_TYPE_FEATURE);
+  guint n_named = 0;
+
+  for (guint i = 0; i < firings->len; i++)
+    {
+      const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
+      g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self->inspector, firing->sae, firing->feature);
+
+      g_object_set_data_full (G_OBJECT (feature), "steer-firing", g_memdup2 (firing, sizeof *firing), g_free);
+      if (steer_feature_get_label (feature) != NULL)
+        g_list_store_insert (features, n_named++, feature);
+      else
+        g_list_store_append (features, feature);
+    }
+  return G_LIST_MODEL (features);
+}
+
 static void
 show (SteerFiringDialog *self, SteerInspection *inspection)
 {
   g_autoptr (GArray) firings = NULL;
+  g_autoptr (GListModel) features = NULL;
+  g_autoptr (SteerPacedList) shown = NULL;
   guint first, n_tokens;
 
   if (!steer_inspection_find_text (inspection, self->words, &first, &n_tokens, NULL))
@@ -102,16 +131,10 @@ show (SteerFiringDialog *self, SteerInspection *inspection)
       return;
     }
   firings = steer_inspection_list_firings (inspection, first, n_tokens, NULL, STEER_FIRING_BY_SPECIFICITY, N_SHOWN);
-  /* What has a name tells more than a number. */
-  for (guint pass = 0; pass < 2; pass++)
-    for (guint i = 0; i < firings->len; i++)
-      {
-        const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
-        g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self->inspector, firing->sae, firing->feature);
-
-        if ((steer_feature_get_label (feature) != NULL) == (pass == 0))
-          gtk_list_box_append (self->list, make_row (self, inspection, firing, feature));
-      }
+  self->inspection = steer_inspection_ref (inspection);
+  features = list_features (self, firings);
+  shown = steer_paced_list_new (features, GTK_WIDGET (self), N_ROWS_A_FRAME);
+  gtk_list_box_bind_model (self->list, G_LIST_MODEL (shown), make_row, self, NULL);
   if (firings->len == 0)
     show_problem (self, _ ("Nothing Fires"), _ ("No feature of the autoencoders in use fires on these words."));
   else
@@ -142,6 +165,7 @@ steer_firing_dialog_dispose (GObject *object)
   g_clear_object (&self->cancellable);
   g_clear_object (&self->inspector);
   g_clear_pointer (&self->words, g_free);
+  g_clear_pointer (&self->inspection, steer_inspection_unref);
   G_OBJECT_CLASS (steer_firing_dialog_parent_class)->dispose (object);
 }
 

@@ -13,6 +13,7 @@
 #include "app/steer-chat-list.h"
 #include "app/steer-window.h"
 #include "loop-watch.h"
+#include "stall-labels.h"
 
 #define WAIT_SECONDS 60
 
@@ -20,11 +21,14 @@ static int n_chats = 1000;
 static int n_messages = 10000;
 static int n_presets = 200;
 static gboolean named = FALSE;
+static char *labels = NULL;
 
 static const GOptionEntry entries[] = {
   { "chats", 0, 0, G_OPTION_ARG_INT, &n_chats, "how many chats there are", "N" },
   { "messages", 0, 0, G_OPTION_ARG_INT, &n_messages, "how long the longest of them is", "N" },
   { "presets", 0, 0, G_OPTION_ARG_INT, &n_presets, "how many presets there are", "N" },
+  { "labels", 0, 0, G_OPTION_ARG_FILENAME, &labels, "search the labels that bench-labels has made there, too",
+    "FOLDER" },
   { "verbose", 'v', 0, G_OPTION_ARG_NONE, &named, "name every turn that is too long", NULL },
   { NULL },
 };
@@ -316,6 +320,50 @@ measure_deletion (Bench *bench)
   loop_watch_end_phase ();
 }
 
+static GtkWindow *
+find_dialog (const char *type)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+
+      if (g_str_equal (G_OBJECT_TYPE_NAME (window), type))
+        return window;
+    }
+  g_error ("%s: there is no %s", loop_watch_get_phase (), type);
+}
+
+static void
+measure_labels (Bench *bench, const char *dir)
+{
+  static const char *const typed[] = { "eiffel tower", "references to the" };
+  GtkWindow *dialog;
+
+  stall_labels_add_sae (bench->workspace, dir);
+  run_for (500);
+  loop_watch_begin_phase ("search features by their labels");
+  act (bench, "SteerSteeringPanel", "steering.add-feature", NULL);
+  run_for (500);
+  dialog = find_dialog ("SteerAddFeatureDialog");
+  for (guint i = 0; i < G_N_ELEMENTS (typed); i++)
+    {
+      GtkEditable *search = GTK_EDITABLE (find (GTK_WIDGET (dialog), "GtkSearchEntry"));
+      int position = 0;
+
+      gtk_editable_delete_text (search, 0, -1);
+      while (typed[i][position] != '\0')
+        {
+          gtk_editable_insert_text (search, typed[i] + position, 1, &position);
+          run_for (180);
+        }
+    }
+  run_for (300);
+  loop_watch_end_phase ();
+  gtk_window_destroy (dialog);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -339,6 +387,8 @@ main (int argc, char **argv)
   steer_init ();
   longest = fill_store (dir);
   fill_presets (dir);
+  if (labels != NULL)
+    stall_labels_take (labels, dir);
 
   application = g_object_new (ADW_TYPE_APPLICATION, "application-id", "com.example.SteerChat.Stalls", "flags",
                               G_APPLICATION_NON_UNIQUE, "resource-base-path", "/com/example/SteerChat", NULL);
@@ -355,6 +405,8 @@ main (int argc, char **argv)
   measure_presets (&bench, dir);
   measure_export (&bench);
   measure_deletion (&bench);
+  if (labels != NULL)
+    measure_labels (&bench, dir);
 
   loop_watch_begin_phase ("close");
   gtk_window_destroy (GTK_WINDOW (bench.window));
