@@ -93,7 +93,9 @@ steer_workspace_refresh_steering (SteerWorkspace *self)
 {
   /* A label that a source gives is no change of the person's. */
   describe_features (self, self->baseline);
+  g_signal_handlers_block_by_func (self->preset, on_preset_changed, self);
   describe_features (self, self->preset);
+  g_signal_handlers_unblock_by_func (self->preset, on_preset_changed, self);
   update_plan (self);
   update_modified (self);
 }

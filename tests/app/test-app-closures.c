@@ -2,9 +2,13 @@
 #include "app-test-util.h"
 #include "test-util.h"
 
+#include <glib/gstdio.h>
+#include <unistd.h>
+
 #include "app/steer-chat-list.h"
 #include "app/steer-dialogs.h"
 #include "app/steer-model-names.h"
+#include "app/steer-renderer.h"
 #include "app/steer-status-page.h"
 
 static void
@@ -124,6 +128,54 @@ test_file_names (void)
   g_assert_cmpuint (strlen (long_name), ==, 83);
 }
 
+/* What the program would have GTK draw with; NULL: what GTK likes. (transfer full) */
+static char *
+choose_renderer (const char *dri, const char *renderer, const char *debug)
+{
+  g_autofree char *old_renderer = g_strdup (g_getenv ("GSK_RENDERER"));
+  g_autofree char *old_debug = g_strdup (g_getenv ("GDK_DEBUG"));
+  const struct
+  {
+    const char *name, *value, *old;
+  } variables[] = { { "GSK_RENDERER", renderer, old_renderer }, { "GDK_DEBUG", debug, old_debug } };
+  char *chosen;
+
+  for (guint i = 0; i < G_N_ELEMENTS (variables); i++)
+    if (variables[i].value != NULL)
+      g_setenv (variables[i].name, variables[i].value, TRUE);
+    else
+      g_unsetenv (variables[i].name);
+  steer_renderer_choose (dri);
+  chosen = g_strdup (g_getenv ("GSK_RENDERER"));
+  for (guint i = 0; i < G_N_ELEMENTS (variables); i++)
+    if (variables[i].old != NULL)
+      g_setenv (variables[i].name, variables[i].old, TRUE);
+    else
+      g_unsetenv (variables[i].name);
+  return chosen;
+}
+
+static void
+test_renderer (void)
+{
+  char *dri = test_make_dir ();
+  g_autofree char *card = g_build_filename (dri, "card0", NULL);
+  g_autofree char *render = g_build_filename (dri, "renderD128", NULL);
+  g_autofree char *missing = g_build_filename (dri, "missing", NULL);
+
+  assert_text (choose_renderer (missing, NULL, NULL), "cairo");
+  g_assert_true (g_file_set_contents (card, "", 0, NULL));
+  assert_text (choose_renderer (dri, NULL, NULL), "cairo");
+  assert_text (choose_renderer (dri, "gl", NULL), "gl");
+  assert_text (choose_renderer (dri, NULL, "gl-software"), NULL);
+  g_assert_true (g_file_set_contents (render, "", 0, NULL));
+  assert_text (choose_renderer (dri, NULL, NULL), NULL);
+  /* Everything is open to the administrator. */
+  if (g_chmod (render, 0) == 0 && access (render, R_OK) != 0)
+    assert_text (choose_renderer (dri, NULL, NULL), "cairo");
+  test_remove_dir (dri);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -139,5 +191,6 @@ main (int argc, char **argv)
   g_test_add_func ("/closures/the bundled model has a name", test_bundled_title);
   g_test_add_func ("/closures/the subtitle names device and speed", test_subtitles);
   g_test_add_func ("/closures/a title makes a safe file name", test_file_names);
+  g_test_add_func ("/closures/cairo draws where no GPU can be used", test_renderer);
   return g_test_run ();
 }
