@@ -176,6 +176,115 @@ test_renderer (void)
   test_remove_dir (dri);
 }
 
+/* The objects of a template that are open where the parser is. */
+typedef struct
+{
+  char *type;
+  gboolean has_text; /* or something else to show than an icon */
+  gboolean has_name; /* for assistive technology */
+} Object;
+
+typedef struct
+{
+  GArray *objects; /* Object */
+  gboolean in_accessibility;
+  GString *nameless;
+  const char *file;
+} Template;
+
+static gboolean
+is_button (const Object *object)
+{
+  return g_str_equal (object->type, "GtkButton") || g_str_equal (object->type, "GtkToggleButton")
+         || g_str_equal (object->type, "GtkMenuButton");
+}
+
+static const char *
+get_attribute (const char **names, const char **values, const char *name)
+{
+  for (guint i = 0; names[i] != NULL; i++)
+    if (g_str_equal (names[i], name))
+      return values[i];
+  return "";
+}
+
+static void
+on_start (GMarkupParseContext *context,
+          const char *element,
+          const char **names,
+          const char **values,
+          gpointer data,
+          GError **error)
+{
+  Template *self = data;
+  Object *object = self->objects->len > 0 ? &g_array_index (self->objects, Object, self->objects->len - 1) : NULL;
+  const char *name = get_attribute (names, values, "name");
+
+  if (g_str_equal (element, "object") || g_str_equal (element, "template"))
+    {
+      Object inner = { .type = g_strdup (get_attribute (names, values, "class")) };
+
+      g_array_append_val (self->objects, inner);
+    }
+  else if (g_str_equal (element, "accessibility"))
+    self->in_accessibility = TRUE;
+  else if (object == NULL)
+    return;
+  else if (self->in_accessibility)
+    object->has_name |= g_str_equal (name, "label") || g_str_equal (name, "labelled-by");
+  else if (g_str_equal (element, "child") || g_str_equal (name, "child") || g_str_equal (name, "label"))
+    object->has_text = TRUE;
+}
+
+static void
+on_end (GMarkupParseContext *context, const char *element, gpointer data, GError **error)
+{
+  Template *self = data;
+  Object *object = &g_array_index (self->objects, Object, self->objects->len - 1);
+  int line;
+
+  if (g_str_equal (element, "accessibility"))
+    self->in_accessibility = FALSE;
+  if (!g_str_equal (element, "object") && !g_str_equal (element, "template"))
+    return;
+  g_markup_parse_context_get_position (context, &line, NULL);
+  if (is_button (object) && !object->has_text && !object->has_name)
+    g_string_append_printf (self->nameless, "\n%s: the %s that ends in line %d", self->file, object->type, line);
+  g_free (object->type);
+  g_array_set_size (self->objects, self->objects->len - 1);
+}
+
+/* GTK 4.8 would have assistive technology say "GtkImage". */
+static void
+test_icons_have_names (void)
+{
+  static const GMarkupParser parser = { .start_element = on_start, .end_element = on_end };
+  g_auto (GStrv) names = g_resources_enumerate_children ("/com/example/SteerChat", 0, NULL);
+  g_autoptr (GString) nameless = g_string_new (NULL);
+  guint n_templates = 0;
+
+  g_assert_nonnull (names);
+  for (guint i = 0; names[i] != NULL; i++)
+    {
+      g_autofree char *path = g_strconcat ("/com/example/SteerChat/", names[i], NULL);
+      g_autoptr (GArray) objects = g_array_new (FALSE, FALSE, sizeof (Object));
+      g_autoptr (GMarkupParseContext) context = NULL;
+      g_autoptr (GBytes) bytes = NULL;
+      Template template = { .objects = objects, .nameless = nameless, .file = names[i] };
+      gsize length;
+
+      if (!g_str_has_suffix (names[i], ".ui"))
+        continue;
+      bytes = g_resources_lookup_data (path, 0, NULL);
+      context = g_markup_parse_context_new (&parser, 0, &template, NULL);
+      g_assert_true (g_markup_parse_context_parse (context, g_bytes_get_data (bytes, &length),
+                                                   (gssize) g_bytes_get_size (bytes), NULL));
+      n_templates++;
+    }
+  g_assert_cmpuint (n_templates, >, 10);
+  g_assert_cmpstr (nameless->str, ==, "");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -192,5 +301,6 @@ main (int argc, char **argv)
   g_test_add_func ("/closures/the subtitle names device and speed", test_subtitles);
   g_test_add_func ("/closures/a title makes a safe file name", test_file_names);
   g_test_add_func ("/closures/cairo draws where no GPU can be used", test_renderer);
+  g_test_add_func ("/closures/a button that shows but an icon has a name", test_icons_have_names);
   return g_test_run ();
 }
