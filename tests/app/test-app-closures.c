@@ -240,13 +240,14 @@ static void
 on_end (GMarkupParseContext *context, const char *element, gpointer data, GError **error)
 {
   Template *self = data;
-  Object *object = &g_array_index (self->objects, Object, self->objects->len - 1);
+  Object *object;
   int line;
 
   if (g_str_equal (element, "accessibility"))
     self->in_accessibility = FALSE;
   if (!g_str_equal (element, "object") && !g_str_equal (element, "template"))
     return;
+  object = &g_array_index (self->objects, Object, self->objects->len - 1);
   g_markup_parse_context_get_position (context, &line, NULL);
   if (is_button (object) && !object->has_text && !object->has_name)
     g_string_append_printf (self->nameless, "\n%s: the %s that ends in line %d", self->file, object->type, line);
