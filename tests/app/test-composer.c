@@ -183,6 +183,29 @@ test_names (Fixture *f, gconstpointer data)
                                        "Stop");
 }
 
+/* The hint that is seen; none of it is cut off, whatever the width. (transfer none) */
+static const char *
+get_hint (Fixture *f, int width)
+{
+  AdwSqueezer *squeezer = ADW_SQUEEZER (app_test_find (f->composer, ADW_TYPE_SQUEEZER, NULL, NULL));
+  GtkWidget *shown;
+
+  gtk_window_set_default_size (f->window, width, 200);
+  app_test_settle ();
+  shown = adw_squeezer_get_visible_child (squeezer);
+  g_assert_cmpint (gtk_widget_get_width (shown), <=, gtk_widget_get_width (GTK_WIDGET (squeezer)));
+  return gtk_label_get_text (GTK_LABEL (shown));
+}
+
+static void
+test_hint (Fixture *f, gconstpointer max_tokens)
+{
+  g_assert_nonnull (strstr (get_hint (f, 800), "Shift+Enter"));
+  g_assert_null (strstr (get_hint (f, 360), "Shift"));
+  g_assert_true (g_str_has_prefix (get_hint (f, 360), "Message"));
+  g_assert_nonnull (strstr (get_hint (f, 800), "Shift+Enter"));
+}
+
 /* @tokens: the longest reply; 0: without a model */
 #define ADD(name, tokens, function)                                                                                    \
   g_test_add ("/composer/" name, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
@@ -197,6 +220,7 @@ main (int argc, char **argv)
   ADD ("each-conversation-has-its-draft", 0, test_draft);
   ADD ("closing-keeps-the-draft", 0, test_draft_at_the_end);
   ADD ("the-gauge-tells-its-value", 0, test_gauge);
+  ADD ("the-hint-fits", 0, test_hint);
   ADD ("everything-has-a-name", 0, test_names);
   return g_test_run ();
 }
