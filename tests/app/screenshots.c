@@ -269,6 +269,35 @@ shoot_narrow (Studio *studio)
   open_window (studio, WIDTH, HEIGHT);
 }
 
+/* On a whole screen, and where the desktop's text is half as large again. */
+static void
+shoot_large (Studio *studio)
+{
+  GtkSettings *desktop = gtk_settings_get_default ();
+  g_autoptr (SteerConversation) conversation = g_object_ref (steer_chat_get_conversation (studio->chat));
+  int resolution;
+
+  close_window (studio);
+  open_window (studio, 1600, 960);
+  steer_chat_set_conversation (studio->chat, conversation);
+  shoot (GTK_WIDGET (studio->window), studio, "wide");
+  close_window (studio);
+  g_object_get (desktop, "gtk-xft-dpi", &resolution, NULL);
+  g_object_set (desktop, "gtk-xft-dpi", 144 * 1024, NULL);
+  open_window (studio, WIDTH, HEIGHT);
+  steer_chat_set_conversation (studio->chat, conversation);
+  shoot (GTK_WIDGET (studio->window), studio, "large-text");
+  close_window (studio);
+  open_window (studio, 400, 720);
+  steer_chat_set_conversation (studio->chat, conversation);
+  shoot (GTK_WIDGET (studio->window), studio, "large-text-narrow");
+  g_action_group_activate_action (G_ACTION_GROUP (studio->window), "show-steering", NULL);
+  shoot (GTK_WIDGET (studio->window), studio, "large-text-steering");
+  close_window (studio);
+  g_object_set (desktop, "gtk-xft-dpi", resolution, NULL);
+  open_window (studio, WIDTH, HEIGHT);
+}
+
 /* Loading the bundled model takes a moment: the picture is taken in it. */
 static void
 shoot_loading (Studio *studio)
@@ -340,6 +369,7 @@ main (int argc, char **argv)
   shoot (GTK_WIDGET (studio.window), &studio, "dark");
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_LIGHT);
   shoot_narrow (&studio);
+  shoot_large (&studio);
   shoot_compare (&studio);
 
   close_window (&studio);
