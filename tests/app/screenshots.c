@@ -267,6 +267,7 @@ shoot_narrow (Studio *studio)
   shoot (GTK_WIDGET (studio->window), studio, "narrow-chats");
   close_window (studio);
   open_window (studio, WIDTH, HEIGHT);
+  steer_chat_set_conversation (studio->chat, conversation);
 }
 
 /* On a whole screen, and where the desktop's text is half as large again. */
