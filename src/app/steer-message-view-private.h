@@ -56,4 +56,10 @@ void steer_message_view_remark_tail (SteerMessageView *self);
 /* steer-message-edit.c */
 void steer_message_view_end_edit (SteerMessageView *self);
 
+/* steer-message-actions.c */
+void steer_message_view_install_actions (GtkWidgetClass *widget_class);
+/* What makes sense for the message as it is now. */
+void steer_message_view_update_actions (SteerMessageView *self);
+void steer_message_view_popup_at (SteerMessageView *self, double x, double y);
+
 G_END_DECLS

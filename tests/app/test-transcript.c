@@ -94,13 +94,16 @@ collect (GtkWidget *widget, GType type, GPtrArray *found)
     collect (child, type, found);
 }
 
-/* (element-type SteerMessageView) */
+/* (element-type SteerMessageView): without those that are hidden, which are on their way out. */
 static GPtrArray *
 list_views (Fixture *f)
 {
   GPtrArray *views = g_ptr_array_new ();
 
   collect (f->transcript, STEER_TYPE_MESSAGE_VIEW, views);
+  for (guint i = views->len; i > 0; i--)
+    if (!gtk_widget_get_visible (g_ptr_array_index (views, i - 1)))
+      g_ptr_array_remove_index (views, i - 1);
   return views;
 }
 
