@@ -52,6 +52,16 @@ round_within (float x, int low, int high)
   return round_away (bounded > (float) high ? (float) high : bounded);
 }
 
+/* Far below what a half stores as other than 0, and the levels times the inverse of it are finite still. */
+#define SMALLEST 0x1p-120f
+
+/* 0 for scales of which nothing is stored, whatever the levels are: their inverse may be infinite. */
+static float
+invert_scale (float d)
+{
+  return fabsf (d) >= SMALLEST ? 1.0f / d : 0.0f;
+}
+
 /* The element of largest magnitude with its sign, the first of equals. */
 static float
 find_extreme (const float *x, guint n)
@@ -77,7 +87,7 @@ quantize_q8_0 (const float *values, guint8 *block)
   for (guint i = 0; i < SMALL_BLOCK; i++)
     largest = fabsf (x[i]) > largest ? fabsf (x[i]) : largest;
   d = largest / 127.0f;
-  inverse = d != 0.0f ? 1.0f / d : 0.0f;
+  inverse = invert_scale (d);
   store_half (block, d);
   for (guint i = 0; i < SMALL_BLOCK; i++)
     block[2 + i] = (guint8) round_within (x[i] * inverse, -127, 127);
@@ -92,7 +102,7 @@ quantize_q4_0 (const float *values, guint8 *block)
 
   take_finite (values, SMALL_BLOCK, x);
   d = find_extreme (x, SMALL_BLOCK) / -8.0f;
-  inverse = d != 0.0f ? 1.0f / d : 0.0f;
+  inverse = invert_scale (d);
   store_half (block, d);
   for (guint j = 0; j < 16; j++)
     {
@@ -112,7 +122,7 @@ quantize_q5_0 (const float *values, guint8 *block)
 
   take_finite (values, SMALL_BLOCK, x);
   d = find_extreme (x, SMALL_BLOCK) / -16.0f;
-  inverse = d != 0.0f ? 1.0f / d : 0.0f;
+  inverse = invert_scale (d);
   store_half (block, d);
   for (guint j = 0; j < 16; j++)
     {
@@ -186,7 +196,7 @@ search_scale (const float *x)
   float best_gain = 0.0f;
   float scale = 0.0f;
 
-  if (extreme == 0.0f)
+  if (fabsf (extreme) < SMALLEST)
     return 0.0f;
   for (int try = -Q6_TRIES; try <= Q6_TRIES; try++)
     {
@@ -247,7 +257,7 @@ quantize_q6_k_any (const float *values, guint8 *block)
     {
       int scale = d != 0.0f ? round_within (scales[g] / d, -128, 127) : 0;
       float step = d * (float) scale;
-      float inverse = step != 0.0f ? 1.0f / step : 0.0f;
+      float inverse = invert_scale (step);
 
       block[192 + g] = (guint8) scale;
       for (guint i = 0; i < Q6_GROUP; i++)
@@ -328,7 +338,7 @@ search_line (const float *x)
       high = x[i] > high ? x[i] : high;
     }
   best.minimum = -low;
-  if (high <= low)
+  if (high - low < SMALLEST)
     return best;
   for (guint try = 0; try <= Q4_TRIES; try++)
     {
@@ -345,7 +355,7 @@ search_line (const float *x)
   /* The nearest levels of the best line, and the best line of those: neither step makes it worse. */
   if (most > 0.0f)
     {
-      set_levels (x, 1.0f / best.scale, best.minimum, q);
+      set_levels (x, invert_scale (best.scale), best.minimum, q);
       if (fit_line (x, q, &line) > most)
         best = line;
     }
@@ -357,7 +367,7 @@ get_error (const float *x, Line line, Vector *q)
 {
   Vector errors = { 0 };
 
-  set_levels (x, line.scale != 0.0f ? 1.0f / line.scale : 0.0f, line.minimum, q);
+  set_levels (x, invert_scale (line.scale), line.minimum, q);
   for (guint i = 0; i < Q4_GROUP / LANES; i++)
     {
       Vector error = line.scale * q[i] - line.minimum - v_load (x + i * LANES);

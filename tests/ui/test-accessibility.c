@@ -155,7 +155,7 @@ open_dialog (App *app, Node *node, const Dialog *dialog)
 {
   Dialog opened = *dialog;
 
-  ui_act (node, dialog->action);
+  ui_act (app, node, dialog->action);
   ui_wait_for (find_titled, app, &opened, dialog->title);
   return opened.found;
 }

@@ -240,14 +240,14 @@ save_preset (App *app, const char *name)
   g_autoptr (Node) panel = ui_wait_for_node (app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
   g_autoptr (Node) dialog = NULL, entry = NULL, button = NULL;
 
-  ui_act (panel, "steering.save-as");
+  ui_act (app, panel, "steering.save-as");
   ui_wait_for (find_dialog, app, &dialog, "the question for a name");
   entry = ui_find (dialog, ATSPI_ROLE_TEXT, "Name");
   g_assert_nonnull (entry);
   type (entry, name);
   button = ui_find (dialog, ATSPI_ROLE_PUSH_BUTTON, "*Save*");
   g_assert_nonnull (button);
-  ui_act (button, NULL);
+  ui_act (app, button, NULL);
 }
 
 static void

@@ -21,7 +21,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (NodeValue, g_object_unref)
 typedef struct
 {
   GPid pid;
-  Node *window; /* nullable: not there yet */
+  char *said_path;    /* what it writes to stderr */
+  gboolean gtk_leaks; /* of what this program has leaked, some is GTK's */
+  Node *window;       /* nullable: not there yet */
 } App;
 
 /* What a node must be; @name is a pattern of g_pattern_match_simple(). */
@@ -45,7 +47,7 @@ Node *ui_wait_for_node (App *app, AtspiRole role, const char *name);
 gboolean ui_has_state (Node *node, AtspiStateType state);
 
 /* Does the action of that name, or the first one for NULL. */
-void ui_act (Node *node, const char *name);
+void ui_act (App *app, Node *node, const char *name);
 void ui_press (App *app, const char *name);
 
 /* Starts the program that STEER_TEST_APP names and waits for its window and its model. @preset: (nullable): a file. */

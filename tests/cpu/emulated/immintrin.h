@@ -17,6 +17,7 @@ typedef int32_t EmuInts __attribute__ ((vector_size (64)));
 typedef int64_t EmuLongs __attribute__ ((vector_size (64)));
 typedef int16_t EmuWords __attribute__ ((vector_size (64)));
 typedef int8_t EmuBytes __attribute__ ((vector_size (64)));
+typedef uint8_t EmuUnsignedBytes __attribute__ ((vector_size (64)));
 typedef uint8_t EmuOctets __attribute__ ((vector_size (64)));
 
 /* --- dot products --- */
@@ -172,7 +173,8 @@ emu_abs_epi8_512 (__m512i a)
 {
   EmuBytes negative = (EmuBytes) a < 0;
 
-  return (__m512i) (((EmuBytes) a ^ negative) - negative);
+  /* The magnitude of -128 is 128, which only unsigned bytes hold. */
+  return (__m512i) ((EmuUnsignedBytes) ((EmuBytes) a ^ negative) - (EmuUnsignedBytes) negative);
 }
 
 EMULATED uint64_t
