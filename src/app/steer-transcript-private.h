@@ -19,7 +19,7 @@ struct _SteerTranscript
   guint first;
   GPtrArray *views;   /* SteerMessageView, each in a slot of its own, which is a child of messages */
   guint n_slots;      /* empty ones, above all others */
-  GPtrArray *leaving; /* SteerMessageView, hidden: no longer needed */
+  GPtrArray *leaving; /* SteerMessageView, no longer needed: their slots are hidden */
   guint drop_id;
   guint fill_tick; /* adds what is missing around what is seen, a few a frame */
 

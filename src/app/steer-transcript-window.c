@@ -127,7 +127,7 @@ drop_some (gpointer data)
 static void
 remove_view (SteerTranscript *self, GtkWidget *view)
 {
-  gtk_widget_hide (view);
+  gtk_widget_hide (gtk_widget_get_parent (view));
   if (steer_message_view_has_menu (STEER_MESSAGE_VIEW (view)))
     {
       g_timeout_add_full (G_PRIORITY_DEFAULT, TOOLTIP_MS, drop_view, g_object_ref (view), g_object_unref);
