@@ -1,0 +1,2 @@
+/* Compiled once for all files here; each of them includes what it needs all the same. */
+#include <adwaita.h>
