@@ -1,6 +1,13 @@
 #include "steer.h"
 
+#include "chat/steer-chat-entry.h"
+#include "chat/steer-inspection.h"
 #include "cpu/steer-cpu.h"
+#include "steering/steer-gunzip.h"
+#include "steering/steer-label-store.h"
+#include "steering/steer-library.h"
+#include "steering/steer-sae.h"
+#include "steering/steer-vector-dict.h"
 
 #include <json-glib/json-glib.h>
 #include <sqlite3.h>
@@ -9,6 +16,37 @@
 #include "steer-cuda.h"
 #include "steer-paths.h"
 
+/* A class that names another type waits, while GObject holds the lock of all classes, for the thread that registers
+ * that type, and such a thread may wait for the lock: so no thread but the first registers one. */
+static void
+register_types (void)
+{
+  g_type_ensure (STEER_TYPE_ARCHIVE);
+  g_type_ensure (STEER_TYPE_CHAT_ENTRY);
+  g_type_ensure (STEER_TYPE_CHAT_TEMPLATE);
+  g_type_ensure (STEER_TYPE_CONVERSATION);
+  g_type_ensure (STEER_TYPE_ENCODER);
+  g_type_ensure (STEER_TYPE_ENGINE);
+  g_type_ensure (STEER_TYPE_FEATURE);
+  g_type_ensure (STEER_TYPE_GUNZIP);
+  g_type_ensure (STEER_TYPE_INSPECTION);
+  g_type_ensure (STEER_TYPE_LABEL_STORE);
+  g_type_ensure (STEER_TYPE_LIBRARY);
+  g_type_ensure (STEER_TYPE_MESSAGE);
+  g_type_ensure (STEER_TYPE_MODE);
+  g_type_ensure (STEER_TYPE_MODEL);
+  g_type_ensure (STEER_TYPE_PLAN);
+  g_type_ensure (STEER_TYPE_PRESET);
+  g_type_ensure (STEER_TYPE_REPLY);
+  g_type_ensure (STEER_TYPE_SAE);
+  g_type_ensure (STEER_TYPE_SAE_FOLDER);
+  g_type_ensure (STEER_TYPE_STORE);
+  g_type_ensure (STEER_TYPE_TOKENIZER);
+  g_type_ensure (STEER_TYPE_VECTOR_DICT);
+  g_type_ensure (STEER_TYPE_VECTOR_LIBRARY);
+  g_type_ensure (STEER_TYPE_VECTOR_SOURCE);
+}
+
 void
 steer_init (void)
 {
@@ -16,6 +54,7 @@ steer_init (void)
 
   if (g_once_init_enter (&once))
     {
+      register_types ();
       steer_backend_register (steer_cuda_backend ());
       steer_backend_register (steer_cpu_backend ());
       g_once_init_leave (&once, 1);

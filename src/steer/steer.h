@@ -11,7 +11,7 @@
 
 G_BEGIN_DECLS
 
-/* Registers the backends. Call once, before anything else, from the main thread. */
+/* Registers the backends and all types. Call once, before anything else, from the main thread. */
 void steer_init (void);
 
 /* "0.1.0" */
