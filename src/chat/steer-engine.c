@@ -289,6 +289,8 @@ steer_engine_load_async (SteerEngine *self,
 
   job->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (job->task, steer_engine_load_async);
+  /* A model that is in use is not told as cancelled, however late the wish to cancel came. */
+  g_task_set_check_cancellable (job->task, FALSE);
   job->path = g_strdup (options->path);
   job->device = g_strdup (options->device);
   job->template = g_strdup (options->template);
@@ -320,6 +322,7 @@ steer_engine_unload_async (SteerEngine *self,
 
   job->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (job->task, steer_engine_unload_async);
+  g_task_set_check_cancellable (job->task, FALSE);
   stop_replies (self);
   g_async_queue_push (self->queue, job);
 }

@@ -398,6 +398,25 @@ test_unload (Fixture *f, gconstpointer data)
   g_assert_error (steer_reply_get_error (reply), STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL);
 }
 
+/* Cancelled after the model was taken into use: it stays, and is told of as loaded. */
+static void
+test_late_cancel (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  SteerLoadOptions options;
+
+  steer_load_options_init (&options, f->dir);
+  options.device = "cpu";
+  steer_engine_load_async (f->engine, &options, cancellable, on_result, f);
+  test_wait_until (has_result, f, 20);
+  g_cancellable_cancel (cancellable);
+  g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
+  g_assert_no_error (error);
+  g_clear_object (&f->result);
+  g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_READY);
+}
+
 static void
 test_ends_in_mid_reply (Fixture *f, gconstpointer data)
 {
@@ -452,6 +471,7 @@ main (int argc, char **argv)
   ADD ("/engine/replies-together-equal-each-alone", test_together);
   ADD ("/engine/a-failed-load-keeps-the-model", test_failed_load);
   ADD ("/engine/a-cancelled-load-keeps-the-model", test_cancelled_load);
+  ADD ("/engine/a-load-cancelled-when-it-is-done-is-told-as-done", test_late_cancel);
   ADD ("/engine/unloads", test_unload);
   ADD ("/engine/can-end-in-mid-reply", test_ends_in_mid_reply);
   ADD ("/engine/traces", test_trace);
