@@ -16,6 +16,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 WARM = 4
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def make_hook(vectors):
@@ -33,24 +34,29 @@ def add_hooks(model, n_features):
     layers = model.model.layers
     by_layer = {}
     for i in range(n_features):
-        vector = torch.zeros(model.config.hidden_size, dtype=torch.bfloat16, device="cuda")
+        vector = torch.zeros(model.config.hidden_size, dtype=torch.bfloat16, device=DEVICE)
         vector[(i * 97) % len(vector)] = 0.6
         vector[(i * 97 + 31) % len(vector)] = 0.8
         by_layer.setdefault((i % 4) * len(layers) // 4, []).append((vector, i % 2 == 1))
     return [layers[i].register_forward_hook(make_hook(vectors)) for i, vectors in by_layer.items()]
 
 
+def synchronize():
+    if DEVICE == "cuda":
+        torch.cuda.synchronize()
+
+
 def timed(call):
-    torch.cuda.synchronize()
+    synchronize()
     begin = time.perf_counter()
     result = call()
-    torch.cuda.synchronize()
+    synchronize()
     return time.perf_counter() - begin, result
 
 
 @torch.inference_mode()
 def measure(model, n_context, n_features, n_sequences, steps):
-    ids = torch.randint(0, model.config.vocab_size, (n_sequences, n_context), device="cuda")
+    ids = torch.randint(0, model.config.vocab_size, (n_sequences, n_context), device=DEVICE)
     hooks = add_hooks(model, n_features)
     try:
         for _ in range(2):  # the first prompt warms up
@@ -68,7 +74,7 @@ def measure(model, n_context, n_features, n_sequences, steps):
 
 def main():
     path, contexts, steps, output = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4]
-    model = AutoModelForCausalLM.from_pretrained(path, torch_dtype=torch.bfloat16).to("cuda").eval()
+    model = AutoModelForCausalLM.from_pretrained(path, torch_dtype=torch.bfloat16).to(DEVICE).eval()
     results = []
     for n_context in map(int, contexts):
         for n_sequences in (1, 2):
@@ -84,7 +90,8 @@ def main():
                          prefill_tokens_per_s=prefill, decode_tokens_per_s=decode)
                 )
     with open(output, "w") as file:
-        json.dump(dict(results=results, torch=torch.__version__, device=torch.cuda.get_device_name()), file, indent=2)
+        name = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
+        json.dump(dict(results=results, torch=torch.__version__, device=name), file, indent=2)
 
 
 main()
