@@ -6,6 +6,7 @@
 #include "steer-feature-finder.h"
 #include "steer-growing-list.h"
 #include "steer-steering-closures.h"
+#include "steer-tab-stop.h"
 
 struct _SteerAddFeatureDialog
 {
@@ -183,9 +184,13 @@ on_bind (GtkListItemFactory *factory, GtkListItem *item)
   g_autofree char *place
     = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
   g_autofree char *line = g_strdup_printf ("%s · %s", place, source);
+  g_autofree char *name = g_strdup_printf ("%s, %s", title, line);
 
   gtk_label_set_text (GTK_LABEL (gtk_widget_get_first_child (box)), title);
   gtk_label_set_text (GTK_LABEL (gtk_widget_get_last_child (box)), line);
+  /* The row around the box has the focus, and takes no name from what it shows. */
+  gtk_accessible_update_property (GTK_ACCESSIBLE (gtk_widget_get_parent (box)), GTK_ACCESSIBLE_PROPERTY_LABEL, name,
+                                  -1);
 }
 
 void
@@ -242,6 +247,7 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   signals[FILE_CHOSEN] = g_signal_new ("file-chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                        G_TYPE_NONE, 1, G_TYPE_FILE);
 
+  g_type_ensure (STEER_TYPE_TAB_STOP);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-add-feature-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, search);
   gtk_widget_class_bind_template_child (widget_class, SteerAddFeatureDialog, pages);

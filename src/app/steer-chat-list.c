@@ -4,6 +4,7 @@
 
 #include "steer-chat-row.h"
 #include "steer-growing-list.h"
+#include "steer-tab-stop.h"
 
 enum
 {
@@ -376,6 +377,7 @@ steer_chat_list_class_init (SteerChatListClass *klass)
   signals[HIT] = g_signal_new ("hit", STEER_TYPE_CHAT_LIST, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
                                G_TYPE_INT64, G_TYPE_STRING);
 
+  g_type_ensure (STEER_TYPE_TAB_STOP);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-list.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerChatList, search);
   gtk_widget_class_bind_template_child (widget_class, SteerChatList, list);

@@ -1,0 +1,262 @@
+/* Whoever has no mouse comes to everything: Tab goes through a window and round to where it began, and every stop says
+ * what it is. */
+#include "ui-app.h"
+
+#define KEYSYM_TAB 0xff09
+
+/* Fewer than the bundled features have rows: a list is one stop, and arrows go through it. */
+#define MAX_STOPS 50
+
+/* No window manager runs here: keys go to the window that the pointer is over, and the newest is on top. */
+#define INSIDE_X 300
+#define INSIDE_Y 300
+
+/* A window that opens moves its focus about for a moment. */
+#define SETTLED_MS 300
+
+static GPtrArray *focused; /* (element-type Node): what has had the focus, the newest last */
+
+static void
+on_focused (AtspiEvent *event, gpointer data)
+{
+  if (event->detail1 == 1)
+    g_ptr_array_add (focused, g_object_ref (event->source));
+  g_boxed_free (ATSPI_TYPE_EVENT, event);
+}
+
+/* (transfer full) (nullable): below @root, which may be what everything else is below. */
+static Node *
+find_focused (Node *root)
+{
+  int n = atspi_accessible_get_child_count (root, NULL);
+
+  for (int i = 0; i < n; i++)
+    {
+      g_autoptr (Node) child = atspi_accessible_get_child_at_index (root, i, NULL);
+      Node *found = child != NULL && ui_has_state (child, ATSPI_STATE_VISIBLE) ? find_focused (child) : NULL;
+
+      if (found != NULL)
+        return found;
+    }
+  return ui_has_state (root, ATSPI_STATE_FOCUSED) ? g_object_ref (root) : NULL;
+}
+
+/* The program's window has the keys, or for @dialog another one of it. */
+static gboolean
+has_keys (App *app, gpointer dialog)
+{
+  g_autoptr (Node) application = atspi_accessible_get_parent (app->window, NULL);
+  gboolean found = FALSE;
+  int n;
+
+  atspi_accessible_clear_cache (application); /* it does not tell of new windows */
+  n = atspi_accessible_get_child_count (application, NULL);
+  for (int i = 0; i < n && !found; i++)
+    {
+      g_autoptr (Node) window = atspi_accessible_get_child_at_index (application, i, NULL);
+      g_autoptr (Node) node = NULL;
+
+      if (window != NULL && (window != app->window) == GPOINTER_TO_INT (dialog))
+        node = find_focused (window);
+      found = node != NULL;
+    }
+  return found;
+}
+
+/* @n: how many have had it before. */
+static gboolean
+has_moved (App *app, gpointer n)
+{
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  return focused->len > GPOINTER_TO_UINT (n);
+}
+
+static void
+settle (App *app)
+{
+  gint64 end = g_get_monotonic_time () + SETTLED_MS * G_TIME_SPAN_MILLISECOND;
+
+  while (g_get_monotonic_time () < end)
+    {
+      if (has_moved (app, GUINT_TO_POINTER (focused->len)))
+        end = g_get_monotonic_time () + SETTLED_MS * G_TIME_SPAN_MILLISECOND;
+      g_usleep (5000);
+    }
+  g_ptr_array_set_size (focused, 0);
+}
+
+/* Returns what it came to. (transfer none) */
+static Node *
+press_tab (App *app, const char *after)
+{
+  g_autofree char *what = g_strdup_printf ("the focus to go on from %s", after);
+  guint n = focused->len;
+
+  g_assert_true (atspi_generate_keyboard_event (KEYSYM_TAB, NULL, ATSPI_KEY_SYM, NULL));
+  ui_wait_for (has_moved, app, GUINT_TO_POINTER (n), what);
+  return g_ptr_array_index (focused, focused->len - 1);
+}
+
+static char *
+describe (Node *node)
+{
+  g_autofree char *name = atspi_accessible_get_name (node, NULL);
+  g_autofree char *role = atspi_accessible_get_role_name (node, NULL);
+
+  g_assert_nonnull (name);
+  g_assert_nonnull (role);
+  if (*name == '\0')
+    g_error ("a %s without a name has the focus", role);
+  return g_strdup_printf ("%s: %s", role, name);
+}
+
+/* (transfer full) (element-type char *): what Tab stops at until it is where it first was, as "role: name". */
+static GPtrArray *
+walk (App *app, gboolean dialog)
+{
+  g_autofree char *after = g_strdup ("the beginning");
+  GPtrArray *stops = g_ptr_array_new_with_free_func (g_free);
+  Node *node;
+
+  g_assert_true (atspi_generate_mouse_event (INSIDE_X, INSIDE_Y, "abs", NULL));
+  ui_wait_for (has_keys, app, GINT_TO_POINTER (dialog), "a focus");
+  settle (app);
+  do
+    {
+      node = press_tab (app, after);
+      g_free (after);
+      after = describe (node);
+      g_test_message ("%s", after);
+      g_assert_cmpuint (focused->len, <, MAX_STOPS);
+    }
+  while (focused->len == 1 || node != g_ptr_array_index (focused, 0));
+  for (guint i = 0; i < focused->len; i++)
+    g_ptr_array_add (stops, describe (g_ptr_array_index (focused, i)));
+  return stops;
+}
+
+/* @patterns: as g_pattern_match_simple() takes them, in the order of the walk or any other. */
+static void
+assert_stops_at (App *app, gboolean dialog, const char *const *patterns)
+{
+  g_autoptr (GPtrArray) stops = walk (app, dialog);
+  g_autoptr (GString) missed = g_string_new (NULL);
+
+  for (guint i = 0; patterns[i] != NULL; i++)
+    {
+      gboolean met = FALSE;
+
+      for (guint j = 0; j < stops->len && !met; j++)
+        met = g_pattern_match_simple (patterns[i], g_ptr_array_index (stops, j));
+      if (!met)
+        g_string_append_printf (missed, "\n%s", patterns[i]);
+    }
+  if (missed->len > 0)
+    g_error ("Tab does not come to:%s", missed->str);
+}
+
+static gboolean
+has_reply (App *app, gpointer data)
+{
+  return ui_is_there (app, &(Wanted){ ATSPI_ROLE_LABEL, "* tokens/s" });
+}
+
+static void
+type (App *app, const char *text)
+{
+  g_autoptr (Node) entry = ui_wait_for_node (app, ATSPI_ROLE_TEXT, "Message");
+  g_autoptr (NodeEditable) editable = atspi_accessible_get_editable_text_iface (entry);
+
+  atspi_editable_text_set_text_contents (editable, text, NULL);
+}
+
+static void
+test_window (void)
+{
+  static const char *const wanted[] = {
+    "text: Message",
+    "*: Send",
+    "slider: Strength of The Eiffel Tower",
+    "spin button: Strength of The Eiffel Tower",
+    "*: Clamp The Eiffel Tower",
+    "*: Use The Eiffel Tower",
+    "*: Menu of The Eiffel Tower",
+    "*: Add feature…",
+    "*: Preset Menu",
+    "slider: All strengths",
+    "*: Steering",
+    "*: New Chat",
+    "*: Search chats",
+    "list item: The Eiffel Tower",
+    "*: Chat Menu",
+    "*: Choose a Model",
+    "*: Main Menu",
+    NULL,
+  };
+  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
+  App app = { 0 };
+
+  ui_start (&app, preset);
+  type (&app, "How was your day?");
+  ui_press (&app, "Send");
+  ui_wait_for (has_reply, &app, NULL, "a reply");
+  type (&app, "And tomorrow?"); /* an empty message cannot be sent */
+  assert_stops_at (&app, FALSE, wanted);
+  ui_quit (&app);
+}
+
+static void
+test_preferences (void)
+{
+  static const char *const wanted[] = {
+    "page tab: Replies",  "page tab: Steering",
+    "page tab: Sources",  "page tab: Model",
+    "*: Search",          "*: System prompt of new chats",
+    "push button: Reset", "spin button: Temperature",
+    "spin button: Seed",  NULL,
+  };
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  ui_activate ("preferences", NULL);
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+}
+
+static void
+test_add_feature (void)
+{
+  static const char *const wanted[] = {
+    "*: Search features", "list item: Apples, layer 2*",
+    "spin button: Layer", "spin button: Feature",
+    "*: From a File",     NULL,
+  };
+  g_autoptr (Node) panel = NULL;
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  panel = ui_wait_for_node (&app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
+  ui_act (&app, panel, "steering.add-feature");
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+}
+
+int
+main (int argc, char **argv)
+{
+  AtspiEventListener *listener;
+  int failed;
+
+  ui_init (&argc, &argv);
+  focused = g_ptr_array_new_with_free_func (g_object_unref);
+  listener = atspi_event_listener_new (on_focused, NULL, NULL);
+  g_assert_true (atspi_event_listener_register (listener, "object:state-changed:focused", NULL));
+  g_test_add_func ("/keyboard/tab goes through the window", test_window);
+  g_test_add_func ("/keyboard/tab goes through the preferences", test_preferences);
+  g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
+  failed = g_test_run ();
+  g_object_unref (listener);
+  g_ptr_array_unref (focused);
+  return failed;
+}
