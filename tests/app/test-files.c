@@ -180,6 +180,25 @@ test_bad_chat (Fixture *f, gconstpointer data)
   g_assert_true (steer_chat_get_conversation (f->chat) == before);
 }
 
+static void
+test_lost_chat (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GFile) nowhere = get_file (f, "no/such/folder/chat.json");
+  g_autoptr (GFile) missing = get_file (f, "missing.json");
+  SteerConversation *before = steer_chat_get_conversation (f->chat);
+  gint64 id = write_chat (f);
+
+  steer_chat_list_export (STEER_CHAT_LIST (f->list), id, FALSE, nowhere);
+  test_wait_until (has_toast, f, 10);
+  g_assert_nonnull (strstr (adw_toast_get_title (f->toast), "chat.json"));
+  g_assert_false (exists (nowhere));
+
+  g_clear_object (&f->toast);
+  steer_chat_list_import (STEER_CHAT_LIST (f->list), missing);
+  test_wait_until (has_toast, f, 10);
+  g_assert_true (steer_chat_get_conversation (f->chat) == before);
+}
+
 #define ADD(name, function) g_test_add ("/files/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -190,5 +209,6 @@ main (int argc, char **argv)
   ADD ("a preset that cannot be read or written is told", test_bad_preset);
   ADD ("a chat goes out and comes in again", test_chat);
   ADD ("a chat that cannot be read is told", test_bad_chat);
+  ADD ("a chat that cannot be written or found is told", test_lost_chat);
   return g_test_run ();
 }
