@@ -37,9 +37,28 @@ extern "C"
     STEER_CUDA_F16,
     STEER_CUDA_BF16,
 
-    /* 8 bits in two planes: value = quant * scale. data: int8 [n_rows, n_columns]; scales: f16 [n_rows, n_columns /
-     * 32], one for 32 columns. What steer_cuda_quantise() makes, and GGUF's Q8_0 after steer_cuda_split_q8_0(). */
+    /* Quantised types lie in planes, each [n_rows, ...], so that every load is aligned and all of a warp's are
+     * neighbours. They hold the numbers of GGUF's blocks, to the bit; steer-cuda-planes.c splits those. */
+
+    /* value = quant * scale. data: int8 [n_columns]; scales: f16 [n_columns / 32]. */
     STEER_CUDA_Q8,
+
+    /* value = (quant - 8) * scale. data: 32 quants in 16 bytes, of which byte j holds elements j (low) and j + 16
+     * (high); scales: f16 [n_columns / 32]. */
+    STEER_CUDA_Q4_0,
+
+    /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0; scales: {uint8 scale, minimum} [n_columns /
+     * 32]; supers: f16 [n_columns / 256, 2]. */
+    STEER_CUDA_Q4_K,
+
+    /* The same with a fifth bit. high: uint32 [n_columns / 32], whose byte j holds in bit t, from 0 to 7, element
+     * 4 t + j's. */
+    STEER_CUDA_Q5_K,
+
+    /* value = super * scale * (quant - 32). data: the low four bits, as Q4_0; scales: int8 [n_columns / 16]; high:
+     * uint32 [n_columns / 16], whose byte j holds in bits 2 t and 2 t + 1, t from 0 to 3, element 4 t + j's; supers:
+     * f16 [n_columns / 256]. */
+    STEER_CUDA_Q6_K,
   } SteerCudaType;
 
   /* A weight matrix of a linear layer: y = W x + bias. Rows lie one after the other. */
@@ -47,10 +66,12 @@ extern "C"
   {
     SteerCudaType type;
     const void *data;   /* [n_rows, n_columns] */
-    const void *scales; /* of a quantised type, else NULL */
-    const float *bias;  /* (nullable): [n_rows] */
+    const void *scales; /* of a quantised type, else NULL; so are the others, where the type has them */
+    const void *high;
+    const void *supers;
+    const float *bias; /* (nullable): [n_rows] */
     int n_rows;
-    int n_columns; /* a multiple of 8; of 32 for a quantised type */
+    int n_columns; /* a multiple of 8; of the columns that share a scale or a super for a quantised type */
   } SteerCudaMatrix;
 
   typedef struct
@@ -356,15 +377,6 @@ extern "C"
                                    int n_columns,
                                    int8_t *quants,
                                    void *scales);
-
-  /* GGUF's Q8_0 blocks, [n_rows, n_columns / 32] of 34 bytes each, a scale and 32 quants, to the planes of
-   * STEER_CUDA_Q8; the same numbers. n_columns: a multiple of 32. */
-  cudaError_t steer_cuda_split_q8_0 (const SteerCudaQueue *queue,
-                                     const void *blocks,
-                                     int n_rows,
-                                     int n_columns,
-                                     int8_t *quants,
-                                     void *scales);
 
 #ifdef __cplusplus
 }

@@ -15,9 +15,6 @@
 /* Buffers a thread fills in turn. */
 #define N_BUFFERS 2
 
-#define QUANT_COLUMNS 32
-#define Q8_0_BLOCK_BYTES 34
-
 /* How often the calling thread looks at the cancellable and tells of progress. */
 #define TICK_US (20 * 1000)
 
@@ -65,15 +62,32 @@ get_file_row_bytes (const SteerCudaTransfer *transfer)
   return transfer->n_columns / steer_dtype_get_block_elements (dtype) * steer_dtype_get_block_bytes (dtype);
 }
 
+/* Where in a buffer, or in the device's memory, the planes begin of rows that lie there one plane after the other.
+ * Returns the bytes of all. */
+static gsize
+find_planes (const SteerCudaTransfer *transfer, gsize n_rows, gsize begin[STEER_CUDA_N_PLANES + 1])
+{
+  const SteerCudaPlanes *planes = steer_cuda_planes_get (transfer->type);
+
+  begin[0] = 0;
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    begin[i + 1] = begin[i] + n_rows * (transfer->n_columns / planes->n_columns) * planes->n_bytes[i];
+  return begin[STEER_CUDA_N_PLANES];
+}
+
 /* In the pinned buffer. */
 static gsize
 get_row_bytes (const SteerCudaTransfer *transfer)
 {
+  gsize begin[STEER_CUDA_N_PLANES + 1];
+
   switch (transfer->form)
     {
     case STEER_CUDA_REQUANTISE:
     case STEER_CUDA_VECTOR:
       return transfer->n_columns * sizeof (float);
+    case STEER_CUDA_SPLIT:
+      return find_planes (transfer, 1, begin);
     default:
       return get_file_row_bytes (transfer);
     }
@@ -142,17 +156,19 @@ make_present (const guint8 *data, gsize n_bytes)
 #endif
 }
 
-/* Blocks {f16 scale, int8 [32]} to all quants and, behind them, all scales. */
 static void
-split_q8_0 (const guint8 *blocks, gsize n_blocks, guint8 *buffer)
+split (const SteerCudaTransfer *transfer, const guint8 *blocks, gsize n_rows, guint8 *buffer)
 {
-  guint8 *scales = buffer + n_blocks * QUANT_COLUMNS;
+  gsize begin[STEER_CUDA_N_PLANES + 1];
+  guint8 *planes[STEER_CUDA_N_PLANES] = { NULL };
 
-  for (gsize i = 0; i < n_blocks; i++)
-    {
-      memcpy (scales + i * 2, blocks + i * Q8_0_BLOCK_BYTES, 2);
-      memcpy (buffer + i * QUANT_COLUMNS, blocks + i * Q8_0_BLOCK_BYTES + 2, QUANT_COLUMNS);
-    }
+  find_planes (transfer, n_rows, begin);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    if (transfer->planes[i] != NULL)
+      planes[i] = buffer + begin[i];
+  steer_cuda_planes_split (transfer->tensor->dtype, blocks,
+                           n_rows * (transfer->n_columns / steer_dtype_get_block_elements (transfer->tensor->dtype)),
+                           planes);
 }
 
 static gboolean
@@ -175,7 +191,7 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
   switch (transfer->form)
     {
     case STEER_CUDA_SPLIT:
-      split_q8_0 (data, piece->n_rows * (transfer->n_columns / QUANT_COLUMNS), buffer);
+      split (transfer, data, piece->n_rows, buffer);
       break;
     case STEER_CUDA_REQUANTISE:
     case STEER_CUDA_VECTOR:
@@ -192,48 +208,54 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
 static SteerCudaType
 get_staged_type (const SteerCudaTransfer *transfer)
 {
-  switch (transfer->tensor->dtype)
-    {
-    case STEER_DTYPE_F16:
-      return STEER_CUDA_F16;
-    case STEER_DTYPE_BF16:
-      return STEER_CUDA_BF16;
-    default:
-      return STEER_CUDA_F32;
-    }
+  if (transfer->form == STEER_CUDA_REQUANTISE)
+    return STEER_CUDA_F32;
+  return transfer->tensor->dtype == STEER_DTYPE_F16    ? STEER_CUDA_F16
+         : transfer->tensor->dtype == STEER_DTYPE_BF16 ? STEER_CUDA_BF16
+                                                       : STEER_CUDA_F32;
+}
+
+/* Rows whose planes lie in a buffer to where they belong. */
+static cudaError_t
+send_planes (const Worker *self, const Piece *piece, const guint8 *buffer)
+{
+  const SteerCudaTransfer *transfer = piece->transfer;
+  gsize begin[STEER_CUDA_N_PLANES + 1];
+  gsize before[STEER_CUDA_N_PLANES + 1];
+  cudaError_t status = cudaSuccess;
+
+  find_planes (transfer, piece->n_rows, begin);
+  find_planes (transfer, piece->first_row, before);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES && status == cudaSuccess; i++)
+    if (transfer->planes[i] != NULL)
+      status = cudaMemcpyAsync (transfer->planes[i] + (before[i + 1] - before[i]), buffer + begin[i],
+                                begin[i + 1] - begin[i], cudaMemcpyHostToDevice, self->queue.stream);
+  return status;
+}
+
+/* Rows that the device quantises to 8 bits. */
+static cudaError_t
+send_staged (const Worker *self, const Piece *piece, guint buffer)
+{
+  const SteerCudaTransfer *transfer = piece->transfer;
+  guint8 *staging = self->upload->staging + (self->index * N_BUFFERS + buffer) * self->upload->piece_bytes;
+  gsize before[STEER_CUDA_N_PLANES + 1];
+  cudaError_t status = cudaMemcpyAsync (staging, self->buffers[buffer], piece->n_rows * get_row_bytes (transfer),
+                                        cudaMemcpyHostToDevice, self->queue.stream);
+
+  if (status != cudaSuccess)
+    return status;
+  find_planes (transfer, piece->first_row, before);
+  return steer_cuda_quantise (&self->queue, get_staged_type (transfer), staging, (int) piece->n_rows,
+                              (int) transfer->n_columns, (int8_t *) transfer->planes[STEER_CUDA_DATA] + before[1],
+                              transfer->planes[STEER_CUDA_SCALES] + (before[2] - before[1]));
 }
 
 static cudaError_t
 send (const Worker *self, const Piece *piece, guint buffer)
 {
-  const SteerCudaTransfer *transfer = piece->transfer;
-  gsize n_quants = piece->n_rows * transfer->n_columns;
-  guint8 *quants = transfer->data + piece->first_row * transfer->n_columns;
-  guint8 *scales = transfer->scales + piece->first_row * (transfer->n_columns / QUANT_COLUMNS) * 2;
-  gsize row = get_row_bytes (transfer);
-  guint8 *staging = self->upload->staging + (self->index * N_BUFFERS + buffer) * self->upload->piece_bytes;
-  cudaError_t status;
-
-  switch (transfer->form)
-    {
-    case STEER_CUDA_SPLIT:
-      status = cudaMemcpyAsync (quants, self->buffers[buffer], n_quants, cudaMemcpyHostToDevice, self->queue.stream);
-      return status != cudaSuccess
-               ? status
-               : cudaMemcpyAsync (scales, self->buffers[buffer] + n_quants, n_quants / QUANT_COLUMNS * 2,
-                                  cudaMemcpyHostToDevice, self->queue.stream);
-    case STEER_CUDA_QUANTISE:
-    case STEER_CUDA_REQUANTISE:
-      status = cudaMemcpyAsync (staging, self->buffers[buffer], piece->n_rows * row, cudaMemcpyHostToDevice,
-                                self->queue.stream);
-      return status != cudaSuccess
-               ? status
-               : steer_cuda_quantise (&self->queue, get_staged_type (transfer), staging, (int) piece->n_rows,
-                                      (int) transfer->n_columns, (int8_t *) quants, scales);
-    default:
-      return cudaMemcpyAsync (transfer->data + piece->first_row * row, self->buffers[buffer], piece->n_rows * row,
-                              cudaMemcpyHostToDevice, self->queue.stream);
-    }
+  return is_staged (piece->transfer) ? send_staged (self, piece, buffer)
+                                     : send_planes (self, piece, self->buffers[buffer]);
 }
 
 static gboolean

@@ -1,8 +1,5 @@
 #include "steer-cuda-weights.h"
 
-/* Columns that share one scale. */
-#define QUANT_COLUMNS 32
-
 typedef struct
 {
   SteerCudaWeights *weights;
@@ -12,71 +9,66 @@ typedef struct
   GArray *transfers; /* SteerCudaTransfer */
 } Layout;
 
+/* How a matrix is to lie in the device's memory. @quantise: whether plain numbers become 8 bits. FALSE when there is no
+ * way. */
 static gboolean
-choose_form (const Layout *layout, const SteerTensor *tensor, SteerCudaType *type, SteerCudaForm *form)
+choose_form (const SteerTensor *tensor, gboolean quantise, SteerCudaType *type, SteerCudaForm *form)
 {
-  gboolean quantise = layout->weight_type == STEER_DTYPE_Q8_0 && tensor->shape[1] % QUANT_COLUMNS == 0;
-
+  if (steer_dtype_is_quantized (tensor->dtype))
+    {
+      *form = steer_cuda_planes_find (tensor->dtype, type) ? STEER_CUDA_SPLIT : STEER_CUDA_REQUANTISE;
+      if (*form == STEER_CUDA_REQUANTISE)
+        *type = STEER_CUDA_Q8;
+      return TRUE;
+    }
+  quantise = quantise && tensor->shape[1] % steer_cuda_planes_get (STEER_CUDA_Q8)->n_columns == 0;
   *form = quantise ? STEER_CUDA_QUANTISE : STEER_CUDA_COPY;
   switch (tensor->dtype)
     {
     case STEER_DTYPE_F32:
-      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_F32;
+      *type = STEER_CUDA_F32;
       break;
     case STEER_DTYPE_F16:
-      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_F16;
+      *type = STEER_CUDA_F16;
       break;
     case STEER_DTYPE_BF16:
-      *type = quantise ? STEER_CUDA_Q8 : STEER_CUDA_BF16;
+      *type = STEER_CUDA_BF16;
       break;
     default:
-      *type = STEER_CUDA_Q8;
-      *form = tensor->dtype == STEER_DTYPE_Q8_0 ? STEER_CUDA_SPLIT : STEER_CUDA_REQUANTISE;
-      return steer_dtype_is_quantized (tensor->dtype);
+      return FALSE;
     }
+  if (quantise)
+    *type = STEER_CUDA_Q8;
   return steer_tensor_is_contiguous (tensor);
-}
-
-static gsize
-get_element_size (SteerCudaType type)
-{
-  switch (type)
-    {
-    case STEER_CUDA_F32:
-      return 4;
-    case STEER_CUDA_F16:
-    case STEER_CUDA_BF16:
-      return 2;
-    default:
-      return 1;
-    }
 }
 
 static const float *
 take_vector (const Layout *layout, const SteerTensor *tensor)
 {
-  SteerCudaTransfer transfer = { .tensor = tensor, .form = STEER_CUDA_VECTOR, .n_rows = 1 };
+  SteerCudaTransfer transfer = { .tensor = tensor, .form = STEER_CUDA_VECTOR, .type = STEER_CUDA_F32, .n_rows = 1 };
 
   if (tensor == NULL)
     return NULL;
   transfer.n_columns = (gsize) steer_tensor_get_n_elements (tensor);
-  transfer.data = steer_cuda_arena_take (layout->arena, transfer.n_columns, sizeof (float));
+  transfer.planes[STEER_CUDA_DATA] = steer_cuda_arena_take (layout->arena, transfer.n_columns, sizeof (float));
   g_array_append_val (layout->transfers, transfer);
-  return (const float *) (gconstpointer) transfer.data;
+  return (const float *) (gconstpointer) transfer.planes[STEER_CUDA_DATA];
 }
 
 static gboolean
-take_matrix (const Layout *layout,
-             SteerCudaMatrix *matrix,
-             const SteerTensor *tensor,
-             const SteerTensor *bias,
-             GError **error)
+take_matrix_as (const Layout *layout,
+                SteerCudaMatrix *matrix,
+                const SteerTensor *tensor,
+                const SteerTensor *bias,
+                gboolean as_q8,
+                GError **error)
 {
+  gboolean quantise = as_q8 || layout->weight_type == STEER_DTYPE_Q8_0;
   SteerCudaTransfer transfer = { .tensor = tensor };
-  SteerCudaType type;
+  const SteerCudaPlanes *planes;
 
   if (tensor->shape[0] > G_MAXINT || tensor->shape[1] > G_MAXINT
-      || !choose_form (layout, tensor, &type, &transfer.form))
+      || !choose_form (tensor, quantise, &transfer.type, &transfer.form))
     {
       g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
 
@@ -89,23 +81,50 @@ take_matrix (const Layout *layout,
     }
   transfer.n_rows = (gsize) tensor->shape[0];
   transfer.n_columns = (gsize) tensor->shape[1];
-  transfer.data
-    = steer_cuda_arena_take_rows (layout->arena, transfer.n_rows, transfer.n_columns, get_element_size (type));
-  if (type == STEER_CUDA_Q8)
-    transfer.scales = steer_cuda_arena_take_rows (layout->arena, transfer.n_rows, transfer.n_columns / QUANT_COLUMNS,
-                                                  sizeof (guint16));
+  if (as_q8 && transfer.type != STEER_CUDA_Q8)
+    {
+      transfer.type = STEER_CUDA_Q8;
+      transfer.form = STEER_CUDA_REQUANTISE;
+    }
+  planes = steer_cuda_planes_get (transfer.type);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    if (planes->n_bytes[i] > 0)
+      transfer.planes[i] = steer_cuda_arena_take_rows (layout->arena, transfer.n_rows,
+                                                       transfer.n_columns / planes->n_columns, planes->n_bytes[i]);
   g_array_append_val (layout->transfers, transfer);
   *matrix = (SteerCudaMatrix){
-    .type = type,
-    .data = transfer.data,
-    .scales = transfer.scales,
+    .type = transfer.type,
+    .data = transfer.planes[STEER_CUDA_DATA],
+    .scales = transfer.planes[STEER_CUDA_SCALES],
+    .high = transfer.planes[STEER_CUDA_HIGH],
+    .supers = transfer.planes[STEER_CUDA_SUPERS],
     .bias = take_vector (layout, bias),
     .n_rows = (int) transfer.n_rows,
     .n_columns = (int) transfer.n_columns,
   };
-  layout->weights->any_f32 |= type == STEER_CUDA_F32;
-  layout->weights->any_quantised |= type == STEER_CUDA_Q8;
+  layout->weights->any_f32 |= transfer.type == STEER_CUDA_F32;
+  layout->weights->any_quantised |= transfer.type >= STEER_CUDA_Q8;
   return TRUE;
+}
+
+static gboolean
+take_matrix (const Layout *layout,
+             SteerCudaMatrix *matrix,
+             const SteerTensor *tensor,
+             const SteerTensor *bias,
+             GError **error)
+{
+  return take_matrix_as (layout, matrix, tensor, bias, FALSE, error);
+}
+
+/* One kernel computes a row of each together, so they are of one type: both 8 bits where a file mixes them. */
+static gboolean
+take_gate_and_up (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights *from, GError **error)
+{
+  gboolean mixed = from->gate->dtype != from->up->dtype;
+
+  return take_matrix_as (layout, &layer->gate, from->gate, from->gate_bias, mixed, error)
+         && take_matrix_as (layout, &layer->up, from->up, from->up_bias, mixed, error);
 }
 
 static gboolean
@@ -117,8 +136,7 @@ take_layer (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights
          && take_matrix (layout, &layer->k, from->k, from->k_bias, error)
          && take_matrix (layout, &layer->v, from->v, from->v_bias, error)
          && take_matrix (layout, &layer->o, from->o, from->o_bias, error)
-         && take_matrix (layout, &layer->gate, from->gate, from->gate_bias, error)
-         && take_matrix (layout, &layer->up, from->up, from->up_bias, error)
+         && take_gate_and_up (layout, layer, from, error)
          && take_matrix (layout, &layer->down, from->down, from->down_bias, error);
 }
 

@@ -3,7 +3,7 @@
 #include "model/steer-backend.h"
 
 #include "steer-cuda-arena.h"
-#include "steer-cuda-kernels.h"
+#include "steer-cuda-planes.h"
 
 G_BEGIN_DECLS
 
@@ -31,8 +31,8 @@ typedef struct
  * SteerCudaForm: how the bytes of a file become those of the device
  * @STEER_CUDA_COPY: as they are
  * @STEER_CUDA_QUANTISE: copied, then quantised to 8 bits on the device
- * @STEER_CUDA_SPLIT: GGUF's Q8_0, whose blocks hold scale and quants, to a plane of each
- * @STEER_CUDA_REQUANTISE: another quantised type, expanded to float32 by the host and quantised to 8 bits on the device
+ * @STEER_CUDA_SPLIT: GGUF's blocks, whose numbers a type holds to the bit, to its planes
+ * @STEER_CUDA_REQUANTISE: other blocks, expanded to float32 by the host and quantised to 8 bits on the device
  * @STEER_CUDA_VECTOR: a norm or a bias, to float32
  */
 typedef enum
@@ -49,10 +49,10 @@ typedef struct
 {
   const SteerTensor *tensor;
   SteerCudaForm form;
-  gsize n_rows; /* 1 for a vector */
+  SteerCudaType type; /* what it becomes */
+  gsize n_rows;       /* 1 for a vector */
   gsize n_columns;
-  guint8 *data;   /* device */
-  guint8 *scales; /* device; of an 8 bit matrix */
+  guint8 *planes[STEER_CUDA_N_PLANES]; /* device; those that the type has */
 } SteerCudaTransfer;
 
 /**

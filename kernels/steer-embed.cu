@@ -50,11 +50,8 @@ steer_cuda_embed (const SteerCudaQueue *queue,
                   float *residual,
                   float *turns)
 {
-  auto kernel = embed->type == STEER_CUDA_F32    ? steer_embed<STEER_CUDA_F32>
-                : embed->type == STEER_CUDA_F16  ? steer_embed<STEER_CUDA_F16>
-                : embed->type == STEER_CUDA_BF16 ? steer_embed<STEER_CUDA_BF16>
-                                                 : steer_embed<STEER_CUDA_Q8>;
-
-  return steer_launch (queue, kernel, dim3 (n_tokens), N_THREADS, 0, *embed, inv_freq, shape->head_dim / 2, tokens,
-                       residual, turns);
+  return steer_for_type (embed->type, [&] (auto type) {
+    return steer_launch (queue, steer_embed<decltype (type)::value>, dim3 (n_tokens), N_THREADS, 0, *embed, inv_freq,
+                         shape->head_dim / 2, tokens, residual, turns);
+  });
 }

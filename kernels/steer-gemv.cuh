@@ -170,6 +170,7 @@ steer_multiply_pair (const SteerGemv &job,
   typedef SteerFormat<type> Format;
   const int parts = Format::n / 4;
   const int step = STEER_WARP * Format::n;
+  const bool has_offset = Format::base != 0 || Format::has_minimum;
   const SteerCudaMatrix &matrix0 = steer_get_matrix (job, pair, 0);
   const SteerCudaMatrix &matrix1 = steer_get_matrix (job, pair, 1);
   int lane = threadIdx.x % STEER_WARP;
@@ -197,12 +198,15 @@ steer_multiply_pair (const SteerGemv &job,
             for (int c = 0; c < columns; c++)
               {
                 float dots[2] = { 0.0f, 0.0f };
+                float total = 0.0f; /* of the activations, for what is taken off each weight */
 
 #pragma unroll
                 for (int p = 0; p < parts; p++)
                   {
                     float4 x = staged[c * stride + (u * parts + p) * STEER_WARP + lane];
 
+                    if (has_offset)
+                      total += (x.x + x.y) + (x.z + x.w);
 #pragma unroll
                     for (int r = 0; r < 2; r++)
                       {
@@ -211,10 +215,22 @@ steer_multiply_pair (const SteerGemv &job,
                         dots[r] = __fmaf_rn (w[r][4 * p + 2], x.z, dots[r]);
                         dots[r] = __fmaf_rn (w[r][4 * p + 3], x.w, dots[r]);
                       }
-                  }
+                    if ((p + 1) % (parts / Format::n_scales) != 0)
+                      continue;
 #pragma unroll
-                for (int r = 0; r < 2; r++)
-                  sums[r][c] = __fmaf_rn (dots[r], Format::scale (raw[u][r]), sums[r][c]);
+                    for (int r = 0; r < 2; r++)
+                      {
+                        SteerScale scale = Format::scale (raw[u][r], p / (parts / Format::n_scales));
+
+                        if (has_offset)
+                          dots[r] = __fmaf_rn (-(float) Format::base, total, dots[r]);
+                        if (Format::has_minimum)
+                          sums[r][c] = __fmaf_rn (-scale.minimum, total, sums[r][c]);
+                        sums[r][c] = __fmaf_rn (dots[r], scale.factor, sums[r][c]);
+                        dots[r] = 0.0f;
+                      }
+                    total = 0.0f;
+                  }
               }
           }
     }
@@ -367,3 +383,6 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv (const __grid_constant__ Steer
 /* Launches the kernel for the job's number of columns, several times when the columns' activations do not fit into
  * shared memory together. @type: of all matrices that have pairs. */
 cudaError_t steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job, SteerCudaType type);
+
+/* The same for one type. */
+template <SteerCudaType type> cudaError_t steer_gemv_launch_type (const SteerCudaQueue *queue, const SteerGemv *job);

@@ -54,19 +54,9 @@ steer_cuda_expand (const SteerCudaQueue *queue,
                    SteerCudaType out_type,
                    void *out)
 {
-  switch (matrix->type)
-    {
-    case STEER_CUDA_F32:
-      return launch_expand<STEER_CUDA_F32> (queue, matrix, first_row, n_rows, out_type, out);
-    case STEER_CUDA_F16:
-      return launch_expand<STEER_CUDA_F16> (queue, matrix, first_row, n_rows, out_type, out);
-    case STEER_CUDA_BF16:
-      return launch_expand<STEER_CUDA_BF16> (queue, matrix, first_row, n_rows, out_type, out);
-    case STEER_CUDA_Q8:
-      return launch_expand<STEER_CUDA_Q8> (queue, matrix, first_row, n_rows, out_type, out);
-    default:
-      return cudaErrorInvalidValue;
-    }
+  return steer_for_type (matrix->type, [&] (auto type) {
+    return launch_expand<decltype (type)::value> (queue, matrix, first_row, n_rows, out_type, out);
+  });
 }
 
 static __device__ __forceinline__ void
@@ -126,46 +116,8 @@ steer_cuda_quantise (const SteerCudaQueue *queue,
 {
   size_t n_parts = (size_t) n_rows * (n_columns / PART);
 
-  if (n_columns % BLOCK != 0 || type == STEER_CUDA_Q8)
+  if (n_columns % BLOCK != 0 || type >= STEER_CUDA_Q8)
     return cudaErrorInvalidValue;
   return steer_launch (queue, steer_quantise, dim3 ((unsigned) ((n_parts + N_THREADS - 1) / N_THREADS)), N_THREADS, 0,
                        type, weights, n_parts, quants, static_cast<__half *> (scales));
-}
-
-/* A block's scale, and its quants two by two; blocks are aligned to nothing more. */
-#define Q8_0_WORDS 17
-
-/* A thread a pair of quants, and one a scale. */
-static __global__ void
-steer_split_q8_0 (const uint16_t *blocks, size_t n_blocks, uint16_t *quants, uint16_t *scales)
-{
-  size_t i = (size_t) blockIdx.x * N_THREADS + threadIdx.x;
-  size_t block = i / Q8_0_WORDS;
-  int word = (int) (i % Q8_0_WORDS);
-
-  steer_let_next_begin ();
-  steer_wait_for_previous ();
-  if (block >= n_blocks)
-    return;
-  if (word == 0)
-    scales[block] = blocks[i];
-  else
-    quants[block * (BLOCK / 2) + word - 1] = blocks[i];
-}
-
-cudaError_t
-steer_cuda_split_q8_0 (const SteerCudaQueue *queue,
-                       const void *blocks,
-                       int n_rows,
-                       int n_columns,
-                       int8_t *quants,
-                       void *scales)
-{
-  size_t n_blocks = (size_t) n_rows * (n_columns / BLOCK);
-
-  if (n_columns % BLOCK != 0)
-    return cudaErrorInvalidValue;
-  return steer_launch (queue, steer_split_q8_0, dim3 ((unsigned) ((n_blocks * Q8_0_WORDS + N_THREADS - 1) / N_THREADS)),
-                       N_THREADS, 0, static_cast<const uint16_t *> (blocks), n_blocks,
-                       reinterpret_cast<uint16_t *> (quants), static_cast<uint16_t *> (scales));
 }

@@ -81,26 +81,20 @@ compute_rows (const std::vector<float> &w, const std::vector<float> &x, int n_ro
 struct Product
 {
   SteerCudaMatrix matrix;
-  const DeviceBuffer *data;
-  const DeviceBuffer *scales; /* of Q8 */
+  const DeviceBuffer *data; /* of a type that is not quantised */
   double n_bytes;
 };
 
 static std::vector<float>
-read_rows (const Product &product, int n_rows)
+read_rows (Ladder *ladder, const Product &product, int n_rows)
 {
   size_t n = (size_t) n_rows * product.matrix.n_columns;
-  std::vector<int8_t> quants (n);
-  std::vector<float> values (n);
-  std::vector<float> scales;
+  DeviceBuffer expanded (n * sizeof (float));
 
-  if (product.matrix.type != STEER_CUDA_Q8)
+  if (product.matrix.type < STEER_CUDA_Q8)
     return ladder_read (product.matrix.type, *product.data, 0, n);
-  product.data->download (quants.data (), 0, n);
-  scales = ladder_read (STEER_CUDA_F16, *product.scales, 0, n / 32);
-  for (size_t i = 0; i < n; i++)
-    values[i] = (float) quants[i] * scales[i / 32];
-  return values;
+  ladder_check (steer_cuda_expand (&ladder->queue, &product.matrix, 0, n_rows, STEER_CUDA_F32, expanded.as<void> ()));
+  return ladder_read (STEER_CUDA_F32, expanded, 0, n);
 }
 
 static void
@@ -117,8 +111,8 @@ run_rung (Ladder *ladder,
   DeviceBuffer y ((size_t) n_rows * n_columns * sizeof (float));
   std::vector<float> actual;
   std::vector<double> exact
-    = compute_rows (read_rows (product, n_checked), ladder_read (STEER_CUDA_F32, x, 0, (size_t) depth * n_columns),
-                    n_checked, depth, n_columns);
+    = compute_rows (read_rows (ladder, product, n_checked),
+                    ladder_read (STEER_CUDA_F32, x, 0, (size_t) depth * n_columns), n_checked, depth, n_columns);
   double error;
 
   y.clear ();
@@ -168,18 +162,59 @@ climb_columns (Ladder *ladder, const char *type, const Product &product, const D
     }
 }
 
+/* Bytes that 256 columns take in each plane. */
+static const struct
+{
+  const char *name;
+  SteerCudaType type;
+  int data, scales, high, supers;
+} block_types[] = {
+  { "q8", STEER_CUDA_Q8, 256, 16, 0, 0 },      { "q4_0", STEER_CUDA_Q4_0, 128, 16, 0, 0 },
+  { "q4_k", STEER_CUDA_Q4_K, 128, 16, 0, 4 },  { "q5_k", STEER_CUDA_Q5_K, 128, 16, 32, 4 },
+  { "q6_k", STEER_CUDA_Q6_K, 128, 16, 64, 2 },
+};
+
+/* Any bytes, with halves among them where those scale. */
+static void
+climb_blocks (Ladder *ladder, int n_rows, int depth, const DeviceBuffer &x)
+{
+  size_t n = (size_t) n_rows * depth / 256;
+  DeviceBuffer data (n * 256);
+  DeviceBuffer scales (n * 16);
+  DeviceBuffer high (n * 64);
+  DeviceBuffer supers (n * 4);
+
+  ladder_fill (ladder, STEER_CUDA_F32, data.as<void> (), n * 64, 1.0f, 11);
+  ladder_fill (ladder, STEER_CUDA_F32, high.as<void> (), n * 16, 1.0f, 12);
+  ladder_fill (ladder, STEER_CUDA_F16, supers.as<void> (), n * 2, 0.001f, 13);
+  for (const auto &type : block_types)
+    {
+      Product product = {};
+
+      ladder_fill (ladder, type.supers > 0 ? STEER_CUDA_F32 : STEER_CUDA_F16, scales.as<void> (),
+                   type.supers > 0 ? n * 4 : n * 8, type.supers > 0 ? 1.0f : 0.01f, 14);
+      product.matrix.type = type.type;
+      product.matrix.data = data.as<void> ();
+      product.matrix.scales = scales.as<void> ();
+      product.matrix.high = type.high > 0 ? high.as<void> () : nullptr;
+      product.matrix.supers = type.supers > 0 ? supers.as<void> () : nullptr;
+      product.matrix.n_rows = n_rows;
+      product.matrix.n_columns = depth;
+      product.n_bytes = (double) n * (type.data + type.scales + type.high + type.supers);
+      climb_columns (ladder, type.name, product, x);
+    }
+}
+
 /* The shape of an 8B model's down projection, twice as high: larger than any second-level cache. */
 void
 ladder_gemv (Ladder *ladder)
 {
   int n_rows = ladder->small ? 24 : 8192;
-  int depth = ladder->small ? 352 : 14336;
+  int depth = ladder->small ? 512 : 14336;
   size_t n = (size_t) n_rows * depth;
   DeviceBuffer x ((size_t) depth * STEER_CUDA_MAX_COLUMNS * sizeof (float));
   DeviceBuffer data (n * sizeof (float));
-  DeviceBuffer quants (n);
-  DeviceBuffer scales (n / 32 * 2);
-  Product product = { {}, &data, &scales, 0.0 };
+  Product product = { {}, &data, 0.0 };
 
   ladder_fill (ladder, STEER_CUDA_F32, x.as<void> (), (size_t) depth * STEER_CUDA_MAX_COLUMNS, 1.0f, 7);
   product.matrix.data = data.as<void> ();
@@ -191,24 +226,13 @@ ladder_gemv (Ladder *ladder)
   ladder_fill (ladder, STEER_CUDA_BF16, data.as<void> (), n, 1.0f, 8);
   climb_naive (ladder, product, x);
   climb_columns (ladder, "bf16", product, x);
-
-  ladder_check (steer_cuda_quantise (&ladder->queue, STEER_CUDA_BF16, data.as<void> (), n_rows, depth,
-                                     quants.as<int8_t> (), scales.as<void> ()));
-  product.matrix.type = STEER_CUDA_Q8;
-  product.matrix.data = quants.as<void> ();
-  product.matrix.scales = scales.as<void> ();
-  product.data = &quants;
-  product.n_bytes = n + n / 16.0;
-  climb_columns (ladder, "q8", product, x);
-
-  product.matrix.data = data.as<void> ();
-  product.data = &data;
   product.matrix.type = STEER_CUDA_F16;
-  product.n_bytes = 2.0 * n;
   ladder_fill (ladder, STEER_CUDA_F16, data.as<void> (), n, 1.0f, 9);
   climb_columns (ladder, "f16", product, x);
   product.matrix.type = STEER_CUDA_F32;
   product.n_bytes = 4.0 * n;
   ladder_fill (ladder, STEER_CUDA_F32, data.as<void> (), n, 1.0f, 10);
   climb_columns (ladder, "f32", product, x);
+
+  climb_blocks (ladder, n_rows, depth, x);
 }

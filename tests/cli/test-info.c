@@ -199,6 +199,26 @@ test_devices (void)
   g_assert_nonnull (strstr (result.out, "cpu "));
 }
 
+/* Nothing in it is undefined, and it finds that there is no GPU, or one. */
+static void
+test_cuda_module (void)
+{
+  const char *module = g_getenv ("STEER_TEST_CUDA_MODULE");
+  g_auto (CliResult) result = { 0 };
+
+  if (module == NULL)
+    {
+      g_test_skip ("built without nvcc");
+      return;
+    }
+  g_setenv ("STEER_CUDA_MODULE", module, TRUE);
+  CLI_RUN (&result, NULL, "devices");
+  g_unsetenv ("STEER_CUDA_MODULE");
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_nonnull (strstr (result.out, "cuda"));
+  g_assert_null (strstr (result.out, "cannot be opened"));
+}
+
 static void
 test_bench (void)
 {
@@ -231,6 +251,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/info/names and labels cannot act on the terminal", test_escapes);
   g_test_add_func ("/cli/info/what is nothing known is refused", test_errors);
   g_test_add_func ("/cli/devices/the processor is listed with its memory", test_devices);
+  g_test_add_func ("/cli/devices/the CUDA module of this build opens", test_cuda_module);
   g_test_add_func ("/cli/bench/speed, memory and the cost of steering are measured", test_bench);
   return g_test_run ();
 }

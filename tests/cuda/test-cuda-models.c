@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "model/steer-gguf-export.h"
+
 /* The tiny models of tests/fixtures/cpu on the CUDA backend, against what the CPU backend computes from them. */
 
 static const struct
@@ -164,6 +166,55 @@ test_gguf (gconstpointer name)
     }
 }
 
+/* @from as a GGUF file of @type in @folder. */
+static SteerModel *
+convert (SteerModel *from, SteerExportType type, const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, steer_export_type_get_name (type), NULL);
+  g_autoptr (SteerGgufWriter) writer = steer_gguf_writer_new (path);
+  g_autoptr (GError) error = NULL;
+  SteerModel *model;
+
+  steer_model_export_gguf (from, type, writer, 2, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  model = steer_model_open (path, NULL, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+/* Q4_K, Q6_K and Q5_0 in one model, whose numbers the device keeps to the bit: it computes what the CPU does with the
+ * same numbers in float32. */
+static void
+test_q4_k_m (void)
+{
+  static gint32 tokens[] = { 17, 4000, 3, 801, 2999, 42 };
+  g_autofree char *folder = test_make_dir ();
+  g_autofree char *path = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerModel) demo = steer_model_open (path, NULL, &error);
+  g_autoptr (SteerModel) blocks = NULL;
+  g_autoptr (SteerModel) numbers = NULL;
+  g_autoptr (SteerContext) gpu = NULL;
+  g_autoptr (SteerContext) cpu = NULL;
+
+  g_assert_no_error (error);
+  blocks = convert (demo, STEER_EXPORT_Q4_K_M, folder);
+  numbers = convert (blocks, STEER_EXPORT_F32, folder);
+  gpu = cuda_context_open (blocks, 1, STEER_DTYPE_F16, 0);
+  cpu = cpu_context_open (numbers, 1, STEER_DTYPE_F16, 2);
+  for (guint piece = 1; piece <= G_N_ELEMENTS (tokens); piece += G_N_ELEMENTS (tokens) - 1)
+    {
+      CpuModel model
+        = { .config = steer_model_get_config (blocks), .tokens = tokens, .n_tokens = G_N_ELEMENTS (tokens) };
+      g_auto (Result) actual = { 0 };
+      g_auto (Result) expected = { 0 };
+
+      run (&actual, gpu, &model, piece, NULL);
+      run (&expected, cpu, &model, piece, NULL);
+      assert_same (&model, &actual, &expected, piece == 1 ? CUDA_TOLERANCE : 3e-2);
+    }
+}
+
 /* 8 bits are no more than near: decode and prefill of one quantised model agree far better. */
 static void
 test_quantised (gconstpointer name)
@@ -202,5 +253,6 @@ main (int argc, char *argv[])
     }
   add ("llama-gqa", "as a GGUF file", test_gguf);
   add ("qwen2", "as a GGUF file", test_gguf);
+  g_test_add_func ("/cuda/models/q4_k_m/the numbers of its blocks as the CPU computes with them", test_q4_k_m);
   return g_test_run ();
 }

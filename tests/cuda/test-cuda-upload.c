@@ -31,8 +31,9 @@ static const struct
   SteerDtype dtype;
   int scales[2];
 } blocks[] = {
-  { STEER_DTYPE_Q8_0, { 0, -1 } }, { STEER_DTYPE_Q4_0, { 0, -1 } },   { STEER_DTYPE_Q5_1, { 0, 2 } },
-  { STEER_DTYPE_Q4_K, { 0, 2 } },  { STEER_DTYPE_Q6_K, { 208, -1 } },
+  { STEER_DTYPE_Q8_0, { 0, -1 } }, { STEER_DTYPE_Q5_0, { 0, -1 } },   { STEER_DTYPE_IQ4_NL, { 0, -1 } },
+  { STEER_DTYPE_Q4_0, { 0, -1 } }, { STEER_DTYPE_Q4_K, { 0, 2 } },    { STEER_DTYPE_Q5_K, { 0, 2 } },
+  { STEER_DTYPE_Q5_1, { 0, 2 } },  { STEER_DTYPE_Q3_K, { 108, -1 } }, { STEER_DTYPE_Q6_K, { 208, -1 } },
 };
 
 static void
@@ -90,23 +91,28 @@ source_init (Source *self, SteerDtype dtype)
   steer_tensor_read_f32 (&self->tensor, 0, (gint64) N_ROWS * N_COLUMNS, self->values);
 }
 
-/* What the device has of it, as float32: copied, or as quants and scales. */
+/* What the device has of it, as float32. */
 static float *
-upload (const Source *source, SteerCudaForm form)
+upload (const Source *source, SteerCudaForm form, SteerCudaType type)
 {
   g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
   g_autoptr (GArray) transfers = g_array_new (FALSE, FALSE, sizeof (SteerCudaTransfer));
   g_autoptr (GError) error = NULL;
+  const SteerCudaPlanes *planes = steer_cuda_planes_get (type);
   gsize n = (gsize) N_ROWS * N_COLUMNS;
-  g_autofree guint8 *data = g_malloc0 (n * 4);
-  g_autofree guint16 *scales = g_new0 (guint16, n / 32);
-  SteerCudaTransfer transfer = { &source->tensor, form, N_ROWS, N_COLUMNS, NULL, NULL };
+  SteerCudaTransfer transfer
+    = { .tensor = &source->tensor, .form = form, .type = type, .n_rows = N_ROWS, .n_columns = N_COLUMNS };
   SteerCudaUploadSize size;
+  SteerCudaQueue queue;
+  SteerCudaMatrix matrix;
   void *staging = NULL;
+  void *expanded = NULL;
   float *values = g_new (float, n);
 
-  g_assert_cmpint (cudaMalloc ((void **) &transfer.data, n * 4), ==, cudaSuccess);
-  g_assert_cmpint (cudaMalloc ((void **) &transfer.scales, n / 16), ==, cudaSuccess);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    if (planes->n_bytes[i] > 0)
+      g_assert_cmpint (cudaMalloc ((void **) &transfer.planes[i], n / planes->n_columns * planes->n_bytes[i]), ==,
+                       cudaSuccess);
   g_array_append_val (transfers, transfer);
   steer_cuda_upload_measure (transfers, &size);
   /* Small pieces, so that there are many. */
@@ -114,47 +120,58 @@ upload (const Source *source, SteerCudaForm form)
   g_assert_cmpint (cudaMalloc (&staging, MAX (size.staging_bytes, 1)), ==, cudaSuccess);
   steer_cuda_upload_run (model->model, 0, transfers, &size, staging, NULL, NULL, NULL, &error);
   g_assert_no_error (error);
-  cudaMemcpy (data, transfer.data, n * 4, cudaMemcpyDeviceToHost);
-  cudaMemcpy (scales, transfer.scales, n / 16, cudaMemcpyDeviceToHost);
+
+  matrix = (SteerCudaMatrix){
+    .type = type,
+    .data = transfer.planes[STEER_CUDA_DATA],
+    .scales = transfer.planes[STEER_CUDA_SCALES],
+    .high = transfer.planes[STEER_CUDA_HIGH],
+    .supers = transfer.planes[STEER_CUDA_SUPERS],
+    .n_rows = N_ROWS,
+    .n_columns = N_COLUMNS,
+  };
+  g_assert_cmpint (cudaMalloc (&expanded, n * sizeof (float)), ==, cudaSuccess);
+  g_assert_cmpint (steer_cuda_queue_init (&queue, NULL), ==, cudaSuccess);
+  g_assert_cmpint (steer_cuda_expand (&queue, &matrix, 0, N_ROWS, STEER_CUDA_F32, expanded), ==, cudaSuccess);
+  g_assert_cmpint (cudaMemcpy (values, expanded, n * sizeof (float), cudaMemcpyDeviceToHost), ==, cudaSuccess);
+  cudaFree (expanded);
   cudaFree (staging);
-  cudaFree (transfer.data);
-  cudaFree (transfer.scales);
-
-  if (form == STEER_CUDA_COPY)
-    {
-      SteerTensor copy = source->tensor;
-
-      copy.data = data;
-      steer_tensor_read_f32 (&copy, 0, (gint64) n, values);
-    }
-  else
-    for (gsize i = 0; i < n; i++)
-      values[i] = (float) ((gint8 *) data)[i] * steer_f16_to_f32 (scales[i / 32]);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    cudaFree (transfer.planes[i]);
   return values;
+}
+
+/* What is copied, and GGUF's blocks that have planes of their own, keep every bit. */
+static void
+check_kept (SteerDtype dtype, SteerCudaForm form, SteerCudaType type)
+{
+  g_auto (Source) source = { 0 };
+  g_autofree float *values = NULL;
+
+  source_init (&source, dtype);
+  values = upload (&source, form, type);
+  g_assert_cmpmem (values, N_ROWS * N_COLUMNS * 4, source.values, N_ROWS * N_COLUMNS * 4);
 }
 
 static void
 test_copy (gconstpointer data)
 {
-  g_auto (Source) source = { 0 };
-  g_autofree float *values = NULL;
+  SteerDtype dtype = GPOINTER_TO_INT (data);
 
-  source_init (&source, GPOINTER_TO_INT (data));
-  values = upload (&source, STEER_CUDA_COPY);
-  g_assert_cmpmem (values, N_ROWS * N_COLUMNS * 4, source.values, N_ROWS * N_COLUMNS * 4);
+  check_kept (dtype, STEER_CUDA_COPY,
+              dtype == STEER_DTYPE_F32   ? STEER_CUDA_F32
+              : dtype == STEER_DTYPE_F16 ? STEER_CUDA_F16
+                                         : STEER_CUDA_BF16);
 }
 
-/* GGUF's 8 bits keep every bit: they only move to planes of their own. */
 static void
-test_split (void)
+test_split (gconstpointer data)
 {
-  g_auto (Source) source = { 0 };
-  g_autofree float *values = NULL;
+  SteerDtype dtype = GPOINTER_TO_INT (data);
+  SteerCudaType type = STEER_CUDA_F32;
 
-  source_init (&source, STEER_DTYPE_Q8_0);
-  values = upload (&source, STEER_CUDA_SPLIT);
-  for (gsize i = 0; i < (gsize) N_ROWS * N_COLUMNS; i++)
-    g_assert_cmpfloat (values[i], ==, source.values[i]);
+  g_assert_true (steer_cuda_planes_find (dtype, &type));
+  check_kept (dtype, STEER_CUDA_SPLIT, type);
 }
 
 /* No further from the value than half a step of its 32 columns' scale, and the rounding of the scale. */
@@ -166,7 +183,8 @@ test_quantise (gconstpointer data)
   g_autofree float *values = NULL;
 
   source_init (&source, dtype);
-  values = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE);
+  values
+    = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE, STEER_CUDA_Q8);
   for (gsize first = 0; first < (gsize) N_ROWS * N_COLUMNS; first += 32)
     {
       float largest = 0.0f;
@@ -184,7 +202,6 @@ main (int argc, char *argv[])
   static const SteerDtype plain[] = { STEER_DTYPE_F32, STEER_DTYPE_F16, STEER_DTYPE_BF16 };
 
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/cuda/upload/Q8_0 moves to planes of quants and scales", test_split);
   for (guint i = 0; i < G_N_ELEMENTS (plain); i++)
     {
       const char *name = steer_dtype_get_name (plain[i]);
@@ -194,12 +211,14 @@ main (int argc, char *argv[])
       g_test_add_data_func (copied, GINT_TO_POINTER (plain[i]), test_copy);
       g_test_add_data_func (quantised, GINT_TO_POINTER (plain[i]), test_quantise);
     }
-  for (guint i = 1; i < G_N_ELEMENTS (blocks); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
     {
-      g_autofree char *path
-        = g_strdup_printf ("/cuda/upload/%s becomes 8 bits", steer_dtype_get_name (blocks[i].dtype));
+      SteerCudaType type;
+      gboolean kept = steer_cuda_planes_find (blocks[i].dtype, &type);
+      g_autofree char *path = g_strdup_printf ("/cuda/upload/%s %s", steer_dtype_get_name (blocks[i].dtype),
+                                               kept ? "keeps every bit" : "becomes 8 bits");
 
-      g_test_add_data_func (path, GINT_TO_POINTER (blocks[i].dtype), test_quantise);
+      g_test_add_data_func (path, GINT_TO_POINTER (blocks[i].dtype), kept ? test_split : test_quantise);
     }
   return g_test_run ();
 }

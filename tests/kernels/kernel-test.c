@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "tensor/steer-dtype.h"
+#include "tensor/steer-dequantize.h"
+
+#include "kernels/steer-cuda-planes.h"
 
 const SteerCudaQueue *
 kernel_test_get_queue (void)
@@ -96,22 +98,63 @@ kernel_test_round (SteerCudaType type, float value)
   return value;
 }
 
+/* Which of GGUF's blocks a type holds, where those have the halves that scale them, and how large they may be. */
+static const struct
+{
+  SteerCudaType type;
+  SteerDtype dtype;
+  int halves[2]; /* -1: no more */
+  double largest;
+} blocks_of[] = {
+  { STEER_CUDA_Q8, STEER_DTYPE_Q8_0, { 0, -1 }, 0.01 },     { STEER_CUDA_Q4_0, STEER_DTYPE_Q4_0, { 0, -1 }, 0.1 },
+  { STEER_CUDA_Q4_K, STEER_DTYPE_Q4_K, { 0, 2 }, 0.001 },   { STEER_CUDA_Q5_K, STEER_DTYPE_Q5_K, { 0, 2 }, 0.0005 },
+  { STEER_CUDA_Q6_K, STEER_DTYPE_Q6_K, { 208, -1 }, 3e-4 },
+};
+
 /* Any bytes with any scales. */
 static void
-init_q8 (KernelTestMatrix *self, gsize n)
+init_quantised (KernelTestMatrix *self, gsize n)
 {
-  g_autofree gint8 *quants = g_new (gint8, n);
-  g_autofree guint16 *scales = g_new (guint16, n / 32);
+  const SteerCudaPlanes *planes = steer_cuda_planes_get (self->matrix.type);
+  guint8 *host[STEER_CUDA_N_PLANES] = { NULL };
+  const void **device[] = { &self->matrix.data, &self->matrix.scales, &self->matrix.high, &self->matrix.supers };
+  g_autofree guint8 *blocks = NULL;
+  gsize n_blocks, n_bytes;
+  guint kind = 0;
 
-  for (gsize i = 0; i < n / 32; i++)
-    scales[i] = steer_f32_to_f16 ((float) g_test_rand_double_range (-0.01, 0.01));
-  for (gsize i = 0; i < n; i++)
-    {
-      quants[i] = (gint8) g_test_rand_int_range (-128, 128);
-      self->values[i] = (float) quants[i] * steer_f16_to_f32 (scales[i / 32]);
-    }
-  self->matrix.data = kernel_test_upload (quants, n);
-  self->matrix.scales = kernel_test_upload (scales, n / 32 * 2);
+  while (blocks_of[kind].type != self->matrix.type)
+    kind++;
+  n_blocks = n / steer_dtype_get_block_elements (blocks_of[kind].dtype);
+  n_bytes = steer_dtype_get_block_bytes (blocks_of[kind].dtype);
+  blocks = g_malloc (n_blocks * n_bytes);
+  for (gsize i = 0; i < n_blocks * n_bytes; i++)
+    blocks[i] = (guint8) g_test_rand_int_range (0, 256);
+  for (gsize i = 0; i < n_blocks; i++)
+    for (guint j = 0; j < 2 && blocks_of[kind].halves[j] >= 0; j++)
+      {
+        double largest = blocks_of[kind].largest;
+        guint16 half = steer_f32_to_f16 ((float) g_test_rand_double_range (-largest, largest));
+
+        memcpy (blocks + i * n_bytes + blocks_of[kind].halves[j], &half, sizeof half);
+      }
+  steer_dequantize (blocks_of[kind].dtype, blocks, n_blocks, self->values);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    if (planes->n_bytes[i] > 0)
+      host[i] = g_malloc (n / planes->n_columns * planes->n_bytes[i]);
+  steer_cuda_planes_split (blocks_of[kind].dtype, blocks, n_blocks, host);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    if (host[i] != NULL)
+      *device[i] = kernel_test_upload (host[i], n / planes->n_columns * planes->n_bytes[i]);
+  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
+    g_free (host[i]);
+}
+
+int
+kernel_test_fit_columns (SteerCudaType type, int n_columns)
+{
+  int step = steer_cuda_planes_get (type)->n_columns;
+
+  return (n_columns + step - 1) / step * step;
 }
 
 void
@@ -123,10 +166,10 @@ kernel_test_matrix_init (KernelTestMatrix *self, SteerCudaType type, int n_rows,
   self->matrix.type = type;
   self->matrix.n_rows = n_rows;
   self->matrix.n_columns = n_columns;
-  if (type == STEER_CUDA_Q8)
+  if (type >= STEER_CUDA_Q8)
     {
       self->values = g_new (float, n);
-      init_q8 (self, n);
+      init_quantised (self, n);
     }
   else
     {
@@ -149,6 +192,8 @@ kernel_test_matrix_clear (KernelTestMatrix *self)
 {
   cudaFree ((gpointer) self->matrix.data);
   cudaFree ((gpointer) self->matrix.scales);
+  cudaFree ((gpointer) self->matrix.high);
+  cudaFree ((gpointer) self->matrix.supers);
   cudaFree ((gpointer) self->matrix.bias);
   g_free (self->values);
   g_free (self->bias);

@@ -31,6 +31,9 @@ gsize kernel_test_get_bytes (SteerCudaType type); /* of an element; not of a qua
 gpointer kernel_test_store (SteerCudaType type, const float *values, gsize n); /* free with g_free() */
 void kernel_test_load (SteerCudaType type, gconstpointer stored, gsize n, float *values);
 
+/* The least number of columns from @n_columns on that a matrix of this type may have. */
+int kernel_test_fit_columns (SteerCudaType type, int n_columns);
+
 /* A random matrix on the device, and its numbers. */
 typedef struct
 {

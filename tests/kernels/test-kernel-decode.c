@@ -11,16 +11,18 @@
 #define EPS 1e-5
 #define TOLERANCE 2e-5
 
-static const SteerCudaType types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16, STEER_CUDA_Q8 };
+static const SteerCudaType types[] = {
+  STEER_CUDA_F32,  STEER_CUDA_F16,  STEER_CUDA_BF16, STEER_CUDA_Q8,
+  STEER_CUDA_Q4_0, STEER_CUDA_Q4_K, STEER_CUDA_Q5_K, STEER_CUDA_Q6_K,
+};
 
 /* A width that a matrix of this type may have. */
 static int
 pick_depth (SteerCudaType type)
 {
   static const int depths[] = { 8, 64, 88, 256, 264, 1000, 1032, 2048 };
-  int depth = kernel_test_pick (depths);
 
-  return type == STEER_CUDA_Q8 ? (depth + 31) / 32 * 32 : depth;
+  return kernel_test_fit_columns (type, kernel_test_pick (depths));
 }
 
 static void
@@ -90,8 +92,8 @@ test_add_deep (void)
 {
   for (guint t = 0; t < G_N_ELEMENTS (types); t++)
     {
-      check_add (types[t], 50, 8224, 1, FALSE);
-      check_add (types[t], 50, 6112, 4, TRUE);
+      check_add (types[t], 50, kernel_test_fit_columns (types[t], 8224), 1, FALSE);
+      check_add (types[t], 50, kernel_test_fit_columns (types[t], 6112), 4, TRUE);
     }
 }
 
@@ -194,6 +196,7 @@ test_logits_wide (void)
 {
   check_logits (STEER_CUDA_BF16, 8192, 4);
   check_logits (STEER_CUDA_Q8, 14336, 3);
+  check_logits (STEER_CUDA_Q6_K, 8192, 2);
 }
 
 typedef struct
@@ -271,7 +274,7 @@ check_qkv (SteerCudaType q_type,
            gboolean with_bias)
 {
   Qkv qkv = {
-    .shape = { .d_model = pick_depth (STEER_CUDA_Q8),
+    .shape = { .d_model = pick_depth (MAX (q_type, v_type)),
                .n_heads = n_heads,
                .n_kv_heads = n_kv_heads,
                .head_dim = head_dim,
@@ -360,6 +363,7 @@ test_qkv_of_mixed_types (void)
 {
   check_qkv (STEER_CUDA_Q8, STEER_CUDA_F16, STEER_CUDA_F16, 16, 2, 1, 2, FALSE, TRUE);
   check_qkv (STEER_CUDA_BF16, STEER_CUDA_Q8, STEER_CUDA_BF16, 16, 2, 1, 1, TRUE, FALSE);
+  check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, STEER_CUDA_F16, 64, 2, 1, 2, TRUE, FALSE);
 }
 
 /* Every order in which the threads of a block may run gives the same bits. */

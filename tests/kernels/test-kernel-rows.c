@@ -8,7 +8,10 @@
 /* What lies between the matrix products of a prefill, and the forms of weights, against float64. */
 
 static const SteerCudaType plain_types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16 };
-static const SteerCudaType types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16, STEER_CUDA_Q8 };
+static const SteerCudaType types[] = {
+  STEER_CUDA_F32,  STEER_CUDA_F16,  STEER_CUDA_BF16, STEER_CUDA_Q8,
+  STEER_CUDA_Q4_0, STEER_CUDA_Q4_K, STEER_CUDA_Q5_K, STEER_CUDA_Q6_K,
+};
 
 /* Half a unit in the last place, and what float32 loses on the way. */
 static double
@@ -76,7 +79,7 @@ test_embed (void)
   for (guint t = 0; t < G_N_ELEMENTS (types); t++)
     {
       check_embed (types[t], 32, 8, 1);
-      check_embed (types[t], types[t] == STEER_CUDA_Q8 ? 1056 : 1048, 128, 5);
+      check_embed (types[t], kernel_test_fit_columns (types[t], 1048), 128, 5);
     }
 }
 
@@ -317,23 +320,37 @@ test_rotate (void)
 /* --- Weights --- */
 
 static void
+check_expand (SteerCudaType type, SteerCudaType out_type)
+{
+  int n_columns = kernel_test_fit_columns (type, 96);
+  gsize n = 4 * (gsize) n_columns;
+  KernelTestMatrix w;
+  g_autofree double *exact = g_new (double, n);
+  gpointer out = kernel_test_alloc (n * sizeof (float));
+
+  kernel_test_matrix_init (&w, type, 7, n_columns, FALSE);
+  for (gsize i = 0; i < n; i++)
+    exact[i] = (double) w.values[2 * n_columns + (int) i];
+  kernel_test_check (steer_cuda_expand (kernel_test_get_queue (), &w.matrix, 2, 4, out_type, out));
+  compare_stored ("expanded", out_type, out, exact, n);
+  if (out_type == STEER_CUDA_F32)
+    {
+      g_autofree float *values = g_new (float, n);
+
+      kernel_test_download (out, values, n * sizeof (float));
+      g_assert_cmpmem (values, n * sizeof (float), w.values + 2 * n_columns, n * sizeof (float));
+    }
+  kernel_test_matrix_clear (&w);
+  cudaFree (out);
+}
+
+/* As float32 they are what GGUF's definition says, to the bit. */
+static void
 test_expand (void)
 {
   for (guint t = 0; t < G_N_ELEMENTS (types); t++)
     for (guint o = 0; o < G_N_ELEMENTS (plain_types); o++)
-      {
-        KernelTestMatrix w;
-        double exact[4 * 96];
-        gpointer out = kernel_test_alloc (sizeof exact);
-
-        kernel_test_matrix_init (&w, types[t], 7, 96, FALSE);
-        for (guint i = 0; i < 4 * 96; i++)
-          exact[i] = (double) w.values[2 * 96 + i];
-        kernel_test_check (steer_cuda_expand (kernel_test_get_queue (), &w.matrix, 2, 4, plain_types[o], out));
-        compare_stored ("expanded", plain_types[o], out, exact, 4 * 96);
-        kernel_test_matrix_clear (&w);
-        cudaFree (out);
-      }
+      check_expand (types[t], plain_types[o]);
 }
 
 /* No weight is further from its number than half a step, but for what rounding the step itself costs at the ends. */
@@ -383,41 +400,6 @@ test_quantise (void)
     }
 }
 
-/* The same bytes at other places. */
-static void
-test_split_q8_0 (void)
-{
-  enum
-  {
-    n_rows = 5,
-    n_columns = 96,
-    n_blocks = n_rows * n_columns / 32,
-  };
-  guint8 blocks[n_blocks][34];
-  gint8 quants[n_blocks][32];
-  guint8 scales[n_blocks][2];
-  gpointer device_blocks;
-  gint8 *device_quants = kernel_test_alloc (sizeof quants);
-  gpointer device_scales = kernel_test_alloc (sizeof scales);
-
-  for (guint i = 0; i < n_blocks; i++)
-    for (guint j = 0; j < 34; j++)
-      blocks[i][j] = (guint8) g_test_rand_int_range (0, 256);
-  device_blocks = kernel_test_upload (blocks, sizeof blocks);
-  kernel_test_check (
-    steer_cuda_split_q8_0 (kernel_test_get_queue (), device_blocks, n_rows, n_columns, device_quants, device_scales));
-  kernel_test_download (device_quants, quants, sizeof quants);
-  kernel_test_download (device_scales, scales, sizeof scales);
-  for (guint i = 0; i < n_blocks; i++)
-    {
-      g_assert_cmpmem (scales[i], 2, blocks[i], 2);
-      g_assert_cmpmem (quants[i], 32, blocks[i] + 2, 32);
-    }
-  cudaFree (device_blocks);
-  cudaFree (device_quants);
-  cudaFree (device_scales);
-}
-
 /* Shapes that the kernels cannot run are refused with the reason. */
 static void
 test_shapes (void)
@@ -456,7 +438,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/rows/rotate", test_rotate);
   g_test_add_func ("/kernels/rows/expand", test_expand);
   g_test_add_func ("/kernels/rows/quantise", test_quantise);
-  g_test_add_func ("/kernels/rows/split-q8-0", test_split_q8_0);
   g_test_add_func ("/kernels/rows/shapes", test_shapes);
   return g_test_run ();
 }

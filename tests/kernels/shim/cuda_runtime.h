@@ -225,6 +225,12 @@ __fmul_rn (float a, float b)
 }
 
 static inline float
+__fsub_rn (float a, float b)
+{
+  return a - b; /* compiled without contraction */
+}
+
+static inline float
 __fadd_rn (float a, float b)
 {
   return a + b;

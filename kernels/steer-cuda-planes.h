@@ -1,0 +1,46 @@
+#pragma once
+
+#include "tensor/steer-dtype.h"
+
+#include "steer-cuda-kernels.h"
+
+G_BEGIN_DECLS
+
+/* The planes that a matrix lies in, in the order of SteerCudaMatrix. */
+typedef enum
+{
+  STEER_CUDA_DATA,
+  STEER_CUDA_SCALES,
+  STEER_CUDA_HIGH,
+  STEER_CUDA_SUPERS,
+
+  STEER_CUDA_N_PLANES
+} SteerCudaPlane;
+
+/* What a type takes in each plane for @n_columns of a row, its smallest part; 0 where it has no such plane. */
+typedef struct
+{
+  guint8 n_bytes[STEER_CUDA_N_PLANES];
+  guint16 n_columns;
+} SteerCudaPlanes;
+
+/* Any thread. */
+const SteerCudaPlanes *steer_cuda_planes_get (SteerCudaType type);
+
+/* The type that holds the numbers of GGUF's @dtype to the bit. FALSE when there is none. Any thread. */
+gboolean steer_cuda_planes_find (SteerDtype dtype, SteerCudaType *type);
+
+/**
+ * steer_cuda_planes_split:
+ * @dtype: one that steer_cuda_planes_find() has found
+ * @blocks: [n_blocks * steer_dtype_get_block_bytes (dtype)], of any alignment
+ * @planes: out: [STEER_CUDA_N_PLANES], where those lie that the type has
+ *
+ * Any thread.
+ */
+void steer_cuda_planes_split (SteerDtype dtype,
+                              const guint8 *blocks,
+                              gsize n_blocks,
+                              guint8 *const planes[STEER_CUDA_N_PLANES]);
+
+G_END_DECLS
