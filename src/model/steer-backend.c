@@ -143,7 +143,7 @@ check_fits (const SteerBackend *backend,
                "take a shorter context, %s or another device",
                steer_model_get_name (model), needed_text, device, weights_text, options->n_slots, options->n_context,
                cache_text, work_text, available_text,
-               options->weight_type == 0 ? "weights quantised to 8 bits, a smaller model" : "a smaller model");
+               options->weight_type == 0 ? "weights quantised to fewer bits, a smaller model" : "a smaller model");
   return FALSE;
 }
 
