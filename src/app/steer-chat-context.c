@@ -1,62 +1,95 @@
 /* How much of the context a conversation fills. */
 #include "steer-chat-private.h"
 
-/* Beyond this much text the gauge scales the count of its end up, so that counting never holds up a frame. */
+/* Beyond this much text the gauge scales the count of its end up: what is far beyond a context is not worth a second of
+ * a processor after each message. */
 #define MAX_COUNTED_BYTES (48 * 1024)
 
-/* The end of the conversation that the count looks at: (transfer none), and which share of all bytes that is. */
-static guint
-count_end (SteerChat *self)
+typedef struct
 {
-  GListModel *messages = G_LIST_MODEL (self->conversation);
-  g_autoptr (SteerRequest) request = steer_request_new ();
-  guint n = g_list_model_get_n_items (messages), first = n;
-  gsize all = 0, counted = 0;
-  guint n_tokens;
+  SteerChat *chat; /* not a reference: it cancels the count before it goes */
+  double scale;    /* of all bytes to those that are counted */
+} Count;
 
+static void
+on_counted (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autofree Count *count = data;
+  gssize n_tokens = steer_engine_count_tokens_finish (result, NULL);
+
+  if (n_tokens < 0)
+    return;
+  g_clear_object (&count->chat->counting);
+  steer_chat_set_context_used (count->chat, (guint) MIN ((double) n_tokens * count->scale, (double) G_MAXINT));
+}
+
+/* The end of the conversation in @request, @all and @counted bytes. */
+static void
+take_end (SteerConversation *conversation, SteerRequest *request, gsize *all, gsize *counted)
+{
+  GListModel *messages = G_LIST_MODEL (conversation);
+  guint n = g_list_model_get_n_items (messages), first = n;
+
+  *all = *counted = 0;
   for (guint i = n; i-- > 0;)
     {
       g_autoptr (SteerMessage) message = g_list_model_get_item (messages, i);
-      gsize length = strlen (steer_message_get_text (message));
 
-      all += length;
-      if (all > MAX_COUNTED_BYTES && first < n)
+      *all += strlen (steer_message_get_text (message));
+      if (*all > MAX_COUNTED_BYTES && first < n)
         continue;
-      counted = all;
+      *counted = *all;
       first = i;
     }
-  if (n == 0)
-    return 0;
   if (first == 0)
-    {
-      steer_conversation_fill_request (self->conversation, NULL, request);
-      return steer_engine_count_tokens (steer_workspace_get_engine (self->workspace), request);
-    }
-  for (guint i = first; i < n; i++)
+    steer_conversation_fill_request (conversation, NULL, request);
+  for (guint i = first; first > 0 && i < n; i++)
     {
       g_autoptr (SteerMessage) message = g_list_model_get_item (messages, i);
 
       steer_request_add_message (request, steer_message_get_role (message), steer_message_get_text (message));
     }
-  n_tokens = steer_engine_count_tokens (steer_workspace_get_engine (self->workspace), request);
-  return counted > 0 ? (guint) MIN ((double) n_tokens * all / counted, (double) G_MAXINT) : n_tokens;
 }
 
 static gboolean
 count_context (gpointer data)
 {
   SteerChat *self = data;
+  g_autoptr (SteerRequest) request = steer_request_new ();
+  gsize all, counted;
+  Count *count;
 
   self->count_id = 0;
-  if (steer_chat_get_reply (self) == NULL)
-    steer_chat_set_context_used (self, count_end (self));
+  /* Its tokens are told by the reply itself. */
+  if (steer_chat_get_reply (self) != NULL)
+    return G_SOURCE_REMOVE;
+  if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) == 0)
+    {
+      steer_chat_set_context_used (self, 0);
+      return G_SOURCE_REMOVE;
+    }
+  take_end (self->conversation, request, &all, &counted);
+  count = g_new0 (Count, 1);
+  count->chat = self;
+  count->scale = counted > 0 ? (double) all / (double) counted : 1;
+  self->counting = g_cancellable_new ();
+  steer_engine_count_tokens_async (steer_workspace_get_engine (self->workspace), request, self->counting, on_counted,
+                                   count);
   return G_SOURCE_REMOVE;
+}
+
+void
+steer_chat_cancel_count (SteerChat *self)
+{
+  g_clear_handle_id (&self->count_id, g_source_remove);
+  g_cancellable_cancel (self->counting);
+  g_clear_object (&self->counting);
 }
 
 /* In an idle: a conversation changes in several steps, and it is worth counting once. */
 void
 steer_chat_schedule_count (SteerChat *self)
 {
-  if (self->count_id == 0)
-    self->count_id = g_idle_add (count_context, self);
+  steer_chat_cancel_count (self);
+  self->count_id = g_idle_add (count_context, self);
 }

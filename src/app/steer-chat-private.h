@@ -16,6 +16,7 @@ struct _SteerChat
   guint context_used;
   double tokens_per_second;
   guint count_id;
+  GCancellable *counting; /* nullable: a thread counts */
 };
 
 /* steer-chat.c */
@@ -24,8 +25,9 @@ void steer_chat_set_tokens_per_second (SteerChat *self, double rate);
 /* Whatever depends on the turn of the present conversation is another one now. */
 void steer_chat_notify_turn (SteerChat *self);
 
-/* steer-chat-context.c: counts when the main loop has nothing else to do. */
+/* steer-chat-context.c: a thread counts once the main loop has nothing else to do. */
 void steer_chat_schedule_count (SteerChat *self);
+void steer_chat_cancel_count (SteerChat *self);
 
 /* steer-chat-say.c */
 

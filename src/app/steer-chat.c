@@ -78,7 +78,7 @@ steer_chat_dispose (GObject *object)
 {
   SteerChat *self = STEER_CHAT (object);
 
-  g_clear_handle_id (&self->count_id, g_source_remove);
+  steer_chat_cancel_count (self);
   for (guint i = 0; i < self->turns->len; i++)
     {
       SteerChatTurn *turn = g_ptr_array_index (self->turns, i);

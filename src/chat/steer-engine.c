@@ -429,17 +429,69 @@ steer_engine_encode (SteerEngine *self, SteerRequest *request, GError **error)
   return NULL;
 }
 
+static guint
+count_tokens (SteerLoaded *loaded, SteerRequest *request)
+{
+  g_autoptr (GArray) ids = loaded != NULL ? steer_loaded_encode (loaded, request, NULL) : NULL;
+
+  return ids != NULL ? ids->len : 0;
+}
+
 guint
 steer_engine_count_tokens (SteerEngine *self, SteerRequest *request)
 {
-  g_autoptr (GArray) ids = NULL;
-
   g_return_val_if_fail (STEER_IS_ENGINE (self), 0);
+  return count_tokens (self->loaded, request);
+}
 
-  if (self->loaded == NULL)
-    return 0;
-  ids = steer_loaded_encode (self->loaded, request, NULL);
-  return ids != NULL ? ids->len : 0;
+typedef struct
+{
+  SteerLoaded *loaded; /* nullable */
+  SteerRequest *request;
+} Count;
+
+static void
+count_free (Count *count)
+{
+  g_clear_pointer (&count->loaded, steer_loaded_unref);
+  steer_request_unref (count->request);
+  g_free (count);
+}
+
+static void
+count_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  Count *count = data;
+
+  g_task_return_int (task, count_tokens (count->loaded, count->request));
+}
+
+void
+steer_engine_count_tokens_async (SteerEngine *self,
+                                 SteerRequest *request,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data)
+{
+  g_autoptr (GTask) task = NULL;
+  Count *count;
+
+  g_return_if_fail (STEER_IS_ENGINE (self));
+
+  task = g_task_new (NULL, cancellable, callback, user_data);
+  count = g_new0 (Count, 1);
+  count->loaded = self->loaded != NULL ? steer_loaded_ref (self->loaded) : NULL;
+  count->request = steer_request_ref (request);
+  g_task_set_source_tag (task, steer_engine_count_tokens_async);
+  g_task_set_task_data (task, count, (GDestroyNotify) count_free);
+  g_task_run_in_thread (task, count_in_thread);
+}
+
+gssize
+steer_engine_count_tokens_finish (GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (g_task_is_valid (result, NULL), -1);
+  return g_task_propagate_int (G_TASK (result), error);
 }
 
 void

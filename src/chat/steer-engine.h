@@ -98,6 +98,17 @@ steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, g
  * Main thread, no waiting. 0 without a tokenizer. */
 guint steer_engine_count_tokens (SteerEngine *self, SteerRequest *request);
 
+/* The same, in a thread of its own: not behind a reply that is being written. Nobody changes @request until it has
+ * ended. It holds no reference to the engine, so its callback gets no source. Once @cancellable is cancelled the result
+ * is that error, even of a count that had ended. */
+void steer_engine_count_tokens_async (SteerEngine *self,
+                                      SteerRequest *request,
+                                      GCancellable *cancellable,
+                                      GAsyncReadyCallback callback,
+                                      gpointer user_data);
+/* -1 with an error */
+gssize steer_engine_count_tokens_finish (GAsyncResult *result, GError **error);
+
 /**
  * SteerTrace: one forward pass over a list of tokens with everything wanted back; for `steer trace` and for
  * measuring typical norms.

@@ -328,6 +328,18 @@ test_switch (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->n_replied, ==, 1);
 }
 
+static gboolean
+is_counted (gpointer data)
+{
+  Fixture *f = data;
+  g_autoptr (SteerRequest) request = steer_request_new ();
+  guint used;
+
+  steer_conversation_fill_request (steer_chat_get_conversation (f->chat), NULL, request);
+  g_object_get (f->chat, "context-used", &used, NULL);
+  return used == steer_engine_count_tokens (steer_workspace_get_engine (f->workspace), request);
+}
+
 static void
 test_context (Fixture *f, gconstpointer data)
 {
@@ -336,13 +348,23 @@ test_context (Fixture *f, gconstpointer data)
 
   steer_chat_send (f->chat, "Hello");
   wait_idle (f);
-  app_test_settle ();
+  test_wait_until (is_counted, f, 20);
   steer_conversation_fill_request (steer_chat_get_conversation (f->chat), NULL, request);
   n_tokens = steer_engine_count_tokens (steer_workspace_get_engine (f->workspace), request);
   g_object_get (f->chat, "context-used", &used, "context-size", &size, NULL);
   g_assert_cmpuint (n_tokens, >, 16);
   g_assert_cmpuint (used, ==, n_tokens);
   g_assert_cmpuint (size, ==, 8192);
+
+  /* What another chat is counted as does not come to this one. */
+  steer_conversation_append (steer_chat_get_conversation (f->chat), STEER_ROLE_USER, "And another thing");
+  while (g_main_context_iteration (NULL, FALSE)) /* the count has begun, or has even ended */
+    ;
+  steer_chat_start_new (f->chat);
+  test_wait_until (is_counted, f, 20);
+  app_test_settle ();
+  g_object_get (f->chat, "context-used", &used, NULL);
+  g_assert_cmpuint (used, ==, 0);
 }
 
 static void
