@@ -1,0 +1,191 @@
+/* The program is started with files, as a file manager does: what becomes of them, and of what would have been loaded
+ * without them. */
+#include "app-test-util.h"
+#include "steer-application.h"
+#include "steer-window.h"
+#include "test-util.h"
+
+#define PATIENCE_SECONDS 30
+
+typedef gboolean (*Condition) (SteerWorkspace *workspace, const char *wanted);
+
+typedef struct
+{
+  SteerApplication *application;
+  const char *later; /* (nullable): a second start asks to open it once the first condition holds */
+  Condition condition;
+  const char *wanted;
+  gint64 end;
+  gboolean met;
+  guint n_windows;
+} Run;
+
+static gboolean
+check (gpointer data)
+{
+  Run *run = data;
+  SteerWorkspace *workspace = steer_application_get_workspace (run->application);
+
+  run->met = workspace != NULL && run->condition (workspace, run->wanted);
+  if (!run->met && g_get_monotonic_time () < run->end)
+    return G_SOURCE_CONTINUE;
+  run->n_windows = g_list_length (gtk_application_get_windows (GTK_APPLICATION (run->application)));
+  g_application_quit (G_APPLICATION (run->application));
+  return G_SOURCE_REMOVE;
+}
+
+/* Asks the running program, once it has a window, to open @later: what a second start hands over to the first. */
+static gboolean
+open_later (gpointer data)
+{
+  Run *run = data;
+  g_autoptr (GFile) file = g_file_new_for_path (run->later);
+
+  if (gtk_application_get_windows (GTK_APPLICATION (run->application)) == NULL)
+    return G_SOURCE_CONTINUE;
+  g_application_open (G_APPLICATION (run->application), &file, 1, "");
+  return G_SOURCE_REMOVE;
+}
+
+/* Runs `steer-chat FILE...` until @condition holds, and fails when it never does. There is one window. */
+static void
+start_with (const char *first, const char *second, const char *later, Condition condition, const char *wanted)
+{
+  char *arguments[] = { (char *) "steer-chat", (char *) first, (char *) second, NULL };
+  Run run = { .application = steer_application_new (),
+              .later = later,
+              .condition = condition,
+              .wanted = wanted,
+              .end = g_get_monotonic_time () + PATIENCE_SECONDS * G_TIME_SPAN_SECOND };
+
+  g_application_set_flags (G_APPLICATION (run.application), G_APPLICATION_HANDLES_OPEN | G_APPLICATION_NON_UNIQUE);
+  if (later != NULL)
+    g_timeout_add (5, open_later, &run);
+  g_timeout_add (5, check, &run);
+  g_assert_cmpint (g_application_run (G_APPLICATION (run.application), second != NULL ? 3 : 2, arguments), ==, 0);
+  g_assert_true (run.met);
+  g_assert_cmpuint (run.n_windows, ==, 1);
+  app_test_assert_finalizes (run.application);
+}
+
+static gboolean
+is_steered_by (SteerWorkspace *workspace, const char *name)
+{
+  return g_strcmp0 (steer_preset_get_name (steer_workspace_get_preset (workspace)), name) == 0;
+}
+
+/* Loaded, and nothing else comes after it. */
+static gboolean
+has_model (SteerWorkspace *workspace, const char *path)
+{
+  g_autofree char *loaded = NULL, *loading = NULL;
+
+  g_object_get (steer_workspace_get_engine (workspace), "model-path", &loaded, NULL);
+  g_object_get (workspace, "loading-path", &loading, NULL);
+  return loading == NULL && g_strcmp0 (loaded, path) == 0;
+}
+
+static gboolean
+has_letter_and_model (SteerWorkspace *workspace, const char *path)
+{
+  return is_steered_by (workspace, "Letter") && has_model (workspace, path);
+}
+
+static gboolean
+says_why (SteerWorkspace *workspace, const char *path)
+{
+  g_autofree char *error = NULL;
+
+  g_object_get (workspace, "load-error", &error, NULL);
+  return error != NULL && strstr (error, path) != NULL;
+}
+
+static char *
+save_preset (const char *dir, const char *name)
+{
+  g_autofree char *file = g_strconcat (name, ".yaml", NULL);
+  char *path = g_build_filename (dir, file, NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset (name, 97, 4);
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  return path;
+}
+
+static void
+test_preset (void)
+{
+  char *dir = test_make_dir ();
+  g_autofree char *path = save_preset (dir, "Letter");
+
+  start_with (path, NULL, NULL, is_steered_by, "Letter");
+  test_remove_dir (dir);
+}
+
+static void
+test_preset_of_second_start (void)
+{
+  char *dir = test_make_dir ();
+  g_autofree char *first = save_preset (dir, "Letter");
+  g_autofree char *second = save_preset (dir, "Number");
+
+  start_with (first, NULL, second, is_steered_by, "Number");
+  test_remove_dir (dir);
+}
+
+static void
+test_folder (void)
+{
+  g_autofree char *path = test_fixture_path ("cli/model");
+
+  start_with (path, NULL, NULL, has_model, path);
+}
+
+static void
+test_gguf (void)
+{
+  g_autofree char *path = test_fixture_path ("cpu/llama-gqa/model.gguf");
+
+  start_with (path, NULL, NULL, has_model, path);
+}
+
+static void
+test_both (void)
+{
+  char *dir = test_make_dir ();
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *preset = save_preset (dir, "Letter");
+
+  start_with (preset, model, NULL, has_letter_and_model, model);
+  test_remove_dir (dir);
+}
+
+static void
+test_no_model (void)
+{
+  char *dir = test_make_dir ();
+
+  start_with (dir, NULL, NULL, says_why, dir);
+  test_remove_dir (dir);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_autoptr (GSettings) settings = NULL;
+
+  app_test_init (&argc, &argv);
+  steer_init ();
+  /* The backend in memory is one for the whole process. */
+  settings = g_settings_new (STEER_APPLICATION_ID);
+  g_settings_set_string (settings, "device", "cpu");
+  g_settings_set_uint (settings, "threads", 1);
+
+  g_test_add_func ("/application/a preset that it is started with is in use", test_preset);
+  g_test_add_func ("/application/what a second start opens comes to the window of the first",
+                   test_preset_of_second_start);
+  g_test_add_func ("/application/a folder that it is started with is loaded instead of the bundled model", test_folder);
+  g_test_add_func ("/application/a GGUF file that it is started with is loaded", test_gguf);
+  g_test_add_func ("/application/a model and a preset can come together", test_both);
+  g_test_add_func ("/application/a folder without a model says so", test_no_model);
+  return g_test_run ();
+}
