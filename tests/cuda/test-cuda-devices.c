@@ -124,7 +124,7 @@ test_does_not_fit (void)
   g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY);
   assert_says (error->message, "MiB");
   assert_says (error->message, "shorter context");
-  assert_says (error->message, "8 bits");
+  assert_says (error->message, "fewer bits");
   g_assert_cmpuint (steer_shim_get_memory_used (), ==, before);
 }
 
