@@ -162,6 +162,7 @@ kernel_test_matrix_init (KernelTestMatrix *self, SteerCudaType type, int n_rows,
 {
   gsize n = (gsize) n_rows * (gsize) n_columns;
 
+  g_assert_cmpint (n_columns, ==, kernel_test_fit_columns (type, n_columns));
   memset (self, 0, sizeof *self);
   self->matrix.type = type;
   self->matrix.n_rows = n_rows;
