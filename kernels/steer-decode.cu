@@ -2,6 +2,15 @@
 
 #include "steer-gemv.cuh"
 
+static cudaError_t
+launch (const SteerCudaQueue *queue, const SteerGemv *job, SteerCudaType type)
+{
+  if (job->n_columns < 1 || job->n_columns > STEER_CUDA_MAX_COLUMNS)
+    return cudaErrorInvalidValue;
+  return steer_for_type (type,
+                         [&] (auto constant) { return steer_gemv_launch<decltype (constant)::value> (queue, job); });
+}
+
 static int
 count_pairs (const SteerCudaMatrix *matrix)
 {
@@ -81,7 +90,7 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
       job.n_kv_heads = shape->n_kv_heads;
       job.head_dim = shape->head_dim;
       job.interleaved = shape->rope_interleaved;
-      error = steer_gemv_launch (queue, &job, matrices[first]->type);
+      error = launch (queue, &job, matrices[first]->type);
       if (error != cudaSuccess)
         return error;
     }
@@ -97,7 +106,7 @@ steer_cuda_decode_add (const SteerCudaQueue *queue,
 {
   SteerGemv job = begin_job (STEER_GEMV_ADD, matrix, x, n_columns, residual);
 
-  return steer_gemv_launch (queue, &job, matrix->type);
+  return launch (queue, &job, matrix->type);
 }
 
 cudaError_t
@@ -117,7 +126,7 @@ steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
   job.matrices[1] = *up;
   job.n_pairs[0] = gate->n_rows;
   add_norm (&job, shape, norm);
-  return steer_gemv_launch (queue, &job, gate->type);
+  return launch (queue, &job, gate->type);
 }
 
 cudaError_t
@@ -136,5 +145,5 @@ steer_cuda_decode_logits (const SteerCudaQueue *queue,
 
   add_norm (&job, shape, norm);
   add_steering (&job, n_layers - 1, tokens, residual_out);
-  return steer_gemv_launch (queue, &job, output->type);
+  return launch (queue, &job, output->type);
 }

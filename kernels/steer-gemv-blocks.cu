@@ -1,4 +1,4 @@
 #include "steer-gemv-launch.cuh"
 
-template cudaError_t steer_gemv_launch_type<STEER_CUDA_Q8> (const SteerCudaQueue *queue, const SteerGemv *job);
-template cudaError_t steer_gemv_launch_type<STEER_CUDA_Q4_0> (const SteerCudaQueue *queue, const SteerGemv *job);
+template cudaError_t steer_gemv_launch<STEER_CUDA_Q8> (const SteerCudaQueue *queue, const SteerGemv *job);
+template cudaError_t steer_gemv_launch<STEER_CUDA_Q4_0> (const SteerCudaQueue *queue, const SteerGemv *job);

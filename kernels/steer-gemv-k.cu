@@ -1,5 +1,5 @@
 #include "steer-gemv-launch.cuh"
 
-template cudaError_t steer_gemv_launch_type<STEER_CUDA_Q4_K> (const SteerCudaQueue *queue, const SteerGemv *job);
-template cudaError_t steer_gemv_launch_type<STEER_CUDA_Q5_K> (const SteerCudaQueue *queue, const SteerGemv *job);
-template cudaError_t steer_gemv_launch_type<STEER_CUDA_Q6_K> (const SteerCudaQueue *queue, const SteerGemv *job);
+template cudaError_t steer_gemv_launch<STEER_CUDA_Q4_K> (const SteerCudaQueue *queue, const SteerGemv *job);
+template cudaError_t steer_gemv_launch<STEER_CUDA_Q5_K> (const SteerCudaQueue *queue, const SteerGemv *job);
+template cudaError_t steer_gemv_launch<STEER_CUDA_Q6_K> (const SteerCudaQueue *queue, const SteerGemv *job);

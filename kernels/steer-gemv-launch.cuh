@@ -69,7 +69,7 @@ cut_columns (const SteerGemv *job, int first, int n)
 
 template <SteerCudaType type>
 cudaError_t
-steer_gemv_launch_type (const SteerCudaQueue *queue, const SteerGemv *job)
+steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
 {
   int together = 4;
 

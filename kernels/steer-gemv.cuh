@@ -381,8 +381,5 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv (const __grid_constant__ Steer
 }
 
 /* Launches the kernel for the job's number of columns, several times when the columns' activations do not fit into
- * shared memory together. @type: of all matrices that have pairs. */
-cudaError_t steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job, SteerCudaType type);
-
-/* The same for one type. */
-template <SteerCudaType type> cudaError_t steer_gemv_launch_type (const SteerCudaQueue *queue, const SteerGemv *job);
+ * shared memory together. All matrices that have pairs are of this type. */
+template <SteerCudaType type> cudaError_t steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job);
