@@ -51,17 +51,30 @@ find_name (GtkWidget *widget)
   return (GTK_IS_BUTTON (widget) || GTK_IS_MENU_BUTTON (widget)) && icon == NULL ? find_text (widget) : NULL;
 }
 
+static void
+set_name (GtkWidget *widget, const char *name)
+{
+  gtk_accessible_update_property (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  /* GTK 4.8 would say the label that it made after the name. */
+  gtk_accessible_reset_relation (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
+}
+
+void
+steer_accessible_name_mnemonics (GtkWidget *root)
+{
+  if (GTK_IS_BUTTON (root) && gtk_button_get_use_underline (GTK_BUTTON (root)) && find_text (root) != NULL)
+    set_name (root, find_text (root));
+  for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
+    steer_accessible_name_mnemonics (child);
+}
+
 void
 steer_accessible_name_inner (GtkWidget *root)
 {
   const char *name = find_name (root);
 
   if (name != NULL)
-    {
-      gtk_accessible_update_property (GTK_ACCESSIBLE (root), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
-      /* GTK 4.8 would say the label that it made after the name. */
-      gtk_accessible_reset_relation (GTK_ACCESSIBLE (root), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
-    }
+    set_name (root, name);
   for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
     steer_accessible_name_inner (child);
 }

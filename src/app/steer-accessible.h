@@ -9,4 +9,8 @@ G_BEGIN_DECLS
  * are. */
 void steer_accessible_name_inner (GtkWidget *root);
 
+/* Names the buttons at and below @root that have a mnemonic: GTK 4.8 says their label twice, once with its underline.
+ */
+void steer_accessible_name_mnemonics (GtkWidget *root);
+
 G_END_DECLS

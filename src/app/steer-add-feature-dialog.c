@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-dialogs.h"
 #include "steer-feature-finder.h"
 #include "steer-growing-list.h"
@@ -272,6 +273,7 @@ steer_add_feature_dialog_init (SteerAddFeatureDialog *self)
   g_autoptr (GtkListItemFactory) factory = gtk_signal_list_item_factory_new ();
 
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_mnemonics (GTK_WIDGET (self));
   g_signal_connect (factory, "setup", G_CALLBACK (on_setup), NULL);
   g_signal_connect (factory, "bind", G_CALLBACK (on_bind), NULL);
   gtk_list_view_set_factory (self->list, factory);

@@ -407,6 +407,18 @@ steer_chat_list_search (SteerChatList *self)
   gtk_widget_grab_focus (GTK_WIDGET (self->search));
 }
 
+gboolean
+steer_chat_list_has_keys (SteerChatList *self)
+{
+  GtkRoot *root;
+
+  g_return_val_if_fail (STEER_IS_CHAT_LIST (self), FALSE);
+  root = gtk_widget_get_root (GTK_WIDGET (self));
+  /* A click puts the focus into the list, too, but does not show it. */
+  return GTK_IS_WINDOW (root) && gtk_window_get_focus_visible (GTK_WINDOW (root))
+         && gtk_widget_get_focus_child (GTK_WIDGET (self->list)) != NULL;
+}
+
 void
 steer_chat_list_step (SteerChatList *self, int step)
 {

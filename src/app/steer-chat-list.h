@@ -20,6 +20,9 @@ G_DECLARE_FINAL_TYPE (SteerChatList, steer_chat_list, STEER, CHAT_LIST, GtkWidge
 
 GtkWidget *steer_chat_list_new (SteerChat *chat);
 
+/* Someone goes through its rows by keys, and would lose the place if the focus went elsewhere. */
+gboolean steer_chat_list_has_keys (SteerChatList *self);
+
 /* Moves the focus into the search entry. */
 void steer_chat_list_search (SteerChatList *self);
 

@@ -9,6 +9,7 @@ struct _SteerChatRow
   GtkBox parent_instance;
 
   SteerChatEntry *entry;
+  GtkLabel *title;
   GtkMenuButton *button;
   GMenuModel *menu;
 };
@@ -28,6 +29,20 @@ static char *
 dup_title (gpointer self, const char *title)
 {
   return g_strdup (title != NULL && *title != '\0' ? title : _ ("New Chat"));
+}
+
+/* In a list all menus would be called the same; and the list's own widget around the row, which has the focus, takes no
+ * name from what it shows. */
+static void
+update_names (SteerChatRow *self)
+{
+  const char *title = gtk_label_get_text (self->title);
+  g_autofree char *menu = g_strdup_printf (_ ("Menu of %s"), title);
+  GtkWidget *around = gtk_widget_get_parent (GTK_WIDGET (self));
+
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->button), GTK_ACCESSIBLE_PROPERTY_LABEL, menu, -1);
+  if (around != NULL)
+    gtk_accessible_update_property (GTK_ACCESSIBLE (around), GTK_ACCESSIBLE_PROPERTY_LABEL, title, -1);
 }
 
 /* What was found is shown with its surroundings, and so over more than a line. */
@@ -108,9 +123,11 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-row.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerChatRow, title);
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, menu);
   gtk_widget_class_bind_template_callback (widget_class, dup_title);
+  gtk_widget_class_bind_template_callback (widget_class, update_names);
   gtk_widget_class_bind_template_callback (widget_class, is_hit);
   gtk_widget_class_bind_template_callback (widget_class, count_lines);
   gtk_widget_class_bind_template_callback (widget_class, steer_chat_list_dup_preview_markup);
@@ -156,8 +173,10 @@ steer_chat_row_set_entry (SteerChatRow *self, SteerChatEntry *entry)
 {
   g_return_if_fail (STEER_IS_CHAT_ROW (self));
 
-  if (g_set_object (&self->entry, entry))
-    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ENTRY]);
+  if (!g_set_object (&self->entry, entry))
+    return;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_ENTRY]);
+  update_names (self);
 }
 
 void

@@ -29,6 +29,7 @@ struct _SteerFeatureRow
   GtkSpinButton *number;
   GtkAdjustment *number_adjustment;
   GtkWidget *clamp;
+  gpointer title_focus; /* a controller of @title, not a reference */
 };
 
 /* steer-feature-row-actions.c */

@@ -31,6 +31,13 @@ has_error (GBinding *binding, const GValue *from, GValue *to, gpointer data)
   return TRUE;
 }
 
+/* A row takes no name from what it shows. */
+static void
+on_named (GtkLabel *name, GParamSpec *pspec, GtkAccessible *row)
+{
+  gtk_accessible_update_property (row, GTK_ACCESSIBLE_PROPERTY_LABEL, gtk_label_get_text (name), -1);
+}
+
 static GtkWidget *
 make_row (gpointer item, gpointer data)
 {
@@ -52,6 +59,7 @@ make_row (gpointer item, gpointer data)
   gtk_list_box_row_set_child (GTK_LIST_BOX_ROW (row), box);
 
   g_object_set_data_full (G_OBJECT (row), "steer-preset-entry", g_object_ref (entry), g_object_unref);
+  g_signal_connect_object (name, "notify::label", G_CALLBACK (on_named), row, 0);
   g_object_bind_property (entry, "name", name, "label", G_BINDING_SYNC_CREATE);
   g_object_bind_property (entry, "error", row, "tooltip-text", G_BINDING_SYNC_CREATE);
   g_object_bind_property_full (entry, "error", row, "activatable", G_BINDING_SYNC_CREATE, has_no_error, NULL, NULL,

@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-dialogs.h"
 #include "steer-label-row.h"
 #include "steer-source-entry.h"
@@ -163,6 +164,7 @@ static void
 steer_sources_page_init (SteerSourcesPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_mnemonics (GTK_WIDGET (self));
 }
 
 void

@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-model-names.h"
 
 /* Questions that have nothing to do with what the preset steers towards, so that the steering shows. */
@@ -238,6 +239,7 @@ static void
 steer_status_page_init (SteerStatusPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_mnemonics (GTK_WIDGET (self));
 }
 
 GtkWidget *

@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-column-layout.h"
 #include "steer-feature-row.h"
 #include "steer-preset-menu.h"
@@ -306,6 +307,7 @@ static void
 steer_steering_panel_init (SteerSteeringPanel *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_mnemonics (GTK_WIDGET (self));
   hide_buttons (GTK_WIDGET (self->multiplier_number));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self->multiplier_number));
   steer_strength_scale_set_marks (STEER_STRENGTH_SCALE (self->multiplier_scale), NULL, "");

@@ -159,17 +159,21 @@ on_conversation_changed (SteerWindow *self, GParamSpec *pspec, SteerChat *chat)
   update_empty (self);
   update_title (self);
   g_settings_set_int64 (steer_window_get_settings (self), "last-chat", steer_conversation_get_id (conversation));
+  if (steer_chat_list_has_keys (self->chat_list))
+    return;
   if (adw_flap_get_folded (self->chats_flap))
     adw_flap_set_reveal_flap (self->chats_flap, FALSE);
   if (gtk_widget_get_mapped (GTK_WIDGET (self)))
     steer_composer_focus (self->composer);
 }
 
+/* By Enter or a double click: on to what is to be said in it. */
 static void
 on_list_opened (SteerWindow *self)
 {
   if (adw_flap_get_folded (self->chats_flap))
     adw_flap_set_reveal_flap (self->chats_flap, FALSE);
+  steer_composer_focus (self->composer);
 }
 
 static void

@@ -224,6 +224,21 @@ test_accessible (Fixture *f, gconstpointer data)
   g_assert_cmpint (gtk_accessible_get_accessible_role (GTK_ACCESSIBLE (view)), ==, GTK_ACCESSIBLE_ROLE_LIST);
 }
 
+static void
+test_rows_are_told_apart (Fixture *f, gconstpointer data)
+{
+  GtkWidget *row = find_row (f, "Bread for beginners");
+  GtkWidget *menu = app_test_find (row, GTK_TYPE_MENU_BUTTON, NULL, NULL);
+
+  gtk_test_accessible_assert_property (GTK_ACCESSIBLE (gtk_widget_get_parent (row)), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                       "Bread for beginners");
+  gtk_test_accessible_assert_property (GTK_ACCESSIBLE (menu), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                       "Menu of Bread for beginners");
+  /* Enter on a row opens it: nothing inside takes the focus away from it. */
+  g_assert_true (gtk_widget_grab_focus (gtk_widget_get_parent (row)));
+  g_assert_true (gtk_window_get_focus (f->window) == gtk_widget_get_parent (row));
+}
+
 #define ADD(path, chats, function) g_test_add (path, Fixture, GINT_TO_POINTER (chats), set_up, function, tear_down)
 
 int
@@ -239,5 +254,6 @@ main (int argc, char **argv)
   ADD ("/chat-list/a deleted chat comes back with undo", TRUE, test_deletes);
   ADD ("/chat-list/the selected row is the chat that is open wherever it moves", TRUE, test_selection);
   ADD ("/chat-list/its controls have names", TRUE, test_accessible);
+  ADD ("/chat-list/its rows are told apart, and take the focus", TRUE, test_rows_are_told_apart);
   return g_test_run ();
 }

@@ -229,6 +229,25 @@ test_removes_with_undo (PanelTest *fixture, gconstpointer data)
   g_assert_true (panel_test_get_feature (fixture, 1) == feature);
 }
 
+/* GTK looks a tenth of a second later whether the focus has come back. */
+static void
+test_goes_after_its_label_was_left (PanelTest *fixture, gconstpointer data)
+{
+  GtkWidget *row = GTK_WIDGET (panel_test_get_row (fixture, 1));
+  gint64 end = g_get_monotonic_time () + 200 * G_TIME_SPAN_MILLISECOND;
+
+  g_object_add_weak_pointer (G_OBJECT (row), (gpointer *) &row);
+  g_assert_true (gtk_widget_grab_focus (panel_test_find (row, GTK_TYPE_EDITABLE_LABEL)));
+  g_assert_true (gtk_widget_grab_focus (GTK_WIDGET (panel_test_get_row (fixture, 0))));
+  g_assert_true (gtk_widget_activate_action (row, "feature.remove", NULL));
+  g_clear_object (&fixture->toast);
+  g_assert_null (row);
+  while (g_get_monotonic_time () < end)
+    if (!g_main_context_iteration (NULL, FALSE))
+      g_usleep (1000);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (panel_test_get_preset (fixture))), ==, 2);
+}
+
 static void
 test_duplicates_and_moves (PanelTest *fixture, gconstpointer data)
 {
@@ -343,6 +362,7 @@ main (int argc, char *argv[])
   ADD ("has labels that are edited in place", test_label_is_edited_in_place);
   ADD ("says label, value and unit", test_says_label_value_and_unit);
   ADD ("removes a row, and Undo brings it back", test_removes_with_undo);
+  ADD ("goes though its label has just been left", test_goes_after_its_label_was_left);
   ADD ("duplicates rows and moves them by key, focus included", test_duplicates_and_moves);
   ADD ("has rows that are dragged into another order", test_rows_are_dragged_into_another_order);
   ADD ("lets one feature work alone, and the others again", test_solo_lets_one_feature_work);

@@ -3,6 +3,14 @@
 #include "ui-app.h"
 
 #define KEYSYM_TAB 0xff09
+#define KEYSYM_BACK_TAB 0xfe20 /* Shift and Tab */
+#define KEYSYM_RETURN 0xff0d
+#define KEYSYM_HOME 0xff50
+#define KEYSYM_LEFT 0xff51
+#define KEYSYM_UP 0xff52
+#define KEYSYM_RIGHT 0xff53
+#define KEYSYM_DOWN 0xff54
+#define KEYSYM_END 0xff57
 
 /* Fewer than the bundled features have rows: a list is one stop, and arrows go through it. */
 #define MAX_STOPS 50
@@ -86,14 +94,20 @@ settle (App *app)
   g_ptr_array_set_size (focused, 0);
 }
 
-/* Returns what it came to. (transfer none) */
+static void
+press (guint keysym)
+{
+  g_assert_true (atspi_generate_keyboard_event (keysym, NULL, ATSPI_KEY_SYM, NULL));
+}
+
+/* A key that moves the focus on. Returns what it came to. (transfer none) */
 static Node *
-press_tab (App *app, const char *after)
+move (App *app, guint keysym, const char *after)
 {
   g_autofree char *what = g_strdup_printf ("the focus to go on from %s", after);
   guint n = focused->len;
 
-  g_assert_true (atspi_generate_keyboard_event (KEYSYM_TAB, NULL, ATSPI_KEY_SYM, NULL));
+  press (keysym);
   ui_wait_for (has_moved, app, GUINT_TO_POINTER (n), what);
   return g_ptr_array_index (focused, focused->len - 1);
 }
@@ -111,6 +125,15 @@ describe (Node *node)
   return g_strdup_printf ("%s: %s", role, name);
 }
 
+/* From here on keys go to the window, or to @dialog. */
+static void
+take_keys (App *app, gboolean dialog)
+{
+  g_assert_true (atspi_generate_mouse_event (INSIDE_X, INSIDE_Y, "abs", NULL));
+  ui_wait_for (has_keys, app, GINT_TO_POINTER (dialog), "a focus");
+  settle (app);
+}
+
 /* (transfer full) (element-type char *): what Tab stops at until it is where it first was, as "role: name". */
 static GPtrArray *
 walk (App *app, gboolean dialog)
@@ -119,12 +142,10 @@ walk (App *app, gboolean dialog)
   GPtrArray *stops = g_ptr_array_new_with_free_func (g_free);
   Node *node;
 
-  g_assert_true (atspi_generate_mouse_event (INSIDE_X, INSIDE_Y, "abs", NULL));
-  ui_wait_for (has_keys, app, GINT_TO_POINTER (dialog), "a focus");
-  settle (app);
+  take_keys (app, dialog);
   do
     {
-      node = press_tab (app, after);
+      node = move (app, KEYSYM_TAB, after);
       g_free (after);
       after = describe (node);
       g_test_message ("%s", after);
@@ -136,7 +157,39 @@ walk (App *app, gboolean dialog)
   return stops;
 }
 
-/* @patterns: as g_pattern_match_simple() takes them, in the order of the walk or any other. */
+/* After walk(): the same stops the other way round. */
+static void
+assert_goes_back (App *app, GPtrArray *stops)
+{
+  g_autofree char *after = g_strdup (g_ptr_array_index (stops, stops->len - 1));
+
+  /* The last stop is the first one again. */
+  for (guint i = stops->len - 1; i-- > 0;)
+    {
+      g_free (after);
+      after = describe (move (app, KEYSYM_BACK_TAB, g_ptr_array_index (stops, i + 1)));
+      g_assert_cmpstr (after, ==, g_ptr_array_index (stops, i));
+    }
+}
+
+/* Presses Tab until it stops at what @pattern describes. (transfer none) */
+static Node *
+tab_to (App *app, const char *pattern)
+{
+  take_keys (app, FALSE);
+  for (guint i = 0; i < MAX_STOPS; i++)
+    {
+      Node *node = move (app, KEYSYM_TAB, pattern);
+      g_autofree char *stop = describe (node);
+
+      g_test_message ("%s", stop);
+      if (g_pattern_match_simple (pattern, stop))
+        return node;
+    }
+  g_error ("Tab does not come to %s", pattern);
+}
+
+/* Both ways. @patterns: as g_pattern_match_simple() takes them, in the order of the walk or any other. */
 static void
 assert_stops_at (App *app, gboolean dialog, const char *const *patterns)
 {
@@ -154,6 +207,7 @@ assert_stops_at (App *app, gboolean dialog, const char *const *patterns)
     }
   if (missed->len > 0)
     g_error ("Tab does not come to:%s", missed->str);
+  assert_goes_back (app, stops);
 }
 
 static gboolean
@@ -182,14 +236,15 @@ test_window (void)
     "*: Clamp The Eiffel Tower",
     "*: Use The Eiffel Tower",
     "*: Menu of The Eiffel Tower",
-    "*: Add feature…",
+    "*: Label of The Eiffel Tower",
+    "*: Add Feature…",
     "*: Preset Menu",
     "slider: All strengths",
     "*: Steering",
     "*: New Chat",
     "*: Search chats",
     "list item: The Eiffel Tower",
-    "*: Chat Menu",
+    "list item: How was your day?*",
     "*: Choose a Model",
     "*: Main Menu",
     NULL,
@@ -203,6 +258,122 @@ test_window (void)
   ui_wait_for (has_reply, &app, NULL, "a reply");
   type (&app, "And tomorrow?"); /* an empty message cannot be sent */
   assert_stops_at (&app, FALSE, wanted);
+  ui_quit (&app);
+}
+
+typedef struct
+{
+  Node *node;
+  double value;
+} Wish;
+
+static double
+get_value (Node *node)
+{
+  g_autoptr (NodeValue) value = atspi_accessible_get_value_iface (node);
+
+  return atspi_value_get_current_value (value, NULL);
+}
+
+static gboolean
+is_above (App *app, gpointer data)
+{
+  Wish *wish = data;
+
+  return get_value (wish->node) > wish->value;
+}
+
+static gboolean
+is_below (App *app, gpointer data)
+{
+  Wish *wish = data;
+
+  return get_value (wish->node) < wish->value;
+}
+
+/* Returns the value after it. */
+static double
+press_on (App *app, Node *slider, guint keysym, gboolean (*condition) (App *app, gpointer data), const char *what)
+{
+  Wish wish = { slider, get_value (slider) };
+
+  press (keysym);
+  ui_wait_for (condition, app, &wish, what);
+  return get_value (slider);
+}
+
+/* The slider of a strength: arrows are a step of it, Home and End its ends. */
+static void
+test_slider (void)
+{
+  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
+  double first, more, least, most;
+  App app = { 0 };
+  Node *slider;
+
+  ui_start (&app, preset);
+  slider = tab_to (&app, "slider: Strength of The Eiffel Tower");
+  first = get_value (slider);
+  more = press_on (&app, slider, KEYSYM_RIGHT, is_above, "more strength");
+  g_assert_cmpfloat_with_epsilon (press_on (&app, slider, KEYSYM_LEFT, is_below, "less strength"), first, 1e-6);
+  g_assert_cmpfloat_with_epsilon (press_on (&app, slider, KEYSYM_UP, is_above, "more strength"), more, 1e-6);
+  g_assert_cmpfloat_with_epsilon (press_on (&app, slider, KEYSYM_DOWN, is_below, "less strength"), first, 1e-6);
+  least = press_on (&app, slider, KEYSYM_HOME, is_below, "the least strength");
+  most = press_on (&app, slider, KEYSYM_END, is_above, "the most strength");
+  g_assert_cmpfloat (least, <, first);
+  g_assert_cmpfloat (most, >, more);
+  g_assert_cmpfloat (more - first, <, 0.05 * (most - least)); /* a fine step */
+  ui_quit (&app);
+}
+
+static gboolean
+has_question (App *app, gpointer text)
+{
+  return ui_is_there (app, &(Wanted){ ATSPI_ROLE_LABEL, text });
+}
+
+/* The window is called after the chat. */
+static gboolean
+is_open (App *app, gpointer title)
+{
+  g_autofree char *name = atspi_accessible_get_name (app->window, NULL);
+
+  return name != NULL && g_str_has_prefix (name, title);
+}
+
+static void
+ask (App *app, const char *question)
+{
+  ui_press (app, "New Chat");
+  type (app, question);
+  ui_press (app, "Send");
+  ui_wait_for (has_question, app, (char *) question, question);
+  ui_wait_for (has_reply, app, NULL, "a reply");
+}
+
+/* An arrow opens the chat that it comes to and stays in the list; Enter goes on to the message. */
+static void
+test_chat_list (void)
+{
+  g_autofree char *older = NULL, *newer = NULL, *entry = NULL;
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  ask (&app, "The first question");
+  ask (&app, "The second question");
+
+  tab_to (&app, "entry: Search chats");
+  move (&app, KEYSYM_TAB, "the search");
+  press (KEYSYM_HOME);
+  settle (&app);
+  older = describe (move (&app, KEYSYM_DOWN, "the newest chat"));
+  g_assert_cmpstr (older, ==, "list item: The first question");
+  ui_wait_for (is_open, &app, (char *) "The first question", "the older chat");
+  newer = describe (move (&app, KEYSYM_UP, older));
+  g_assert_cmpstr (newer, ==, "list item: The second question");
+  ui_wait_for (is_open, &app, (char *) "The second question", "the newer chat");
+  entry = describe (move (&app, KEYSYM_RETURN, newer));
+  g_assert_cmpstr (entry, ==, "text: Message");
   ui_quit (&app);
 }
 
@@ -253,6 +424,8 @@ main (int argc, char **argv)
   listener = atspi_event_listener_new (on_focused, NULL, NULL);
   g_assert_true (atspi_event_listener_register (listener, "object:state-changed:focused", NULL));
   g_test_add_func ("/keyboard/tab goes through the window", test_window);
+  g_test_add_func ("/keyboard/arrows move a slider", test_slider);
+  g_test_add_func ("/keyboard/arrows go through the list of chats", test_chat_list);
   g_test_add_func ("/keyboard/tab goes through the preferences", test_preferences);
   g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
   failed = g_test_run ();
