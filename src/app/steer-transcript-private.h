@@ -26,6 +26,7 @@ struct _SteerTranscript
   /* Where the reader is. */
   gboolean stick;     /* at the end: stays there */
   gboolean adjusting; /* the value is being set by us */
+  gboolean moved;     /* the value was set in the middle of a layout, which has put the messages elsewhere */
   gboolean anchored;  /* something was added above: the end stays where it is */
   double from_end;    /* upper - value, while anchored */
   double upper;       /* as last seen */

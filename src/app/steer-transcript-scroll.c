@@ -16,6 +16,7 @@ get_end (GtkAdjustment *adjustment)
 static void
 set_value (SteerTranscript *self, double value)
 {
+  self->moved |= value != gtk_adjustment_get_value (self->adjustment);
   self->adjusting = TRUE;
   gtk_adjustment_set_value (self->adjustment, value);
   self->adjusting = FALSE;
@@ -38,6 +39,29 @@ on_value_changed (SteerTranscript *self)
   self->anchored = FALSE;
   update_end_button (self);
   steer_transcript_schedule_fill (self);
+}
+
+/* The viewport tells its height when it has allocated what is inside, and takes no notice of a value that changes then:
+ * where it did, it allocates once more, before the frame is drawn. */
+static void
+on_layout (SteerTranscript *self)
+{
+  if (self->moved)
+    gtk_widget_queue_allocate (gtk_widget_get_first_child (GTK_WIDGET (self->scrolled)));
+  self->moved = FALSE;
+}
+
+static void
+on_realize (SteerTranscript *self)
+{
+  g_signal_connect_object (gtk_widget_get_frame_clock (GTK_WIDGET (self)), "layout", G_CALLBACK (on_layout), self,
+                           G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+}
+
+static void
+on_unrealize (SteerTranscript *self)
+{
+  g_signal_handlers_disconnect_by_func (gtk_widget_get_frame_clock (GTK_WIDGET (self)), on_layout, self);
 }
 
 /* The layout has just told a new height: the value follows before the frame is drawn. */
@@ -123,6 +147,8 @@ steer_transcript_watch_scrolling (SteerTranscript *self)
 {
   self->stick = TRUE;
   self->adjustment = gtk_scrolled_window_get_vadjustment (self->scrolled);
+  g_signal_connect (self, "realize", G_CALLBACK (on_realize), NULL);
+  g_signal_connect (self, "unrealize", G_CALLBACK (on_unrealize), NULL);
   g_signal_connect_object (self->adjustment, "value-changed", G_CALLBACK (on_value_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->adjustment, "notify::upper", G_CALLBACK (on_size_changed), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->adjustment, "notify::page-size", G_CALLBACK (on_size_changed), self,

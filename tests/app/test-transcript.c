@@ -144,13 +144,19 @@ get_adjustment (Fixture *f)
   return gtk_scrolled_window_get_vadjustment (GTK_SCROLLED_WINDOW (scrolled));
 }
 
+/* As the adjustment has it; and what is on the screen must agree with it. */
 static double
 get_distance_to_end (Fixture *f)
 {
   GtkAdjustment *adjustment = get_adjustment (f);
+  GtkWidget *scrolled = app_test_find (f->transcript, GTK_TYPE_SCROLLED_WINDOW, NULL, NULL);
+  GtkWidget *column = app_test_find (scrolled, ADW_TYPE_CLAMP, NULL, NULL);
+  double y, distance = gtk_adjustment_get_upper (adjustment) - gtk_adjustment_get_page_size (adjustment)
+                       - gtk_adjustment_get_value (adjustment);
 
-  return gtk_adjustment_get_upper (adjustment) - gtk_adjustment_get_page_size (adjustment)
-         - gtk_adjustment_get_value (adjustment);
+  g_assert_true (gtk_widget_translate_coordinates (column, scrolled, 0, gtk_widget_get_height (column), NULL, &y));
+  g_assert_cmpfloat_with_epsilon (y - gtk_widget_get_height (scrolled), distance, 1.0);
+  return distance;
 }
 
 static void
