@@ -7,7 +7,11 @@
 #include "steering/steer-vector-source-open.h"
 #include "test-util.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#define N_ROUNDS 4
+#else
 #define N_ROUNDS 20
+#endif
 #define MAX_SECONDS 60
 #define N_TOKENS 100 /* a round; two rounds a change of model and preset */
 #define MAX_GROWTH ((gsize) 16 << 20)
