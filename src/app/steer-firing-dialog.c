@@ -22,6 +22,7 @@ struct _SteerFiringDialog
   GtkListBox *list;
   GtkLabel *quote;
   AdwStatusPage *problem;
+  GtkSizeGroup *buttons; /* all as wide as the widest */
 };
 
 enum
@@ -52,6 +53,18 @@ choose_strength (SteerInspection *inspection, const SteerFiring *firing, SteerFe
   return steer_inspection_suggest_strength (inspection, firing, steer_feature_get_layer_norm (feature));
 }
 
+/* Where there is no label the title is the number, and is not said twice. */
+static char *
+dup_place (SteerFeature *feature)
+{
+  const char *label = steer_feature_get_label (feature);
+  guint layer = steer_feature_get_layer (feature);
+
+  if (label == NULL || *label == '\0')
+    return g_strdup_printf (_ ("layer %u"), layer);
+  return steer_steering_dup_place (NULL, layer, steer_feature_get_index (feature));
+}
+
 static GtkWidget *
 make_row (gpointer item, gpointer data)
 {
@@ -61,8 +74,7 @@ make_row (gpointer item, gpointer data)
   g_autofree char *title
     = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
   g_autofree char *escaped = g_markup_escape_text (title, -1);
-  g_autofree char *place
-    = steer_steering_dup_place (NULL, steer_feature_get_layer (feature), steer_feature_get_index (feature));
+  g_autofree char *place = dup_place (feature);
   g_autofree char *peak = steer_steering_dup_rounded (NULL, firing->largest, 2);
   g_autofree char *strength = NULL, *subtitle = NULL, *label = NULL;
   GtkWidget *row = adw_action_row_new (), *button;
@@ -80,6 +92,8 @@ make_row (gpointer item, gpointer data)
   label = g_strdup_printf (_ ("Add at %s"), strength);
   button = gtk_button_new_with_label (label);
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  gtk_widget_add_css_class (button, "numeric");
+  gtk_size_group_add_widget (self->buttons, button);
   g_object_set_data_full (G_OBJECT (button), "steer-feature", g_object_ref (feature), g_object_unref);
   g_signal_connect (button, "clicked", G_CALLBACK (on_add), self);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
@@ -182,6 +196,7 @@ steer_firing_dialog_class_init (SteerFiringDialogClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, list);
   gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, quote);
   gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, problem);
+  gtk_widget_class_bind_template_child (widget_class, SteerFiringDialog, buttons);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
 

@@ -5,6 +5,9 @@
  * draw them takes three times as long as to make them. */
 #define BUDGET_US 1500
 
+/* In pixels: two columns use the room of a wide window. */
+#define COMPARED_WIDTH 1160
+
 /* Of another path so many are shown at once; where it is longer, its end is far. */
 #define N_AT_ONCE 4
 
@@ -342,8 +345,7 @@ steer_transcript_update_compare (SteerTranscript *self)
       adw_bin_set_child (self->compare_bin, GTK_WIDGET (self->compare));
     }
   gtk_widget_set_visible (GTK_WIDGET (self->compare_bin), self->compare != NULL);
-  /* Two columns use the room of a wide window. */
-  adw_clamp_set_maximum_size (self->clamp, self->compare != NULL ? 1160 : 780);
+  adw_clamp_set_maximum_size (self->clamp, self->compare != NULL ? COMPARED_WIDTH : STEER_TRANSCRIPT_WIDTH);
   for (guint i = 0; i < self->views->len; i++)
     {
       SteerMessageView *view = g_ptr_array_index (self->views, i);

@@ -354,6 +354,8 @@ steer_transcript_init (SteerTranscript *self)
   gtk_style_context_add_provider (gtk_widget_get_style_context (GTK_WIDGET (self)),
                                   GTK_STYLE_PROVIDER (self->text_size), GTK_STYLE_PROVIDER_PRIORITY_APPLICATION + 1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Transcript"), -1);
+  adw_clamp_set_maximum_size (self->clamp, STEER_TRANSCRIPT_WIDTH);
+  adw_clamp_set_tightening_threshold (self->clamp, STEER_TRANSCRIPT_THRESHOLD);
   steer_transcript_watch_scrolling (self);
 }
 

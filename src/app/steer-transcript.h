@@ -6,6 +6,10 @@
 
 G_BEGIN_DECLS
 
+/* In pixels, as those of AdwClamp: no line of text is longer; what stands below it has the same edges. */
+#define STEER_TRANSCRIPT_WIDTH 780
+#define STEER_TRANSCRIPT_THRESHOLD 640
+
 /**
  * SteerTranscript: the messages of a chat, streaming; in comparison, the two columns at its end.
  *

@@ -261,6 +261,7 @@ build (SteerWindow *self)
   SteerWorkspace *workspace = steer_window_get_workspace (self);
   GtkWidget *panel = steer_steering_panel_new (workspace);
   GtkWidget *status = steer_status_page_new (workspace);
+  GtkWidget *clamp = adw_clamp_new ();
 
   self->panel = panel;
   self->chat_list = STEER_CHAT_LIST (steer_chat_list_new (self->chat));
@@ -276,7 +277,11 @@ build (SteerWindow *self)
   gtk_stack_add_named (self->stack, GTK_WIDGET (self->transcript), "transcript");
   gtk_stack_add_named (self->stack, status, "status");
   gtk_widget_add_css_class (GTK_WIDGET (self->composer), "steer-text");
-  gtk_box_append (self->middle, GTK_WIDGET (self->composer));
+  /* As wide as the messages above it. */
+  adw_clamp_set_maximum_size (ADW_CLAMP (clamp), STEER_TRANSCRIPT_WIDTH);
+  adw_clamp_set_tightening_threshold (ADW_CLAMP (clamp), STEER_TRANSCRIPT_THRESHOLD);
+  adw_clamp_set_child (ADW_CLAMP (clamp), GTK_WIDGET (self->composer));
+  gtk_box_append (self->middle, clamp);
 
   g_signal_connect_object (self->chat_list, "toast", G_CALLBACK (add_toast), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (self->chat_list, "opened", G_CALLBACK (on_list_opened), self, G_CONNECT_SWAPPED);

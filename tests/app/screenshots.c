@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "app/steer-add-feature-dialog.h"
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
 #include "app/steer-firing-dialog.h"
@@ -18,6 +19,10 @@
 /* As a screen of high resolution shows it. */
 #define SCALE 2
 
+/* Around a window, for its shadow. */
+#define MARGIN 36
+#define RADIUS 12
+
 typedef struct
 {
   const char *folder;
@@ -28,26 +33,71 @@ typedef struct
   SteerChat *chat;
 } Studio;
 
-/* As it stands, without waiting for anything to end. */
-static void
-shoot_now (Studio *studio, const char *name)
+static char *
+dup_path (Studio *studio, const char *name)
 {
   g_autofree char *file = g_strconcat (name, ".png", NULL);
-  g_autofree char *path = g_build_filename (studio->folder, file, NULL);
 
-  app_test_save_png (GTK_WIDGET (studio->window), SCALE, path);
+  return g_build_filename (studio->folder, file, NULL);
+}
+
+/* Without a compositor a window has a frame instead of a shadow and round corners. */
+static void
+dress (GtkWidget *window)
+{
+  gtk_widget_remove_css_class (window, "solid-csd");
+  gtk_widget_add_css_class (window, "csd");
+}
+
+/* NULL while the window waits to be laid out or drawn again. */
+static GskRenderNode *
+draw (GtkWidget *window)
+{
+  float width = (float) gtk_widget_get_width (window), height = (float) gtk_widget_get_height (window);
+  g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (window);
+  g_autoptr (GtkSnapshot) content = gtk_snapshot_new (), snapshot = gtk_snapshot_new ();
+  g_autoptr (GskRenderNode) node = NULL;
+  GskRoundedRect edge;
+
+  gdk_paintable_snapshot (paintable, content, width, height);
+  node = gtk_snapshot_to_node (content);
+  if (node == NULL)
+    return NULL;
+  gsk_rounded_rect_init_from_rect (&edge, &GRAPHENE_RECT_INIT (0, 0, width, height), RADIUS);
+  gtk_snapshot_scale (snapshot, SCALE, SCALE);
+  gtk_snapshot_translate (snapshot, &GRAPHENE_POINT_INIT (MARGIN, MARGIN));
+  gtk_snapshot_append_outset_shadow (snapshot, &edge, &(GdkRGBA){ 0, 0, 0, 0.28f }, 0, 6, 0, 24);
+  gtk_snapshot_append_outset_shadow (snapshot, &edge, &(GdkRGBA){ 0, 0, 0, 0.14f }, 0, 0, 1, 0);
+  gtk_snapshot_push_rounded_clip (snapshot, &edge);
+  gtk_snapshot_append_node (snapshot, node);
+  gtk_snapshot_pop (snapshot);
+  return gtk_snapshot_to_node (snapshot);
+}
+
+/* As it stands, without waiting for anything to end. */
+static void
+shoot_now (GtkWidget *window, Studio *studio, const char *name)
+{
+  g_autofree char *path = dup_path (studio, name);
+  int width = (gtk_widget_get_width (window) + 2 * MARGIN) * SCALE;
+  int height = (gtk_widget_get_height (window) + 2 * MARGIN) * SCALE;
+  g_autoptr (GskRenderNode) node = NULL;
+  g_autoptr (GdkTexture) texture = NULL;
+
+  while ((node = draw (window)) == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  texture = gsk_renderer_render_texture (gtk_native_get_renderer (GTK_NATIVE (window)), node,
+                                         &GRAPHENE_RECT_INIT (0, 0, (float) width, (float) height));
+  g_assert_true (gdk_texture_save_to_png (texture, path));
   g_print ("%s\n", path);
 }
 
 static void
-shoot (GtkWidget *widget, Studio *studio, const char *name)
+shoot (GtkWidget *window, Studio *studio, const char *name)
 {
-  g_autofree char *file = g_strconcat (name, ".png", NULL);
-  g_autofree char *path = g_build_filename (studio->folder, file, NULL);
-
+  dress (window);
   app_test_settle ();
-  app_test_save_png (widget, SCALE, path);
-  g_print ("%s\n", path);
+  shoot_now (window, studio, name);
 }
 
 static gboolean
@@ -65,6 +115,7 @@ open_window (Studio *studio, int width, int height)
   studio->chat = steer_window_get_chat (studio->window);
   gtk_window_present (GTK_WINDOW (studio->window));
   test_wait_until (is_mapped, studio->window, 20);
+  dress (GTK_WIDGET (studio->window));
   app_test_settle ();
 }
 
@@ -165,11 +216,26 @@ get_strength (Studio *studio)
 }
 
 static void
+add_feature (Studio *studio, guint layer, guint64 index, double strength, gboolean enabled)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (layer, index);
+
+  steer_feature_set_source (feature, "demo");
+  steer_label_book_describe (steer_workspace_get_labels (studio->workspace), feature);
+  steer_library_describe (steer_workspace_get_library (studio->workspace), feature);
+  steer_feature_set_strength (feature, strength);
+  steer_feature_set_enabled (feature, enabled);
+  steer_preset_append (steer_workspace_get_preset (studio->workspace), feature);
+}
+
+static void
 shoot_conversation (Studio *studio)
 {
   double full;
 
   use_preset (studio, "Eiffel Tower");
+  add_feature (studio, 3, 51, 2.5, TRUE);   /* poetic and dreamy */
+  add_feature (studio, 2, 41, 9.51, FALSE); /* the sea */
   full = get_strength (studio);
   set_strength (studio, full, 0);
   steer_chat_send (studio->chat, "Can you tell me a story?");
@@ -182,7 +248,7 @@ shoot_conversation (Studio *studio)
 
   steer_chat_send (studio->chat, "What should I do this weekend?");
   run_until (studio, 16);
-  shoot_now (studio, "streaming");
+  shoot_now (GTK_WIDGET (studio->window), studio, "streaming");
   test_wait_until (is_idle, studio->chat, 60);
 }
 
@@ -207,14 +273,48 @@ shoot_firings (Studio *studio)
 }
 
 static void
-shoot_compare (Studio *studio)
+shoot_compare (Studio *studio, const char *name)
 {
   steer_chat_start_new (studio->chat);
   steer_chat_set_comparing (studio->chat, TRUE);
   steer_chat_send (studio->chat, "What makes you happy?");
   test_wait_until (is_idle, studio->chat, 60);
-  shoot (GTK_WIDGET (studio->window), studio, "compare");
+  shoot (GTK_WIDGET (studio->window), studio, name);
   steer_chat_set_comparing (studio->chat, FALSE);
+}
+
+static gboolean
+has_found (gpointer dialog)
+{
+  GtkWidget *list = app_test_find (dialog, GTK_TYPE_LIST_VIEW, NULL, NULL);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)))) > 0;
+}
+
+static void
+shoot_adding (Studio *studio)
+{
+  GtkWidget *dialog
+    = steer_add_feature_dialog_new (GTK_WINDOW (studio->window), steer_workspace_get_library (studio->workspace),
+                                    steer_workspace_get_labels (studio->workspace));
+
+  gtk_window_present (GTK_WINDOW (dialog));
+  test_wait_until (has_found, dialog, 20);
+  shoot (dialog, studio, "add-feature");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
+static void
+shoot_shortcuts (Studio *studio)
+{
+  g_autoptr (GtkBuilder) builder = gtk_builder_new_from_resource ("/com/example/SteerChat/gtk/help-overlay.ui");
+  GtkWidget *shortcuts = GTK_WIDGET (gtk_builder_get_object (builder, "help_overlay"));
+
+  gtk_window_set_transient_for (GTK_WINDOW (shortcuts), GTK_WINDOW (studio->window));
+  gtk_window_present (GTK_WINDOW (shortcuts));
+  test_wait_until (is_mapped, shortcuts, 20);
+  shoot (shortcuts, studio, "shortcuts");
+  gtk_window_destroy (GTK_WINDOW (shortcuts));
 }
 
 static void
@@ -299,25 +399,23 @@ shoot_large (Studio *studio)
   open_window (studio, WIDTH, HEIGHT);
 }
 
-/* Loading the bundled model takes a moment: the picture is taken in it. */
+static gboolean
+shows_loading (gpointer window)
+{
+  GtkWidget *bar = app_test_find (window, GTK_TYPE_PROGRESS_BAR, NULL, NULL);
+
+  return bar != NULL && gtk_widget_get_mapped (bar) && gtk_widget_get_height (bar) > 0;
+}
+
+/* As the window shows it before its first frame. */
 static void
 shoot_loading (Studio *studio)
 {
-  for (guint i = 0; i < 50; i++)
-    {
-      gint64 end = g_get_monotonic_time () + 30 * G_TIME_SPAN_MILLISECOND;
-
-      steer_workspace_load_model (studio->workspace, NULL);
-      while (g_get_monotonic_time () < end && !is_settled (studio->workspace))
-        g_main_context_iteration (NULL, FALSE);
-      if (!is_settled (studio->workspace))
-        {
-          shoot_now (studio, "loading");
-          test_wait_until (is_settled, studio->workspace, 60);
-          return;
-        }
-    }
-  g_printerr ("the model loads too fast for a picture of it\n");
+  steer_workspace_prepare_load (studio->workspace, NULL);
+  test_wait_until (shows_loading, studio->window, 20);
+  shoot (GTK_WIDGET (studio->window), studio, "loading");
+  steer_workspace_start_load (studio->workspace);
+  test_wait_until (is_settled, studio->workspace, 60);
 }
 
 static void
@@ -366,12 +464,16 @@ main (int argc, char **argv)
   shoot_firings (&studio);
   shoot_search (&studio);
   shoot_dialogs (&studio);
+  shoot_adding (&studio);
+  shoot_shortcuts (&studio);
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);
   shoot (GTK_WIDGET (studio.window), &studio, "dark");
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_LIGHT);
   shoot_narrow (&studio);
   shoot_large (&studio);
-  shoot_compare (&studio);
+  shoot_compare (&studio, "compare");
+  adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);
+  shoot_compare (&studio, "compare-dark");
 
   close_window (&studio);
   g_object_unref (studio.workspace);
