@@ -452,7 +452,8 @@ steer_window_get_chat (SteerWindow *self)
 static void
 name_toasts (SteerWindow *self)
 {
-  GtkWidget *toast = gtk_widget_get_first_child (GTK_WIDGET (self->toasts));
+  /* A window that goes dismisses the toast that it shows. */
+  GtkWidget *toast = self->toasts != NULL ? gtk_widget_get_first_child (GTK_WIDGET (self->toasts)) : NULL;
 
   while (toast != NULL && (toast = gtk_widget_get_next_sibling (toast)) != NULL)
     steer_accessible_name_inner (toast);
