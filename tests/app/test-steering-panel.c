@@ -107,7 +107,7 @@ on_close_requested (GtkWidget *panel, guint *n)
 static void
 test_has_a_way_back_where_it_covers_the_chat (PanelTest *fixture, gconstpointer data)
 {
-  GtkWidget *button = app_test_find (fixture->panel, GTK_TYPE_BUTTON, "icon-name", "go-previous-symbolic");
+  GtkWidget *button = app_test_find (fixture->panel, GTK_TYPE_BUTTON, "tooltip-text", "Back to the Chat");
   guint n = 0;
 
   g_signal_connect (fixture->panel, "close-requested", G_CALLBACK (on_close_requested), &n);
