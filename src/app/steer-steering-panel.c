@@ -256,6 +256,7 @@ steer_steering_panel_dispose (GObject *object)
 static void
 bind_template (GtkWidgetClass *widget_class)
 {
+  gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_GROUP);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-steering-panel.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, list);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, preset_list);

@@ -167,7 +167,7 @@ test_panel_dialog (gconstpointer data)
   App app = { 0 };
 
   ui_start (&app, NULL);
-  panel = ui_wait_for_node (&app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
+  panel = ui_wait_for_node (&app, ATSPI_ROLE_PANEL, "Steering");
   dialog = open_dialog (&app, panel, data);
   assert_named (dialog);
   ui_quit (&app);

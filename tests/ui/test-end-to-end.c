@@ -237,7 +237,7 @@ find_dialog (App *app, gpointer data)
 static void
 save_preset (App *app, const char *name)
 {
-  g_autoptr (Node) panel = ui_wait_for_node (app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
+  g_autoptr (Node) panel = ui_wait_for_node (app, ATSPI_ROLE_PANEL, "Steering");
   g_autoptr (Node) dialog = NULL, entry = NULL, button = NULL;
 
   ui_act (app, panel, "steering.save-as");

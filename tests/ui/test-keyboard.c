@@ -407,7 +407,7 @@ test_add_feature (void)
   App app = { 0 };
 
   ui_start (&app, NULL);
-  panel = ui_wait_for_node (&app, ATSPI_ROLE_FILLER, "SteerSteeringPanel");
+  panel = ui_wait_for_node (&app, ATSPI_ROLE_PANEL, "Steering");
   ui_act (&app, panel, "steering.add-feature");
   assert_stops_at (&app, TRUE, wanted);
   ui_quit (&app);

@@ -58,6 +58,23 @@ assert_good_end (App *app, int status)
   g_assert_cmpint (WEXITSTATUS (status), ==, 0);
 }
 
+/* What the program shows, for whoever reads why a test failed. */
+static void
+print_tree (Node *node, guint depth)
+{
+  g_autofree char *name = atspi_accessible_get_name (node, NULL);
+  g_autofree char *role = atspi_accessible_get_role_name (node, NULL);
+
+  g_printerr ("%*s%s: %s\n", (int) (2 * depth), "", role, name);
+  for (int i = 0; i < atspi_accessible_get_child_count (node, NULL); i++)
+    {
+      g_autoptr (Node) child = atspi_accessible_get_child_at_index (node, i, NULL);
+
+      if (child != NULL)
+        print_tree (child, depth + 1);
+    }
+}
+
 void
 ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer data, const char *what)
 {
@@ -66,6 +83,8 @@ ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer
 
   while (!condition (app, data))
     {
+      if (g_get_monotonic_time () > end && app->window != NULL)
+        print_tree (app->window, 0);
       if (g_get_monotonic_time () > end)
         g_error ("waited %d s for %s", WAIT_SECONDS, what);
       if (waitpid (app->pid, &status, WNOHANG) != 0)
@@ -104,13 +123,22 @@ search (Node *root, Match match, gpointer data, gboolean last)
   return found;
 }
 
+/* GTK 4.8 calls a group a panel, and a search entry a text. */
+static AtspiRole
+get_role (Node *accessible)
+{
+  AtspiRole role = atspi_accessible_get_role (accessible, NULL);
+
+  return role == ATSPI_ROLE_GROUPING ? ATSPI_ROLE_PANEL : role == ATSPI_ROLE_ENTRY ? ATSPI_ROLE_TEXT : role;
+}
+
 static gboolean
 matches (Node *accessible, gpointer data)
 {
   const Wanted *wanted = data;
   g_autofree char *name = NULL;
 
-  if (atspi_accessible_get_role (accessible, NULL) != wanted->role)
+  if (get_role (accessible) != wanted->role)
     return FALSE;
   name = atspi_accessible_get_name (accessible, NULL);
   return name != NULL && g_pattern_match_simple (wanted->name, name);
