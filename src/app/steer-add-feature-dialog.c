@@ -285,6 +285,7 @@ steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library, SteerLab
   SteerAddFeatureDialog *self = g_object_new (STEER_TYPE_ADD_FEATURE_DIALOG, "transient-for", parent, NULL);
   GtkWidget *scrolled;
 
+  steer_dialog_forget_parent (GTK_WINDOW (self));
   self->library = g_object_ref (library);
   self->labels = g_object_ref (labels);
   self->finder = steer_feature_finder_new (library, labels);

@@ -238,3 +238,16 @@ steer_dialog_make_file_name (const char *title, const char *suffix)
   g_string_append (name, suffix);
   return g_string_free (g_steal_pointer (&name), FALSE);
 }
+
+static void
+on_unrealize (GtkWindow *dialog)
+{
+  gtk_window_set_transient_for (dialog, NULL);
+}
+
+void
+steer_dialog_forget_parent (GtkWindow *dialog)
+{
+  g_return_if_fail (GTK_IS_WINDOW (dialog));
+  g_signal_connect (dialog, "unrealize", G_CALLBACK (on_unrealize), NULL);
+}

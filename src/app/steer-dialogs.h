@@ -61,4 +61,8 @@ gboolean steer_dialog_confirm_finish (GAsyncResult *result, GError **error);
  * characters. Free with g_free(). */
 char *steer_dialog_make_file_name (const char *title, const char *suffix);
 
+/* For a window that is destroyed with its parent while somebody may still hold it, such as an operation that comes back
+ * to it: GTK 4.8 leaves it with a pointer to a parent that is gone. */
+void steer_dialog_forget_parent (GtkWindow *dialog);
+
 G_END_DECLS

@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-dialogs.h"
 #include "steer-paced-list.h"
 #include "steer-steering-closures.h"
 
@@ -158,15 +159,13 @@ show (SteerFiringDialog *self, SteerInspection *inspection)
 static void
 on_inspected (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (SteerFiringDialog) self = data;
+  SteerFiringDialog *self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerInspection) inspection = steer_inspector_inspect_finish (STEER_INSPECTOR (source), result, &error);
 
-  if (self->inspector == NULL) /* closed meanwhile */
-    return;
   if (inspection != NULL)
     show (self, inspection);
-  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) /* which says that there is no dialog any more */
     show_problem (self, _ ("Not Possible Now"), error->message);
 }
 
@@ -222,7 +221,8 @@ steer_firing_dialog_new (GtkWindow *parent,
   quote = g_strdup_printf (_ ("“%s”"), self->words);
   g_strdelimit (quote, "\n\r\t", ' ');
   gtk_label_set_text (self->quote, quote);
-  steer_inspector_inspect_async (inspector, conversation, message, self->cancellable, on_inspected,
-                                 g_object_ref (self));
+  steer_dialog_forget_parent (GTK_WINDOW (self));
+  /* Without a reference: closing the dialog ends it. */
+  steer_inspector_inspect_async (inspector, conversation, message, self->cancellable, on_inspected, self);
   return GTK_WIDGET (self);
 }

@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-accessible.h"
+#include "steer-dialogs.h"
 #include "steer-sources-page.h"
 
 struct _SteerPreferences
@@ -213,6 +214,7 @@ steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
   SteerPreferences *self = g_object_new (STEER_TYPE_PREFERENCES, "transient-for", parent, NULL);
   g_autoptr (GTask) task = NULL;
 
+  steer_dialog_forget_parent (GTK_WINDOW (self));
   self->workspace = g_object_ref (workspace);
   bind_settings (self);
   steer_sources_page_set_workspace (self->sources, workspace);

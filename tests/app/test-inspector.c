@@ -125,6 +125,24 @@ test_dialog (Fixture *f, gconstpointer data)
   app_test_settle ();
 }
 
+/* Nobody waits for what it was about to show: it ends, and the window that it belonged to takes it along. */
+static void
+test_goes_with_its_window (Fixture *f, gconstpointer data)
+{
+  GtkWidget *parent = adw_window_new ();
+  GtkWidget *dialog = steer_firing_dialog_new (GTK_WINDOW (parent), steer_workspace_get_inspector (f->workspace),
+                                               f->conversation, f->message, NULL);
+
+  g_object_add_weak_pointer (G_OBJECT (dialog), (gpointer *) &dialog);
+  g_object_add_weak_pointer (G_OBJECT (parent), (gpointer *) &parent);
+  gtk_window_present (GTK_WINDOW (parent));
+  gtk_window_present (GTK_WINDOW (dialog));
+  gtk_window_destroy (GTK_WINDOW (parent));
+  g_assert_null (dialog);
+  g_assert_null (parent);
+  app_test_settle ();
+}
+
 #define ADD(name, function) g_test_add ("/inspector/" name, Fixture, NULL, set_up, function, tear_down)
 
 int
@@ -132,6 +150,7 @@ main (int argc, char **argv)
 {
   app_test_init (&argc, &argv);
   ADD ("pointing at a word tells what fires there, once that is known", test_pointing);
+  ADD ("the list of features goes with its window, done or not", test_goes_with_its_window);
   ADD ("features of selected words are listed and added at a suggested strength", test_dialog);
   return g_test_run ();
 }
