@@ -158,6 +158,15 @@ on_file_chosen (SteerSteeringPanel *self, GFile *file)
     steer_workspace_add_source (self->workspace, g_file_peek_path (file));
 }
 
+static gboolean
+present (gpointer dialog)
+{
+  /* Its parent may have gone meanwhile, and it with it. */
+  if (gtk_window_get_transient_for (dialog) != NULL)
+    gtk_window_present (dialog);
+  return G_SOURCE_REMOVE;
+}
+
 static void
 add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -170,7 +179,8 @@ add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
   g_signal_connect_object (dialog, "file-chosen", G_CALLBACK (on_file_chosen), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (steer_workspace_get_sources (self->workspace), "items-changed",
                            G_CALLBACK (steer_add_feature_dialog_refresh), dialog, G_CONNECT_SWAPPED);
-  gtk_window_present (GTK_WINDOW (dialog));
+  /* To make it takes most of a frame, and so does to show it. */
+  g_idle_add_full (G_PRIORITY_DEFAULT, present, g_object_ref (dialog), g_object_unref);
 }
 
 static void
