@@ -51,11 +51,11 @@ find_name (GtkWidget *widget)
   return (GTK_IS_BUTTON (widget) || GTK_IS_MENU_BUTTON (widget)) && icon == NULL ? find_text (widget) : NULL;
 }
 
-static void
-set_name (GtkWidget *widget, const char *name)
+void
+steer_accessible_set_name (GtkWidget *widget, const char *name)
 {
   gtk_accessible_update_property (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
-  /* GTK 4.8 would say the label that it made after the name. */
+  /* GTK 4.8 would say the label that it made after the name, and newer ones in its place. */
   gtk_accessible_reset_relation (GTK_ACCESSIBLE (widget), GTK_ACCESSIBLE_RELATION_LABELLED_BY);
 }
 
@@ -63,7 +63,7 @@ void
 steer_accessible_name_mnemonics (GtkWidget *root)
 {
   if (GTK_IS_BUTTON (root) && gtk_button_get_use_underline (GTK_BUTTON (root)) && find_text (root) != NULL)
-    set_name (root, find_text (root));
+    steer_accessible_set_name (root, find_text (root));
   for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
     steer_accessible_name_mnemonics (child);
 }
@@ -74,7 +74,7 @@ steer_accessible_name_inner (GtkWidget *root)
   const char *name = find_name (root);
 
   if (name != NULL)
-    set_name (root, name);
+    steer_accessible_set_name (root, name);
   for (GtkWidget *child = gtk_widget_get_first_child (root); child != NULL; child = gtk_widget_get_next_sibling (child))
     steer_accessible_name_inner (child);
 }

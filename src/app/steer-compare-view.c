@@ -1,4 +1,5 @@
 #include "steer-compare-view.h"
+#include "steer-accessible.h"
 
 #include <glib/gi18n.h>
 
@@ -124,8 +125,7 @@ make_column (SteerCompareView *self, guint i, SteerMessage *message, gboolean sh
   gtk_widget_set_valign (view, GTK_ALIGN_START);
   gtk_widget_add_css_class (keep, "compare-keep");
   gtk_widget_set_halign (keep, GTK_ALIGN_START);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (keep), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  i == 0 ? _ ("Keep the plain reply") : _ ("Keep the steered reply"), -1);
+  steer_accessible_set_name (GTK_WIDGET (keep), i == 0 ? _ ("Keep the plain reply") : _ ("Keep the steered reply"));
   g_signal_connect_swapped (keep, "clicked", G_CALLBACK (on_keep), self);
   gtk_box_append (GTK_BOX (column), title);
   gtk_box_append (GTK_BOX (column), view);

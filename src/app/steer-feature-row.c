@@ -1,4 +1,5 @@
 #include "steer-feature-row-private.h"
+#include "steer-accessible.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
@@ -49,7 +50,7 @@ update_accessible (SteerFeatureRow *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->scale), GTK_ACCESSIBLE_PROPERTY_LABEL, strength,
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, value, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->number), GTK_ACCESSIBLE_PROPERTY_LABEL, strength, -1);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->clamp), GTK_ACCESSIBLE_PROPERTY_LABEL, clamp, -1);
+  steer_accessible_set_name (GTK_WIDGET (self->clamp), clamp);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->mode_button), GTK_ACCESSIBLE_PROPERTY_LABEL, modes, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->toggle), GTK_ACCESSIBLE_PROPERTY_LABEL, enabled, -1);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->menu_button), GTK_ACCESSIBLE_PROPERTY_LABEL, menu, -1);

@@ -1,4 +1,5 @@
 #include "steer-label-row.h"
+#include "steer-accessible.h"
 
 #include <glib/gi18n.h>
 
@@ -201,7 +202,7 @@ steer_label_row_new (SteerLabelBook *book, SteerLabelEntry *entry)
   gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
   gtk_widget_set_tooltip_text (button, _ ("Remove"));
   gtk_widget_add_css_class (button, "flat");
-  gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+  steer_accessible_set_name (GTK_WIDGET (button), name);
   g_signal_connect_object (button, "clicked", G_CALLBACK (on_remove), row, 0);
   adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
   return row;

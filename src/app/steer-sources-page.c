@@ -109,7 +109,7 @@ make_row (gpointer item, gpointer data)
       gtk_widget_add_css_class (button, "flat");
       gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "sources.remove");
       gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "s", steer_source_entry_get_path (entry));
-      gtk_accessible_update_property (GTK_ACCESSIBLE (button), GTK_ACCESSIBLE_PROPERTY_LABEL, name, -1);
+      steer_accessible_set_name (GTK_WIDGET (button), name);
       adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
     }
   return row;

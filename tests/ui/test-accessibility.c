@@ -71,6 +71,8 @@ find_dialog (App *app, gpointer data)
   Node **dialog = data;
   int n;
 
+  if (application == NULL)
+    return FALSE;
   atspi_accessible_clear_cache (application); /* no main loop runs here that would hear of a new window */
   n = atspi_accessible_get_child_count (application, NULL);
   for (int i = 0; i < n && *dialog == NULL; i++)
@@ -138,15 +140,15 @@ static const Dialog save_preset = { "steering.save-as", ATSPI_ROLE_DIALOG, "Save
 static const Dialog shortcuts = { "win.show-help-overlay", ATSPI_ROLE_FRAME, "*hortcuts*" };
 static const Dialog firing = { "message.inspect", ATSPI_ROLE_FRAME, "Features in This Text" };
 
-/* From the desktop down: whoever has asked a program for its windows is not told of new ones. */
+/* GTK 4.8 shows some dialogs only from the desktop down, newer ones only as windows of the program. */
 static gboolean
-find_titled (App *app, gpointer data)
+find_opened (App *app, gpointer data)
 {
   g_autoptr (Node) desktop = atspi_get_desktop (0);
   Dialog *dialog = data;
 
   dialog->found = ui_find (desktop, dialog->role, dialog->title);
-  return dialog->found != NULL;
+  return dialog->found != NULL || find_dialog (app, &dialog->found);
 }
 
 /* Does the action on @node and looks at the dialog that comes of it. (transfer full) */
@@ -156,7 +158,7 @@ open_dialog (App *app, Node *node, const Dialog *dialog)
   Dialog opened = *dialog;
 
   ui_act (app, node, dialog->action);
-  ui_wait_for (find_titled, app, &opened, dialog->title);
+  ui_wait_for (find_opened, app, &opened, dialog->title);
   return opened.found;
 }
 

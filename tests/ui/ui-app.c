@@ -123,13 +123,15 @@ search (Node *root, Match match, gpointer data, gboolean last)
   return found;
 }
 
-/* GTK 4.8 calls a group a panel, and a search entry a text. */
-static AtspiRole
-get_role (Node *accessible)
+/* As GTK 4.8 tells them: newer ones know groups from panels, search entries from texts, and toggles from buttons. */
+static gboolean
+has_role (Node *accessible, AtspiRole wanted)
 {
   AtspiRole role = atspi_accessible_get_role (accessible, NULL);
 
-  return role == ATSPI_ROLE_GROUPING ? ATSPI_ROLE_PANEL : role == ATSPI_ROLE_ENTRY ? ATSPI_ROLE_TEXT : role;
+  return role == wanted || (role == ATSPI_ROLE_GROUPING && wanted == ATSPI_ROLE_PANEL)
+         || (role == ATSPI_ROLE_ENTRY && wanted == ATSPI_ROLE_TEXT)
+         || (role == ATSPI_ROLE_TOGGLE_BUTTON && wanted == ATSPI_ROLE_PUSH_BUTTON);
 }
 
 static gboolean
@@ -138,7 +140,7 @@ matches (Node *accessible, gpointer data)
   const Wanted *wanted = data;
   g_autofree char *name = NULL;
 
-  if (get_role (accessible) != wanted->role)
+  if (!has_role (accessible, wanted->role))
     return FALSE;
   name = atspi_accessible_get_name (accessible, NULL);
   return name != NULL && g_pattern_match_simple (wanted->name, name);
