@@ -13,8 +13,6 @@ app_test_init (int *argc, char ***argv)
 
   g_test_init (argc, argv, NULL);
   adw_init ();
-  /* As the program does, before any thread: threads that meet types for the first time may wait for each other. */
-  steer_init ();
 
   /* Neither may keep frames coming: a test waits until there are none. */
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, "gtk-cursor-blink", FALSE, NULL);

@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-/* g_test_init(), adw_init(), steer_init(), and the program's styles, which an AdwApplication would have loaded. */
+/* g_test_init(), adw_init(), and the program's styles, which an AdwApplication would have loaded. */
 void app_test_init (int *argc, char ***argv);
 
 /* Runs the main context until nothing is pending: layout and drawing of what was shown are done. */

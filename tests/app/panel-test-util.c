@@ -59,6 +59,8 @@ set_up_size (PanelTest *fixture, int width, int height)
   g_autofree char *vectors = test_fixture_path ("steering/vectors.safetensors");
   g_autoptr (SteerVectorLibrary) source = steer_vector_library_open (vectors, NULL, NULL);
 
+  /* As the program does, before any thread: threads that meet types for the first time may wait for each other. */
+  steer_init ();
   fixture->dir = test_make_dir ();
   fixture->settings = app_test_settings ();
   fixture->workspace = steer_workspace_new (fixture->settings, fixture->dir);
