@@ -182,6 +182,21 @@ ui_has_state (Node *accessible, AtspiStateType state)
   return atspi_state_set_contains ((AtspiStateSet *) states, state);
 }
 
+typedef struct
+{
+  NodeAction *actions;
+  int index;
+} Act;
+
+static gboolean
+does (App *app, gpointer data)
+{
+  Act *act = data;
+
+  return atspi_action_do_action (act->actions, act->index, NULL);
+}
+
+/* Newer GTKs refuse where a button cannot be pressed yet. */
 void
 ui_act (App *app, Node *accessible, const char *name)
 {
@@ -198,7 +213,7 @@ ui_act (App *app, Node *accessible, const char *name)
 
       if (name != NULL && g_strcmp0 (found, name) != 0)
         continue;
-      g_assert_true (atspi_action_do_action (actions, i, NULL));
+      ui_wait_for (does, app, &(Act){ actions, i }, found);
       return;
     }
   g_error ("there is no action %s", name);
