@@ -344,6 +344,7 @@ is_open (App *app, gpointer title)
 static void
 ask (App *app, const char *question)
 {
+  ui_press (app, "New Chat");
   type (app, question);
   ui_press (app, "Send");
   ui_wait_for (has_question, app, (char *) question, question);
@@ -359,7 +360,6 @@ test_chat_list (void)
 
   ui_start (&app, NULL);
   ask (&app, "The first question");
-  ui_press (&app, "New Chat");
   ask (&app, "The second question");
 
   tab_to (&app, "entry: Search chats");
