@@ -86,11 +86,11 @@ capture (SteerCudaContext *self, guint n, gboolean choosing)
   if (cudaStreamBeginCapture (self->queue.stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
     return NULL;
   status = enqueue_step (self, n, choosing);
-  if (cudaStreamEndCapture (self->queue.stream, &graph) != cudaSuccess)
-    return NULL;
-  if (status == cudaSuccess && cudaGraphInstantiate (&exec, graph, 0) != cudaSuccess)
+  if (cudaStreamEndCapture (self->queue.stream, &graph) == cudaSuccess && status == cudaSuccess
+      && cudaGraphInstantiate (&exec, graph, 0) != cudaSuccess)
     exec = NULL;
-  cudaGraphDestroy (graph);
+  if (graph != NULL)
+    cudaGraphDestroy (graph);
   return exec;
 }
 

@@ -553,8 +553,10 @@ cudaStreamEndCapture (cudaStream_t stream, cudaGraph_t *graph)
   if (stream == nullptr || !stream->capturing)
     return steer_shim_report (cudaErrorInvalidValue);
   stream->capturing = false;
-  *graph = new CUgraph_st{ std::move (stream->captured) };
-  return steer_shim_report (cudaSuccess);
+  cudaError_t status = steer_shim_report (cudaSuccess);
+  if (status == cudaSuccess)
+    *graph = new CUgraph_st{ std::move (stream->captured) };
+  return status;
 }
 
 cudaError_t
@@ -567,8 +569,10 @@ cudaStreamIsCapturing (cudaStream_t stream, cudaStreamCaptureStatus *status)
 cudaError_t
 cudaGraphInstantiate (cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
-  *exec = new CUgraphExec_st{ graph->works };
-  return steer_shim_report (cudaSuccess);
+  cudaError_t status = steer_shim_report (cudaSuccess);
+
+  *exec = status == cudaSuccess ? new CUgraphExec_st{ graph->works } : nullptr;
+  return status;
 }
 
 cudaError_t
