@@ -376,8 +376,8 @@ static gboolean
 set_user_label (sqlite3 *db, const char *model, int layer, guint64 index, const char *label, GError **error)
 {
   static const char *const statements[] = {
-    ("INSERT INTO own_text (own_text, rowid, text) SELECT 'delete', id, text FROM own WHERE layer = ?1 AND feature = ?2 "
-     "AND model = ?3"),
+    ("INSERT INTO own_text (own_text, rowid, text) SELECT 'delete', id, text FROM own "
+     "WHERE layer = ?1 AND feature = ?2 AND model = ?3"),
     "DELETE FROM own WHERE layer = ?1 AND feature = ?2 AND model = ?3",
     "INSERT INTO own (layer, feature, model, text) VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO own_text (rowid, text) SELECT id, text FROM own WHERE layer = ?1 AND feature = ?2 AND model = ?3"
