@@ -1,3 +1,5 @@
+/* GGUF's blocks, in which scales and quants of all widths alternate, taken apart for kernels that want aligned loads:
+ * steer-cuda-kernels.h says how each type's planes are. */
 #include "steer-cuda-planes.h"
 
 #include <string.h>

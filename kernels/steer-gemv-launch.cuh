@@ -1,7 +1,7 @@
 #pragma once
 
-/* How the products of decoding are launched. The files that include this share the types among them, because each type
- * takes the compiler half a minute an architecture. */
+/* How the products of decoding are launched. The files that include this share the types among them, so that a compiler
+ * works on them side by side: they are the longest of the module. */
 
 #include "steer-gemv.cuh"
 

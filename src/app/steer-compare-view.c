@@ -1,8 +1,8 @@
 #include "steer-compare-view.h"
-#include "steer-accessible.h"
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-message-view.h"
 
 /* Narrower, two columns of text are too thin to read. */

@@ -1,9 +1,9 @@
 #include "steer-feature-row-private.h"
-#include "steer-accessible.h"
 
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-aside-layout.h"
 #include "steer-steering-closures.h"
 

@@ -1,8 +1,8 @@
 #include "steer-label-row.h"
-#include "steer-accessible.h"
 
 #include <glib/gi18n.h>
 
+#include "steer-accessible.h"
 #include "steer-dialogs.h"
 
 /* What the handlers of a row need; lives as long as it. */

@@ -130,14 +130,6 @@ ask (App *app, const char *question)
   ui_press (app, "Send");
 }
 
-static double
-get_value (Node *accessible)
-{
-  g_autoptr (NodeValue) value = atspi_accessible_get_value_iface (accessible);
-
-  return atspi_value_get_current_value (value, NULL);
-}
-
 static void
 set_value (Node *accessible, double to)
 {
@@ -162,7 +154,7 @@ common_prefix (const char *a, const char *b)
 static void
 check_move_in_reply (App *app, Node *slider, const char *unmoved)
 {
-  const double strength = get_value (slider);
+  const double strength = ui_get_value (slider);
   double low = EARLIEST_MOVE, high = LATEST_MOVE;
 
   for (guint i = 0; i < MAX_MOVES; i++)

@@ -267,20 +267,12 @@ typedef struct
   double value;
 } Wish;
 
-static double
-get_value (Node *node)
-{
-  g_autoptr (NodeValue) value = atspi_accessible_get_value_iface (node);
-
-  return atspi_value_get_current_value (value, NULL);
-}
-
 static gboolean
 is_above (App *app, gpointer data)
 {
   Wish *wish = data;
 
-  return get_value (wish->node) > wish->value;
+  return ui_get_value (wish->node) > wish->value;
 }
 
 static gboolean
@@ -288,18 +280,18 @@ is_below (App *app, gpointer data)
 {
   Wish *wish = data;
 
-  return get_value (wish->node) < wish->value;
+  return ui_get_value (wish->node) < wish->value;
 }
 
 /* Returns the value after it. */
 static double
 press_on (App *app, Node *slider, guint keysym, gboolean (*condition) (App *app, gpointer data), const char *what)
 {
-  Wish wish = { slider, get_value (slider) };
+  Wish wish = { slider, ui_get_value (slider) };
 
   press (keysym);
   ui_wait_for (condition, app, &wish, what);
-  return get_value (slider);
+  return ui_get_value (slider);
 }
 
 /* The slider of a strength: arrows are a step of it, Home and End its ends. */
@@ -313,7 +305,7 @@ test_slider (void)
 
   ui_start (&app, preset);
   slider = tab_to (&app, "slider: Strength of The Eiffel Tower");
-  first = get_value (slider);
+  first = ui_get_value (slider);
   more = press_on (&app, slider, KEYSYM_RIGHT, is_above, "more strength");
   g_assert_cmpfloat_with_epsilon (press_on (&app, slider, KEYSYM_LEFT, is_below, "less strength"), first, 1e-6);
   g_assert_cmpfloat_with_epsilon (press_on (&app, slider, KEYSYM_UP, is_above, "more strength"), more, 1e-6);

@@ -83,10 +83,12 @@ ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer
 
   while (!condition (app, data))
     {
-      if (g_get_monotonic_time () > end && app->window != NULL)
-        print_tree (app->window, 0);
       if (g_get_monotonic_time () > end)
-        g_error ("waited %d s for %s", WAIT_SECONDS, what);
+        {
+          if (app->window != NULL)
+            print_tree (app->window, 0);
+          g_error ("waited %d s for %s", WAIT_SECONDS, what);
+        }
       if (waitpid (app->pid, &status, WNOHANG) != 0)
         {
           assert_good_end (app, status);
@@ -172,6 +174,14 @@ ui_wait_for_node (App *app, AtspiRole role, const char *name)
 {
   ui_wait_for (ui_is_there, app, &(Wanted){ role, name }, name);
   return ui_find (app->window, role, name);
+}
+
+double
+ui_get_value (Node *node)
+{
+  g_autoptr (NodeValue) value = atspi_accessible_get_value_iface (node);
+
+  return atspi_value_get_current_value (value, NULL);
 }
 
 gboolean

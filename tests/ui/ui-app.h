@@ -44,6 +44,8 @@ Node *ui_find (Node *root, AtspiRole role, const char *name);
 Node *ui_find_last (Node *root, AtspiRole role, const char *name);
 gboolean ui_is_there (App *app, gpointer wanted);
 Node *ui_wait_for_node (App *app, AtspiRole role, const char *name);
+/* Of a slider or a spin button. */
+double ui_get_value (Node *node);
 gboolean ui_has_state (Node *node, AtspiStateType state);
 
 /* Does the action of that name, or the first one for NULL. */
