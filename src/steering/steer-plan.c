@@ -320,18 +320,34 @@ steer_live_plan_unref (SteerLivePlan *self)
   g_free (self);
 }
 
+/* Also of the same features, for people. */
+static gboolean
+is_same (SteerPlan *a, SteerPlan *b)
+{
+  if (a == b)
+    return TRUE;
+  if (a == NULL || b == NULL || !steer_plan_equal (a, b))
+    return FALSE;
+  for (guint i = 0; i < MIN (a->n_ops, b->n_ops); i++)
+    if (a->ops[i].index != b->ops[i].index)
+      return FALSE;
+  return TRUE;
+}
+
 void
 steer_live_plan_set (SteerLivePlan *self, SteerPlan *plan)
 {
-  SteerPlan *old;
+  g_autoptr (SteerPlan) old = steer_live_plan_dup (self);
 
+  if (is_same (old, plan))
+    return;
+  g_clear_pointer (&old, steer_plan_unref);
   if (plan != NULL)
     steer_plan_ref (plan);
   g_mutex_lock (&self->mutex);
   old = self->plan;
   self->plan = plan;
   g_mutex_unlock (&self->mutex);
-  steer_plan_unref (old);
 }
 
 SteerPlan *

@@ -143,7 +143,8 @@ SteerLivePlan *steer_live_plan_ref (SteerLivePlan *self);
 void steer_live_plan_unref (SteerLivePlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerLivePlan, steer_live_plan_unref)
 
-/* @plan: (nullable): no steering. */
+/* @plan: (nullable): no steering. A plan that is equal, and of the same features, leaves the one that is there: what is
+ * told of it, a reply's record for one, stays true. */
 void steer_live_plan_set (SteerLivePlan *self, SteerPlan *plan);
 
 /* A new reference, or NULL. */

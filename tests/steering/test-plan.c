@@ -284,6 +284,33 @@ test_live (void)
   g_assert_cmpfloat (steer_plan_get_ops (last)[1].strength, ==, 2.0f);
 }
 
+static SteerPlan *
+make_single (guint64 index)
+{
+  g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (D_MODEL);
+
+  add (builder, 3, index, STEER_MODE_ADD, 1.0f, 0.5f);
+  return steer_plan_builder_end (builder);
+}
+
+/* What does the same under the name of another feature is told of by another name. */
+static void
+test_live_keeps_an_equal_plan (void)
+{
+  g_autoptr (SteerPlan) first = make_single (7), equal = make_single (7), other = make_single (8);
+  g_autoptr (SteerLivePlan) live = steer_live_plan_new (first);
+  g_autoptr (SteerPlan) kept = NULL, replaced = NULL;
+
+  steer_live_plan_set (live, equal);
+  kept = steer_live_plan_dup (live);
+  g_assert_true (kept == first);
+  steer_live_plan_set (live, other);
+  replaced = steer_live_plan_dup (live);
+  g_assert_true (replaced == other);
+  steer_live_plan_set (live, NULL);
+  g_assert_null (steer_live_plan_dup (live));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -298,6 +325,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/plan/a vector is held by reference and not copied", test_by_reference);
   g_test_add_func ("/plan/plans are equal when they have the same effect", test_equality);
   g_test_add_func ("/plan/the options of a preset are part of the plan", test_options);
+  g_test_add_func ("/plan/a live plan keeps a plan that an equal one would replace", test_live_keeps_an_equal_plan);
   g_test_add_func ("/plan/a live plan may be set and read by several threads", test_live);
   return g_test_run ();
 }
