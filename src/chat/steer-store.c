@@ -70,9 +70,9 @@ static gint64 last_id = 0;
 void
 steer_store_reserve_id (gint64 id)
 {
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&id_lock);
-
+  g_mutex_lock (&id_lock);
   last_id = MAX (last_id, MIN (id, G_MAXINT64 - G_MAXINT32));
+  g_mutex_unlock (&id_lock);
 }
 
 gint64
@@ -80,10 +80,11 @@ steer_store_make_id (void)
 {
   /* Microseconds and ten bits of chance: two programs that write to one file do not meet. */
   gint64 id = (g_get_real_time () << 10) | (gint64) (g_random_int () & 0x3ff);
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&id_lock);
 
-  last_id = MAX (last_id + 1, id);
-  return last_id;
+  g_mutex_lock (&id_lock);
+  id = last_id = MAX (last_id + 1, id);
+  g_mutex_unlock (&id_lock);
+  return id;
 }
 
 typedef struct
