@@ -79,10 +79,13 @@ tear_down (Fixture *f, gconstpointer data)
 static SteerInspection *
 inspect (Fixture *f, SteerPlan *plan, GError **error)
 {
+  g_autoptr (GAsyncResult) result = NULL;
+
   steer_engine_inspect_async (f->engine, (const gint32 *) (gpointer) f->tokens->data, f->tokens->len, f->saes, plan,
                               NULL, on_result, f);
   test_wait_until (has_result, f, 60);
-  return steer_engine_inspect_finish (f->engine, g_steal_pointer (&f->result), error);
+  result = g_steal_pointer (&f->result);
+  return steer_engine_inspect_finish (f->engine, result, error);
 }
 
 static SteerInspection *
