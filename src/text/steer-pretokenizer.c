@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* memmem */
-
 #include "steer-pretokenizer.h"
 
 #include "steer-regex.h"

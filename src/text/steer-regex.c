@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* memmem */
-
 #include "steer-regex.h"
 
 #include "steer-tokenizer.h"

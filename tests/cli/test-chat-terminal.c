@@ -1,6 +1,4 @@
 /* The chat as a person meets it: on a pseudo-terminal. */
-#define _GNU_SOURCE /* posix_openpt() and its companions */
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

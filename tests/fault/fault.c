@@ -1,4 +1,3 @@
-#define _GNU_SOURCE /* RTLD_NEXT, the 64-bit names */
 /* open() and open64() are two functions here. */
 #undef _FILE_OFFSET_BITS
 

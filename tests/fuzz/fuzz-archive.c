@@ -1,8 +1,6 @@
 /* A file of tensors. FUZZ_FORMAT tells the one format that this target is about; files that are plainly of another are
  * passed over, or the fuzzer would spend its time on the format that is the easiest to reach. Every tensor that a
  * reader hands out is read to its end, so that a view past its file is noticed. */
-#define _GNU_SOURCE /* memmem() */
-
 #include "fuzz.h"
 
 #include <string.h>

@@ -1,5 +1,3 @@
-#define _GNU_SOURCE /* memfd_create() */
-
 #include "fuzz.h"
 
 #include <errno.h>

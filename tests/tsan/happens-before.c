@@ -2,8 +2,6 @@
  * of its own, so that each of them looks like no order at all. Linked into a test, these functions come before GLib's
  * and tell the order that GLib promises: what one thread does before it unlocks, pushes, posts or returns, another
  * sees after it locks, pops, is called or takes the result. Nothing else is assumed of them. */
-#define _GNU_SOURCE /* RTLD_NEXT */
-
 #include <dlfcn.h>
 #include <gio/gio.h>
 

@@ -8,6 +8,9 @@
 
 #define WAIT_SECONDS 40
 
+/* A look at the whole window is hundreds of messages over the bus. */
+#define POLL_MICROSECONDS 30000
+
 /* How a program with AddressSanitizer tells that it leaked, and what it says when only GLib did: a program with this
  * many names outgrows the first table of quarks, which GLib leaves behind by design. A suppression could name that
  * place only by exact stacks of all allocations, which take four times as long as the test. */
@@ -105,7 +108,7 @@ ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer
           assert_good_end (app, status);
           g_error ("the program ended before %s", what);
         }
-      g_usleep (5000);
+      g_usleep (POLL_MICROSECONDS);
     }
 }
 
