@@ -25,3 +25,12 @@ steer_renderer_choose (const char *dri)
   if (g_getenv ("GDK_DEBUG") == NULL && !has_gpu (dri))
     g_setenv ("GSK_RENDERER", "cairo", FALSE);
 }
+
+void
+steer_renderer_spare_animations (GtkNative *window)
+{
+  g_return_if_fail (GTK_IS_NATIVE (window));
+
+  if (GSK_IS_CAIRO_RENDERER (gtk_native_get_renderer (window)))
+    g_object_set (gtk_widget_get_settings (GTK_WIDGET (window)), "gtk-enable-animations", FALSE, NULL);
+}

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <glib.h>
+#include <gtk/gtk.h>
 
 G_BEGIN_DECLS
 
@@ -13,5 +13,14 @@ G_BEGIN_DECLS
  * initialised and before there are threads, because it sets GSK_RENDERER.
  */
 void steer_renderer_choose (const char *dri);
+
+/**
+ * steer_renderer_spare_animations:
+ * @window: realized
+ *
+ * Switches animations off where cairo draws @window: each of their frames would paint whole panes by the CPU, 20 ms each,
+ * which is time that tokens and keys then wait.
+ */
+void steer_renderer_spare_animations (GtkNative *window);
 
 G_END_DECLS

@@ -6,6 +6,7 @@
 #include "steer-firing-dialog.h"
 #include "steer-model-button.h"
 #include "steer-model-names.h"
+#include "steer-renderer.h"
 #include "steer-status-page.h"
 #include "steer-steering-panel.h"
 
@@ -393,6 +394,13 @@ steer_window_set_property (GObject *object, guint id, const GValue *value, GPara
 }
 
 static void
+steer_window_realize (GtkWidget *widget)
+{
+  GTK_WIDGET_CLASS (steer_window_parent_class)->realize (widget);
+  steer_renderer_spare_animations (GTK_NATIVE (widget));
+}
+
+static void
 steer_window_class_init (SteerWindowClass *klass)
 {
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
@@ -402,6 +410,7 @@ steer_window_class_init (SteerWindowClass *klass)
   object_class->dispose = steer_window_dispose;
   object_class->get_property = steer_window_get_property;
   object_class->set_property = steer_window_set_property;
+  widget_class->realize = steer_window_realize;
   GTK_WINDOW_CLASS (klass)->close_request = steer_window_close_request;
 
   properties[PROP_CHAT] = g_param_spec_object ("chat", NULL, NULL, STEER_TYPE_CHAT,

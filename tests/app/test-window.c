@@ -140,6 +140,20 @@ test_remembers (Fixture *f, gconstpointer data)
   g_assert_cmpint (width, ==, 1111);
 }
 
+/* The display of the tests is drawn by the CPU. */
+static void
+test_animations (Fixture *f, gconstpointer data)
+{
+  GtkSettings *settings = gtk_settings_get_default ();
+  gboolean animated = TRUE;
+
+  g_object_set (settings, "gtk-enable-animations", TRUE, NULL);
+  open_window (f, 1200, 700);
+  g_assert_true (GSK_IS_CAIRO_RENDERER (gtk_native_get_renderer (GTK_NATIVE (f->window))));
+  g_object_get (settings, "gtk-enable-animations", &animated, NULL);
+  g_assert_false (animated);
+}
+
 static void
 test_actions (Fixture *f, gconstpointer data)
 {
@@ -407,6 +421,7 @@ main (int argc, char **argv)
   ADD ("/window/between the two steering stays", FALSE, test_middling);
   ADD ("/window/size and sides are as they were left", FALSE, test_remembers);
   ADD ("/window/every shortcut's action exists", FALSE, test_actions);
+  ADD ("/window/nothing is animated where the CPU paints", FALSE, test_animations);
   ADD ("/window/one action switches all steering", FALSE, test_master_switch);
   ADD ("/window/a suggestion asks and the window follows the conversation", TRUE, test_conversation);
   ADD ("/window/the suggestions are of presets that are there", FALSE, test_suggestions);
