@@ -18,8 +18,8 @@
 
 /* A class that names another type waits, while GObject holds the lock of all classes, for the thread that registers
  * that type, and such a thread may wait for the lock: so no thread but the first registers one. */
-static void
-register_types (void)
+void
+steer_init_types (void)
 {
   g_type_ensure (STEER_TYPE_ARCHIVE);
   g_type_ensure (STEER_TYPE_CHAT_ENTRY);
@@ -54,7 +54,7 @@ steer_init (void)
 
   if (g_once_init_enter (&once))
     {
-      register_types ();
+      steer_init_types ();
       steer_backend_register (steer_cuda_backend ());
       steer_backend_register (steer_cpu_backend ());
       g_once_init_leave (&once, 1);

@@ -14,6 +14,9 @@ G_BEGIN_DECLS
 /* Registers the backends and all types. Call once, before anything else, from the main thread. */
 void steer_init (void);
 
+/* The types alone, for a program that chooses its backends itself; from the main thread before there is another. */
+void steer_init_types (void);
+
 /* "0.1.0" */
 const char *steer_get_version (void);
 

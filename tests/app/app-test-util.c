@@ -4,6 +4,7 @@
 
 #include <gio/gsettingsbackend.h>
 
+#include "steer/steer.h"
 #include "test-util.h"
 
 void
@@ -12,6 +13,7 @@ app_test_init (int *argc, char ***argv)
   g_autoptr (GtkCssProvider) styles = NULL;
 
   g_test_init (argc, argv, NULL);
+  steer_init_types (); /* some tests register a backend of their own */
   adw_init ();
 
   /* Neither may keep frames coming: a test waits until there are none. */
