@@ -35,7 +35,7 @@ take_end (SteerConversation *conversation, SteerRequest *request, gsize *all, gs
     {
       g_autoptr (SteerMessage) message = g_list_model_get_item (messages, i);
 
-      *all += strlen (steer_message_get_text (message));
+      *all += steer_message_get_length (message);
       if (*all > MAX_COUNTED_BYTES && first < n)
         continue;
       *counted = *all;

@@ -1,3 +1,4 @@
+#include "steer-reply-private.h"
 #include "steer-store-private.h"
 
 /* Of the title that the first message gives. */
@@ -323,6 +324,6 @@ steer_conversation_fill_request (SteerConversation *self, SteerMessage *last, St
     {
       SteerMessage *message = g_ptr_array_index (messages, i);
 
-      steer_request_add_message (request, message->role, message->text->str);
+      steer_request_add_text (request, message->role, message->text->str, message->text->len);
     }
 }

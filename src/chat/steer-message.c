@@ -369,6 +369,13 @@ steer_message_get_text (SteerMessage *self)
   return self->text->str;
 }
 
+gsize
+steer_message_get_length (SteerMessage *self)
+{
+  g_return_val_if_fail (STEER_IS_MESSAGE (self), 0);
+  return self->text->len;
+}
+
 gboolean
 steer_message_get_complete (SteerMessage *self)
 {

@@ -39,6 +39,7 @@ G_DECLARE_FINAL_TYPE (SteerMessage, steer_message, STEER, MESSAGE, GObject)
 gint64 steer_message_get_id (SteerMessage *self);
 SteerRole steer_message_get_role (SteerMessage *self);
 const char *steer_message_get_text (SteerMessage *self);
+gsize steer_message_get_length (SteerMessage *self); /* of the text, in bytes */
 gboolean steer_message_get_complete (SteerMessage *self);
 const char *steer_message_get_preset_name (SteerMessage *self);
 guint steer_message_get_n_tokens (SteerMessage *self);

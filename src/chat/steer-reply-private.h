@@ -14,7 +14,7 @@ typedef struct
 typedef struct
 {
   SteerRole role;
-  char *content;
+  GRefString *content; /* shared with the request's copies: a long chat has ten thousand */
 } SteerRequestMessage;
 
 /* Written by the maker before it is handed over, then only read. */
@@ -31,6 +31,9 @@ struct _SteerRequest
   SteerReusePolicy reuse;
   char *date; /* nullable */
 };
+
+/* A text that is @length bytes long. */
+void steer_request_add_text (SteerRequest *self, SteerRole role, const char *content, gsize length);
 
 /* A copy that later changes to @self do not reach. */
 SteerRequest *steer_request_copy (SteerRequest *self);

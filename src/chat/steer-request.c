@@ -1,11 +1,13 @@
 #include "steer-reply-private.h"
 
+#include <string.h>
+
 static void
 message_clear (gpointer data)
 {
   SteerRequestMessage *message = data;
 
-  g_free (message->content);
+  g_ref_string_release (message->content);
 }
 
 static void
@@ -60,9 +62,10 @@ steer_request_copy (SteerRequest *self)
 
   for (guint i = 0; i < self->messages->len; i++)
     {
-      SteerRequestMessage *message = &g_array_index (self->messages, SteerRequestMessage, i);
+      SteerRequestMessage message = g_array_index (self->messages, SteerRequestMessage, i);
 
-      steer_request_add_message (copy, message->role, message->content);
+      g_ref_string_acquire (message.content);
+      g_array_append_val (copy->messages, message);
     }
   for (guint i = 0; i < self->schedule->len; i++)
     {
@@ -82,11 +85,17 @@ steer_request_copy (SteerRequest *self)
 }
 
 void
-steer_request_add_message (SteerRequest *self, SteerRole role, const char *content)
+steer_request_add_text (SteerRequest *self, SteerRole role, const char *content, gsize length)
 {
-  SteerRequestMessage message = { role, g_strdup (content) };
+  SteerRequestMessage message = { role, g_ref_string_new_len (content, (gssize) length) };
 
   g_array_append_val (self->messages, message);
+}
+
+void
+steer_request_add_message (SteerRequest *self, SteerRole role, const char *content)
+{
+  steer_request_add_text (self, role, content, strlen (content));
 }
 
 void

@@ -34,8 +34,8 @@ static void
 set_leak_status (void)
 {
   const char *options = g_getenv ("ASAN_OPTIONS");
-  g_autofree char *own = g_strconcat (options != NULL ? options : "",
-                                      ":abort_on_error=0:exitcode=" G_STRINGIFY (STATUS_LEAKS), NULL);
+  g_autofree char *own
+    = g_strconcat (options != NULL ? options : "", ":abort_on_error=0:exitcode=" G_STRINGIFY (STATUS_LEAKS), NULL);
 
   g_setenv ("ASAN_OPTIONS", own, TRUE);
 }
