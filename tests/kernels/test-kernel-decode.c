@@ -174,7 +174,7 @@ check_logits (SteerCudaType type, int d_model, int n_columns)
                                                device_tokens, n_columns, device_in, device_out, device_logits));
   kernel_test_download (device_logits, logits, n * sizeof (float));
   kernel_test_download (device_out, after, n_residual * sizeof (float));
-  kernel_test_compare ("logits", logits, exact, n, 5 * TOLERANCE_OF (d_model));
+  kernel_test_compare ("logits", logits, exact, n, 5 * TOLERANCE);
   g_assert_cmpmem (after, n_residual * sizeof (float), residual, n_residual * sizeof (float));
   kernel_test_matrix_clear (&output);
   cudaFree (device_norm);

@@ -8,10 +8,6 @@
 
 #define WAIT_SECONDS 40
 
-/* A look at the whole window is hundreds of messages over the bus: what does not come soon is looked for less often. */
-#define FIRST_PAUSE_MICROSECONDS 2000
-#define LAST_PAUSE_MICROSECONDS 30000
-
 /* How a program with AddressSanitizer tells that it leaked, and what it says when only GLib did: a program with this
  * many names outgrows the first table of quarks, which GLib leaves behind by design. A suppression could name that
  * place only by exact stacks of all allocations, which take four times as long as the test. */
@@ -94,7 +90,6 @@ void
 ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer data, const char *what)
 {
   gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
-  gulong pause = FIRST_PAUSE_MICROSECONDS;
   int status;
 
   while (!condition (app, data))
@@ -110,8 +105,7 @@ ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpointer
           assert_good_end (app, status);
           g_error ("the program ended before %s", what);
         }
-      g_usleep (pause);
-      pause = MIN (2 * pause, LAST_PAUSE_MICROSECONDS);
+      g_usleep (5000);
     }
 }
 
