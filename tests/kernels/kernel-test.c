@@ -212,12 +212,27 @@ kernel_test_matrix_dot (const KernelTestMatrix *self, int row, const double *x)
 }
 
 void
-kernel_test_compare (const char *what, const float *actual, const double *expected, gsize n, double tolerance)
+kernel_test_compare_sized (const char *what,
+                           const float *actual,
+                           const double *expected,
+                           const double *sizes,
+                           gsize n,
+                           double tolerance)
 {
   for (gsize i = 0; i < n; i++)
-    if (!(fabs ((double) actual[i] - expected[i]) <= tolerance * (1.0 + fabs (expected[i]))))
+    if (!(fabs ((double) actual[i] - expected[i]) <= tolerance * sizes[i]))
       g_error ("%s: element %" G_GSIZE_FORMAT " of %" G_GSIZE_FORMAT " is %.9g, should be %.9g", what, i, n,
                (double) actual[i], expected[i]);
+}
+
+void
+kernel_test_compare (const char *what, const float *actual, const double *expected, gsize n, double tolerance)
+{
+  g_autofree double *sizes = g_new (double, n);
+
+  for (gsize i = 0; i < n; i++)
+    sizes[i] = 1.0 + fabs (expected[i]);
+  kernel_test_compare_sized (what, actual, expected, sizes, n, tolerance);
 }
 
 void

@@ -52,6 +52,14 @@ double kernel_test_matrix_dot (const KernelTestMatrix *self, int row, const doub
 /* |actual - expected| <= tolerance * (1 + |expected|) for all [n]; names the first that is not. */
 void kernel_test_compare (const char *what, const float *actual, const double *expected, gsize n, double tolerance);
 
+/* The same where an element's error has another size than the element: <= tolerance * sizes[i]. */
+void kernel_test_compare_sized (const char *what,
+                                const float *actual,
+                                const double *expected,
+                                const double *sizes,
+                                gsize n,
+                                double tolerance);
+
 /* RMS norm in float64. */
 void kernel_test_norm (const double *x, const float *weight, int n, double eps, double *out);
 
