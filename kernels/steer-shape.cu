@@ -1,6 +1,8 @@
 /* What the kernels can run, and where. */
 
-#include "steer-gemv.cuh"
+#include <cuda_runtime.h>
+
+#include "steer-cuda-kernels.h"
 
 const char *
 steer_cuda_check_shape (const SteerCudaShape *shape)

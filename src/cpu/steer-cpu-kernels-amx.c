@@ -5,7 +5,6 @@
 
 #ifndef KERNELS_SYMBOL
 #define KERNELS_SYMBOL steer_cpu_kernels_make_amx
-#define KERNELS_BASE steer_cpu_kernels_avx512vnni
 #else
 #define KERNELS_EMULATED
 #endif
@@ -32,7 +31,6 @@ q_add_words (VectorInt sum, VectorBits w, VectorInt x)
 #define ROW_BYTES 64
 
 #ifdef KERNELS_EMULATED
-extern const SteerCpuKernels KERNELS_BASE;
 void KERNELS_SYMBOL (SteerCpuKernels *self);
 #endif
 
@@ -363,7 +361,6 @@ KERNELS_SYMBOL (SteerCpuKernels *self)
 {
   SteerCpuQuantKernels *quant = self->quant;
 
-  *self = KERNELS_BASE;
   self->isa = STEER_CPU_ISA_AMX;
   self->name = "AMX";
   quant[STEER_DTYPE_Q4_0].tile = tile_q4_0;

@@ -81,23 +81,40 @@ has_amx (void)
   return has_avx512vnni () && __get_cpuid_count (7, 0, &eax, &ebx, &ecx, &edx) && (edx & wanted) == wanted
          && syscall (SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
 }
+#endif
 
-/* Made when first asked for. */
-static const SteerCpuKernels *
-get_amx (void)
+#if defined(STEER_CPU_X86)
+/* Tables that are those of other instruction sets in most places, made when one is first asked for. */
+static SteerCpuKernels made_avxvnni;
+static SteerCpuKernels made_avx512vnni;
+#if defined(STEER_CPU_AMX)
+static SteerCpuKernels made_amx;
+#endif
+
+static gpointer
+make_tables (gpointer data)
 {
-  static SteerCpuKernels kernels;
-  static gsize state; /* 1: there is none, 2: made */
-
-  if (g_once_init_enter (&state))
+  if (has_avxvnni ())
+    steer_cpu_kernels_make_avxvnni (&made_avxvnni);
+  if (has_avx512vnni ())
+    steer_cpu_kernels_make_avx512vnni (&made_avx512vnni);
+#if defined(STEER_CPU_AMX)
+  if (has_amx ())
     {
-      gboolean there = has_amx ();
-
-      if (there)
-        steer_cpu_kernels_make_amx (&kernels);
-      g_once_init_leave (&state, there ? 2 : 1);
+      made_amx = made_avx512vnni;
+      steer_cpu_kernels_make_amx (&made_amx);
     }
-  return state == 2 ? &kernels : NULL;
+#endif
+  return NULL;
+}
+
+static const SteerCpuKernels *
+get_made (const SteerCpuKernels *table)
+{
+  static GOnce once = G_ONCE_INIT;
+
+  g_once (&once, make_tables, NULL);
+  return table->name != NULL ? table : NULL;
 }
 #endif
 
@@ -122,13 +139,13 @@ steer_cpu_kernels_get (SteerCpuIsa isa)
     case STEER_CPU_ISA_AVX512:
       return has_avx512 () ? &steer_cpu_kernels_avx512 : NULL;
     case STEER_CPU_ISA_AVXVNNI:
-      return has_avxvnni () ? &steer_cpu_kernels_avxvnni : NULL;
+      return get_made (&made_avxvnni);
     case STEER_CPU_ISA_AVX512VNNI:
-      return has_avx512vnni () ? &steer_cpu_kernels_avx512vnni : NULL;
+      return get_made (&made_avx512vnni);
 #endif
 #if defined(STEER_CPU_AMX)
     case STEER_CPU_ISA_AMX:
-      return get_amx ();
+      return get_made (&made_amx);
 #endif
 #if defined(STEER_CPU_ARM)
     case STEER_CPU_ISA_NEON:

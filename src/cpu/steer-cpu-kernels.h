@@ -246,12 +246,13 @@ const SteerCpuKernels *steer_cpu_kernels_choose (GError **error);
 /* The tables themselves; only steer-cpu-kernels.c may use them, after asking the machine. */
 extern const SteerCpuKernels steer_cpu_kernels_plain;
 extern const SteerCpuKernels steer_cpu_kernels_avx2;
-extern const SteerCpuKernels steer_cpu_kernels_avxvnni;
 extern const SteerCpuKernels steer_cpu_kernels_avx512;
-extern const SteerCpuKernels steer_cpu_kernels_avx512vnni;
 extern const SteerCpuKernels steer_cpu_kernels_neon;
 
-/* Those of AVX-512 VNNI, with what AMX does better in their places. */
+/* Those of the set before, with what another one does better in their places; AMX goes on from what is in @self, the
+ * table of AVX-512 VNNI. */
+void steer_cpu_kernels_make_avxvnni (SteerCpuKernels *self);
+void steer_cpu_kernels_make_avx512vnni (SteerCpuKernels *self);
 void steer_cpu_kernels_make_amx (SteerCpuKernels *self);
 
 G_END_DECLS

@@ -316,7 +316,7 @@ test_random (void)
   static const char alphabet[] = "ab *_`[]()|-\n\n#>1.<&\\!~:\t";
   g_autoptr (GRand) random = g_rand_new_with_seed (7);
 
-  for (guint round = 0; round < 300; round++)
+  for (guint round = 0; round < 100; round++)
     {
       char text[120];
       GtkWidget *box;

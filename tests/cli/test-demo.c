@@ -200,7 +200,7 @@ test_presets_load (void)
       g_autofree char *path = g_build_filename (folder, name, NULL);
       g_auto (CliResult) steered = { 0 };
 
-      CLI_RUN (&steered, NULL, "generate", "--model", model, "--preset", path, "--max-tokens", "48", "--prompt",
+      CLI_RUN (&steered, NULL, "generate", "--model", model, "--preset", path, "--max-tokens", "16", "--prompt",
                "Tell me a story.");
       g_assert_cmpint (steered.status, ==, 0);
       g_assert_cmpuint (strlen (steered.out), >, 10);

@@ -1,9 +1,9 @@
 #include "cpu-kernel-list.h"
 
 #if defined(STEER_CPU_EMULATED)
-extern const SteerCpuKernels steer_cpu_kernels_emulated_avxvnni;
 extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512;
-extern const SteerCpuKernels steer_cpu_kernels_emulated_avx512vnni;
+void steer_cpu_kernels_emulated_avxvnni (SteerCpuKernels *self);
+void steer_cpu_kernels_emulated_avx512vnni (SteerCpuKernels *self);
 void steer_cpu_kernels_emulated_amx (SteerCpuKernels *self);
 #endif
 
@@ -11,7 +11,7 @@ guint
 cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char *names[CPU_KERNEL_LIST_MAX])
 {
 #if defined(STEER_CPU_EMULATED)
-  static SteerCpuKernels emulated_amx;
+  static SteerCpuKernels avxvnni, avx512vnni, amx;
 #endif
   guint n = 0;
 
@@ -29,14 +29,17 @@ cpu_kernel_list (const SteerCpuKernels *tables[CPU_KERNEL_LIST_MAX], const char 
   if (steer_cpu_kernels_get (STEER_CPU_ISA_AVX2) != NULL)
     {
       names[n] = "AVX-VNNI, emulated";
-      tables[n++] = &steer_cpu_kernels_emulated_avxvnni;
+      steer_cpu_kernels_emulated_avxvnni (&avxvnni);
+      tables[n++] = &avxvnni;
       names[n] = "AVX-512, emulated";
       tables[n++] = &steer_cpu_kernels_emulated_avx512;
       names[n] = "AVX-512 VNNI, emulated";
-      tables[n++] = &steer_cpu_kernels_emulated_avx512vnni;
-      steer_cpu_kernels_emulated_amx (&emulated_amx);
+      steer_cpu_kernels_emulated_avx512vnni (&avx512vnni);
+      tables[n++] = &avx512vnni;
+      amx = avx512vnni;
+      steer_cpu_kernels_emulated_amx (&amx);
       names[n] = "AMX, emulated";
-      tables[n++] = &emulated_amx;
+      tables[n++] = &amx;
     }
 #endif
   return n;

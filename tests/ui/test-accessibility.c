@@ -39,7 +39,7 @@ collect (Node *node, const char *path, GString *unnamed)
 {
   AtspiRole role = atspi_accessible_get_role (node, NULL);
   g_autofree char *name = atspi_accessible_get_name (node, NULL);
-  g_autofree char *kind = atspi_accessible_get_role_name (node, NULL);
+  g_autofree char *kind = atspi_role_get_name (role);
   g_autofree char *here = g_strdup_printf ("%s/%s “%s”", path, kind, name != NULL ? name : "");
   int n = atspi_accessible_get_child_count (node, NULL);
 
@@ -64,25 +64,44 @@ assert_named (Node *root)
     g_error ("controls without a name:%s", unnamed->str);
 }
 
+/* Windows that were looked at already and are still there. */
+typedef struct
+{
+  Node *seen[8];
+  guint n_seen;
+  const Wanted *wanted; /* what the next one is */
+  Node *found;
+} Windows;
+
+static gboolean
+is_seen (const Windows *windows, Node *node)
+{
+  for (guint i = 0; i < windows->n_seen; i++)
+    if (windows->seen[i] == node)
+      return TRUE;
+  return FALSE;
+}
+
 static gboolean
 find_dialog (App *app, gpointer data)
 {
   g_autoptr (Node) application = atspi_accessible_get_parent (app->window, NULL);
-  Node **dialog = data;
+  Windows *windows = data;
   int n;
 
   if (application == NULL)
     return FALSE;
   atspi_accessible_clear_cache (application); /* no main loop runs here that would hear of a new window */
   n = atspi_accessible_get_child_count (application, NULL);
-  for (int i = 0; i < n && *dialog == NULL; i++)
+  for (int i = 0; i < n && windows->found == NULL; i++)
     {
       g_autoptr (Node) child = atspi_accessible_get_child_at_index (application, i, NULL);
 
-      if (child != NULL && child != app->window && ui_has_state (child, ATSPI_STATE_SHOWING))
-        *dialog = g_steal_pointer (&child);
+      if (child != NULL && child != app->window && !is_seen (windows, child)
+          && ui_has_state (child, ATSPI_STATE_SHOWING))
+        windows->found = g_steal_pointer (&child);
     }
-  return *dialog != NULL;
+  return windows->found != NULL;
 }
 
 static gboolean
@@ -93,98 +112,47 @@ has_reply (App *app, gpointer data)
   return rate != NULL;
 }
 
-static void
-test_window (void)
-{
-  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
-  g_autoptr (Node) entry = NULL;
-  g_autoptr (NodeEditable) editable = NULL;
-  App app = { 0 };
-
-  ui_start (&app, preset);
-  assert_named (app.window);
-  entry = ui_wait_for_node (&app, ATSPI_ROLE_TEXT, "Message");
-  editable = atspi_accessible_get_editable_text_iface (entry);
-  atspi_editable_text_set_text_contents (editable, "How was your day?", NULL);
-  ui_press (&app, "Send");
-  ui_wait_for (has_reply, &app, NULL, "a reply");
-  assert_named (app.window);
-  ui_quit (&app);
-}
-
-/* @data: an action of the program that opens it. */
-static void
-test_dialog (gconstpointer data)
-{
-  const char *action = data;
-  g_autoptr (Node) dialog = NULL;
-  App app = { 0 };
-
-  ui_start (&app, NULL);
-  ui_activate (action, NULL);
-  ui_wait_for (find_dialog, &app, &dialog, action);
-  assert_named (dialog);
-  ui_quit (&app);
-}
-
-/* What a dialog is called, where it is, and which action of the panel opens it. */
+/* A dialog, and what opens it: an action of the program, or one of @owner in the window. */
 typedef struct
 {
   const char *action;
-  AtspiRole role;
-  const char *title;
-  Node *found;
-} Dialog;
+  Wanted owner; /* no name: the program */
+  Wanted dialog;
+} Opening;
 
-static const Dialog save_preset = { "steering.save-as", ATSPI_ROLE_DIALOG, "Save Preset As" };
-static const Dialog shortcuts = { "win.show-help-overlay", ATSPI_ROLE_FRAME, "*hortcuts*" };
-static const Dialog firing = { "message.inspect", ATSPI_ROLE_FRAME, "Features in This Text" };
+static const Opening firing = { "message.inspect", { 0 }, { ATSPI_ROLE_FRAME, "Features in This Text" } };
+
+/* The last one can be left only by an answer. */
+static const Opening dialogs[] = {
+  { "preferences", { 0 }, { ATSPI_ROLE_FRAME, "Preferences" } },
+  { "about", { 0 }, { ATSPI_ROLE_FRAME, "*About*" } },
+  { "win.show-help-overlay", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "*hortcuts*" } },
+  { "steering.save-as", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_DIALOG, "Save Preset As" } },
+};
 
 /* GTK 4.8 shows some dialogs only from the desktop down, newer ones only as windows of the program. */
 static gboolean
 find_opened (App *app, gpointer data)
 {
   g_autoptr (Node) desktop = atspi_get_desktop (0);
-  Dialog *dialog = data;
+  Windows *windows = data;
 
-  dialog->found = ui_find (desktop, dialog->role, dialog->title);
-  return dialog->found != NULL || find_dialog (app, &dialog->found);
+  windows->found = ui_find (desktop, windows->wanted->role, windows->wanted->name);
+  return windows->found != NULL || find_dialog (app, windows);
 }
 
-/* Does the action on @node and looks at the dialog that comes of it. (transfer full) */
+/* (transfer full): does the action on @node, or that of the program, and looks at the dialog that comes of it. */
 static Node *
-open_dialog (App *app, Node *node, const Dialog *dialog)
+open_dialog (App *app, Node *node, const Opening *opening, Windows *windows)
 {
-  Dialog opened = *dialog;
-
-  ui_act (app, node, dialog->action);
-  ui_wait_for (find_opened, app, &opened, dialog->title);
-  return opened.found;
-}
-
-static void
-test_panel_dialog (gconstpointer data)
-{
-  g_autoptr (Node) dialog = NULL, panel = NULL;
-  App app = { 0 };
-
-  ui_start (&app, NULL);
-  panel = ui_wait_for_node (&app, ATSPI_ROLE_PANEL, "Steering");
-  dialog = open_dialog (&app, panel, data);
-  assert_named (dialog);
-  ui_quit (&app);
-}
-
-static void
-test_shortcuts (void)
-{
-  g_autoptr (Node) dialog = NULL;
-  App app = { 0 };
-
-  ui_start (&app, NULL);
-  dialog = open_dialog (&app, app.window, &shortcuts);
-  assert_named (dialog);
-  ui_quit (&app);
+  windows->wanted = &opening->dialog;
+  windows->found = NULL;
+  if (node != NULL)
+    ui_act (app, node, opening->action);
+  else
+    ui_activate (opening->action, NULL);
+  ui_wait_for (node != NULL ? find_opened : find_dialog, app, windows, opening->dialog.name);
+  return windows->found;
 }
 
 static gboolean
@@ -232,22 +200,49 @@ has_acting (App *app, gpointer data)
 }
 
 static void
-test_features_in_text (void)
+test_chat (void)
 {
+  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
   g_autoptr (Node) entry = NULL, view = NULL, dialog = NULL;
   g_autoptr (NodeEditable) editable = NULL;
+  Windows windows = { 0 };
   App app = { 0 };
 
-  ui_start (&app, NULL);
+  ui_start (&app, preset);
+  assert_named (app.window);
   entry = ui_wait_for_node (&app, ATSPI_ROLE_TEXT, "Message");
   editable = atspi_accessible_get_editable_text_iface (entry);
   atspi_editable_text_set_text_contents (editable, "How was your day?", NULL);
   ui_press (&app, "Send");
   ui_wait_for (has_reply, &app, NULL, "a reply");
+  assert_named (app.window);
+
   ui_wait_for (has_acting, &app, &view, "a message");
-  dialog = open_dialog (&app, view, &firing);
+  dialog = open_dialog (&app, view, &firing, &windows);
   ui_wait_for (has_firing, &app, dialog, "a feature");
   assert_named (dialog);
+  ui_quit (&app);
+}
+
+static void
+test_dialogs (void)
+{
+  Windows windows = { 0 };
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (dialogs); i++)
+    {
+      const Wanted *owner = &dialogs[i].owner;
+      g_autoptr (Node) node = owner->name != NULL ? ui_wait_for_node (&app, owner->role, owner->name) : NULL;
+      Node *dialog = open_dialog (&app, node, &dialogs[i], &windows);
+
+      g_test_message ("%s", dialogs[i].dialog.name);
+      assert_named (dialog);
+      windows.seen[windows.n_seen++] = dialog;
+    }
+  for (guint i = 0; i < windows.n_seen; i++)
+    g_object_unref (windows.seen[i]);
   ui_quit (&app);
 }
 
@@ -255,11 +250,7 @@ int
 main (int argc, char **argv)
 {
   ui_init (&argc, &argv);
-  g_test_add_func ("/accessibility/every control of the window has a name", test_window);
-  g_test_add_data_func ("/accessibility/every control of the preferences has a name", "preferences", test_dialog);
-  g_test_add_data_func ("/accessibility/every control of the about window has a name", "about", test_dialog);
-  g_test_add_func ("/accessibility/every control of the shortcuts has a name", test_shortcuts);
-  g_test_add_data_func ("/accessibility/every control of saving a preset has a name", &save_preset, test_panel_dialog);
-  g_test_add_func ("/accessibility/every control of the features in a text has a name", test_features_in_text);
+  g_test_add_func ("/accessibility/every control of a chat and of the features in its text has a name", test_chat);
+  g_test_add_func ("/accessibility/every control of every dialog has a name", test_dialogs);
   return g_test_run ();
 }

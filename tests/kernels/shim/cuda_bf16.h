@@ -14,14 +14,14 @@ struct alignas (4) __nv_bfloat162
   __nv_bfloat16 x, y;
 };
 
-static inline float
+static __forceinline__ float
 __bfloat162float (__nv_bfloat16 b)
 {
   return __uint_as_float ((unsigned) b.bits << 16);
 }
 
 /* To nearest, ties to even. */
-static inline __nv_bfloat16
+static __forceinline__ __nv_bfloat16
 __float2bfloat16_rn (float x)
 {
   unsigned bits = __float_as_uint (x);
@@ -31,7 +31,7 @@ __float2bfloat16_rn (float x)
   return { (uint16_t) ((bits + 0x7fff + (bits >> 16 & 1)) >> 16) };
 }
 
-static inline __nv_bfloat162
+static __forceinline__ __nv_bfloat162
 __floats2bfloat162_rn (float x, float y)
 {
   return { __float2bfloat16_rn (x), __float2bfloat16_rn (y) };

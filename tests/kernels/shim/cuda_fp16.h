@@ -15,7 +15,7 @@ struct alignas (4) __half2
 };
 
 /* Exponent and mantissa moved into place give the value times 2^-112, also where it is subnormal. */
-static inline float
+static __forceinline__ float
 __half2float (__half h)
 {
   unsigned magnitude = (unsigned) (h.bits & 0x7fff) << 13;
@@ -26,7 +26,7 @@ __half2float (__half h)
 }
 
 /* To nearest, ties to even. */
-static inline __half
+static __forceinline__ __half
 __float2half_rn (float x)
 {
   unsigned bits = __float_as_uint (x);
@@ -45,13 +45,13 @@ __float2half_rn (float x)
   return { (uint16_t) (sign | result) };
 }
 
-static inline float2
+static __forceinline__ float2
 __half22float2 (__half2 h)
 {
   return { __half2float (h.x), __half2float (h.y) };
 }
 
-static inline __half2
+static __forceinline__ __half2
 __floats2half2_rn (float x, float y)
 {
   return { __float2half_rn (x), __float2half_rn (y) };

@@ -202,59 +202,59 @@ __threadfence_system ()
 {
 }
 
-/* --- Arithmetic --- */
+/* --- Arithmetic, forced into its place also where a sanitizer keeps functions apart --- */
 
 template <typename T>
-static inline T
+static __forceinline__ T
 __ldg (const T *p)
 {
   return *p;
 }
 
 template <typename T>
-static inline T
+static __forceinline__ T
 __ldcg (const T *p)
 {
   return *p;
 }
 
-static inline float
+static __forceinline__ float
 __fmul_rn (float a, float b)
 {
   return a * b; /* compiled without contraction */
 }
 
-static inline float
+static __forceinline__ float
 __fsub_rn (float a, float b)
 {
   return a - b; /* compiled without contraction */
 }
 
-static inline float
+static __forceinline__ float
 __fadd_rn (float a, float b)
 {
   return a + b;
 }
 
-static inline float
+static __forceinline__ float
 __fmaf_rn (float a, float b, float c)
 {
   return std::fmaf (a, b, c);
 }
 
-static inline float
+static __forceinline__ float
 __fdividef (float a, float b)
 {
   return a / b;
 }
 
-static inline float
+static __forceinline__ float
 rsqrtf (float x)
 {
   return 1.0f / std::sqrt (x);
 }
 
-static inline unsigned
+static __forceinline__ unsigned
 __float_as_uint (float x)
 {
   unsigned bits;
@@ -263,7 +263,7 @@ __float_as_uint (float x)
   return bits;
 }
 
-static inline float
+static __forceinline__ float
 __uint_as_float (unsigned bits)
 {
   float x;
@@ -272,25 +272,25 @@ __uint_as_float (unsigned bits)
   return x;
 }
 
-static inline int
+static __forceinline__ int
 __clz (int x)
 {
   return x == 0 ? 32 : __builtin_clz ((unsigned) x);
 }
 
-static inline int
+static __forceinline__ int
 __popc (unsigned x)
 {
   return __builtin_popcount (x);
 }
 
-static inline int
+static __forceinline__ int
 __ffs (int x)
 {
   return __builtin_ffs (x);
 }
 
-static inline unsigned
+static __forceinline__ unsigned
 __byte_perm (unsigned a, unsigned b, unsigned selector)
 {
   uint64_t both = (uint64_t) b << 32 | a;
@@ -302,14 +302,14 @@ __byte_perm (unsigned a, unsigned b, unsigned selector)
 }
 
 template <typename T>
-static inline T
+static __forceinline__ T
 min (T a, std::common_type_t<T> b)
 {
   return a < b ? a : b;
 }
 
 template <typename T>
-static inline T
+static __forceinline__ T
 max (T a, std::common_type_t<T> b)
 {
   return a < b ? b : a;
