@@ -8,7 +8,7 @@
 #include "steering/steer-sae.h"
 #include "test-util.h"
 
-#define N_ROUNDS 20
+#define N_ROUNDS 8
 /* A cancelled call that has not come back by then never will. */
 #define MAX_SECONDS 20
 #define MAX_DELAY_US 60000
