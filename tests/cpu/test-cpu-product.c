@@ -260,7 +260,7 @@ static void
 test_chunk (gconstpointer data)
 {
   static const guint tokens[] = { 1, 5, 14, 15, 29, 64 };
-  static const guint few[] = { 18 }; /* where an emulation takes its time */
+  static const guint few[] = { 40 }; /* a whole tile and a part of one: an emulation takes its time */
   const SteerCpuKernels *kernels = data;
 
   if (kernels->parts.tile != NULL)

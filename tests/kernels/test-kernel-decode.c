@@ -112,7 +112,7 @@ check_gate_up (SteerCudaType type, int n_columns, gboolean with_bias)
   g_autofree double *normed = normalise (residual, norm, n_columns, d);
   gsize n = (gsize) (shape.d_ff * n_columns);
   g_autofree double *exact = g_new (double, n);
-  g_autofree double *sizes = g_new (double, n); /* an error of the gate grows with what it lets through */
+  g_autofree double *sizes = g_new (double, n); /* of the errors, as those of both factors come through */
   g_autofree float *hidden = g_new (float, n);
   float *device_norm = kernel_test_upload (norm, (gsize) d * sizeof (float));
   float *device_residual = kernel_test_upload (residual, (gsize) (d * n_columns) * sizeof (float));
@@ -125,9 +125,11 @@ check_gate_up (SteerCudaType type, int n_columns, gboolean with_bias)
       {
         double g = kernel_test_matrix_dot (&gate, r, normed + c * d);
         double u = kernel_test_matrix_dot (&up, r, normed + c * d);
+        double sigmoid = 1.0 / (1.0 + exp (-g));
+        double slope = sigmoid * (1.0 + g * (1.0 - sigmoid));
 
-        exact[c * shape.d_ff + r] = g / (1.0 + exp (-g)) * u;
-        sizes[c * shape.d_ff + r] = (1.0 + fabs (g)) * (1.0 + fabs (u));
+        exact[c * shape.d_ff + r] = g * sigmoid * u;
+        sizes[c * shape.d_ff + r] = 1.0 + fabs (slope * u) * (1.0 + fabs (g)) + fabs (g * sigmoid) * (1.0 + fabs (u));
       }
   kernel_test_check (steer_cuda_decode_gate_up (kernel_test_get_queue (), &shape, &gate.matrix, &up.matrix, device_norm,
                                                 device_residual, n_columns, device_hidden));

@@ -239,6 +239,7 @@ test_dialogs (void)
 
       g_test_message ("%s", dialogs[i].dialog.name);
       assert_named (dialog);
+      g_assert_cmpuint (windows.n_seen, <, G_N_ELEMENTS (windows.seen));
       windows.seen[windows.n_seen++] = dialog;
     }
   for (guint i = 0; i < windows.n_seen; i++)
