@@ -25,7 +25,7 @@
 #define Q_CODES (3 * Q_BLOCKS * V_BYTES)
 
 /* How far ahead of its use a panel is asked for, in bytes. */
-#define Q_PREFETCH 2048
+#define Q_PREFETCH 4096
 
 INLINE gint32
 q_load_quad (gconstpointer p)

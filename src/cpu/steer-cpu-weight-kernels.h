@@ -9,6 +9,11 @@
  * because the hardware's own prefetcher stops at the end of a page. */
 #define GEMV_PREFETCH 1024
 
+/* The same where rows are packed for tiles: as many streams as a panel has rows, so each one may be shorter. */
+#define PACK_PREFETCH 512
+
+#define CACHE_LINE 64
+
 INLINE gsize
 element_bytes (SteerDtype dtype)
 {
@@ -206,7 +211,12 @@ pack_pairs_block (const guint8 *w, gsize row_bytes, gsize n_rows, gsize first, g
 
   UNROLL
   for (gsize r = 0; r < V_LANES; r++)
-    rows[r] = first + r < n_rows ? v_load_bytes (w + (first + r) * row_bytes + i * sizeof (guint16)) : v_set (0.0f);
+    {
+      const guint8 *p = w + (first + r) * row_bytes + i * sizeof (guint16);
+
+      rows[r] = first + r < n_rows ? v_load_bytes (p) : v_set (0.0f);
+      __builtin_prefetch (p + PACK_PREFETCH);
+    }
   v_transpose (rows);
   UNROLL
   for (gsize j = 0; j < V_LANES; j++)
@@ -264,7 +274,8 @@ DEFINE_WEIGHT_KERNELS (f32, STEER_DTYPE_F32)
 DEFINE_WEIGHT_KERNELS (bf16, STEER_DTYPE_BF16)
 DEFINE_WEIGHT_KERNELS (f16, STEER_DTYPE_F16)
 
-/* All sums of a tile stay in registers while the panel streams by. */
+/* All sums of a tile stay in registers while the panel streams by. Behind its rows lie those of the next tile, which
+ * are asked for meanwhile, a line a step: too many streams, each too short, for the hardware's prefetcher. */
 INLINE void
 tile_rows (const guint rows,
            gsize depth,
@@ -276,6 +287,7 @@ tile_rows (const guint rows,
            gboolean accumulate)
 {
   Vector sum[TILE_ROWS][TILE_VECTORS];
+  const guint8 *next = (const guint8 *) (a + (gsize) rows * STEER_CPU_TILE_STRIDE);
 
   UNROLL
   for (guint r = 0; r < rows; r++)
@@ -300,6 +312,7 @@ tile_rows (const guint rows,
             sum[r][v] = v_fma (left, right[v], sum[r][v]);
         }
       b += b_stride;
+      __builtin_prefetch (next + i * CACHE_LINE);
     }
 
   UNROLL
