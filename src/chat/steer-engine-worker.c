@@ -62,8 +62,8 @@ encode_messages (SteerLoaded *self, SteerRequest *request, GError **error)
 
   for (guint i = 0; i < request->messages->len; i++)
     {
-      SteerRequestMessage *message = &g_array_index (request->messages, SteerRequestMessage, i);
-      SteerTurn turn = { message->role, message->content };
+      SteerRole role = g_array_index (request->messages, SteerRequestMessage, i).role;
+      SteerTurn turn = { role, steer_request_get_content (request, i) };
 
       g_array_append_val (turns, turn);
     }

@@ -14,16 +14,17 @@ typedef struct
 typedef struct
 {
   SteerRole role;
-  GRefString *content; /* shared with the request's copies: a long chat has ten thousand */
+  gsize content; /* where it begins in the request's contents; it ends with a NUL */
 } SteerRequestMessage;
 
 /* Written by the maker before it is handed over, then only read. */
 struct _SteerRequest
 {
   gatomicrefcount ref_count;
-  GArray *messages; /* SteerRequestMessage */
-  char *text;       /* nullable */
-  GArray *ids;      /* gint32, nullable */
+  GArray *messages;  /* SteerRequestMessage */
+  GString *contents; /* of all messages: a long chat has ten thousand, too many to allocate one by one */
+  char *text;        /* nullable */
+  GArray *ids;       /* gint32, nullable */
   SteerSampling sampling;
   char **stop_strings; /* nullable */
   SteerLivePlan *live; /* nullable */
@@ -34,6 +35,9 @@ struct _SteerRequest
 
 /* A text that is @length bytes long. */
 void steer_request_add_text (SteerRequest *self, SteerRole role, const char *content, gsize length);
+
+/* What message @index says, until another is added. */
+const char *steer_request_get_content (SteerRequest *self, guint index);
 
 /* A copy that later changes to @self do not reach. */
 SteerRequest *steer_request_copy (SteerRequest *self);

@@ -3,14 +3,6 @@
 #include <string.h>
 
 static void
-message_clear (gpointer data)
-{
-  SteerRequestMessage *message = data;
-
-  g_ref_string_release (message->content);
-}
-
-static void
 scheduled_plan_clear (gpointer data)
 {
   SteerScheduledPlan *scheduled = data;
@@ -25,7 +17,7 @@ steer_request_new (void)
 
   g_atomic_ref_count_init (&self->ref_count);
   self->messages = g_array_new (FALSE, FALSE, sizeof (SteerRequestMessage));
-  g_array_set_clear_func (self->messages, message_clear);
+  self->contents = g_string_new (NULL);
   self->schedule = g_array_new (FALSE, FALSE, sizeof (SteerScheduledPlan));
   g_array_set_clear_func (self->schedule, scheduled_plan_clear);
   steer_sampling_init (&self->sampling);
@@ -46,6 +38,7 @@ steer_request_unref (SteerRequest *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
   g_array_unref (self->messages);
+  g_string_free (self->contents, TRUE);
   g_array_unref (self->schedule);
   g_free (self->text);
   g_clear_pointer (&self->ids, g_array_unref);
@@ -60,13 +53,9 @@ steer_request_copy (SteerRequest *self)
 {
   SteerRequest *copy = steer_request_new ();
 
-  for (guint i = 0; i < self->messages->len; i++)
-    {
-      SteerRequestMessage message = g_array_index (self->messages, SteerRequestMessage, i);
-
-      g_ref_string_acquire (message.content);
-      g_array_append_val (copy->messages, message);
-    }
+  if (self->messages->len > 0)
+    g_array_append_vals (copy->messages, self->messages->data, self->messages->len);
+  g_string_append_len (copy->contents, self->contents->str, (gssize) self->contents->len);
   for (guint i = 0; i < self->schedule->len; i++)
     {
       SteerScheduledPlan *scheduled = &g_array_index (self->schedule, SteerScheduledPlan, i);
@@ -87,9 +76,17 @@ steer_request_copy (SteerRequest *self)
 void
 steer_request_add_text (SteerRequest *self, SteerRole role, const char *content, gsize length)
 {
-  SteerRequestMessage message = { role, g_ref_string_new_len (content, (gssize) length) };
+  SteerRequestMessage message = { role, self->contents->len };
 
   g_array_append_val (self->messages, message);
+  g_string_append_len (self->contents, content, (gssize) length);
+  g_string_append_c (self->contents, '\0');
+}
+
+const char *
+steer_request_get_content (SteerRequest *self, guint index)
+{
+  return self->contents->str + g_array_index (self->messages, SteerRequestMessage, index).content;
 }
 
 void

@@ -279,6 +279,8 @@ run_item (gpointer data, guint item, guint thread)
   gsize stride = self->work.head_stride + 2;
   float *partials = self->work.partials + unit->first_partial * stride;
 
+  if (steer_cpu_context_is_cancelled (self))
+    return;
   load_query (self, unit, scratch->query);
   clear_rows (&self->work, scratch->total, n_rows);
   if (span < 0)

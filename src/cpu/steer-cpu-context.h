@@ -107,7 +107,16 @@ typedef struct
   SteerCpuWork work;
   GArray *attention_units; /* see steer-cpu-attention.c; kept to save allocations */
   GArray *attention_items;
+  GCancellable *cancellable; /* (nullable): of the step that is under way, not owned */
 } SteerCpuContext;
+
+/* Whether the results of the step under way are wanted no more, so that what is left of a layer need not be computed: a
+ * layer of a large model takes a prompt most of a second. Any thread. */
+static inline gboolean
+steer_cpu_context_is_cancelled (const SteerCpuContext *self)
+{
+  return g_cancellable_is_cancelled (self->cancellable);
+}
 
 gboolean steer_cpu_context_estimate (SteerModel *model,
                                      const char *device_id,

@@ -307,19 +307,35 @@ write_all_logits (SteerCpuContext *self, const SteerCpuStep *step)
     }
 }
 
-gboolean
-steer_cpu_step_run (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
+static gboolean
+run_layers (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
 {
-  steer_cpu_attention_plan (self, step);
-  embed (self, step);
   for (guint layer = 0; layer < self->config->n_layers; layer++)
     {
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
         return FALSE;
       run_layer (self, step, layer);
     }
-  normalise (self, step, self->final_norm);
-  write_all_logits (self, step);
-  write_last_logits (self, step);
   return TRUE;
+}
+
+gboolean
+steer_cpu_step_run (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
+{
+  gboolean done;
+
+  self->cancellable = cancellable;
+  steer_cpu_attention_plan (self, step);
+  embed (self, step);
+  done = run_layers (self, step, cancellable, error);
+  if (done)
+    {
+      normalise (self, step, self->final_norm);
+      write_all_logits (self, step);
+      write_last_logits (self, step);
+      /* What was left out after a cancel is in the results, and must not be taken for them. */
+      done = !g_cancellable_set_error_if_cancelled (cancellable, error);
+    }
+  self->cancellable = NULL;
+  return done;
 }

@@ -314,6 +314,8 @@ run_item (gpointer data, guint item, guint thread)
   gsize row, n_rows;
   guint part = 0;
 
+  if (steer_cpu_context_is_cancelled (job->self))
+    return;
   while (item >= job->first_item[part + 1])
     part++;
   product = &job->products[part];

@@ -129,7 +129,7 @@ struct _SteerBackend
   void (*close) (SteerContext *context);
 
   /* [n_runs] runs of different slots in one pass. Long runs are processed in chunks inside; the cancellable is looked
-   * at between layers. After an error or a cancel the cache before each run's position is intact. */
+   * at between layers or more often. After an error or a cancel the cache before each run's position is intact. */
   gboolean (*forward) (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error);
 };
 

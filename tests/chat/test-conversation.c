@@ -216,12 +216,12 @@ test_fill_request (void)
   steer_conversation_fill_request (conversation, NULL, whole);
   g_assert_cmpuint (whole->messages->len, ==, 5);
   g_assert_cmpint (g_array_index (whole->messages, SteerRequestMessage, 0).role, ==, STEER_ROLE_SYSTEM);
-  g_assert_cmpstr (g_array_index (whole->messages, SteerRequestMessage, 4).content, ==, "d");
+  g_assert_cmpstr (steer_request_get_content (whole, 4), ==, "d");
   /* Also of a message that an alternative hides. */
   steer_conversation_edit (conversation, m[0], "A");
   steer_conversation_fill_request (conversation, m[2], part);
   g_assert_cmpuint (part->messages->len, ==, 4);
-  g_assert_cmpstr (g_array_index (part->messages, SteerRequestMessage, 3).content, ==, "c");
+  g_assert_cmpstr (steer_request_get_content (part, 3), ==, "c");
 }
 
 static void

@@ -415,14 +415,20 @@ test_rewind (void)
   assert_same_bits (after, before, n * n_vocab);
 }
 
-/* Somewhere in the middle of the pass. */
+typedef struct
+{
+  GCancellable *cancellable;
+  gulong delay; /* us */
+} Cancel;
+
+/* Somewhere in the middle of the pass, or after it. */
 static gpointer
 cancel_soon (gpointer data)
 {
-  GCancellable *cancellable = data;
+  const Cancel *cancel = data;
 
-  g_usleep (2000);
-  g_cancellable_cancel (cancellable);
+  g_usleep (cancel->delay);
+  g_cancellable_cancel (cancel->cancellable);
   return NULL;
 }
 
@@ -435,31 +441,39 @@ test_cancel (void)
   const guint kept = 70;
   g_autofree float *expected = NULL;
   g_autofree float *actual = NULL;
+  g_autofree float *last = g_new (float, n_vocab);
+  g_autofree float *logits = g_new (float, n_vocab);
+  SteerRun run = {
+    .position = kept,
+    .tokens = model->tokens + 100,
+    .n_tokens = 600,
+    .want = STEER_WANT_LAST_LOGITS,
+    .logits = last,
+  };
   guint n_cancelled = 0;
 
   g_free (cpu_context_run (context, model, 0, 0, kept, NULL));
   expected = cpu_context_run (context, model, 0, kept, 30, NULL);
+  g_assert_true (steer_context_forward (context, &run, 1, NULL, NULL));
+  run.logits = logits;
   for (guint i = 0; i < 20; i++)
     {
       g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+      Cancel cancel = { cancellable, 1000 * i };
       g_autoptr (GThread) thread = NULL;
       g_autoptr (GError) error = NULL;
-      SteerRun run = {
-        .position = kept,
-        .tokens = model->tokens + 100,
-        .n_tokens = 600,
-        .want = STEER_WANT_NOTHING,
-      };
 
       if (i == 0)
         g_cancellable_cancel (cancellable);
       else
-        thread = g_thread_new ("cancel", cancel_soon, cancellable);
+        thread = g_thread_new ("cancel", cancel_soon, &cancel);
       if (!steer_context_forward (context, &run, 1, cancellable, &error))
         {
           g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
           n_cancelled++;
         }
+      else
+        assert_same_bits (logits, last, n_vocab); /* nothing was left out */
       if (thread != NULL)
         g_thread_join (g_steal_pointer (&thread));
     }
