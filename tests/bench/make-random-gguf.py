@@ -73,7 +73,7 @@ def main():
     visible = list(range(33, 127)) + list(range(161, 173)) + list(range(174, 256))
     others = [b for b in range(256) if b not in visible]
     letters = {b: chr(b) for b in visible} | {b: chr(256 + i) for i, b in enumerate(others)}
-    tokens = [letters[b] for b in range(256)] + [f"<token {i}>" for i in range(256, shape["vocab"])]
+    tokens = [letters[b] for b in range(256)] + ["ab"] + [f"<token {i}>" for i in range(257, shape["vocab"])]
     writer.add_token_list(tokens)
     writer.add_token_types([1] * shape["vocab"])
     writer.add_token_merges(["a b"])
