@@ -12,7 +12,7 @@
 /* The same where rows are packed for tiles: as many streams as a panel has rows, so each one may be shorter. */
 #define PACK_PREFETCH 512
 
-#define CACHE_LINE 64
+#define CACHE_LINE 64 /* bytes */
 
 INLINE gsize
 element_bytes (SteerDtype dtype)
