@@ -14,6 +14,10 @@ steer_tensor_get_n_elements (const SteerTensor *tensor)
 {
   gint64 n = 1;
 
+  /* A reader may have met the 0 before sizes whose product overflows. */
+  for (guint i = 0; i < tensor->n_dims; i++)
+    if (tensor->shape[i] == 0)
+      return 0;
   for (guint i = 0; i < tensor->n_dims; i++)
     n *= tensor->shape[i];
   return n;

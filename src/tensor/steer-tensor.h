@@ -51,7 +51,8 @@ typedef struct
   gsize n_bytes;                        /* bytes readable from @data */
 } SteerTensor;
 
-/* Product of the shape; 1 for a scalar. Cannot overflow: readers have checked it. */
+/* Product of the shape; 1 for a scalar, 0 where any size is 0, whatever the others are. Cannot overflow otherwise:
+ * readers have checked it. */
 gint64 steer_tensor_get_n_elements (const SteerTensor *tensor);
 
 gboolean steer_tensor_is_contiguous (const SteerTensor *tensor);

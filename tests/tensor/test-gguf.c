@@ -278,12 +278,14 @@ test_alignment (Fixture *fixture, gconstpointer data)
 static void
 test_scalar_and_empty (Fixture *fixture, gconstpointer data)
 {
-  TestGguf *gguf = test_gguf_new (3, 3, 0);
+  TestGguf *gguf = test_gguf_new (3, 4, 0);
   const guint64 none[] = { 32, 0, 5 };
+  const guint64 vast[] = { 0, G_GUINT64_CONSTANT (1) << 50, G_GUINT64_CONSTANT (1) << 50 };
   g_autofree char *path = NULL;
   g_autoptr (SteerArchive) archive = NULL;
 
   test_gguf_tensor (gguf, "empty", 3, none, 8, 0);
+  test_gguf_tensor (gguf, "vast", 3, vast, 0, 0);
   test_gguf_tensor (gguf, "scalar", 0, NULL, 0, 0);
   test_gguf_tensor (gguf, "one", 1, sizes_32, 24, 32);
   test_gguf_pad (gguf, 32);
@@ -293,6 +295,7 @@ test_scalar_and_empty (Fixture *fixture, gconstpointer data)
   assert_shape (steer_archive_find (archive, "empty"), STEER_DTYPE_Q8_0, "[5, 0, 32]");
   assert_shape (steer_archive_find (archive, "scalar"), STEER_DTYPE_F32, "[]");
   g_assert_cmpuint (steer_archive_find (archive, "empty")->n_bytes, ==, 0);
+  g_assert_cmpint (steer_tensor_get_n_elements (steer_archive_find (archive, "vast")), ==, 0);
 }
 
 static void
