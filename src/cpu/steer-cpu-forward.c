@@ -238,14 +238,20 @@ tap (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
     }
 }
 
+/* Up to the cached keys and values, for which a later token may ask. */
 static void
-run_layer (SteerCpuContext *self, const SteerCpuStep *step, guint index)
+run_layer_input (SteerCpuContext *self, const SteerCpuStep *step, guint index)
+{
+  normalise (self, step, self->layers[index].attn_norm);
+  project_query_key_value (self, step, &self->layers[index]);
+  rotate_and_cache (self, step, index);
+}
+
+static void
+run_layer_rest (SteerCpuContext *self, const SteerCpuStep *step, guint index)
 {
   const SteerCpuLayer *layer = &self->layers[index];
 
-  normalise (self, step, layer->attn_norm);
-  project_query_key_value (self, step, layer);
-  rotate_and_cache (self, step, index);
   steer_cpu_attention_run (self, step, index);
   add_attention_output (self, step, layer);
   normalise (self, step, layer->mlp_norm);
@@ -253,6 +259,33 @@ run_layer (SteerCpuContext *self, const SteerCpuStep *step, guint index)
   add_mlp_output (self, step, layer);
   steer (self, step, index);
   tap (self, step, index);
+}
+
+/* What the last layer makes of a token is wanted for its logits and by a tap, and by nobody else. Of a long step whose
+ * runs ask for neither but at their end, @last gets the ends as columns 0, 1, ..., and what the rest of the layer
+ * reads of them is moved there. */
+static void
+keep_last_tokens (SteerCpuContext *self, const SteerCpuStep *step, SteerCpuStep *last)
+{
+  SteerCpuWork *work = &self->work;
+
+  *last = (SteerCpuStep){ .short_run = TRUE };
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+      gsize column = segment->column + segment->n - 1;
+
+      if (segment->run->want != STEER_WANT_LAST_LOGITS || segment->first + segment->n < segment->run->n_tokens)
+        continue;
+      /* Segments are in the order of columns, so a row moves only to a place that is no longer needed. */
+      memmove (work->residual + last->n_tokens * work->model_stride, work->residual + column * work->model_stride,
+               self->config->d_model * sizeof (float));
+      memmove (work->query + last->n_tokens * work->query_stride, work->query + column * work->query_stride,
+               work->query_stride * sizeof (float));
+      last->segments[last->n_segments++] = (SteerCpuSegment){ segment->run, segment->run->n_tokens - 1, 1,
+                                                              last->n_tokens };
+      last->n_tokens++;
+    }
 }
 
 static void
@@ -307,32 +340,48 @@ write_all_logits (SteerCpuContext *self, const SteerCpuStep *step)
     }
 }
 
-static gboolean
-run_layers (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
+/* Returns the step whose columns hold the result: @step, or @last where the rest is left out. NULL: cancelled. */
+static const SteerCpuStep *
+run_layers (SteerCpuContext *self,
+            const SteerCpuStep *step,
+            SteerCpuStep *last,
+            GCancellable *cancellable,
+            GError **error)
 {
-  for (guint layer = 0; layer < self->config->n_layers; layer++)
+  guint n_layers = self->config->n_layers;
+
+  for (guint layer = 0; layer < n_layers; layer++)
     {
       if (g_cancellable_set_error_if_cancelled (cancellable, error))
-        return FALSE;
-      run_layer (self, step, layer);
+        return NULL;
+      run_layer_input (self, step, layer);
+      if (layer + 1 == n_layers && step->ends_only)
+        {
+          keep_last_tokens (self, step, last);
+          steer_cpu_attention_plan (self, last);
+          step = last;
+        }
+      run_layer_rest (self, step, layer);
     }
-  return TRUE;
+  return step;
 }
 
 gboolean
 steer_cpu_step_run (SteerCpuContext *self, const SteerCpuStep *step, GCancellable *cancellable, GError **error)
 {
-  gboolean done;
+  SteerCpuStep last;
+  const SteerCpuStep *result;
+  gboolean done = FALSE;
 
   self->cancellable = cancellable;
   steer_cpu_attention_plan (self, step);
   embed (self, step);
-  done = run_layers (self, step, cancellable, error);
-  if (done)
+  result = run_layers (self, step, &last, cancellable, error);
+  if (result != NULL)
     {
-      normalise (self, step, self->final_norm);
-      write_all_logits (self, step);
-      write_last_logits (self, step);
+      normalise (self, result, self->final_norm);
+      write_all_logits (self, result);
+      write_last_logits (self, result);
       /* What was left out after a cancel is in the results, and must not be taken for them. */
       done = !g_cancellable_set_error_if_cancelled (cancellable, error);
     }

@@ -41,21 +41,39 @@ run_short (SteerCpuContext *self, SteerRun *runs, guint n_runs, GCancellable *ca
   return step.n_tokens == 0 || steer_cpu_step_run (self, &step, cancellable, error);
 }
 
-/* Chunks of even length, so that none is left with a few tokens for which all weights are unpacked again. Short
- * prompts of several sequences share a chunk. */
 static gboolean
-run_long (SteerCpuContext *self, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
+wants_ends_only (const SteerCpuContext *self, const SteerRun *run)
 {
-  SteerCpuStep step = { .short_run = FALSE };
+  for (guint i = 0; i < run->n_taps; i++)
+    if (run->tap_layers[i] == self->config->n_layers - 1)
+      return FALSE;
+  return run->want != STEER_WANT_ALL_LOGITS;
+}
+
+/* The long runs of one kind, in chunks of even length, so that none is left with a few tokens for which all weights are
+ * unpacked again. Short prompts of several sequences share a chunk. */
+static gboolean
+run_long (SteerCpuContext *self,
+          SteerRun *runs,
+          guint n_runs,
+          gboolean ends_only,
+          GCancellable *cancellable,
+          GError **error)
+{
+  SteerCpuStep step = { .short_run = FALSE, .ends_only = ends_only };
+  gboolean chosen[STEER_MAX_SLOTS];
   gsize n_left = 0;
   gsize n_steps;
 
   for (guint i = 0; i < n_runs; i++)
-    n_left += is_short (&runs[i]) ? 0 : runs[i].n_tokens;
+    {
+      chosen[i] = !is_short (&runs[i]) && wants_ends_only (self, &runs[i]) == ends_only;
+      n_left += chosen[i] ? runs[i].n_tokens : 0;
+    }
   n_steps = (n_left + STEER_CPU_CHUNK - 1) / STEER_CPU_CHUNK;
 
   for (guint i = 0; i < n_runs; i++)
-    for (guint first = 0; !is_short (&runs[i]) && first < runs[i].n_tokens;)
+    for (guint first = 0; chosen[i] && first < runs[i].n_tokens;)
       {
         guint length = (guint) ((n_left + n_steps - 1) / n_steps);
         guint n = MIN (length - step.n_tokens, runs[i].n_tokens - first);
@@ -121,5 +139,6 @@ steer_cpu_context_forward (SteerContext *context,
   SteerCpuContext *self = (SteerCpuContext *) context;
 
   return check_runs (self, runs, n_runs, error) && run_short (self, runs, n_runs, cancellable, error)
-         && run_long (self, runs, n_runs, cancellable, error);
+         && run_long (self, runs, n_runs, TRUE, cancellable, error)
+         && run_long (self, runs, n_runs, FALSE, cancellable, error);
 }

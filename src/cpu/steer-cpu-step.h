@@ -20,6 +20,7 @@ typedef struct
   guint n_segments;
   guint n_tokens;
   gboolean short_run; /* which kind of product; see STEER_CPU_SHORT_RUN */
+  gboolean ends_only; /* of the last layer's output, at most the runs' last tokens are wanted */
 } SteerCpuStep;
 
 /* The segment in which @column lies. */

@@ -74,7 +74,8 @@ make_model_dir (const char *source, guint n_layers)
   return dir;
 }
 
-/* Runs the prompt through the first @n_layers layers; NULL where the data is absent. */
+/* Runs the prompt through the first @n_layers layers; NULL where the data is absent. The tap makes the last of them
+ * compute every token. */
 static SteerContext *
 run_layers (guint n_layers)
 {
@@ -83,7 +84,14 @@ run_layers (guint n_layers)
   g_autoptr (SteerModel) model = NULL;
   g_autoptr (GError) error = NULL;
   SteerContext *context;
-  SteerRun run = { .tokens = prompt, .n_tokens = N_TOKENS, .want = STEER_WANT_NOTHING };
+  const guint last_layer = n_layers - 1;
+  float tapped[N_TOKENS * 128];
+  SteerRun run = { .tokens = prompt,
+                   .n_tokens = N_TOKENS,
+                   .want = STEER_WANT_NOTHING,
+                   .tap_layers = &last_layer,
+                   .n_taps = 1,
+                   .taps = tapped };
 
   if (source == NULL)
     return NULL;

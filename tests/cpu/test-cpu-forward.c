@@ -96,14 +96,16 @@ test_decode_equals_prompt (gconstpointer name)
     }
 }
 
+/* Of the last layer a prompt's last logits need the last token only, and all logits every token. */
 static void
-test_last_equals_all (void)
+test_last_equals_all (gconstpointer name)
 {
-  g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
+  g_autoptr (CpuModel) model = cpu_model_load (name);
+  g_autoptr (SteerPlan) plan = cpu_model_make_plan (model, "0:0:clamp:1.5 1:1:add:2.0 1:0:clamp:-1.0");
   gsize n_vocab = model->config->n_vocab;
   g_autoptr (SteerContext) context = cpu_context_open (model->model, 1, STEER_DTYPE_F32, 2);
-  g_autofree float *all = cpu_context_run (context, model, 0, 0, model->n_tokens, NULL);
-  g_autofree float *last = cpu_context_run_last (context, model, 0, 0, model->n_tokens, NULL);
+  g_autofree float *all = cpu_context_run (context, model, 0, 0, model->n_tokens, plan);
+  g_autofree float *last = cpu_context_run_last (context, model, 0, 0, model->n_tokens, plan);
 
   assert_near (last, all + (model->n_tokens - 1) * n_vocab, n_vocab, TOLERANCE);
 }
@@ -203,6 +205,44 @@ test_mixed_batch (void)
   assert_same_bits (logits, first, n_long * n_vocab);
   assert_same_bits (logits + n_long * n_vocab, second, n_vocab);
   assert_same_bits (logits + (n_long + 1) * n_vocab, third, n_vocab);
+}
+
+/* Three prompts share the chunks of one call; the one that asks for nothing is decoded from afterwards. */
+static void
+test_prompts_in_batch (gconstpointer name)
+{
+  g_autoptr (CpuModel) model = cpu_model_load (name);
+  g_autoptr (SteerPlan) plan = cpu_model_make_plan (model, "1:1:add:2.0");
+  gsize n_vocab = model->config->n_vocab;
+  g_autoptr (SteerContext) together = cpu_context_open (model->model, 3, STEER_DTYPE_F32, 2);
+  g_autoptr (SteerContext) alone = cpu_context_open (model->model, 3, STEER_DTYPE_F32, 2);
+  g_autoptr (GError) error = NULL;
+  g_autofree float *logits = g_new0 (float, 2 * n_vocab);
+  guint n = model->n_tokens - 1;
+  SteerRun runs[] = {
+    { .slot = 0, .tokens = model->tokens, .n_tokens = n, .want = STEER_WANT_LAST_LOGITS, .logits = logits },
+    { .slot = 1, .tokens = model->tokens, .n_tokens = n - 1, .plan = plan, .want = STEER_WANT_NOTHING },
+    { .slot = 2,
+      .tokens = model->tokens,
+      .n_tokens = n - 2,
+      .plan = plan,
+      .want = STEER_WANT_LAST_LOGITS,
+      .logits = logits + n_vocab },
+  };
+  g_autofree float *first = cpu_context_run_last (alone, model, 0, 0, n, NULL);
+  g_autofree float *third = cpu_context_run_last (alone, model, 2, 0, n - 2, plan);
+  g_autofree float *next = NULL;
+  g_autofree float *expected = NULL;
+
+  steer_context_forward (together, runs, G_N_ELEMENTS (runs), NULL, &error);
+  g_assert_no_error (error);
+  assert_same_bits (logits, first, n_vocab);
+  assert_same_bits (logits + n_vocab, third, n_vocab);
+
+  g_free (cpu_context_run (alone, model, 1, 0, n - 1, plan));
+  expected = cpu_context_run_last (alone, model, 1, n - 1, 1, plan);
+  next = cpu_context_run_last (together, model, 1, n - 1, 1, plan);
+  assert_same_bits (next, expected, n_vocab);
 }
 
 static void
@@ -532,13 +572,14 @@ main (int argc, char *argv[])
       add (name, "one thread and many give the same bits", test_threads);
       add (name, "a prompt in pieces gives the bits of the whole", test_chunks);
       add (name, "decoding gives what the prompt gives", test_decode_equals_prompt);
+      add (name, "the last logits are the last of all logits", test_last_equals_all);
       add (name, "a sequence in a batch gets the bits it gets alone", test_batch);
+      add (name, "prompts in one call get the bits they get alone", test_prompts_in_batch);
       add (name, "an F16 cache stays close to an F32 cache", test_half_cache);
       add (name, "a Q8_0 cache stays close to an F32 cache", test_q8_0_cache);
       add (name, "weights quantised while loading stay close to those stored", test_quantised_weights);
       add (name, "strength zero and an empty plan give the bits of no plan", test_empty_plan);
     }
-  g_test_add_func ("/cpu/forward/the last logits are the last of all logits", test_last_equals_all);
   g_test_add_func ("/cpu/forward/runs of any length share one call", test_mixed_batch);
   g_test_add_func ("/cpu/forward/a mask leaves positions unsteered", test_mask);
   g_test_add_func ("/cpu/forward/a mask reaches into the later chunks of a long prompt", test_long_mask);
