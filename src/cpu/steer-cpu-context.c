@@ -67,13 +67,16 @@ resolve (SteerModel *model, const char *device_id, SteerContextOptions *options,
 static gboolean
 measure (const SteerModelConfig *config,
          const SteerContextOptions *options,
+         guint64 n_packed,
          SteerCpuCache *cache,
          SteerCpuWork *work,
          GError **error)
 {
+  guint chunk = n_packed > 0 ? STEER_CPU_PACKED_CHUNK : STEER_CPU_CHUNK;
+
   if (steer_cpu_cache_measure (cache, options->kv_dtype, config->n_layers, options->n_slots, options->n_context,
                                config->n_kv_heads, config->head_dim)
-      && steer_cpu_work_measure (work, config, options->n_context, options->n_threads))
+      && steer_cpu_work_measure (work, config, chunk, options->n_context, options->n_threads))
     return TRUE;
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
                "a context of %u tokens in %u slots is larger than any memory; ask for a shorter one",
@@ -96,11 +99,12 @@ steer_cpu_context_estimate (SteerModel *model,
   SteerCpuWork work;
 
   memset (estimate, 0, sizeof *estimate);
-  if (kernels == NULL || !resolve (model, device_id, &resolved, error)
-      || !measure (config, &resolved, &cache, &work, error))
+  if (kernels == NULL || !resolve (model, device_id, &resolved, error))
+    return FALSE;
+  steer_cpu_weights_measure (model, options->weight_type, kernels->panel_rows, &estimate->weights, &estimate->mapped);
+  if (!measure (config, &resolved, estimate->weights, &cache, &work, error))
     return FALSE;
   steer_cpu_machine_init (&machine);
-  steer_cpu_weights_measure (model, options->weight_type, kernels->panel_rows, &estimate->weights, &estimate->mapped);
   estimate->weights += steer_cpu_weights_get_vector_bytes (model);
   estimate->kv_cache = cache.n_bytes;
   estimate->work = work.n_bytes;
@@ -113,7 +117,7 @@ allocate (SteerCpuContext *self, GError **error)
 {
   const SteerContextOptions *options = &self->parent.options;
 
-  if (!measure (self->config, options, &self->cache, &self->work, error))
+  if (!measure (self->config, options, self->n_packed, &self->cache, &self->work, error))
     return FALSE;
   if (steer_cpu_cache_allocate (&self->cache)
       && steer_cpu_work_allocate (&self->work, self->config, options->n_context, options->n_threads))

@@ -61,22 +61,23 @@ typedef struct
  * rows of a power of two of elements do not fall on the same sets of the cache. */
 typedef struct
 {
-  float *residual; /* [STEER_CPU_CHUNK, model_stride] */
-  float *normed;   /* [STEER_CPU_CHUNK, model_stride] */
-  float *query;    /* [STEER_CPU_CHUNK, query_stride] */
-  float *key;      /* [STEER_CPU_CHUNK, kv_stride] */
-  float *value;    /* [STEER_CPU_CHUNK, kv_stride] */
-  float *attended; /* [STEER_CPU_CHUNK, query_stride] */
-  float *hidden;   /* [STEER_CPU_CHUNK, ff_stride] */
+  float *residual; /* [chunk, model_stride] */
+  float *normed;   /* [chunk, model_stride] */
+  float *query;    /* [chunk, query_stride] */
+  float *key;      /* [chunk, kv_stride] */
+  float *value;    /* [chunk, kv_stride] */
+  float *attended; /* [chunk, query_stride] */
+  float *hidden;   /* [chunk, ff_stride] */
   float *staged;   /* left operand of the tiles; see steer-cpu-product.c */
-  SteerCpuQuantBlock *quant_blocks; /* [STEER_CPU_CHUNK, quant_stride / 32]: quantised activations */
-  gint16 *quant_words;              /* [STEER_CPU_CHUNK, quant_stride] */
-  gint8 *quant_bytes;               /* [STEER_CPU_CHUNK, quant_stride] */
-  float *cosine;                    /* [STEER_CPU_CHUNK, head_dim / 2] */
-  float *sine;                      /* [STEER_CPU_CHUNK, head_dim / 2] */
+  SteerCpuQuantBlock *quant_blocks; /* [chunk, quant_stride / 32]: quantised activations */
+  gint16 *quant_words;              /* [chunk, quant_stride] */
+  gint8 *quant_bytes;               /* [chunk, quant_stride] */
+  float *cosine;                    /* [chunk, head_dim / 2] */
+  float *sine;                      /* [chunk, head_dim / 2] */
   float *logits;                    /* [STEER_MAX_SLOTS, n_vocab] */
   float *partials;                  /* [n_partial_rows, head_stride + 2] */
   SteerCpuScratch *scratch;         /* [n_threads] */
+  guint chunk;                      /* tokens of a step, at most; no more than STEER_CPU_CHUNK */
   gsize model_stride;
   gsize query_stride;
   gsize kv_stride;

@@ -3,9 +3,12 @@
 #include "model/steer-backend.h"
 #include "steer-cpu-kernels.h"
 
-/* Tokens that go through the layers together when a prompt is read. A chunk's activations should stay in the second
- * level cache or near it, and its length should make the unpacking of the weights, done once a chunk, cheap. */
-#define STEER_CPU_CHUNK 256
+/* Tokens that go through the layers together when a prompt is read, at most. A chunk's activations should stay in the
+ * second level cache or near it, and its length should make the unpacking of the weights, done once a chunk, cheap:
+ * packed weights are fewer bytes to read again and multiply faster, so theirs are shorter. Measured in
+ * docs/benchmarks.md. */
+#define STEER_CPU_CHUNK 512
+#define STEER_CPU_PACKED_CHUNK 256
 
 /* A run of at most this many tokens is computed as decoding: weights are read as they are stored and each row is
  * multiplied with all tokens. The choice depends on nothing but the run itself, so what a sequence gets does not

@@ -374,7 +374,7 @@ steer_cpu_multiply (SteerCpuContext *self,
   };
 
   g_assert (n_products <= STEER_CPU_MAX_PRODUCTS);
-  g_assert (n_tokens <= (short_run ? STEER_CPU_SHORT_TOKENS : STEER_CPU_CHUNK));
+  g_assert (n_tokens <= (short_run ? STEER_CPU_SHORT_TOKENS : self->work.chunk));
   for (guint i = 0; i < n_products; i++)
     {
       job.any_quant |= products[i].matrix->quant != NULL;

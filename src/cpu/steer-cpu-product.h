@@ -26,7 +26,7 @@ typedef struct
  * steer_cpu_multiply:
  * @x: [n_tokens, x_stride], the first matrix->n_columns of each row are read
  * @short_run: multiply row by row with the weights as they are stored, at most STEER_CPU_SHORT_TOKENS tokens; else
- *   unpack the weights panel by panel for up to STEER_CPU_CHUNK tokens. The two differ in rounding, but not for packed
+ *   unpack the weights panel by panel for up to a chunk of tokens. The two differ in rounding, but not for packed
  *   weights
  * @products: [n_products] of the same @x, computed in one go by all threads
  *

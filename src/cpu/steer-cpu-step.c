@@ -70,7 +70,7 @@ run_long (SteerCpuContext *self,
       chosen[i] = !is_short (&runs[i]) && wants_ends_only (self, &runs[i]) == ends_only;
       n_left += chosen[i] ? runs[i].n_tokens : 0;
     }
-  n_steps = (n_left + STEER_CPU_CHUNK - 1) / STEER_CPU_CHUNK;
+  n_steps = (n_left + self->work.chunk - 1) / self->work.chunk;
 
   for (guint i = 0; i < n_runs; i++)
     for (guint first = 0; chosen[i] && first < runs[i].n_tokens;)

@@ -86,32 +86,38 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->n_query_rows = MAX (STEER_CPU_QUERY_ROWS, config->n_heads / config->n_kv_heads);
   self->n_partial_rows = n_spans * STEER_CPU_SHORT_TOKENS * config->n_heads;
 
-  self->residual = deal (dealer, STEER_CPU_CHUNK, self->model_stride);
-  self->normed = deal (dealer, STEER_CPU_CHUNK, self->model_stride);
-  self->query = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
-  self->key = deal (dealer, STEER_CPU_CHUNK, self->kv_stride);
-  self->value = deal (dealer, STEER_CPU_CHUNK, self->kv_stride);
-  self->attended = deal (dealer, STEER_CPU_CHUNK, self->query_stride);
-  self->hidden = deal (dealer, STEER_CPU_CHUNK, self->ff_stride);
+  self->residual = deal (dealer, self->chunk, self->model_stride);
+  self->normed = deal (dealer, self->chunk, self->model_stride);
+  self->query = deal (dealer, self->chunk, self->query_stride);
+  self->key = deal (dealer, self->chunk, self->kv_stride);
+  self->value = deal (dealer, self->chunk, self->kv_stride);
+  self->attended = deal (dealer, self->chunk, self->query_stride);
+  self->hidden = deal (dealer, self->chunk, self->ff_stride);
   self->staged
-    = deal (dealer, n_depth_blocks * STEER_CPU_CHUNK, MAX (STEER_CPU_TILE_STRIDE, STEER_CPU_PARTS_STRIDE / 2));
-  self->quant_blocks = (gpointer) deal (dealer, STEER_CPU_CHUNK * (self->quant_stride / STEER_CPU_QUANT_BLOCK),
+    = deal (dealer, n_depth_blocks * self->chunk, MAX (STEER_CPU_TILE_STRIDE, STEER_CPU_PARTS_STRIDE / 2));
+  self->quant_blocks = (gpointer) deal (dealer, (gsize) self->chunk * (self->quant_stride / STEER_CPU_QUANT_BLOCK),
                                         sizeof (SteerCpuQuantBlock) / sizeof (float));
-  self->quant_words = (gpointer) deal (dealer, STEER_CPU_CHUNK, self->quant_stride / 2);
-  self->quant_bytes = (gpointer) deal (dealer, STEER_CPU_CHUNK, self->quant_stride / 4);
-  self->cosine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
-  self->sine = deal (dealer, STEER_CPU_CHUNK, config->head_dim / 2);
+  self->quant_words = (gpointer) deal (dealer, self->chunk, self->quant_stride / 2);
+  self->quant_bytes = (gpointer) deal (dealer, self->chunk, self->quant_stride / 4);
+  self->cosine = deal (dealer, self->chunk, config->head_dim / 2);
+  self->sine = deal (dealer, self->chunk, config->head_dim / 2);
   self->logits = deal (dealer, STEER_MAX_SLOTS, config->n_vocab);
   self->partials = deal (dealer, self->n_partial_rows, self->head_stride + 2);
   deal_scratch (self, dealer, config, n_threads);
 }
 
 gboolean
-steer_cpu_work_measure (SteerCpuWork *self, const SteerModelConfig *config, guint n_context, guint n_threads)
+steer_cpu_work_measure (SteerCpuWork *self,
+                        const SteerModelConfig *config,
+                        guint chunk,
+                        guint n_context,
+                        guint n_threads)
 {
   Dealer dealer = { NULL, 0, FALSE };
 
+  g_assert (chunk <= STEER_CPU_CHUNK);
   memset (self, 0, sizeof *self);
+  self->chunk = chunk;
   deal_all (self, &dealer, config, n_context, n_threads);
   self->n_bytes = dealer.n_floats * sizeof (float);
   return !dealer.overflow;

@@ -61,7 +61,7 @@ context_init (SteerCpuContext *self, const SteerCpuKernels *kernels, SteerModelC
   self->config = config;
   self->pool = steer_thread_pool_new (n_threads);
   n_threads = steer_thread_pool_get_n_threads (self->pool);
-  if (!steer_cpu_work_measure (&self->work, config, N_POSITIONS, n_threads)
+  if (!steer_cpu_work_measure (&self->work, config, STEER_CPU_CHUNK, N_POSITIONS, n_threads)
       || !steer_cpu_work_allocate (&self->work, config, N_POSITIONS, n_threads))
     g_error ("no memory");
 }

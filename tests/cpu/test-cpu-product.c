@@ -31,7 +31,7 @@ fixture_init (Fixture *self, const SteerCpuKernels *kernels, guint n_threads)
   self->context.kernels = kernels;
   self->context.config = &self->config;
   self->context.pool = steer_thread_pool_new (n_threads);
-  g_assert_true (steer_cpu_work_measure (&self->context.work, &self->config, 64, n_threads));
+  g_assert_true (steer_cpu_work_measure (&self->context.work, &self->config, STEER_CPU_CHUNK, 64, n_threads));
   g_assert_true (steer_cpu_work_allocate (&self->context.work, &self->config, 64, n_threads));
 }
 
