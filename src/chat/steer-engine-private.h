@@ -97,6 +97,7 @@ struct _SteerWorker
 {
   SteerWorkerOwner owner;
   GAsyncQueue *queue; /* SteerJob */
+  int niceness;
 
   SteerContext *context; /* nullable */
   SteerLoaded *loaded;   /* nullable */

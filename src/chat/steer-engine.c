@@ -7,6 +7,7 @@ struct _SteerEngine
 
   GMainContext *context;
   GThread *thread;
+  int niceness;
   GAsyncQueue *queue; /* SteerJob */
 
   SteerLoaded *loaded; /* nullable */
@@ -26,6 +27,7 @@ enum
   PROP_DEVICE_NAME,
   PROP_DEVICE_NOTE,
   PROP_N_CONTEXT,
+  PROP_NICENESS,
   N_PROPS
 };
 
@@ -228,9 +230,47 @@ steer_engine_get_property (GObject *object, guint id, GValue *value, GParamSpec 
     case PROP_N_CONTEXT:
       g_value_set_uint (value, self->loaded != NULL ? self->loaded->n_context : 0);
       break;
+    case PROP_NICENESS:
+      g_value_set_int (value, self->niceness);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
+}
+
+static void
+steer_engine_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  SteerEngine *self = STEER_ENGINE (object);
+
+  switch (id)
+    {
+    case PROP_NICENESS:
+      self->niceness = g_value_get_int (value);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+start_worker (SteerEngine *self)
+{
+  SteerWorker *worker = g_new0 (SteerWorker, 1);
+
+  worker->queue = g_async_queue_ref (self->queue);
+  worker->niceness = self->niceness;
+  worker->owner.context = g_main_context_ref (self->context);
+  worker->owner.engine = g_new0 (GWeakRef, 1);
+  g_weak_ref_init (worker->owner.engine, self);
+  self->thread = g_thread_new ("steer-engine", steer_worker_run, worker);
+}
+
+static void
+steer_engine_constructed (GObject *object)
+{
+  G_OBJECT_CLASS (steer_engine_parent_class)->constructed (object);
+  start_worker (STEER_ENGINE (object));
 }
 
 static void
@@ -239,9 +279,11 @@ steer_engine_class_init (SteerEngineClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY;
 
+  object_class->constructed = steer_engine_constructed;
   object_class->dispose = steer_engine_dispose;
   object_class->finalize = steer_engine_finalize;
   object_class->get_property = steer_engine_get_property;
+  object_class->set_property = steer_engine_set_property;
 
   properties[PROP_STATE] = g_param_spec_int ("state", NULL, NULL, 0, STEER_ENGINE_BUSY, 0, flags);
   properties[PROP_PROGRESS] = g_param_spec_double ("progress", NULL, NULL, 0, 1, 0, flags);
@@ -251,23 +293,17 @@ steer_engine_class_init (SteerEngineClass *klass)
   properties[PROP_DEVICE_NAME] = g_param_spec_string ("device-name", NULL, NULL, NULL, flags);
   properties[PROP_DEVICE_NOTE] = g_param_spec_string ("device-note", NULL, NULL, NULL, flags);
   properties[PROP_N_CONTEXT] = g_param_spec_uint ("n-context", NULL, NULL, 0, G_MAXUINT, 0, flags);
+  properties[PROP_NICENESS] = g_param_spec_int ("niceness", NULL, NULL, 0, 19, 0,
+                                                G_PARAM_READWRITE | G_PARAM_CONSTRUCT_ONLY | G_PARAM_STATIC_STRINGS);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
 static void
 steer_engine_init (SteerEngine *self)
 {
-  SteerWorker *worker = g_new0 (SteerWorker, 1);
-
   self->context = g_main_context_ref_thread_default ();
   self->queue = g_async_queue_new ();
   self->running = g_ptr_array_new_with_free_func (g_object_unref);
-
-  worker->queue = g_async_queue_ref (self->queue);
-  worker->owner.context = g_main_context_ref (self->context);
-  worker->owner.engine = g_new0 (GWeakRef, 1);
-  g_weak_ref_init (worker->owner.engine, self);
-  self->thread = g_thread_new ("steer-engine", steer_worker_run, worker);
 }
 
 SteerEngine *

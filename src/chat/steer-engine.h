@@ -39,6 +39,9 @@ void steer_load_options_init (SteerLoadOptions *self, const char *path);
  * the loaded model: model-name, model-path, device-id, device-name (strings, NULL when empty), device-note (string:
  * why a device that would come first is not used, else NULL), n-context (uint).
  *
+ * niceness (int 0 .. 19, construct-only): what the worker and all threads it starts add to the process's, see nice(2).
+ * On a CPU the model holds every core; a window beside it is painted in time only when its own thread comes first.
+ *
  * A device that fails ends the reply with STEER_MODEL_ERROR_DEVICE. The model then goes on on the CPU, by itself.
  */
 G_DECLARE_FINAL_TYPE (SteerEngine, steer_engine, STEER, ENGINE, GObject)

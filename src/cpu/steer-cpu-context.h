@@ -61,14 +61,14 @@ typedef struct
  * rows of a power of two of elements do not fall on the same sets of the cache. */
 typedef struct
 {
-  float *residual; /* [chunk, model_stride] */
-  float *normed;   /* [chunk, model_stride] */
-  float *query;    /* [chunk, query_stride] */
-  float *key;      /* [chunk, kv_stride] */
-  float *value;    /* [chunk, kv_stride] */
-  float *attended; /* [chunk, query_stride] */
-  float *hidden;   /* [chunk, ff_stride] */
-  float *staged;   /* left operand of the tiles; see steer-cpu-product.c */
+  float *residual;                  /* [chunk, model_stride] */
+  float *normed;                    /* [chunk, model_stride] */
+  float *query;                     /* [chunk, query_stride] */
+  float *key;                       /* [chunk, kv_stride] */
+  float *value;                     /* [chunk, kv_stride] */
+  float *attended;                  /* [chunk, query_stride] */
+  float *hidden;                    /* [chunk, ff_stride] */
+  float *staged;                    /* left operand of the tiles; see steer-cpu-product.c */
   SteerCpuQuantBlock *quant_blocks; /* [chunk, quant_stride / 32]: quantised activations */
   gint16 *quant_words;              /* [chunk, quant_stride] */
   gint8 *quant_bytes;               /* [chunk, quant_stride] */

@@ -282,8 +282,8 @@ keep_last_tokens (SteerCpuContext *self, const SteerCpuStep *step, SteerCpuStep 
                self->config->d_model * sizeof (float));
       memmove (work->query + last->n_tokens * work->query_stride, work->query + column * work->query_stride,
                work->query_stride * sizeof (float));
-      last->segments[last->n_segments++] = (SteerCpuSegment){ segment->run, segment->run->n_tokens - 1, 1,
-                                                              last->n_tokens };
+      last->segments[last->n_segments++]
+        = (SteerCpuSegment){ segment->run, segment->run->n_tokens - 1, 1, last->n_tokens };
       last->n_tokens++;
     }
 }

@@ -93,8 +93,7 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->value = deal (dealer, self->chunk, self->kv_stride);
   self->attended = deal (dealer, self->chunk, self->query_stride);
   self->hidden = deal (dealer, self->chunk, self->ff_stride);
-  self->staged
-    = deal (dealer, n_depth_blocks * self->chunk, MAX (STEER_CPU_TILE_STRIDE, STEER_CPU_PARTS_STRIDE / 2));
+  self->staged = deal (dealer, n_depth_blocks * self->chunk, MAX (STEER_CPU_TILE_STRIDE, STEER_CPU_PARTS_STRIDE / 2));
   self->quant_blocks = (gpointer) deal (dealer, (gsize) self->chunk * (self->quant_stride / STEER_CPU_QUANT_BLOCK),
                                         sizeof (SteerCpuQuantBlock) / sizeof (float));
   self->quant_words = (gpointer) deal (dealer, self->chunk, self->quant_stride / 2);

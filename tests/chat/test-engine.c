@@ -1,5 +1,9 @@
 /* The engine as its users see it: everything is asked for on the main thread and arrives there. */
 #include "chat/steer-engine.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
 #include "cpu/steer-cpu.h"
 #include "test-model.h"
 #include "test-util.h"
@@ -475,6 +479,56 @@ test_trace (Fixture *f, gconstpointer data)
 
 #define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
 
+/* Threads of this process that are @niceness nicer than the caller. */
+static guint
+count_threads (int niceness)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
+  const char *name;
+  guint n = 0;
+
+  g_assert_nonnull (dir);
+  while ((name = g_dir_read_name (dir)) != NULL)
+    n += getpriority (PRIO_PROCESS, (id_t) strtoul (name, NULL, 10))
+         == MIN (getpriority (PRIO_PROCESS, 0) + niceness, 19);
+  return n;
+}
+
+static gboolean
+has_ended (gpointer data)
+{
+  return count_threads (7) == 0;
+}
+
+/* The worker, and one more thread of the two that compute. */
+static void
+test_niceness (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+  SteerLoadOptions options;
+
+  if (getpriority (PRIO_PROCESS, 0) > 18)
+    {
+      g_test_skip ("run with the lowest priority there is");
+      return;
+    }
+  g_assert_cmpuint (count_threads (7), ==, 0);
+  assert_finalizes (f);
+  f->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", 7, NULL);
+  steer_load_options_init (&options, f->dir);
+  options.device = "cpu";
+  options.context.n_threads = 2;
+  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
+  test_wait_until (has_result, f, 20);
+  g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
+  g_assert_no_error (error);
+  g_clear_object (&f->result);
+  g_assert_cmpuint (count_threads (7), ==, 2);
+
+  assert_finalizes (f);
+  test_wait_until (has_ended, NULL, 20);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -494,5 +548,6 @@ main (int argc, char **argv)
   ADD ("/engine/unloads", test_unload);
   ADD ("/engine/can-end-in-mid-reply", test_ends_in_mid_reply);
   ADD ("/engine/traces", test_trace);
+  ADD ("/engine/its-threads-are-as-nice-as-asked-for", test_niceness);
   return g_test_run ();
 }
