@@ -2,7 +2,9 @@
 
 #include <gtk/gtk.h>
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Processor time of the main thread, in ms. */
 typedef struct
@@ -17,8 +19,10 @@ static struct
 {
   gboolean verbose;
   const char *phase;
-  gint64 begun; /* µs; 0 while the loop waits */
-  double since; /* ms of processor time, when what @part points to began */
+  int schedstat; /* of the main thread; see get_queued_ms() */
+  gint64 begun;  /* µs; 0 while the loop waits */
+  double queued; /* ms, when the turn began */
+  double since;  /* ms of processor time, when what @part points to began */
   Work turn;
   double *part; /* of @turn */
 
@@ -37,6 +41,22 @@ get_work_ms (void)
 
   clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
   return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
+}
+
+/* How long the main thread has been ready to run and had no core, in ms: the second number of
+ * /proc/thread-self/schedstat. 0 where the kernel does not count it. */
+static double
+get_queued_ms (void)
+{
+  char text[128];
+  gssize n = watch.schedstat >= 0 ? pread (watch.schedstat, text, sizeof text - 1, 0) : -1;
+  char *second;
+
+  if (n <= 0)
+    return 0.0;
+  text[n] = '\0';
+  second = strchr (text, ' ');
+  return second != NULL ? (double) g_ascii_strtoull (second, NULL, 10) / 1e6 : 0.0;
 }
 
 /* What is computed from now on is counted in @part. */
@@ -84,6 +104,7 @@ on_compute_size (GSignalInvocationHint *hint, guint n_values, const GValue *valu
 static void
 begin_turn (void)
 {
+  watch.queued = get_queued_ms ();
   watch.begun = g_get_monotonic_time ();
   watch.turn = (Work){ 0 };
   enter (&watch.turn.rest);
@@ -106,13 +127,13 @@ end_turn (void)
   watch.worst = MAX (watch.worst, all);
   watch.worst_rest = MAX (watch.worst_rest, watch.turn.rest);
   watch.worst_frame = MAX (watch.worst_frame, frame);
-  if (all <= LOOP_WATCH_LIMIT_MS)
-    return;
-  watch.n_long++;
-  if (watch.verbose)
-    g_printerr ("%s: turn %u took %.1f ms, computed %.1f ms: layout %.1f, paint %.1f, the rest %.1f; ended at %.6f\n",
-                watch.phase, watch.n_turns, clock, all, watch.turn.layout, watch.turn.paint, watch.turn.rest,
-                (double) g_get_monotonic_time () / G_USEC_PER_SEC);
+  watch.n_long += all > LOOP_WATCH_LIMIT_MS;
+  if (watch.verbose && clock > LOOP_WATCH_LIMIT_MS)
+    g_printerr (
+      "%s: turn %u took %.1f ms, %.1f of it without a core, computed %.1f ms: layout %.1f, paint %.1f, the rest "
+      "%.1f; ended at %.6f\n",
+      watch.phase, watch.n_turns, clock, get_queued_ms () - watch.queued, all, watch.turn.layout, watch.turn.paint,
+      watch.turn.rest, (double) g_get_monotonic_time () / G_USEC_PER_SEC);
 }
 
 static int
@@ -140,6 +161,7 @@ loop_watch_start (gboolean verbose)
   };
 
   watch.verbose = verbose;
+  watch.schedstat = open ("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
   g_type_class_unref (g_type_class_ref (GDK_TYPE_FRAME_CLOCK));
   /* Before any handler of the signal, of every frame clock. */
   for (guint i = 0; i < G_N_ELEMENTS (marks); i++)

@@ -13,8 +13,9 @@ G_BEGIN_DECLS
 /* Computed longer than this, a turn is a long one. */
 #define LOOP_WATCH_LIMIT_MS 16.0
 
-/* @verbose: every long turn is named on standard error, with its end on the monotonic clock, by which perf(1) can
- * tell what it did (-k CLOCK_MONOTONIC). To be called once, after GTK is there. */
+/* @verbose: every turn that is long by the clock is named on standard error, with the time in which the thread was
+ * ready but had no core, and with its end on the monotonic clock, by which perf(1) can tell what it did (-k
+ * CLOCK_MONOTONIC). To be called once, after GTK is there. */
 void loop_watch_start (gboolean verbose);
 
 /* @name must outlive the phase. */
