@@ -217,11 +217,15 @@ prefill (const SteerTimeline *timeline,
 {
   SteerSession *self = timeline->session;
 
+  guint chunk = self->context->chunk > 0 ? self->context->chunk : PREFILL_CHUNK;
+
   while (self->tokens->len < timeline->n_tokens)
     {
       guint first = self->tokens->len;
-      guint chunk = self->context->chunk > 0 ? self->context->chunk : PREFILL_CHUNK;
-      SteerRun run = make_run (timeline, first, MIN (chunk, timeline->n_tokens - first));
+      guint n_left = timeline->n_tokens - first;
+      /* Of even length, so that none is left with a few tokens for which all weights are read again. */
+      guint n_chunks = (n_left + chunk - 1) / chunk;
+      SteerRun run = make_run (timeline, first, (n_left + n_chunks - 1) / n_chunks);
 
       if (!steer_context_forward (self->context, &run, 1, cancellable, error))
         return FALSE;

@@ -163,6 +163,7 @@ steer_cpu_context_open (SteerModel *model,
       return NULL;
     }
   self->parent.options.n_threads = steer_thread_pool_get_n_threads (self->pool);
+  self->parent.chunk = self->work.chunk;
   return &self->parent;
 }
 
