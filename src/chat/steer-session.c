@@ -216,7 +216,6 @@ prefill (const SteerTimeline *timeline,
          GError **error)
 {
   SteerSession *self = timeline->session;
-
   guint chunk = self->context->chunk > 0 ? self->context->chunk : PREFILL_CHUNK;
 
   while (self->tokens->len < timeline->n_tokens)

@@ -10,6 +10,7 @@
 
 #define D_MODEL 32
 #define N_VOCAB 96
+#define NICENESS 7
 
 typedef struct
 {
@@ -477,27 +478,25 @@ test_trace (Fixture *f, gconstpointer data)
   g_clear_object (&f->result);
 }
 
-#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
-
-/* Threads of this process that are @niceness nicer than the caller. */
+/* Threads of this process that are NICENESS nicer than the caller. */
 static guint
-count_threads (int niceness)
+count_nicer_threads (void)
 {
+  int wanted = MIN (getpriority (PRIO_PROCESS, 0) + NICENESS, 19);
   g_autoptr (GDir) dir = g_dir_open ("/proc/self/task", 0, NULL);
   const char *name;
   guint n = 0;
 
   g_assert_nonnull (dir);
   while ((name = g_dir_read_name (dir)) != NULL)
-    n += getpriority (PRIO_PROCESS, (id_t) strtoul (name, NULL, 10))
-         == MIN (getpriority (PRIO_PROCESS, 0) + niceness, 19);
+    n += getpriority (PRIO_PROCESS, (id_t) strtoul (name, NULL, 10)) == wanted;
   return n;
 }
 
 static gboolean
 has_ended (gpointer data)
 {
-  return count_threads (7) == 0;
+  return count_nicer_threads () == 0;
 }
 
 /* The worker, and one more thread of the two that compute. */
@@ -512,9 +511,9 @@ test_niceness (Fixture *f, gconstpointer data)
       g_test_skip ("run with the lowest priority there is");
       return;
     }
-  g_assert_cmpuint (count_threads (7), ==, 0);
+  g_assert_cmpuint (count_nicer_threads (), ==, 0);
   assert_finalizes (f);
-  f->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", 7, NULL);
+  f->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", NICENESS, NULL);
   steer_load_options_init (&options, f->dir);
   options.device = "cpu";
   options.context.n_threads = 2;
@@ -523,11 +522,13 @@ test_niceness (Fixture *f, gconstpointer data)
   g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
   g_assert_no_error (error);
   g_clear_object (&f->result);
-  g_assert_cmpuint (count_threads (7), ==, 2);
+  g_assert_cmpuint (count_nicer_threads (), ==, 2);
 
   assert_finalizes (f);
   test_wait_until (has_ended, NULL, 20);
 }
+
+#define ADD(path, function) g_test_add (path, Fixture, NULL, set_up, function, tear_down)
 
 int
 main (int argc, char **argv)
