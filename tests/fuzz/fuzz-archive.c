@@ -64,7 +64,7 @@ read_metadata (SteerArchive *archive)
 }
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autoptr (SteerArchive) archive = NULL;
   g_autoptr (GError) error = NULL;

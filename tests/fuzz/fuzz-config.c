@@ -23,7 +23,7 @@ check (const SteerModelConfig *config)
 }
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   const uint8_t *end = size > 0 ? memchr (data, 0, size) : NULL;
   size_t length = end != NULL ? (size_t) (end - data) : size;

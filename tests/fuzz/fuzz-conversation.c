@@ -4,7 +4,7 @@
 #include "chat/steer-conversation.h"
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerConversation) conversation

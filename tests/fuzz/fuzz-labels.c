@@ -6,7 +6,7 @@
 #define N_FEATURES 131072
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   gboolean packed = size > 2 && data[0] == 0x1f && data[1] == 0x8b;
   g_autofree char *weights = g_build_filename (fuzz_folder (), "ae.pt", NULL);

@@ -4,7 +4,7 @@
 #include "tensor/steer-pickle.h"
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerPickle) pickle = steer_pickle_read (data, size, "data.pkl", NULL, &error);

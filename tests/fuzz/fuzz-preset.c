@@ -6,7 +6,7 @@
 #include "steering/steer-preset.h"
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerPreset) preset = steer_preset_new_from_yaml ((const char *) data, size, "x.yaml", &error);

@@ -29,7 +29,7 @@ check (const SteerRendering *rendering)
 }
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autofree char *source = g_strndup ((const char *) data, size);
   g_autoptr (GError) error = NULL;

@@ -34,7 +34,7 @@ use (SteerTokenizer *tokenizer, const char *text, SteerEncodeFlags flags)
 }
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerTokenizer) tokenizer

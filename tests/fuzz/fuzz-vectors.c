@@ -29,7 +29,7 @@ check_vector (SteerVectorSource *source, guint layer, guint64 index)
 }
 
 int
-LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+fuzz_one_input (const uint8_t *data, size_t size)
 {
   SteerSourceHints hints;
   g_autoptr (SteerVectorSource) source = NULL;

@@ -3,11 +3,57 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
+#define LOOKS_A_SECOND 10
+
 gboolean fuzz_accepted;
+
+static volatile sig_atomic_t n_looks; /* at the input that runs now; far below zero between two inputs */
+
+static void
+look (int number)
+{
+  static const char message[] = "an input took a second of processor time\n";
+
+  /* Of a second that begins just after a look, one look less is seen. */
+  if (++n_looks < LOOKS_A_SECOND - 1)
+    return;
+  /* Nothing else may be called from here; libFuzzer keeps the input of a program that aborts. */
+  if (write (STDERR_FILENO, message, sizeof message - 1) > 0)
+    n_looks = G_MININT / 2;
+  abort ();
+}
+
+static void
+start_looking (void)
+{
+  struct sigaction action = { .sa_handler = look, .sa_flags = SA_RESTART };
+  struct timeval pause = { .tv_usec = 1000000 / LOOKS_A_SECOND };
+  struct itimerval timer = { .it_interval = pause, .it_value = pause };
+
+  if (sigaction (SIGPROF, &action, NULL) != 0 || setitimer (ITIMER_PROF, &timer, NULL) != 0)
+    g_error ("the processor time of inputs cannot be watched: %s", g_strerror (errno));
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  static gboolean looking;
+  int result;
+
+  if (!looking)
+    start_looking ();
+  looking = TRUE;
+  n_looks = 0;
+  result = fuzz_one_input (data, size);
+  n_looks = G_MININT / 2;
+  return result;
+}
 
 static void
 write_all (int descriptor, const uint8_t *data, size_t size)
