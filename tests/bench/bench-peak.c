@@ -2,8 +2,8 @@
  *
  *   bench-peak [THREADS]
  *
- * A figure counts a product and its sum as two operations. x86-64 with AVX-512; other machines are told that they have
- * none of it.
+ * A figure counts a product and its sum as two operations. x86-64 with AVX2 or AVX-512; other machines are told that
+ * they have none of it.
  */
 
 #include <glib.h>
@@ -30,6 +30,7 @@
       {                                                                                                                \
         _Pragma ("GCC unroll 14") for (guint i = 0; i < N_SUMS; i++)                                                   \
         {                                                                                                              \
+          KEEP (a);                                                                                                    \
           sums[i] = multiply;                                                                                          \
           KEEP (sums[i]);                                                                                              \
         }                                                                                                              \
@@ -37,6 +38,12 @@
     return data;                                                                                                       \
   }
 
+DEFINE_LOOP (run_floats_avx2, "avx2,fma", __m256, _mm256_setzero_ps (), _mm256_fmadd_ps (a, b, sums[i]))
+DEFINE_LOOP (run_words_avx2,
+             "avx2",
+             __m256i,
+             _mm256_setzero_si256 (),
+             _mm256_add_epi32 (sums[i], _mm256_madd_epi16 (a, b)))
 DEFINE_LOOP (run_floats, "avx512f", __m512, _mm512_setzero_ps (), _mm512_fmadd_ps (a, b, sums[i]))
 DEFINE_LOOP (run_bytes, "avx512f,avx512vnni", __m512i, _mm512_setzero_si512 (), _mm512_dpbusd_epi32 (sums[i], a, b))
 DEFINE_LOOP (run_bf16,
@@ -68,12 +75,16 @@ main (int argc, char **argv)
   guint n_threads = argc > 1 ? (guint) CLAMP (atoi (argv[1]), 1, MAX_THREADS) : g_get_num_processors ();
 
   n_threads = MIN (n_threads, MAX_THREADS);
-  if (!__builtin_cpu_supports ("avx512f"))
+  if (!__builtin_cpu_supports ("avx2") || !__builtin_cpu_supports ("fma"))
     {
-      printf ("this machine has no AVX-512\n");
+      printf ("this machine has no AVX2\n");
       return 0;
     }
-  measure ("float32", run_floats, 16, n_threads);
+  measure ("float32, AVX2", run_floats_avx2, 8, n_threads);
+  measure ("16 bits, AVX2", run_words_avx2, 16, n_threads);
+  if (!__builtin_cpu_supports ("avx512f"))
+    return 0;
+  measure ("float32, AVX-512", run_floats, 16, n_threads);
   if (__builtin_cpu_supports ("avx512vnni"))
     measure ("bytes, VNNI", run_bytes, 64, n_threads);
   if (__builtin_cpu_supports ("avx512bf16"))
