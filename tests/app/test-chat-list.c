@@ -112,6 +112,25 @@ test_opens (Fixture *f, gconstpointer data)
   g_assert_true (is_bread_open (f));
 }
 
+static void
+test_tab_comes_to_the_open_chat (Fixture *f, gconstpointer data)
+{
+  GtkWidget *search = app_test_find (f->list, GTK_TYPE_SEARCH_ENTRY, NULL, NULL);
+  GtkWidget *row = find_row (f, "Bread for beginners");
+
+  steer_chat_list_step (STEER_CHAT_LIST (f->list), +1);
+  test_wait_until (is_pirate_open, f, 10);
+  steer_chat_list_step (STEER_CHAT_LIST (f->list), +1);
+  test_wait_until (is_bread_open, f, 10);
+  app_test_settle ();
+  gtk_widget_grab_focus (search);
+  gtk_widget_child_focus (f->list, GTK_DIR_TAB_FORWARD);
+  g_assert_true (gtk_window_get_focus (f->window) == gtk_widget_get_parent (row));
+  g_assert_true (is_bread_open (f));
+  /* The next one leaves the list. */
+  g_assert_false (gtk_widget_child_focus (f->list, GTK_DIR_TAB_FORWARD));
+}
+
 static gboolean
 is_searching (gpointer data)
 {
@@ -248,6 +267,7 @@ main (int argc, char **argv)
 
   ADD ("/chat-list/each chat shows its title and how it ends", TRUE, test_shows);
   ADD ("/chat-list/stepping opens the chats in their order", TRUE, test_opens);
+  ADD ("/chat-list/tab comes to the open chat", TRUE, test_tab_comes_to_the_open_chat);
   ADD ("/chat-list/a search shows the hit emphasised and an empty one all chats", TRUE, test_searches);
   ADD ("/chat-list/a search without a hit says so", TRUE, test_nothing_found);
   ADD ("/chat-list/without chats it says so", FALSE, test_empty);
