@@ -9,6 +9,9 @@
 #include "steer-steering-closures.h"
 #include "steer-tab-stop.h"
 
+/* More than any model has. */
+#define MAX_LAYERS 1000
+
 struct _SteerAddFeatureDialog
 {
   AdwWindow parent_instance;
@@ -18,6 +21,7 @@ struct _SteerAddFeatureDialog
   SteerFeatureFinder *finder;
   GtkSliceListModel *shown; /* the beginning of what was found */
   gboolean choosing;        /* the first that is found is wanted */
+  gboolean proposed;        /* the numbers are somebody's, or those to begin with */
 
   GtkEditable *search;
   GtkStack *pages;
@@ -75,6 +79,28 @@ on_search_changed (SteerAddFeatureDialog *self)
     steer_feature_finder_search (self->finder, gtk_editable_get_text (self->search));
 }
 
+/* Somewhere to begin: the first that is listed, or else the first feature of the first layer of an autoencoder. */
+static void
+propose_numbers (SteerAddFeatureDialog *self)
+{
+  g_autoptr (SteerFeature) first = g_list_model_get_item (G_LIST_MODEL (self->shown), 0);
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+
+  if (first != NULL)
+    {
+      gtk_spin_button_set_value (self->layer, steer_feature_get_layer (first));
+      gtk_spin_button_set_value (self->index, (double) steer_feature_get_index (first));
+      return;
+    }
+  for (guint i = 0; i < sources->len; i++)
+    for (guint layer = 0; layer < MAX_LAYERS; layer++)
+      if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), layer, 0))
+        {
+          gtk_spin_button_set_value (self->layer, layer);
+          return;
+        }
+}
+
 static void
 on_found (SteerAddFeatureDialog *self)
 {
@@ -95,6 +121,8 @@ on_found (SteerAddFeatureDialog *self)
     }
   steer_growing_list_set_model (self->shown, steer_feature_finder_get_found (self->finder));
   gtk_stack_set_visible_child_name (self->pages, pages[state]);
+  if (!self->proposed && state != STEER_FINDER_LISTING)
+    propose_numbers (self);
   if (self->choosing && state != STEER_FINDER_LISTING)
     {
       self->choosing = FALSE;
@@ -124,7 +152,7 @@ find_by_number (SteerAddFeatureDialog *self)
 }
 
 static void
-on_number_changed (SteerAddFeatureDialog *self)
+update_verdict (SteerAddFeatureDialog *self)
 {
   g_autoptr (SteerFeature) feature = find_by_number (self);
   g_autofree char *verdict = NULL;
@@ -140,6 +168,13 @@ on_number_changed (SteerAddFeatureDialog *self)
     }
   gtk_label_set_text (self->verdict, verdict);
   gtk_widget_set_sensitive (self->add_button, feature != NULL);
+}
+
+static void
+on_number_changed (SteerAddFeatureDialog *self)
+{
+  self->proposed = TRUE;
+  update_verdict (self);
 }
 
 static void
@@ -202,7 +237,7 @@ steer_add_feature_dialog_refresh (SteerAddFeatureDialog *self)
   if (self->library == NULL)
     return;
   steer_feature_finder_refresh (self->finder);
-  on_number_changed (self);
+  update_verdict (self);
 }
 
 static void
@@ -295,7 +330,7 @@ steer_add_feature_dialog_new (GtkWindow *parent, SteerLibrary *library, SteerLab
   gtk_list_view_set_model (self->list,
                            GTK_SELECTION_MODEL (gtk_no_selection_new (G_LIST_MODEL (g_object_ref (self->shown)))));
   on_found (self);
-  on_number_changed (self);
+  update_verdict (self);
   gtk_widget_grab_focus (GTK_WIDGET (self->search));
   return GTK_WIDGET (self);
 }

@@ -87,7 +87,11 @@ test_adds_a_feature_by_its_numbers (PanelTest *fixture, gconstpointer data)
   index = app_test_find (gtk_widget_get_next_sibling (gtk_widget_get_next_sibling (layer)), GTK_TYPE_SPIN_BUTTON, NULL,
                          NULL);
   button = app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Add");
+  test_wait_until (has_found, dialog, 10);
+  /* At first they name a feature that there is. */
+  g_assert_true (gtk_widget_get_sensitive (button));
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (layer), 7);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (index), 0);
   g_assert_false (gtk_widget_get_sensitive (button));
   g_assert_nonnull (app_test_find (dialog, GTK_TYPE_LABEL, "label", "No loaded source has this feature"));
   gtk_spin_button_set_value (GTK_SPIN_BUTTON (index), 3);
