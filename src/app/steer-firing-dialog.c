@@ -9,6 +9,7 @@
 
 #define N_SHOWN 40
 #define N_ROWS_A_FRAME 3
+#define N_WORDS 4
 
 struct _SteerFiringDialog
 {
@@ -18,6 +19,8 @@ struct _SteerFiringDialog
   GCancellable *cancellable;
   SteerInspection *inspection; /* nullable: not there yet */
   char *words;
+  guint first; /* tokens of the words */
+  guint n_tokens;
 
   GtkStack *pages;
   GtkListBox *list;
@@ -66,6 +69,23 @@ dup_place (SteerFeature *feature)
   return steer_steering_dup_place (NULL, layer, steer_feature_get_index (feature));
 }
 
+/* Markup: where it fires most. */
+static char *
+dup_words (SteerFiringDialog *self, const SteerFiring *firing)
+{
+  g_auto (GStrv) words = steer_inspection_dup_words (self->inspection, firing, self->first, self->n_tokens, N_WORDS);
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; words[i] != NULL; i++)
+    {
+      g_autofree char *escaped = g_markup_escape_text (words[i], -1);
+
+      g_string_append (text, i > 0 ? ", " : "");
+      g_string_append_printf (text, _ ("“%s”"), escaped);
+    }
+  return g_string_free (text, FALSE);
+}
+
 static GtkWidget *
 make_row (gpointer item, gpointer data)
 {
@@ -77,15 +97,17 @@ make_row (gpointer item, gpointer data)
   g_autofree char *escaped = g_markup_escape_text (title, -1);
   g_autofree char *place = dup_place (feature);
   g_autofree char *peak = steer_steering_dup_rounded (NULL, firing->largest, 2);
-  g_autofree char *strength = NULL, *subtitle = NULL, *label = NULL;
+  g_autofree char *words = dup_words (self, firing);
+  g_autofree char *strength = NULL, *measured = NULL, *subtitle = NULL, *label = NULL;
   GtkWidget *row = adw_action_row_new (), *button;
 
   steer_feature_set_strength (feature, choose_strength (self->inspection, firing, feature));
   strength = steer_steering_dup_rounded (NULL, steer_feature_get_strength (feature), 2);
   /* Translators: "layer 15 · feature 21576 · fires up to 4.20 on 3 words" */
-  subtitle = g_strdup_printf (
+  measured = g_strdup_printf (
     g_dngettext (GETTEXT_PACKAGE, "%s · up to %s on %u token", "%s · up to %s on %u tokens", firing->n_tokens), place,
     peak, firing->n_tokens);
+  subtitle = g_strconcat (words, *words != '\0' ? "\n" : "", measured, NULL);
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), escaped);
   adw_action_row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
 
@@ -138,14 +160,14 @@ show (SteerFiringDialog *self, SteerInspection *inspection)
   g_autoptr (GArray) firings = NULL;
   g_autoptr (GListModel) features = NULL;
   g_autoptr (SteerPacedList) shown = NULL;
-  guint first, n_tokens;
 
-  if (!steer_inspection_find_text (inspection, self->words, &first, &n_tokens, NULL))
+  if (!steer_inspection_find_text (inspection, self->words, &self->first, &self->n_tokens, NULL))
     {
       show_problem (self, _ ("Not Found"), _ ("The model read these words in another form."));
       return;
     }
-  firings = steer_inspection_list_firings (inspection, first, n_tokens, NULL, STEER_FIRING_BY_SPECIFICITY, N_SHOWN);
+  firings = steer_inspection_list_firings (inspection, self->first, self->n_tokens, NULL, STEER_FIRING_BY_SPECIFICITY,
+                                           N_SHOWN);
   self->inspection = steer_inspection_ref (inspection);
   features = list_features (self, firings);
   shown = steer_paced_list_new (features, GTK_WIDGET (self), N_ROWS_A_FRAME);

@@ -273,6 +273,34 @@ steer_inspection_list_token (SteerInspection *self, guint token, SteerSae *sae, 
   return list;
 }
 
+float
+steer_inspection_get_value (SteerInspection *self, guint token, SteerSae *sae, guint32 feature)
+{
+  const Codes *codes;
+  gsize low, high;
+  guint place;
+
+  g_return_val_if_fail (token < self->n_tokens, 0.0f);
+  g_return_val_if_fail (g_ptr_array_find (self->saes, sae, &place), 0.0f);
+
+  codes = &self->codes[place];
+  low = g_array_index (codes->begin, gsize, token);
+  high = g_array_index (codes->begin, gsize, token + 1);
+  while (low < high)
+    {
+      gsize middle = low + (high - low) / 2;
+      const SteerSaeActive *active = &g_array_index (codes->active, SteerSaeActive, middle);
+
+      if (active->feature == feature)
+        return active->value;
+      if (active->feature < feature)
+        low = middle + 1;
+      else
+        high = middle;
+    }
+  return 0.0f;
+}
+
 /* Appends one SAE's firings in tokens @first up to @end. */
 static void
 sum_firings (SteerInspection *self, guint place, guint first, guint end, GArray *list)

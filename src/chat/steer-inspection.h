@@ -74,6 +74,9 @@ double steer_inspection_get_norm (SteerInspection *self, SteerSae *sae);
  * (transfer full) (element-type SteerActivation) */
 GArray *steer_inspection_list_token (SteerInspection *self, guint token, SteerSae *sae, guint n_top);
 
+/* The activation of one feature on a token; 0 where it does not fire. */
+float steer_inspection_get_value (SteerInspection *self, guint token, SteerSae *sae, guint32 feature);
+
 /* The first @n_top of @order over tokens @first to @first + @n_tokens - 1; n_top 0: all. @sae: (nullable): of that one
  * only. (transfer full) (element-type SteerFiring) */
 GArray *steer_inspection_list_firings (SteerInspection *self,
@@ -82,6 +85,11 @@ GArray *steer_inspection_list_firings (SteerInspection *self,
                                        SteerSae *sae,
                                        SteerFiringOrder order,
                                        guint n_top);
+
+/* Words around the tokens, from @first to @first + @n_tokens - 1, on which the firing's feature fires, each once, where
+ * it fires most first, at most @n_top: (transfer full). Tokens without a word stand for themselves. */
+char **
+steer_inspection_dup_words (SteerInspection *self, const SteerFiring *firing, guint first, guint n_tokens, guint n_top);
 
 /* A strength in mode add to begin with for a feature that was found by what it does: see steer_suggest_strength().
  * @layer_norm: typical of the layer; 0: that of the text. 0 when the feature has no direction. */

@@ -109,11 +109,14 @@ test_dialog (Fixture *f, gconstpointer data)
                                                f->message, "Eiffel Tower");
   g_autoptr (SteerFeature) chosen = NULL;
   GtkWidget *row, *button;
+  const char *subtitle;
 
   g_signal_connect (dialog, "chosen", G_CALLBACK (on_chosen), &chosen);
   gtk_window_present (GTK_WINDOW (dialog));
   test_wait_until (has_row, dialog, 40);
   row = app_test_find (dialog, ADW_TYPE_ACTION_ROW, NULL, NULL);
+  subtitle = adw_action_row_get_subtitle (ADW_ACTION_ROW (row));
+  g_assert_true (g_str_has_prefix (subtitle, "“Eiffel”") || g_str_has_prefix (subtitle, "“Tower”"));
   button = app_test_find (row, GTK_TYPE_BUTTON, NULL, NULL);
   g_assert_true (g_str_has_prefix (gtk_button_get_label (GTK_BUTTON (button)), "Add at "));
   g_signal_emit_by_name (button, "clicked");

@@ -11,6 +11,7 @@
 
 /* "Hell" and more: a token a character, so that texts and tokens can be counted. */
 #define TEXT "Hello, hello! Is the letter a or b here? "
+#define WORDS "Don't stop: it’s Für Élise! ... hello HELLO 日本語のとても長い文章。"
 #define LAYER 2
 
 typedef struct
@@ -57,8 +58,8 @@ set_up (Fixture *f, gconstpointer data)
   g_ptr_array_add (f->saes, f->sae);
 
   /* More than a chunk of tokens, where the model's context allows. */
-  while (text->len < (data != NULL ? 600 : 1))
-    g_string_append (text, TEXT);
+  while (text->len < (g_strcmp0 (data, "long") == 0 ? 600 : 1))
+    g_string_append (text, g_strcmp0 (data, "words") == 0 ? WORDS : TEXT);
   steer_request_set_text (request, text->str);
   f->tokens = steer_engine_encode (f->engine, request, &error);
   g_assert_no_error (error);
@@ -211,6 +212,71 @@ test_ranges_are_sums_of_their_tokens (Fixture *f, gconstpointer data)
   assert_firings (inspection, 0, 1, 0, alone); /* the first token counts where it is all there is */
 }
 
+/* The words as a regular expression finds them; of Japanese the characters that a token brought. A token that completes
+ * no character is of the one that comes. */
+static char *
+find_word (const char *text, gsize begin, gsize end)
+{
+  g_autoptr (GRegex) regex = g_regex_new ("[^\\W\\x{2e80}-\\x{ffff}]+(['’]\\w+)*|[\\x{2e80}-\\x{ffff}]", 0, 0, NULL);
+  g_autoptr (GMatchInfo) match = NULL;
+
+  end = MAX (end, MIN (begin + 1, strlen (text)));
+  g_regex_match (regex, text, 0, &match);
+  for (; g_match_info_matches (match); g_match_info_next (match, NULL))
+    {
+      int from, to;
+
+      g_match_info_fetch_pos (match, 0, &from, &to);
+      if ((gsize) from < end && (gsize) to > begin && g_unichar_isalnum (g_utf8_get_char (text + from)))
+        return g_match_info_fetch (match, 0);
+    }
+  end = MAX (end, (gsize) (g_utf8_find_next_char (text + end - 1, NULL) - text));
+  return g_strstrip (g_strndup (text + begin, end - begin));
+}
+
+static void
+test_firings_are_told_by_their_words (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerInspection) inspection = inspect_ok (f);
+  const char *text = steer_inspection_get_text (inspection);
+  g_autoptr (GArray) firings
+    = steer_inspection_list_firings (inspection, 1, f->tokens->len - 1, NULL, STEER_FIRING_BY_SUM, 0);
+
+  g_assert_cmpuint (firings->len, >, 10);
+  for (guint i = 0; i < firings->len; i++)
+    {
+      const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
+      g_auto (GStrv) words = steer_inspection_dup_words (inspection, firing, 1, f->tokens->len - 1, 3);
+      g_auto (GStrv) all = steer_inspection_dup_words (inspection, firing, 1, f->tokens->len - 1, 1000);
+      g_autoptr (GHashTable) expected = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+      g_autofree char *peak = NULL;
+      gsize begin, end;
+
+      for (guint t = 1; t < f->tokens->len; t++)
+        if (steer_inspection_get_value (inspection, t, firing->sae, firing->feature) > 0)
+          {
+            g_autofree char *word = NULL;
+
+            steer_inspection_get_place (inspection, t, &begin, &end);
+            word = find_word (text, begin, end);
+            if (*word != '\0')
+              g_hash_table_add (expected, g_utf8_casefold (word, -1));
+          }
+      g_assert_cmpuint (g_strv_length (all), ==, g_hash_table_size (expected));
+      for (guint j = 0; all[j] != NULL; j++)
+        {
+          g_autofree char *folded = g_utf8_casefold (all[j], -1);
+
+          g_assert_true (g_hash_table_remove (expected, folded));
+          g_assert_true (j >= 3 || g_strcmp0 (words[j], all[j]) == 0);
+        }
+      steer_inspection_get_place (inspection, firing->peak, &begin, &end);
+      peak = find_word (text, begin, end);
+      g_assert_true (*peak == '\0' || g_strcmp0 (all[0], peak) == 0);
+      g_assert_cmpuint (g_strv_length (words), ==, MIN (3, g_strv_length (all)));
+    }
+}
+
 static void
 test_text_and_tokens_find_each_other (Fixture *f, gconstpointer data)
 {
@@ -330,6 +396,8 @@ main (int argc, char **argv)
   ADD ("tokens fire as the whole stream says", test_tokens_fire_as_the_whole_stream_says, NULL);
   ADD ("tokens of several chunks fire as the whole stream says", test_tokens_fire_as_the_whole_stream_says, "long");
   ADD ("ranges are sums of their tokens", test_ranges_are_sums_of_their_tokens, NULL);
+  ADD ("firings are told by their words", test_firings_are_told_by_their_words, NULL);
+  ADD ("words are of any script", test_firings_are_told_by_their_words, "words");
   ADD ("text and tokens find each other", test_text_and_tokens_find_each_other, NULL);
   ADD ("strengths are a share of the norm", test_strengths_are_a_share_of_the_norm, NULL);
   ADD ("what does not fit is told", test_what_does_not_fit_is_told, NULL);
