@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-context-gauge.h"
+#include "steer-whole-box.h"
 
 /* A draft is stored when typing pauses. */
 #define DRAFT_DELAY_MS 300
@@ -269,6 +270,7 @@ steer_composer_class_init (SteerComposerClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   g_type_ensure (STEER_TYPE_CONTEXT_GAUGE);
+  g_type_ensure (STEER_TYPE_WHOLE_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-composer.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerComposer, frame);
   gtk_widget_class_bind_template_child (widget_class, SteerComposer, entry);

@@ -6,6 +6,7 @@
 #include "steer-message-view-private.h"
 #include "steer-rich-label.h"
 #include "steer-transcript-closures.h"
+#include "steer-whole-box.h"
 
 /* A window that is not on the screen gets no frames. */
 #define UNMAPPED_INTERVAL_MS 250
@@ -142,8 +143,10 @@ remove_view (SteerMessageView *self)
 static void
 remove_label (SteerMessageView *self)
 {
-  if (self->tail_label != NULL)
-    gtk_box_remove (GTK_BOX (self->bubble), g_steal_pointer (&self->tail_label));
+  GtkWidget *label = g_steal_pointer (&self->tail_label);
+
+  if (label != NULL)
+    gtk_box_remove (GTK_BOX (self->bubble), gtk_widget_get_parent (label));
 }
 
 static void
@@ -179,7 +182,7 @@ show_label (SteerMessageView *self, const char *text, gsize length)
   else
     {
       self->tail_label = steer_rich_label_new (segments, self->style);
-      gtk_box_append (GTK_BOX (self->bubble), self->tail_label);
+      gtk_box_append (GTK_BOX (self->bubble), steer_whole_box_new (self->tail_label));
     }
 }
 

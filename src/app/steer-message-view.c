@@ -5,6 +5,7 @@
 
 #include "steer-aside-layout.h"
 #include "steer-transcript-closures.h"
+#include "steer-whole-box.h"
 #include "steer-wrap-layout.h"
 
 enum
@@ -333,6 +334,7 @@ steer_message_view_class_init (SteerMessageViewClass *klass)
                                              NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
 
   g_type_ensure (STEER_TYPE_MESSAGE);
+  g_type_ensure (STEER_TYPE_WHOLE_BOX);
   g_type_ensure (STEER_TYPE_WRAP_LAYOUT);
   bind_template (widget_class);
   steer_message_view_install_actions (widget_class);

@@ -1,4 +1,4 @@
-/* Lists that show much little by little, and layouts that GTK's own would take long for. */
+/* Lists that show much little by little, layouts that GTK's own would take long for, and what is painted at once. */
 #include "app-test-util.h"
 #include "test-util.h"
 
@@ -6,6 +6,7 @@
 #include "app/steer-column-layout.h"
 #include "app/steer-growing-list.h"
 #include "app/steer-paced-list.h"
+#include "app/steer-whole-box.h"
 
 static GListStore *
 make_strings (guint n)
@@ -232,6 +233,47 @@ test_column (void)
   g_assert_cmpint (height, ==, 0);
 }
 
+/* Whether what @widget draws is within a node that GSK will not compare with the one before. */
+static gboolean
+is_wrapped (GtkWidget *widget)
+{
+  g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (widget);
+  g_autoptr (GskRenderNode) node = NULL;
+  GskRenderNode *inner;
+
+  while (node == NULL)
+    {
+      g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
+
+      app_test_settle ();
+      gdk_paintable_snapshot (paintable, snapshot, gtk_widget_get_width (widget), gtk_widget_get_height (widget));
+      node = gtk_snapshot_to_node (snapshot);
+    }
+  inner = node;
+  while (gsk_render_node_get_node_type (inner) == GSK_TRANSFORM_NODE
+         || gsk_render_node_get_node_type (inner) == GSK_CLIP_NODE)
+    inner = gsk_render_node_get_node_type (inner) == GSK_CLIP_NODE ? gsk_clip_node_get_child (inner)
+                                                                   : gsk_transform_node_get_child (inner);
+  return gsk_render_node_get_node_type (inner) == GSK_DEBUG_NODE;
+}
+
+static void
+test_whole_box (void)
+{
+  GtkWidget *label = gtk_label_new ("one");
+  GtkWidget *box = steer_whole_box_new (label);
+  GtkWindow *window = app_test_show (box, 200, 100);
+  gboolean wrapped = is_wrapped (box);
+
+  gtk_label_set_text (GTK_LABEL (label), "two");
+  g_assert_true (is_wrapped (box) != wrapped);
+  /* Where nothing changed nothing is painted. */
+  g_assert_true (is_wrapped (box) != wrapped);
+  gtk_label_set_text (GTK_LABEL (label), "three");
+  g_assert_true (is_wrapped (box) == wrapped);
+  gtk_window_destroy (window);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -240,5 +282,6 @@ main (int argc, char **argv)
   g_test_add_func ("/lists/a list grows as it is scrolled", test_growing);
   g_test_add_func ("/lists/beside a text that wraps there is room for what is beside it", test_aside);
   g_test_add_func ("/lists/a column tells its height for a width alone", test_column);
+  g_test_add_func ("/lists/a whole box is drawn so that GSK takes all of it for changed", test_whole_box);
   return g_test_run ();
 }
