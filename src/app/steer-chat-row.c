@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-chat-list.h"
+#include "steer-whole-box.h"
 
 struct _SteerChatRow
 {
@@ -122,6 +123,7 @@ steer_chat_row_class_init (SteerChatRowClass *klass)
                                                 G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
+  g_type_ensure (STEER_TYPE_WHOLE_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-chat-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, title);
   gtk_widget_class_bind_template_child (widget_class, SteerChatRow, button);

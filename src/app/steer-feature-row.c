@@ -6,6 +6,7 @@
 #include "steer-accessible.h"
 #include "steer-aside-layout.h"
 #include "steer-steering-closures.h"
+#include "steer-whole-box.h"
 
 enum
 {
@@ -359,6 +360,7 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
 
   g_type_ensure (STEER_TYPE_ASIDE_LAYOUT);
   g_type_ensure (STEER_TYPE_STRENGTH_SCALE);
+  g_type_ensure (STEER_TYPE_WHOLE_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-feature-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, handle);
   gtk_widget_class_bind_template_child (widget_class, SteerFeatureRow, title);
