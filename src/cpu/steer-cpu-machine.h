@@ -4,6 +4,9 @@
 
 G_BEGIN_DECLS
 
+/* Bytes that caches fetch together. */
+#define STEER_CPU_CACHE_LINE 64
+
 /**
  * SteerCpuMachine:
  *

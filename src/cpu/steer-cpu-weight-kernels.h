@@ -1,4 +1,5 @@
 /* Products with weights, written over the vector of steer-cpu-vector.h. */
+#include "steer-cpu-machine.h"
 
 #define TILE_COLUMNS (TILE_VECTORS * V_LANES)
 
@@ -11,8 +12,6 @@
 
 /* The same where rows are packed for tiles: as many streams as a panel has rows, so each one may be shorter. */
 #define PACK_PREFETCH 512
-
-#define CACHE_LINE 64 /* bytes */
 
 INLINE gsize
 element_bytes (SteerDtype dtype)
@@ -312,7 +311,7 @@ tile_rows (const guint rows,
             sum[r][v] = v_fma (left, right[v], sum[r][v]);
         }
       b += b_stride;
-      __builtin_prefetch (next + i * CACHE_LINE);
+      __builtin_prefetch (next + i * STEER_CPU_CACHE_LINE);
     }
 
   UNROLL

@@ -8,8 +8,6 @@
  * jobs of a forward pass and shorter than a scheduler would notice. */
 #define SPIN_ROUNDS 2000
 
-#define CACHE_LINE 64
-
 typedef struct
 {
   SteerThreadPool *pool;
@@ -34,11 +32,11 @@ struct _SteerThreadPool
   GCond wake; /* workers sleep here */
   GCond done; /* the caller sleeps here */
 
-  char padding_0[CACHE_LINE];
+  char padding_0[STEER_CPU_CACHE_LINE];
   _Atomic guint64 ticket;
-  char padding_1[CACHE_LINE];
+  char padding_1[STEER_CPU_CACHE_LINE];
   _Atomic guint pending;
-  char padding_2[CACHE_LINE];
+  char padding_2[STEER_CPU_CACHE_LINE];
   _Atomic guint n_sleeping;
   _Atomic gboolean caller_sleeps;
   _Atomic gboolean stop;
