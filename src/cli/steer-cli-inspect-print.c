@@ -6,6 +6,9 @@
 
 #include "steer-cli-output.h"
 
+/* That are told of a feature. */
+#define N_WORDS 4
+
 static char *
 dup_label (SteerSae *sae, guint32 feature)
 {
@@ -49,6 +52,16 @@ list_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order)
                                         order, self->n_top);
 }
 
+/* Where a firing is strongest; nearly everything fires on the first token, and it is left out as in the lists. */
+static char **
+dup_words (const Printing *self, const SteerFiring *firing)
+{
+  guint n_tokens = steer_inspection_get_n_tokens (self->inspection);
+  guint first = n_tokens > 1 ? 1 : 0;
+
+  return steer_inspection_dup_words (self->inspection, firing, first, n_tokens - first, N_WORDS);
+}
+
 static void
 print_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order, const char *title)
 {
@@ -60,9 +73,14 @@ print_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order, cons
       const SteerFiring *firing = &g_array_index (firings, SteerFiring, i);
       g_autofree char *label = dup_label (sae, firing->feature);
       g_autofree char *safe = steer_cli_dup_safe (label != NULL ? label : "");
+      g_auto (GStrv) words = dup_words (self, firing);
+      g_autofree char *joined = g_strjoinv (", ", words);
+      g_autofree char *safe_words = steer_cli_dup_safe (joined);
 
       steer_cli_print ("%8u  on %u tokens, sum %.3f, largest %.3f, strength %.3g  %s\n", firing->feature,
                        firing->n_tokens, firing->sum, (double) firing->largest, suggest (self, firing), safe);
+      if (*safe_words != '\0')
+        steer_cli_print ("          %s\n", safe_words);
     }
 }
 
@@ -160,6 +178,18 @@ add_token (JsonBuilder *builder, const Printing *self, guint position)
 }
 
 static void
+add_words (JsonBuilder *builder, const Printing *self, const SteerFiring *firing)
+{
+  g_auto (GStrv) words = dup_words (self, firing);
+
+  json_builder_set_member_name (builder, "words");
+  json_builder_begin_array (builder);
+  for (guint i = 0; words[i] != NULL; i++)
+    json_builder_add_string_value (builder, words[i]);
+  json_builder_end_array (builder);
+}
+
+static void
 add_firings (JsonBuilder *builder, const Printing *self, const char *name, SteerFiringOrder order)
 {
   GPtrArray *saes = steer_inspection_get_saes (self->inspection);
@@ -184,6 +214,7 @@ add_firings (JsonBuilder *builder, const Printing *self, const char *name, Steer
           json_builder_add_double_value (builder, (double) firing->largest);
           json_builder_set_member_name (builder, "position");
           json_builder_add_int_value (builder, firing->peak);
+          add_words (builder, self, firing);
           json_builder_set_member_name (builder, "specificity");
           json_builder_add_double_value (builder, firing->specificity);
           json_builder_set_member_name (builder, "suggested_strength");

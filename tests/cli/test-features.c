@@ -222,6 +222,18 @@ test_inspect (void)
     }
   g_assert_cmpstr (json_object_get_string_member (json_array_get_object_element (tokens, 0), "text"), ==, "H");
 
+  /* Each feature with the words on which it fires; here a token is a character. */
+  most = json_object_get_array_member (root, "most_specific");
+  for (guint i = 0; i < json_array_get_length (most); i++)
+    {
+      JsonObject *firing = json_array_get_object_element (most, i);
+      JsonObject *token
+        = json_array_get_object_element (tokens, (guint) json_object_get_int_member (firing, "position"));
+      const char *word = json_array_get_string_element (json_object_get_array_member (firing, "words"), 0);
+
+      g_assert_nonnull (strstr (word, json_object_get_string_member (token, "text")));
+    }
+
   /* The first token counts for nothing in what is said of the whole text. */
   most = json_object_get_array_member (root, "most_active");
   g_assert_cmpuint (json_array_get_length (most), ==, 3);
