@@ -2,6 +2,7 @@
 
 #include "steer-byte-alphabet.h"
 #include "steer-regex.h"
+#include "steer-text-limits.h"
 #include "steer-unicode.h"
 
 #include <string.h>
@@ -128,6 +129,12 @@ steer_decoder_add_join (SteerDecoder *self)
   add_step (self, (Step){ .kind = STEP_JOIN });
 }
 
+guint
+steer_decoder_get_n_steps (const SteerDecoder *self)
+{
+  return self->steps->len;
+}
+
 gboolean
 steer_decoder_is_fused (const SteerDecoder *self)
 {
@@ -223,7 +230,7 @@ push_replace (SteerDecodeState *state, guint i, const char *token, gsize length,
     steer_literal_find_all (step->literal, strlen (step->literal), token, length, matches);
   else if (!steer_regex_find_all (step->regex, token, length, matches, NULL))
     g_array_set_size (matches, 0);
-  if (matches->len == 0)
+  if (matches->len == 0 || length + matches->len * strlen (step->content) > MAX (STEER_MAX_TOKEN_TEXT, length))
     {
       push (state, i + 1, token, length, text);
       return;

@@ -40,6 +40,8 @@ void steer_decoder_add_byte_level (SteerDecoder *self);
 /* A space between tokens: what the reference does where a file has no decoder. */
 void steer_decoder_add_join (SteerDecoder *self);
 
+guint steer_decoder_get_n_steps (const SteerDecoder *self);
+
 /* TRUE when a step of this name may not follow those already there: only Strip may come after the text is fused. */
 gboolean steer_decoder_is_fused (const SteerDecoder *self);
 

@@ -1,6 +1,8 @@
 #include "steer-normalizer.h"
 
 #include "steer-regex.h"
+#include "steer-text-limits.h"
+#include "steer-tokenizer.h"
 #include "steer-unicode.h"
 
 #include <string.h>
@@ -119,6 +121,24 @@ steer_normalizer_equal (const SteerNormalizer *self, const SteerNormalizer *othe
   return equal;
 }
 
+guint
+steer_normalizer_get_n_steps (const SteerNormalizer *self)
+{
+  return self->steps->len;
+}
+
+/* Whether a text may have @length bytes. */
+static gboolean
+allows (gsize length, gsize limit, GError **error)
+{
+  if (length <= limit)
+    return TRUE;
+  g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+               "the tokenizer's normalizer makes a text many times as long as it is (%" G_GSIZE_FORMAT " bytes)",
+               length);
+  return FALSE;
+}
+
 /* --- the steps; each replaces @text and, where it is there, @trust --- */
 
 static gboolean
@@ -136,11 +156,13 @@ append_trust (GString *trust, gboolean trusted, gsize n)
   memset (trust->str + old, trusted ? 1 : 0, n);
 }
 
-static void
-prepend (const Step *step, GString *text, GString *trust)
+static gboolean
+prepend (const Step *step, GString *text, GString *trust, gsize limit, GError **error)
 {
   if (text->len == 0)
-    return;
+    return TRUE;
+  if (!allows (text->len + strlen (step->content), limit, error))
+    return FALSE;
   g_string_prepend (text, step->content);
   if (trust != NULL)
     {
@@ -150,16 +172,17 @@ prepend (const Step *step, GString *text, GString *trust)
       memset (prefix, trust->str[0], strlen (step->content));
       g_string_prepend_len (trust, prefix, (gssize) strlen (step->content));
     }
+  return TRUE;
 }
 
 static gboolean
-replace (const Step *step, GString *text, GString *trust, GError **error)
+replace (const Step *step, GString *text, GString *trust, gsize limit, GError **error)
 {
   g_autoptr (GArray) matches = g_array_new (FALSE, FALSE, sizeof (SteerMatch));
   g_autoptr (GString) new_text = NULL;
   g_autoptr (GString) new_trust = NULL;
   gsize content_length = strlen (step->content);
-  gsize done = 0;
+  gsize done = 0, new_length;
 
   if (step->kind == STEP_REPLACE)
     steer_literal_find_all (step->pattern, strlen (step->pattern), text->str, text->len, matches);
@@ -167,8 +190,13 @@ replace (const Step *step, GString *text, GString *trust, GError **error)
     return FALSE;
   if (matches->len == 0)
     return TRUE;
+  new_length = text->len + matches->len * content_length;
+  for (guint i = 0; i < matches->len; i++)
+    new_length -= g_array_index (matches, SteerMatch, i).end - g_array_index (matches, SteerMatch, i).start;
+  if (!allows (new_length, limit, error))
+    return FALSE;
 
-  new_text = g_string_sized_new (text->len + matches->len * content_length);
+  new_text = g_string_sized_new (new_length);
   new_trust = trust != NULL ? g_string_sized_new (new_text->allocated_len) : NULL;
   for (guint i = 0; i < matches->len; i++)
     {
@@ -298,6 +326,8 @@ strip (const Step *step, GString *text, GString *trust)
 gboolean
 steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *trust, GError **error)
 {
+  gsize limit = steer_text_get_limit (text->len);
+
   for (guint i = 0; i < self->steps->len; i++)
     {
       const Step *step = &g_array_index (self->steps, Step, i);
@@ -305,15 +335,18 @@ steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *tru
       switch (step->kind)
         {
         case STEP_PREPEND:
-          prepend (step, text, trust);
+          if (!prepend (step, text, trust, limit, error))
+            return FALSE;
           break;
         case STEP_REPLACE:
         case STEP_REPLACE_REGEX:
-          if (!replace (step, text, trust, error))
+          if (!replace (step, text, trust, limit, error))
             return FALSE;
           break;
         case STEP_FORM:
           apply_form (step, text, trust);
+          if (!allows (text->len, limit, error))
+            return FALSE;
           break;
         case STEP_STRIP:
           strip (step, text, trust);

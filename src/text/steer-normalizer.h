@@ -29,13 +29,15 @@ void steer_normalizer_add_form (SteerNormalizer *self, GNormalizeMode mode);
 
 void steer_normalizer_add_strip (SteerNormalizer *self, gboolean left, gboolean right);
 
+guint steer_normalizer_get_n_steps (const SteerNormalizer *self);
 gboolean steer_normalizer_is_empty (const SteerNormalizer *self);
 
 /* Whether both have the same steps. */
 gboolean steer_normalizer_equal (const SteerNormalizer *self, const SteerNormalizer *other);
 
 /* Changes @text, which is valid UTF-8, in place. @trust: (nullable): one byte for each byte of @text, changed along
- * with it; a byte of the result is trusted (1) where all that it was made of was. */
+ * with it; a byte of the result is trusted (1) where all that it was made of was. FALSE when a regular expression gave
+ * up, or with STEER_TEXT_ERROR_UNSUPPORTED where the text would become longer than steer_text_get_limit(). */
 gboolean steer_normalizer_apply (const SteerNormalizer *self, GString *text, GString *trust, GError **error);
 
 G_END_DECLS

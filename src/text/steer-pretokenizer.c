@@ -1,6 +1,8 @@
 #include "steer-pretokenizer.h"
 
 #include "steer-regex.h"
+#include "steer-text-limits.h"
+#include "steer-tokenizer.h"
 #include "steer-unicode.h"
 
 #include <string.h>
@@ -36,6 +38,7 @@ typedef struct
   const SteerPretokenizer *self;
   SteerPieceFunc func;
   gpointer user_data;
+  gsize room; /* bytes that steps may still add */
 } Run;
 
 static void
@@ -122,6 +125,12 @@ step_equal (const Step *a, const Step *b)
          && a->behavior == b->behavior && a->invert == b->invert && a->scheme == b->scheme && a->split == b->split;
 }
 
+guint
+steer_pretokenizer_get_n_steps (const SteerPretokenizer *self)
+{
+  return self->steps->len;
+}
+
 gboolean
 steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPretokenizer *other)
 {
@@ -132,7 +141,7 @@ steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPretokenizer
   return equal;
 }
 
-static gboolean run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error);
+static gboolean run_step (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error);
 
 /* --- cutting by a pattern --- */
 
@@ -208,7 +217,7 @@ joins_previous (const GArray *parts, guint i, SteerSplitBehavior behavior)
 }
 
 static gboolean
-run_pattern (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
+run_pattern (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   const Step *step = &g_array_index (run->self->steps, Step, i);
   g_autoptr (GArray) matches = g_array_new (FALSE, FALSE, sizeof (SteerMatch));
@@ -241,8 +250,22 @@ run_pattern (const Run *run, guint i, const char *text, gsize length, gboolean a
 
 /* --- the other steps --- */
 
+/* Before @n bytes are added to a piece. */
 static gboolean
-run_scan (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
+take_room (Run *run, gsize n, GError **error)
+{
+  if (n > run->room)
+    {
+      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+                   "the tokenizer's pre-tokenizer makes a text many times as long as it is");
+      return FALSE;
+    }
+  run->room -= n;
+  return TRUE;
+}
+
+static gboolean
+run_scan (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   SteerSplitKind kind = g_array_index (run->self->steps, Step, i).scan;
   gboolean last = i + 1 == run->self->steps->len;
@@ -259,12 +282,14 @@ run_scan (const Run *run, guint i, const char *text, gsize length, gboolean at_s
 }
 
 static gboolean
-run_prefix_space (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
+run_prefix_space (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   g_autofree char *spaced = NULL;
 
   if (text[0] == ' ')
     return run_step (run, i + 1, text, length, at_start, error);
+  if (!take_room (run, 1, error))
+    return FALSE;
   spaced = g_malloc (length + 1);
   spaced[0] = ' ';
   memcpy (spaced + 1, text, length);
@@ -278,7 +303,7 @@ starts_with (const char *text, gsize length, const char *mark, gsize mark_length
 }
 
 static gboolean
-run_metaspace (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
+run_metaspace (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   const Step *step = &g_array_index (run->self->steps, Step, i);
   g_autoptr (GString) marked = g_string_sized_new (length + length / 2);
@@ -297,6 +322,8 @@ run_metaspace (const Run *run, guint i, const char *text, gsize length, gboolean
         g_string_append (marked, step->literal);
       done = end + 1;
     }
+  if (marked->len > length && !take_room (run, marked->len - length, error))
+    return FALSE;
   if (!step->split)
     return run_step (run, i + 1, marked->str, marked->len, at_start, error);
 
@@ -316,7 +343,7 @@ run_metaspace (const Run *run, guint i, const char *text, gsize length, gboolean
 }
 
 static gboolean
-run_step (const Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
+run_step (Run *run, guint i, const char *text, gsize length, gboolean at_start, GError **error)
 {
   if (length == 0)
     return TRUE;
@@ -346,7 +373,7 @@ steer_pretokenizer_run (const SteerPretokenizer *self,
                         gpointer user_data,
                         GError **error)
 {
-  Run run = { self, func, user_data };
+  Run run = { self, func, user_data, steer_text_get_limit (length) };
 
   return run_step (&run, 0, text, length, at_start, error);
 }

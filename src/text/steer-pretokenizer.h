@@ -52,9 +52,11 @@ void steer_pretokenizer_add_digits (SteerPretokenizer *self, gboolean individual
 /* A space before a piece that has none. */
 void steer_pretokenizer_add_prefix_space (SteerPretokenizer *self);
 
-/* Spaces become @mark; with @split the text is cut before each mark. */
+/* Spaces become @mark, one character; with @split the text is cut before each mark. */
 void
 steer_pretokenizer_add_metaspace (SteerPretokenizer *self, const char *mark, SteerPrependScheme scheme, gboolean split);
+
+guint steer_pretokenizer_get_n_steps (const SteerPretokenizer *self);
 
 /* Whether both have the same steps. */
 gboolean steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPretokenizer *other);
@@ -62,7 +64,8 @@ gboolean steer_pretokenizer_equal (const SteerPretokenizer *self, const SteerPre
 /* Called for each piece, which is not empty. */
 typedef gboolean (*SteerPieceFunc) (const char *piece, gsize length, gpointer user_data, GError **error);
 
-/* @at_start: @text is the beginning of what is encoded. FALSE when @func was, or a regular expression gave up. */
+/* @at_start: @text is the beginning of what is encoded. FALSE when @func was, a regular expression gave up, or, with
+ * STEER_TEXT_ERROR_UNSUPPORTED, where the steps would add more than steer_text_get_limit(). */
 gboolean steer_pretokenizer_run (const SteerPretokenizer *self,
                                  const char *text,
                                  gsize length,

@@ -3,6 +3,8 @@
 #include <gio/gio.h>
 #include <string.h>
 
+#include "steer-text-limits.h"
+
 static void
 reader_clear (SteerTokenizerReader *reader)
 {
@@ -180,6 +182,18 @@ read_top (SteerTokenizerReader *reader, GError **error)
   return TRUE;
 }
 
+/* Each step hands on to the next one, on the stack. */
+static gboolean
+check_steps (SteerTokenizerReader *reader, const char *part, guint n_steps, GError **error)
+{
+  if (n_steps <= STEER_MAX_TEXT_STEPS)
+    return TRUE;
+  g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+               "%s: the %s has %u steps; this program takes at most %u", reader->name, part, n_steps,
+               STEER_MAX_TEXT_STEPS);
+  return FALSE;
+}
+
 static gboolean
 read_parts (SteerTokenizerReader *reader, GError **error)
 {
@@ -190,7 +204,10 @@ read_parts (SteerTokenizerReader *reader, GError **error)
   if (!steer_tokenizer_read_normalizer (tokenizer, reader->normalizer, reader->name, error)
       || !steer_tokenizer_read_pretokenizer (tokenizer, reader->pretokenizer, reader->name, &byte_level, error)
       || !steer_tokenizer_read_post_processor (tokenizer, reader->post_processor, reader->name, error)
-      || !steer_tokenizer_read_decoder (tokenizer, reader->decoder, reader->name, error))
+      || !steer_tokenizer_read_decoder (tokenizer, reader->decoder, reader->name, error)
+      || !check_steps (reader, "normalizer", steer_normalizer_get_n_steps (tokenizer->normalizer), error)
+      || !check_steps (reader, "pre-tokenizer", steer_pretokenizer_get_n_steps (tokenizer->pretokenizer), error)
+      || !check_steps (reader, "decoder", steer_decoder_get_n_steps (tokenizer->decoder), error))
     return FALSE;
   added = steer_tokenizer_read_added (reader->added, reader->name, error);
   return added != NULL

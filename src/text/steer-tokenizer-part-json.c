@@ -89,6 +89,14 @@ steer_part_open (JsonNode *node, const char *name, const char *part, const char 
   return object;
 }
 
+gunichar
+steer_part_get_character (JsonObject *object, const char *member)
+{
+  const char *text = steer_part_get_string (object, member);
+
+  return text != NULL && *text != '\0' && *g_utf8_next_char (text) == '\0' ? g_utf8_get_char (text) : 0;
+}
+
 /* A "Sequence": each of the parts in @member. */
 gboolean
 steer_part_read_sequence (SteerTokenizer *tokenizer,

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 
 /* The object's member, or NULL (@fallback, FALSE) when it is missing, null, or of another type. */
 const char *steer_part_get_string (JsonObject *object, const char *member);
+/* The one character that the member is; 0 when it is anything else. */
+gunichar steer_part_get_character (JsonObject *object, const char *member);
 gboolean steer_part_get_boolean (JsonObject *object, const char *member, gboolean fallback);
 gboolean steer_part_get_integer (JsonObject *object, const char *member, gint64 *value);
 JsonObject *steer_part_get_object (JsonObject *object, const char *member);

@@ -136,8 +136,9 @@ read_metaspace (SteerTokenizer *tokenizer, JsonObject *object, const char *name,
   const char *mark = steer_part_get_string (object, "replacement");
   SteerPrependScheme scheme;
 
-  if (mark == NULL || *mark == '\0')
-    return steer_part_fail_invalid (error, "%s: the pre-tokenizer Metaspace has no \"replacement\"", name);
+  if (steer_part_get_character (object, "replacement") == 0)
+    return steer_part_fail_invalid (
+      error, "%s: the \"replacement\" of the pre-tokenizer Metaspace is not one character", name);
   if (!steer_part_read_prepend_scheme (object, name, "prepend_scheme of the pre-tokenizer Metaspace", &scheme, error))
     return FALSE;
   steer_pretokenizer_add_metaspace (tokenizer->pretokenizer, mark, scheme,

@@ -96,12 +96,6 @@ steer_tokenizer_read_post_processor (SteerTokenizer *tokenizer, JsonNode *node, 
 
 /* --- decoder --- */
 
-static gunichar
-single_character (const char *text)
-{
-  return text != NULL && *text != '\0' && *g_utf8_next_char (text) == '\0' ? g_utf8_get_char (text) : 0;
-}
-
 static gboolean
 read_decoder_replace (SteerTokenizer *tokenizer, JsonObject *object, const char *name, GError **error)
 {
@@ -136,7 +130,7 @@ read_decoder (SteerTokenizer *tokenizer, JsonNode *node, const char *name, gpoin
     return steer_part_read_sequence (tokenizer, object, "decoders", name, read_decoder, NULL, error);
   if (g_str_equal (type, "Strip"))
     {
-      gunichar character = single_character (steer_part_get_string (object, "content"));
+      gunichar character = steer_part_get_character (object, "content");
       gint64 start, stop;
 
       if (character == 0 || !steer_part_get_integer (object, "start", &start)
@@ -167,11 +161,12 @@ read_decoder (SteerTokenizer *tokenizer, JsonNode *node, const char *name, gpoin
     return read_decoder_replace (tokenizer, object, name, error);
   if (g_str_equal (type, "Metaspace"))
     {
-      gunichar mark = single_character (steer_part_get_string (object, "replacement"));
+      gunichar mark = steer_part_get_character (object, "replacement");
       SteerPrependScheme scheme;
 
       if (mark == 0)
-        return steer_part_fail_invalid (error, "%s: the decoder Metaspace has no \"replacement\"", name);
+        return steer_part_fail_invalid (error, "%s: the \"replacement\" of the decoder Metaspace is not one character",
+                                        name);
       if (!steer_part_read_prepend_scheme (object, name, "prepend_scheme of the decoder Metaspace", &scheme, error))
         return FALSE;
       steer_decoder_add_metaspace (decoder, mark, scheme != STEER_PREPEND_NEVER);

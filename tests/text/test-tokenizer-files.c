@@ -82,6 +82,8 @@ test_invalid (void)
     { "{\"normalizer\":7," TOKENIZER_MODEL "}", "normalizer" },
     { "{\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"x\"}," TOKENIZER_MODEL "}",
       "empty pattern" },
+    { "{\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"ab\"}," TOKENIZER_MODEL "}", "one character" },
+    { "{\"decoder\":{\"type\":\"Metaspace\",\"replacement\":\"\"}," TOKENIZER_MODEL "}", "one character" },
     { "{\"decoder\":{\"type\":\"Strip\",\"content\":\"ab\",\"start\":1,\"stop\":0}," TOKENIZER_MODEL "}", "Strip" },
     { "{\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\"}},{"
       "\"Sequence\":{"
@@ -96,6 +98,88 @@ test_invalid (void)
 
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     assert_fails (parts[i][0], STEER_TEXT_ERROR_INVALID, parts[i][1]);
+}
+
+/* A tokenizer.json whose @member is a Sequence of @n times @part. */
+static char *
+write_sequence (const char *member, const char *list, guint n, const char *part, const char *model)
+{
+  g_autoptr (GString) parts = g_string_new (NULL);
+
+  for (guint i = 0; i < n; i++)
+    g_string_append_printf (parts, "%s%s", i > 0 ? "," : "", part);
+  return g_strdup_printf ("{\"%s\":{\"type\":\"Sequence\",\"%s\":[%s]},%s}", member, list, parts->str, model);
+}
+
+static void
+test_steps (void)
+{
+  static const char *const kinds[][4] = {
+    { "normalizer", "normalizers", "{\"type\":\"NFC\"}", "the normalizer has 65 steps" },
+    { "pre_tokenizer", "pretokenizers", "{\"type\":\"Digits\"}", "the pre-tokenizer has 65 steps" },
+    { "decoder", "decoders", "{\"type\":\"ByteFallback\"}", "the decoder has 65 steps" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      g_autofree char *most = write_sequence (kinds[i][0], kinds[i][1], 64, kinds[i][2], TOKENIZER_MODEL);
+      g_autofree char *more = write_sequence (kinds[i][0], kinds[i][1], 65, kinds[i][2], TOKENIZER_MODEL);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (SteerTokenizer) tokenizer = tokenizer_parse (most, &error);
+
+      g_assert_no_error (error);
+      assert_fails (more, STEER_TEXT_ERROR_UNSUPPORTED, kinds[i][3]);
+    }
+}
+
+#define MULTIPLY                                                                                                       \
+  "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}"
+
+static void
+assert_multiplies (const char *json)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerTokenizer) tokenizer = tokenizer_parse (json, &error);
+  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+  g_assert_no_error (error);
+  g_assert_false (steer_tokenizer_encode (tokenizer, "a", 1, STEER_ENCODE_DEFAULT, ids, &error));
+  g_assert_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED);
+}
+
+/* Each step makes little of a text; one behind the other they would make more than there is memory for. */
+static void
+test_growth (void)
+{
+  static const char model[] = "\"model\":{\"vocab\":{\"a\":0,\"x\":1,\"y\":2},\"merges\":[]}";
+  g_autofree char *once = write_sequence ("normalizer", "normalizers", 1, MULTIPLY, model);
+  g_autofree char *often = write_sequence ("normalizer", "normalizers", 40, MULTIPLY, model);
+  g_autofree char *marks
+    = write_sequence ("pre_tokenizer", "pretokenizers", 15,
+                      "{\"type\":\"Metaspace\",\"replacement\":\"x\",\"prepend_scheme\":\"always\"},"
+                      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\".\"},\"behavior\":\"Isolated\"},"
+                      "{\"type\":\"Metaspace\",\"replacement\":\"y\",\"prepend_scheme\":\"always\"},"
+                      "{\"type\":\"Split\",\"pattern\":{\"Regex\":\".\"},\"behavior\":\"Isolated\"}",
+                      model);
+  g_autofree char *decoder = write_sequence ("decoder", "decoders", 40, MULTIPLY, model);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerTokenizer) tokenizer = tokenizer_parse (once, &error);
+  g_autoptr (SteerTokenizer) decoding = NULL;
+  g_autoptr (GArray) ids = NULL;
+  g_autofree char *text = NULL;
+
+  g_assert_no_error (error);
+  ids = tokenizer_encode (tokenizer, "a", 1, STEER_ENCODE_DEFAULT);
+  g_assert_cmpuint (ids->len, ==, 32);
+  assert_multiplies (often);
+  assert_multiplies (marks);
+
+  /* A reply is not given up for it: what would be too long is left as it is. */
+  decoding = tokenizer_parse (decoder, &error);
+  g_assert_no_error (error);
+  text = steer_tokenizer_decode (decoding, (const gint32[]){ 0 }, 1, FALSE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (strlen (text), ==, 32 * 32 * 32);
 }
 
 static void
@@ -265,6 +349,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/text/tokenizer/what-is-not-supported-is-named", test_unsupported);
   g_test_add_func ("/text/tokenizer/a-broken-file-is-an-error-that-says-where", test_invalid);
+  g_test_add_func ("/text/tokenizer/a-file-may-have-64-steps-of-a-kind", test_steps);
+  g_test_add_func ("/text/tokenizer/no-file-makes-a-text-grow-without-end", test_growth);
   g_test_add_func ("/text/tokenizer/a-missing-file-is-a-file-error", test_missing);
   g_test_add_func ("/text/tokenizer/members-may-come-in-any-order", test_orders);
   g_test_add_func ("/text/tokenizer/what-the-vocabulary-lacks-is-an-error", test_unknown);
