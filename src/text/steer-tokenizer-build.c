@@ -192,7 +192,10 @@ steer_tokenizer_finish (SteerTokenizer *self,
       else if (added[i].special && *whole != STEER_WHOLE_OUTSIDE)
         *whole = STEER_WHOLE_SPECIAL;
       if (!add_added (self, &added[i], ids[i], error))
-        return FALSE;
+        {
+          g_prefix_error (error, "%s: the added token \"%s\": ", name, added[i].content);
+          return FALSE;
+        }
     }
   steer_added_set_finish (&self->raw_added);
   steer_added_set_finish (&self->normalized_added);

@@ -151,6 +151,7 @@ assert_multiplies (const char *json)
 static void
 test_growth (void)
 {
+  static const char added[] = "\"added_tokens\":[{\"id\":3,\"content\":\"<aa>\",\"normalized\":true}]";
   static const char model[] = "\"model\":{\"vocab\":{\"a\":0,\"x\":1,\"y\":2},\"merges\":[]}";
   g_autofree char *once = write_sequence ("normalizer", "normalizers", 1, MULTIPLY, model);
   g_autofree char *often = write_sequence ("normalizer", "normalizers", 40, MULTIPLY, model);
@@ -161,6 +162,8 @@ test_growth (void)
                       "{\"type\":\"Metaspace\",\"replacement\":\"y\",\"prepend_scheme\":\"always\"},"
                       "{\"type\":\"Split\",\"pattern\":{\"Regex\":\".\"},\"behavior\":\"Isolated\"}",
                       model);
+  g_autofree char *both = g_strjoin (",", added, model, NULL);
+  g_autofree char *token = write_sequence ("normalizer", "normalizers", 40, MULTIPLY, both);
   g_autofree char *decoder = write_sequence ("decoder", "decoders", 40, MULTIPLY, model);
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerTokenizer) tokenizer = tokenizer_parse (once, &error);
@@ -173,6 +176,7 @@ test_growth (void)
   g_assert_cmpuint (ids->len, ==, 32);
   assert_multiplies (often);
   assert_multiplies (marks);
+  assert_fails (token, STEER_TEXT_ERROR_UNSUPPORTED, "the added token \"<aa>\"");
 
   /* A reply is not given up for it: what would be too long is left as it is. */
   decoding = tokenizer_parse (decoder, &error);
