@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 /**
  * SteerWholeBox: a box that is painted as a whole when anything in it changes.
  *
- * GSK compares a frame with the one before and paints what differs, but from 30 rectangles on it gives up and paints
+ * GSK compares a frame with the one before and paints what differs, but beyond 30 rectangles it gives up and paints
  * the pane around them, or the window, which takes cairo 10 ms. Rectangles beside each other are cut at each height at
  * which one begins or ends, so that a few parts of different heights are many. For what is small, or changes in most of
  * its parts at once.

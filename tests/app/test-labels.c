@@ -387,6 +387,12 @@ search (GtkWidget *dialog, const char *text)
   }                                                                                                                    \
   G_STMT_END
 
+static gboolean
+can_add (gpointer dialog)
+{
+  return gtk_widget_get_sensitive (app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Add"));
+}
+
 static void
 test_features_are_found_as_one_types (Fixture *f, gconstpointer data)
 {
@@ -402,6 +408,8 @@ test_features_are_found_as_one_types (Fixture *f, gconstpointer data)
   import (f, elsewhere);
   dialog = steer_add_feature_dialog_new (NULL, steer_workspace_get_library (f->workspace), f->book);
   gtk_window_present (GTK_WINDOW (dialog));
+  /* Before anything is asked for, the numbers name a feature that there is. */
+  test_wait_until (can_add, dialog, 10);
   assert_finds (dialog, "eiffel tower", "5 6");
   assert_finds (dialog, "EIFF", "5 6");
   assert_finds (dialog, "\"tower built\"", "6");
