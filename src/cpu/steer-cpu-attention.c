@@ -135,7 +135,7 @@ steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
 }
 
 static void
-load_query (const SteerCpuContext *self, const Unit *unit, float *query)
+load_query (const SteerCpuContext *self, const Unit *unit, SteerCpuScratch *scratch)
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
   guint n = self->config->head_dim;
@@ -145,11 +145,12 @@ load_query (const SteerCpuContext *self, const Unit *unit, float *query)
     {
       gsize column = unit->segment->column + unit->first + r / group;
       gsize head = (gsize) unit->kv_head * group + r % group;
-      float *to = query + (gsize) r * STEER_CPU_TILE_STRIDE;
+      float *to = scratch->query + (gsize) r * STEER_CPU_TILE_STRIDE;
 
       memcpy (to, self->work.query + column * self->work.query_stride + head * n, n * sizeof (float));
       self->kernels->scale (to, n, factor);
     }
+  steer_cpu_cache_load_query (self, unit->n * group, scratch);
 }
 
 static void
@@ -177,22 +178,26 @@ mask_scores (const SteerCpuContext *self, guint position, guint block_start, flo
       scores[j] = -INFINITY;
 }
 
+static SteerCpuCacheBlock
+get_place (const Unit *unit, guint layer, guint block)
+{
+  return (SteerCpuCacheBlock){ layer, unit->segment->run->slot, block, unit->kv_head };
+}
+
 static void
 attend_block (const SteerCpuContext *self,
               const Unit *unit,
-              guint layer,
-              guint block,
+              const SteerCpuCacheBlock *place,
+              const SteerCpuCacheBlock *next,
               SteerCpuScratch *scratch,
               float *rows)
 {
   const SteerCpuWork *work = &self->work;
   guint group = self->config->n_heads / self->config->n_kv_heads;
   guint n_rows = unit->n * group;
-  guint start = block * STEER_CPU_BLOCK;
-  guint n_written = MIN (STEER_CPU_BLOCK, get_position (unit, unit->n - 1) + 1 - start);
-  SteerCpuCacheBlock place = { layer, unit->segment->run->slot, block, unit->kv_head };
+  guint start = place->block * STEER_CPU_BLOCK;
 
-  steer_cpu_cache_score (self, place, n_rows, scratch);
+  steer_cpu_cache_score (self, place, next, n_rows, scratch);
   for (guint r = 0; r < n_rows; r++)
     {
       float *row = rows + r * (work->head_stride + 2);
@@ -204,27 +209,61 @@ attend_block (const SteerCpuContext *self,
       if (factor != 1.0f)
         self->kernels->scale (row, work->head_stride, factor);
     }
-  /* Positions that were never written may hold anything, and 0 times anything need not be 0. */
-  steer_cpu_cache_weigh (self, place, n_rows, n_written, scratch, rows);
+  steer_cpu_cache_weigh (self, place, next, n_rows, get_position (unit, 0), scratch, rows);
 }
 
-/* The partial result of one span, from nothing. */
+static guint
+get_first_block (const SteerCpuContext *self, const Unit *unit, guint span)
+{
+  guint start = (unit->first_span + span) * STEER_CPU_SPAN;
+
+  return MAX (start, get_first_visible (self, get_position (unit, 0))) / STEER_CPU_BLOCK;
+}
+
+static guint
+get_last_block (const Unit *unit, guint span)
+{
+  guint start = (unit->first_span + span) * STEER_CPU_SPAN;
+
+  return MIN (start + STEER_CPU_SPAN - 1, get_position (unit, unit->n - 1)) / STEER_CPU_BLOCK;
+}
+
+/* The partial result of one span, from nothing. @after: where this thread likely goes on. */
 static void
 attend_span (const SteerCpuContext *self,
              const Unit *unit,
              guint layer,
              guint span,
+             const SteerCpuCacheBlock *after,
              SteerCpuScratch *scratch,
              float *rows)
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
-  guint start = (unit->first_span + span) * STEER_CPU_SPAN;
-  guint first = MAX (start, get_first_visible (self, get_position (unit, 0)));
-  guint last = MIN (start + STEER_CPU_SPAN - 1, get_position (unit, unit->n - 1));
+  guint last = get_last_block (unit, span);
 
   clear_rows (&self->work, rows, unit->n * group);
-  for (guint block = first / STEER_CPU_BLOCK; block <= last / STEER_CPU_BLOCK; block++)
-    attend_block (self, unit, layer, block, scratch, rows);
+  for (guint block = get_first_block (self, unit, span); block <= last; block++)
+    {
+      SteerCpuCacheBlock place = get_place (unit, layer, block);
+      SteerCpuCacheBlock next = block < last ? get_place (unit, layer, block + 1) : *after;
+
+      attend_block (self, unit, &place, &next, scratch, rows);
+    }
+}
+
+/* Where the thread that does @item likely goes on when it is done: the others meanwhile claim one item each. */
+static SteerCpuCacheBlock
+get_place_after (const Job *job, guint item)
+{
+  const SteerCpuContext *self = job->self;
+  const Item *items = job->items;
+  guint next = item + steer_thread_pool_get_n_threads (self->pool);
+  const Unit *unit;
+
+  if (next >= self->attention_items->len)
+    next = item;
+  unit = &job->units[items[next].unit];
+  return get_place (unit, job->layer, get_first_block (self, unit, (guint) MAX (items[next].span, 0)));
 }
 
 static void
@@ -278,22 +317,26 @@ run_item (gpointer data, guint item, guint thread)
   guint n_rows = unit->n * (self->config->n_heads / self->config->n_kv_heads);
   gsize stride = self->work.head_stride + 2;
   float *partials = self->work.partials + unit->first_partial * stride;
+  SteerCpuCacheBlock after = get_place_after (job, item);
 
   if (steer_cpu_context_is_cancelled (self))
     return;
-  load_query (self, unit, scratch->query);
+  load_query (self, unit, scratch);
   clear_rows (&self->work, scratch->total, n_rows);
   if (span < 0)
     {
       for (guint i = 0; i < unit->n_spans; i++)
         {
-          attend_span (self, unit, job->layer, i, scratch, scratch->span);
+          SteerCpuCacheBlock next
+            = i + 1 < unit->n_spans ? get_place (unit, job->layer, get_first_block (self, unit, i + 1)) : after;
+
+          attend_span (self, unit, job->layer, i, &next, scratch, scratch->span);
           join (self, n_rows, scratch->span, scratch->total);
         }
       store (self, unit, scratch->total);
       return;
     }
-  attend_span (self, unit, job->layer, (guint) span, scratch, partials + (gsize) span * n_rows * stride);
+  attend_span (self, unit, job->layer, (guint) span, &after, scratch, partials + (gsize) span * n_rows * stride);
   /* Who computes the last span joins them all. */
   if (!g_atomic_int_dec_and_test (&unit->n_open))
     return;

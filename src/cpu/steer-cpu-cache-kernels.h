@@ -1,43 +1,12 @@
 /* Products of a few rows with keys or values as the cache has them, written over the vector of steer-cpu-vector.h.
  * Unpacking a block first would pay only for more rows. */
 
-typedef enum
-{
-  CACHE_F16,
-  CACHE_KEYS,   /* bytes; a scale a column and 32 rows */
-  CACHE_VALUES, /* bytes; a scale a row */
-} CacheKind;
-
-/* What lies ahead is asked for into the second level cache. */
-#define CACHE_LOCALITY 2
-
-INLINE Vector
-cache_load (const CacheKind kind, const SteerCpuCacheTile *tile, gsize i, guint v, const Vector *scales)
-{
-  gsize index = i * tile->b_stride + v * V_LANES;
-
-  if (kind == CACHE_F16)
-    return v_load_f16 (tile->b + index * sizeof (guint16));
-  return __builtin_convertvector(v_load_i8 ((const gint8 *) tile->b + index), Vector) * scales[v];
-}
-
-INLINE void
-cache_load_scales (const CacheKind kind, const SteerCpuCacheTile *tile, gsize i, Vector *scales)
-{
-  UNROLL
-  for (guint v = 0; v < TILE_VECTORS; v++)
-    if (kind == CACHE_VALUES)
-      scales[v] = v_set (tile->scales[i * tile->scale_stride]);
-    else if (kind == CACHE_KEYS && i % STEER_CPU_QUANT_BLOCK == 0)
-      scales[v] = v_load (tile->scales + i / STEER_CPU_QUANT_BLOCK * tile->scale_stride + v * V_LANES);
-}
-
 /* In the order of operations of tile_rows(). */
 INLINE void
-cache_tile_rows (const CacheKind kind, const guint rows, const SteerCpuCacheTile tile)
+cache_tile_rows (const gboolean half, const guint rows, const SteerCpuCacheTile tile)
 {
   Vector sum[STEER_CPU_CACHE_ROWS][TILE_VECTORS];
-  Vector scales[TILE_VECTORS];
+  const gsize size = half ? sizeof (guint16) : sizeof (float);
 
   UNROLL
   for (guint r = 0; r < rows; r++)
@@ -49,11 +18,15 @@ cache_tile_rows (const CacheKind kind, const guint rows, const SteerCpuCacheTile
     {
       Vector right[TILE_VECTORS];
 
-      __builtin_prefetch (tile.next + i * (kind == CACHE_F16 ? 2 : 1) * TILE_COLUMNS, 0, CACHE_LOCALITY);
-      cache_load_scales (kind, &tile, i, scales);
+      for (gsize line = 0; line < size * TILE_COLUMNS; line += STEER_CPU_CACHE_LINE)
+        __builtin_prefetch (tile.next + i * size * TILE_COLUMNS + line, 0, CACHE_LOCALITY);
       UNROLL
       for (guint v = 0; v < TILE_VECTORS; v++)
-        right[v] = cache_load (kind, &tile, i, v, scales);
+        {
+          const guint8 *p = tile.b + (i * tile.b_stride + v * V_LANES) * size;
+
+          right[v] = half ? v_load_f16 (p) : v_load_bytes (p);
+        }
       UNROLL
       for (guint r = 0; r < rows; r++)
         {
@@ -72,32 +45,31 @@ cache_tile_rows (const CacheKind kind, const guint rows, const SteerCpuCacheTile
     v_store (tile.c + r * tile.c_stride + v * V_LANES, sum[r][v]);
 }
 
-#define CACHE_CASE(kind, rows)                                                                                         \
+#define CACHE_CASE(half, rows)                                                                                         \
   case rows:                                                                                                           \
     if (rows <= TILE_ROWS)                                                                                             \
-      cache_tile_rows (kind, MIN (rows, TILE_ROWS), *tile);                                                            \
+      cache_tile_rows (half, MIN (rows, TILE_ROWS), *tile);                                                            \
     break;
 
-#define DEFINE_CACHE_TILE(suffix, kind)                                                                                \
+#define DEFINE_CACHE_TILE(suffix, half)                                                                                \
   static void cache_tile_##suffix (const SteerCpuCacheTile *tile)                                                      \
   {                                                                                                                    \
     switch (tile->n_rows)                                                                                              \
       {                                                                                                                \
-        CACHE_CASE (kind, 1)                                                                                           \
-        CACHE_CASE (kind, 2)                                                                                           \
-        CACHE_CASE (kind, 3)                                                                                           \
-        CACHE_CASE (kind, 4)                                                                                           \
-        CACHE_CASE (kind, 5)                                                                                           \
-        CACHE_CASE (kind, 6)                                                                                           \
-        CACHE_CASE (kind, 7)                                                                                           \
-        CACHE_CASE (kind, 8)                                                                                           \
+        CACHE_CASE (half, 1)                                                                                           \
+        CACHE_CASE (half, 2)                                                                                           \
+        CACHE_CASE (half, 3)                                                                                           \
+        CACHE_CASE (half, 4)                                                                                           \
+        CACHE_CASE (half, 5)                                                                                           \
+        CACHE_CASE (half, 6)                                                                                           \
+        CACHE_CASE (half, 7)                                                                                           \
+        CACHE_CASE (half, 8)                                                                                           \
       default:                                                                                                         \
         break;                                                                                                         \
       }                                                                                                                \
   }
 
-DEFINE_CACHE_TILE (f16, CACHE_F16)
-DEFINE_CACHE_TILE (keys, CACHE_KEYS)
-DEFINE_CACHE_TILE (values, CACHE_VALUES)
+DEFINE_CACHE_TILE (f16, TRUE)
+DEFINE_CACHE_TILE (f32, FALSE)
 
 G_STATIC_ASSERT (STEER_CPU_CACHE_ROWS == 8);

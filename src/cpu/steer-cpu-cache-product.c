@@ -2,34 +2,69 @@
 
 #include <string.h>
 
-/* Few rows are multiplied with a block as it is, more with a block that was unpacked. */
+#include "steer-cpu-machine.h"
+
+static const guint8 *
+get_keys (const SteerCpuContext *self, const SteerCpuCacheBlock *place)
+{
+  return steer_cpu_cache_get_keys (&self->cache, place->layer, place->slot, place->block, place->kv_head);
+}
+
+static const guint8 *
+get_values (const SteerCpuContext *self, const SteerCpuCacheBlock *place)
+{
+  return steer_cpu_cache_get_values (&self->cache, place->layer, place->slot, place->block, place->kv_head);
+}
+
+/* Rows of attention: the heads of a group for one token after another. */
+typedef struct
+{
+  guint n;
+  guint group;
+  guint position; /* of the first token */
+  guint block;    /* the block of the cache that they meet */
+} Rows;
+
+/* Positions of the block up to the row's own. */
+static guint
+get_n_visible (const Rows *self, guint row)
+{
+  guint end = self->position + row / self->group + 1;
+  guint start = self->block * STEER_CPU_BLOCK;
+
+  return end <= start ? 0 : MIN (end - start, STEER_CPU_BLOCK);
+}
+
+static gboolean
+is_bytes (const SteerCpuContext *self)
+{
+  return self->cache.dtype == STEER_DTYPE_Q8_0;
+}
+
+/* The rows of one call for a block as it is stored, at most. */
+static guint
+get_most_rows (const SteerCpuContext *self)
+{
+  return MIN (STEER_CPU_CACHE_ROWS, self->kernels->tile_rows);
+}
+
+/* Few rows of floats are multiplied with a block as it is, more with a block that was unpacked. */
 static gboolean
 takes_stored (const SteerCpuContext *self, guint n_rows)
 {
-  return self->cache.dtype != STEER_DTYPE_F32 && n_rows <= MIN (STEER_CPU_CACHE_ROWS, self->kernels->tile_rows)
-         && self->cache.head_dim % self->kernels->tile_columns == 0;
+  return n_rows <= get_most_rows (self) && self->cache.head_dim % self->kernels->tile_columns == 0;
 }
 
-/* The scales of a block of Q8_0 as floats: keys [n_groups, STEER_CPU_BLOCK], values [STEER_CPU_BLOCK, n_groups]. */
-static const float *
-read_scales (const SteerCpuContext *self, const guint8 *block, float *room)
-{
-  const SteerCpuCache *cache = &self->cache;
-
-  if (cache->dtype == STEER_DTYPE_Q8_0)
-    self->kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) steer_cpu_cache_get_scales (cache, block),
-                                                    (gsize) cache->n_groups * STEER_CPU_BLOCK, room);
-  return room;
-}
-
-/* scores: [n_rows, STEER_CPU_TILE_STRIDE]. The block's values lie behind its keys, and are asked for meanwhile. */
+/* scores: [n_rows, STEER_CPU_TILE_STRIDE] */
 static void
-score_stored (const SteerCpuContext *self, guint n_rows, const guint8 *keys, SteerCpuScratch *scratch)
+score_stored (const SteerCpuContext *self,
+              guint n_rows,
+              const guint8 *keys,
+              const guint8 *next,
+              SteerCpuScratch *scratch)
 {
   const SteerCpuKernels *kernels = self->kernels;
-  gboolean bytes = self->cache.dtype == STEER_DTYPE_Q8_0;
-  gsize size = bytes ? sizeof (gint8) : sizeof (guint16);
-  const float *scales = read_scales (self, keys, scratch->keys);
+  gsize size = steer_dtype_get_block_bytes (self->cache.dtype);
 
   for (gsize j = 0; j < STEER_CPU_BLOCK; j += kernels->tile_columns)
     {
@@ -39,35 +74,31 @@ score_stored (const SteerCpuContext *self, guint n_rows, const guint8 *keys, Ste
         .a = scratch->query,
         .b = keys + j * size,
         .b_stride = STEER_CPU_BLOCK,
-        .scales = scales + j,
-        .scale_stride = STEER_CPU_BLOCK,
         .c = scratch->scores + j,
         .c_stride = STEER_CPU_TILE_STRIDE,
-        .next = keys + self->cache.block_bytes + j * size * self->cache.head_dim,
+        .next = next + j * size * self->cache.head_dim,
       };
 
-      if (bytes)
-        kernels->cache_tile_keys (&tile);
-      else
+      if (self->cache.dtype == STEER_DTYPE_F16)
         kernels->cache_tile_f16 (&tile);
+      else
+        kernels->cache_tile_f32 (&tile);
     }
 }
 
-/* Onto rows, [n_rows, head_stride + 2]. The next block's keys are asked for meanwhile. */
+/* Onto rows, [n_rows, head_stride + 2]. */
 static void
 weigh_stored (const SteerCpuContext *self,
               guint n_rows,
               const guint8 *values,
+              const guint8 *next,
               guint n_positions,
               SteerCpuScratch *scratch,
               float *rows)
 {
   const SteerCpuCache *cache = &self->cache;
   const SteerCpuKernels *kernels = self->kernels;
-  gboolean bytes = cache->dtype == STEER_DTYPE_Q8_0;
-  gsize size = bytes ? sizeof (gint8) : sizeof (guint16);
-  const float *scales = read_scales (self, values, scratch->values);
-  const guint8 *next = values + (2 * (gsize) cache->n_kv_heads - 1) * cache->block_bytes;
+  gsize size = steer_dtype_get_block_bytes (cache->dtype);
 
   for (gsize j = 0; j < cache->head_dim; j += kernels->tile_columns)
     {
@@ -76,72 +107,135 @@ weigh_stored (const SteerCpuContext *self,
         .depth = n_positions,
         .a = scratch->scores,
         .b = values + j * size,
-        .b_stride = bytes ? (gsize) cache->n_groups * STEER_CPU_QUANT_BLOCK : cache->head_dim,
-        .scales = scales + j / STEER_CPU_QUANT_BLOCK,
-        .scale_stride = cache->n_groups,
+        .b_stride = cache->head_dim,
         .c = rows + j,
         .c_stride = self->work.head_stride + 2,
         .accumulate = TRUE,
         .next = next + j * size * STEER_CPU_BLOCK,
       };
 
-      if (bytes)
-        kernels->cache_tile_values (&tile);
-      else
+      if (cache->dtype == STEER_DTYPE_F16)
         kernels->cache_tile_f16 (&tile);
+      else
+        kernels->cache_tile_f32 (&tile);
     }
 }
 
-/* A block of keys or values as the right operand of tiles. F32 is copied too: tiles walk down columns, and reading
- * memory in its own order once is faster than walking it so. */
-
-/* Q8_0: a block of keys, [head_dim, STEER_CPU_BLOCK]. */
-static void
-expand_keys (const SteerCpuContext *self, const guint8 *block, float *room)
+/* The scales of a block of bytes as floats, [n_groups, STEER_CPU_BLOCK]. Those of @next are asked for. */
+static const float *
+read_scales (const SteerCpuContext *self, const guint8 *block, const guint8 *next, float *room)
 {
   const SteerCpuCache *cache = &self->cache;
-  const guint16 *scales = steer_cpu_cache_get_scales (cache, block);
-  float factors[STEER_CPU_BLOCK];
+  gsize n = (gsize) cache->n_groups * STEER_CPU_BLOCK;
+  const guint8 *next_scales = (const guint8 *) steer_cpu_cache_get_scales (cache, next);
 
-  for (guint i = 0; i < cache->head_dim; i++)
-    {
-      if (i % STEER_CPU_QUANT_BLOCK == 0)
-        self->kernels->weights[STEER_DTYPE_F16].expand (
-          (const guint8 *) (scales + i / STEER_CPU_QUANT_BLOCK * STEER_CPU_BLOCK), STEER_CPU_BLOCK, factors);
-      self->kernels->scale_bytes ((const gint8 *) block + (gsize) i * STEER_CPU_BLOCK, factors, STEER_CPU_BLOCK,
-                                  room + (gsize) i * STEER_CPU_BLOCK);
-    }
+  for (gsize i = 0; i < n * sizeof (guint16); i += STEER_CPU_CACHE_LINE)
+    __builtin_prefetch (next_scales + i, 0, 1);
+  self->kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) steer_cpu_cache_get_scales (cache, block), n, room);
+  return room;
 }
 
-/* Q8_0: one position's values, [head_dim]. */
 static void
-expand_values (const SteerCpuContext *self, const guint8 *block, guint position, float *room)
+score_bytes (const SteerCpuContext *self,
+             guint n_rows,
+             const guint8 *keys,
+             const guint8 *next,
+             SteerCpuScratch *scratch)
 {
   const SteerCpuCache *cache = &self->cache;
-  const guint16 *scales = steer_cpu_cache_get_scales (cache, block) + (gsize) position * cache->n_groups;
-  const gint8 *bytes = (const gint8 *) block + (gsize) position * cache->n_groups * STEER_CPU_QUANT_BLOCK;
-  float factors[STEER_CPU_QUANT_BLOCK];
+  guint most = get_most_rows (self);
+  const float *column_scales = read_scales (self, keys, next, scratch->keys);
 
-  for (guint first = 0; first < cache->head_dim; first += STEER_CPU_QUANT_BLOCK)
+  for (guint r = 0; r < n_rows; r += most)
     {
-      float factor = steer_f16_to_f32 (scales[first / STEER_CPU_QUANT_BLOCK]);
+      SteerCpuCacheBytes tile = {
+        .n_rows = MIN (most, n_rows - r),
+        .n_groups = cache->n_groups,
+        .words = scratch->query_words + (gsize) r * cache->n_groups * STEER_CPU_QUANT_BLOCK,
+        .scales = scratch->query_scales + (gsize) r * cache->n_groups,
+        .block = (const gint8 *) keys,
+        .column_scales = column_scales,
+        .c = scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE,
+        .c_stride = STEER_CPU_TILE_STRIDE,
+        .next = r == 0 ? next : keys,
+      };
 
-      for (guint i = 0; i < STEER_CPU_QUANT_BLOCK; i++)
-        factors[i] = factor;
-      self->kernels->scale_bytes (bytes + first, factors, MIN (STEER_CPU_QUANT_BLOCK, cache->head_dim - first),
-                                  room + first);
+      self->kernels->cache_bytes.keys (&tile);
     }
 }
+
+/* The factors of a block's values, [n_groups, STEER_CPU_BLOCK], for a row that sees the first @n_positions. Of others
+ * nothing may be taken, not even how large the largest is: they may have been written, or not. */
+static void
+make_factors (const SteerCpuContext *self,
+              const guint8 *values,
+              const guint8 *next,
+              guint n_positions,
+              float *factors,
+              float *factor_scales)
+{
+  const SteerCpuCache *cache = &self->cache;
+
+  read_scales (self, values, next, factors);
+  if (n_positions < STEER_CPU_BLOCK)
+    for (guint g = 0; g < cache->n_groups; g++)
+      memset (factors + g * STEER_CPU_BLOCK + n_positions, 0, (STEER_CPU_BLOCK - n_positions) * sizeof (float));
+  self->kernels->cache_bytes.factors (factors, cache->n_groups, factor_scales);
+}
+
+/* The values' scales go into the words. */
+static void
+weigh_bytes (const SteerCpuContext *self,
+             const Rows *rows,
+             const guint8 *values,
+             const guint8 *next,
+             SteerCpuScratch *scratch,
+             float *out)
+{
+  const SteerCpuCache *cache = &self->cache;
+  const SteerCpuCacheBytesKernels *kernels = &self->kernels->cache_bytes;
+  guint most = get_most_rows (self);
+  gsize stride = self->work.head_stride + 2;
+  float factor_scales[STEER_CPU_MAX_HEAD_DIM / STEER_CPU_QUANT_BLOCK];
+  guint n_positions = G_MAXUINT; /* of those factors */
+
+  for (guint r = 0; r < rows->n; r += most)
+    {
+      SteerCpuCacheBytes tile = {
+        .n_rows = MIN (most, rows->n - r),
+        .n_groups = cache->n_groups,
+        .n_positions = get_n_visible (rows, rows->n - 1),
+        .words = scratch->score_words,
+        .scales = scratch->score_scales,
+        .block = (const gint8 *) values,
+        .c = out + r * stride,
+        .c_stride = stride,
+        .next = r == 0 ? next : values,
+      };
+
+      for (guint i = 0; i < tile.n_rows; i++)
+        {
+          if (get_n_visible (rows, r + i) != n_positions)
+            {
+              n_positions = get_n_visible (rows, r + i);
+              make_factors (self, values, next, n_positions, scratch->values, factor_scales);
+            }
+          kernels->weights (scratch->scores + (gsize) (r + i) * STEER_CPU_TILE_STRIDE, scratch->values, factor_scales,
+                            cache->n_groups, scratch->score_words + (gsize) i * cache->n_groups * STEER_CPU_BLOCK,
+                            scratch->score_scales + (gsize) i * cache->n_groups);
+        }
+      kernels->values (&tile);
+    }
+}
+
+/* A block of keys or values of floats as the right operand of tiles. */
 
 static const float *
 unpack_keys (const SteerCpuContext *self, const guint8 *keys, float *room)
 {
   const SteerCpuCache *cache = &self->cache;
 
-  if (cache->dtype == STEER_DTYPE_Q8_0)
-    expand_keys (self, keys, room);
-  else
-    self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
+  self->kernels->weights[cache->dtype].expand (keys, (gsize) cache->head_dim * STEER_CPU_BLOCK, room);
   return room;
 }
 
@@ -153,17 +247,14 @@ unpack_values (const SteerCpuContext *self, const guint8 *values, guint n_positi
   gsize n = cache->head_dim;
   gsize row_bytes = n * steer_dtype_get_block_bytes (cache->dtype);
 
-  if (n == stride && cache->dtype != STEER_DTYPE_Q8_0)
+  if (n == stride)
     {
       self->kernels->weights[cache->dtype].expand (values, n * n_positions, room);
       return room;
     }
   for (guint i = 0; i < n_positions; i++)
     {
-      if (cache->dtype == STEER_DTYPE_Q8_0)
-        expand_values (self, values, i, room + i * stride);
-      else
-        self->kernels->weights[cache->dtype].expand (values + i * row_bytes, n, room + i * stride);
+      self->kernels->weights[cache->dtype].expand (values + i * row_bytes, n, room + i * stride);
       memset (room + i * stride + n, 0, (stride - n) * sizeof (float));
     }
   return room;
@@ -196,12 +287,36 @@ multiply (const SteerCpuKernels *kernels,
 }
 
 void
-steer_cpu_cache_score (const SteerCpuContext *self, SteerCpuCacheBlock place, guint n_rows, SteerCpuScratch *scratch)
+steer_cpu_cache_load_query (const SteerCpuContext *self, guint n_rows, SteerCpuScratch *scratch)
 {
-  const guint8 *keys = steer_cpu_cache_get_keys (&self->cache, place.layer, place.slot, place.block, place.kv_head);
+  const SteerCpuCache *cache = &self->cache;
+  gsize n = (gsize) cache->n_groups * STEER_CPU_QUANT_BLOCK;
 
-  if (takes_stored (self, n_rows))
-    score_stored (self, n_rows, keys, scratch);
+  if (!is_bytes (self))
+    return;
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *row = scratch->query + (gsize) r * STEER_CPU_TILE_STRIDE;
+
+      memset (row + cache->head_dim, 0, (n - cache->head_dim) * sizeof (float));
+      self->kernels->cache_bytes.query (row, cache->n_groups, scratch->query_words + r * n,
+                                        scratch->query_scales + (gsize) r * cache->n_groups);
+    }
+}
+
+void
+steer_cpu_cache_score (const SteerCpuContext *self,
+                       const SteerCpuCacheBlock *place,
+                       const SteerCpuCacheBlock *next,
+                       guint n_rows,
+                       SteerCpuScratch *scratch)
+{
+  const guint8 *keys = get_keys (self, place);
+
+  if (is_bytes (self))
+    score_bytes (self, n_rows, keys, get_keys (self, next), scratch);
+  else if (takes_stored (self, n_rows))
+    score_stored (self, n_rows, keys, get_keys (self, next), scratch);
   else
     multiply (self->kernels, n_rows, self->cache.head_dim, STEER_CPU_BLOCK, scratch->query,
               unpack_keys (self, keys, scratch->keys), STEER_CPU_BLOCK, scratch->scores, STEER_CPU_TILE_STRIDE, FALSE);
@@ -209,18 +324,28 @@ steer_cpu_cache_score (const SteerCpuContext *self, SteerCpuCacheBlock place, gu
 
 void
 steer_cpu_cache_weigh (const SteerCpuContext *self,
-                       SteerCpuCacheBlock place,
+                       const SteerCpuCacheBlock *place,
+                       const SteerCpuCacheBlock *next,
                        guint n_rows,
-                       guint n_positions,
+                       guint position,
                        SteerCpuScratch *scratch,
-                       float *rows)
+                       float *out)
 {
-  const guint8 *values = steer_cpu_cache_get_values (&self->cache, place.layer, place.slot, place.block, place.kv_head);
+  const Rows rows = { n_rows, self->config->n_heads / self->config->n_kv_heads, position, place->block };
+  const guint8 *values = get_values (self, place);
   gsize stride = self->work.head_stride;
+  guint n_positions;
 
+  if (is_bytes (self))
+    {
+      weigh_bytes (self, &rows, values, get_values (self, next), scratch, out);
+      return;
+    }
+  /* Positions that were never written may hold anything, and 0 times anything need not be 0. */
+  n_positions = get_n_visible (&rows, n_rows - 1);
   if (takes_stored (self, n_rows))
-    weigh_stored (self, n_rows, values, n_positions, scratch, rows);
+    weigh_stored (self, n_rows, values, get_values (self, next), n_positions, scratch, out);
   else
     multiply (self->kernels, n_rows, n_positions, stride, scratch->scores,
-              unpack_values (self, values, n_positions, scratch->values), stride, rows, stride + 2, TRUE);
+              unpack_values (self, values, n_positions, scratch->values), stride, out, stride + 2, TRUE);
 }

@@ -14,18 +14,26 @@ typedef struct
   guint kv_head;
 } SteerCpuCacheBlock;
 
-/* scratch->scores [n_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row, = scratch->query times the
- * block's keys. */
-void
-steer_cpu_cache_score (const SteerCpuContext *self, SteerCpuCacheBlock place, guint n_rows, SteerCpuScratch *scratch);
+/* After scratch->query was set: makes what the cache's type needs of it. */
+void steer_cpu_cache_load_query (const SteerCpuContext *self, guint n_rows, SteerCpuScratch *scratch);
 
-/* rows [n_rows, head_stride + 2], but for the last two of each row, += scratch->scores times the values of the block's
- * first @n_positions. */
-void steer_cpu_cache_weigh (const SteerCpuContext *self,
-                            SteerCpuCacheBlock place,
+/* scratch->scores [n_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row, = scratch->query times the
+ * keys of @place. Those of @next, where they are likely wanted next, are asked for meanwhile. */
+void steer_cpu_cache_score (const SteerCpuContext *self,
+                            const SteerCpuCacheBlock *place,
+                            const SteerCpuCacheBlock *next,
                             guint n_rows,
-                            guint n_positions,
+                            SteerCpuScratch *scratch);
+
+/* out [n_rows, head_stride + 2], but for the last two of each row, += scratch->scores times the values of @place. The
+ * rows are the heads of a group for one token after another, the first of which is at @position; scores of positions
+ * that a token does not see are 0. */
+void steer_cpu_cache_weigh (const SteerCpuContext *self,
+                            const SteerCpuCacheBlock *place,
+                            const SteerCpuCacheBlock *next,
+                            guint n_rows,
+                            guint position,
                             SteerCpuScratch *scratch,
-                            float *rows);
+                            float *out);
 
 G_END_DECLS

@@ -76,9 +76,26 @@ steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block)
   return (gconstpointer) (block + (gsize) self->n_groups * GROUP * STEER_CPU_BLOCK);
 }
 
-/* Quantises one head's vector. out[i * stride] and scales[group * scale_stride] are written. */
+/* Where element @i of a position's key lies, and of its value. */
+static gsize
+get_key_byte (guint i, guint column)
+{
+  gsize pair = i / GROUP * (GROUP / 2) + i % (GROUP / 2);
+
+  return (pair * STEER_CPU_BLOCK + column) * 2 + i % GROUP / (GROUP / 2);
+}
+
+static gsize
+get_value_byte (const SteerCpuCache *self, guint i, guint column)
+{
+  gsize pair = column % (STEER_CPU_BLOCK / 2);
+
+  return (pair * self->n_groups * GROUP + i) * 2 + column / (STEER_CPU_BLOCK / 2);
+}
+
+/* Quantises one head's vector. scales[group * STEER_CPU_BLOCK] are written. */
 static void
-write_q8_0 (const float *x, guint n, gint8 *out, gsize stride, guint16 *scales, gsize scale_stride)
+write_q8_0 (const float *x, guint n, gint8 *out, guint16 *scales)
 {
   for (guint first = 0; first < n; first += GROUP)
     {
@@ -90,11 +107,11 @@ write_q8_0 (const float *x, guint n, gint8 *out, gsize stride, guint16 *scales, 
       for (guint i = first; i < first + count; i++)
         largest = MAX (largest, fabsf (x[i]));
       half = steer_f32_to_f16 (largest / 127.0f);
-      scales[first / GROUP * scale_stride] = half;
+      scales[first / GROUP * STEER_CPU_BLOCK] = half;
       /* By the scale as it was rounded. */
       factor = half != 0 ? 1.0f / steer_f16_to_f32 (half) : 0.0f;
       for (guint i = first; i < first + count; i++)
-        out[i * stride] = (gint8) CLAMP (lrintf (x[i] * factor), -127, 127);
+        out[i] = (gint8) CLAMP (lrintf (x[i] * factor), -127, 127);
     }
 }
 
@@ -117,10 +134,14 @@ steer_cpu_cache_write (SteerCpuCache *self,
     {
       guint16 *key_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, keys);
       guint16 *value_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, values);
+      gint8 bytes[STEER_CPU_MAX_HEAD_DIM];
 
-      write_q8_0 (key, n, (gint8 *) keys + column, STEER_CPU_BLOCK, key_scales + column, STEER_CPU_BLOCK);
-      write_q8_0 (value, n, (gint8 *) values + (gsize) column * self->n_groups * GROUP, 1,
-                  value_scales + (gsize) column * self->n_groups, 1);
+      write_q8_0 (key, n, bytes, key_scales + column);
+      for (guint i = 0; i < n; i++)
+        keys[get_key_byte (i, column)] = (guint8) bytes[i];
+      write_q8_0 (value, n, bytes, value_scales + column);
+      for (guint i = 0; i < n; i++)
+        values[get_value_byte (self, i, column)] = (guint8) bytes[i];
     }
   else if (self->dtype == STEER_DTYPE_F16)
     {

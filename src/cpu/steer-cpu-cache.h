@@ -4,18 +4,17 @@
 
 G_BEGIN_DECLS
 
-/* Positions in a block of the cache. */
-#define STEER_CPU_BLOCK 64
-
 /**
  * SteerCpuCache:
  *
  * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks, n_kv_heads] pairs of blocks. A block of keys
  * is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its positions at once;
  * a block of values is [STEER_CPU_BLOCK, head_dim]. In Q8_0, groups of 32 elements of a head's key or value share a
- * scale, and a head is made up to whole groups; the bytes of a block come first, in the orders above, then its scales
- * as F16, [n_groups, STEER_CPU_BLOCK] of keys and [STEER_CPU_BLOCK, n_groups] of values. What attention reads for one
- * head is contiguous, and pages of positions that were never written are never taken from the system.
+ * scale, and a head is made up to whole groups; the bytes of a block come first, two of those that a product sums up
+ * beside each other: keys [n_groups, 16, STEER_CPU_BLOCK, 2], elements i and i + 16 of a group, and values
+ * [STEER_CPU_BLOCK / 2, 32 * n_groups, 2], positions i and i + STEER_CPU_BLOCK / 2. Then come the block's scales as
+ * F16, [n_groups, STEER_CPU_BLOCK]. What attention reads for one head is contiguous, and
+ * pages of positions that were never written are never taken from the system.
  */
 typedef struct
 {

@@ -47,14 +47,18 @@ typedef struct
 /* What one thread works in. */
 typedef struct
 {
-  float *panels; /* [STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH]: weights as tiles read them */
-  float *result; /* [2, STEER_CPU_CHUNK, STEER_CPU_ITEM_ROWS]: a product, or gate and up */
-  float *query;  /* [n_query_rows, STEER_CPU_TILE_STRIDE] */
-  float *scores; /* [n_query_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row in use */
-  float *keys;   /* [head_dim, STEER_CPU_BLOCK] */
-  float *values; /* [STEER_CPU_BLOCK, head_stride] */
-  float *span;   /* [n_query_rows, head_stride + 2]: the partial result of one span */
-  float *total;  /* [n_query_rows, head_stride + 2]: of all spans so far */
+  float *panels;       /* [STEER_CPU_ITEM_ROWS, STEER_CPU_TILE_DEPTH]: weights as tiles read them */
+  float *result;       /* [2, STEER_CPU_CHUNK, STEER_CPU_ITEM_ROWS]: a product, or gate and up */
+  float *query;        /* [n_query_rows, STEER_CPU_TILE_STRIDE] */
+  float *scores;       /* [n_query_rows, STEER_CPU_TILE_STRIDE], the first STEER_CPU_BLOCK of each row in use */
+  float *keys;         /* [head_dim, STEER_CPU_BLOCK] */
+  float *values;       /* [STEER_CPU_BLOCK, head_stride] */
+  gint16 *query_words; /* [n_query_rows, n_groups, 32]: the query as a cache of bytes is multiplied with it */
+  float *query_scales; /* [n_query_rows, n_groups] */
+  gint16 *score_words; /* [STEER_CPU_CACHE_ROWS, n_groups, STEER_CPU_BLOCK]: the same of scores */
+  float *score_scales; /* [STEER_CPU_CACHE_ROWS, n_groups] */
+  float *span;         /* [n_query_rows, head_stride + 2]: the partial result of one span */
+  float *total;        /* [n_query_rows, head_stride + 2]: of all spans so far */
 } SteerCpuScratch;
 
 /* Activations of the tokens that go through the layers together. Strides are odd numbers of cache lines, so that the

@@ -29,4 +29,6 @@ pairs_multiply_signed (__m256i a, __m256i b)
 
 #include "steer-cpu-quant-kernels.h"
 
+#include "steer-cpu-cache-bytes.h"
+
 #include "steer-cpu-row-kernels.h"

@@ -33,4 +33,6 @@ pairs_multiply_signed (__m512i a, __m512i b)
 
 #include "steer-cpu-quant-kernels.h"
 
+#include "steer-cpu-cache-bytes.h"
+
 #include "steer-cpu-row-kernels.h"

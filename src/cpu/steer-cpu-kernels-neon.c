@@ -88,13 +88,10 @@ v_store_f16 (guint16 *p, Vector v)
 
 #define v_fused v_fma
 
-INLINE VectorInt
-v_load_i8 (const gint8 *p)
+INLINE VectorBits
+v_load_words (const gint8 *p)
 {
-  gint32 quad;
-
-  memcpy (&quad, p, sizeof quad);
-  return (VectorInt) vmovl_s16 (vget_low_s16 (vmovl_s8 (vreinterpret_s8_s32 (vdup_n_s32 (quad)))));
+  return (VectorBits) vmovl_s8 (vld1_s8 (p));
 }
 
 INLINE VectorBits
@@ -161,5 +158,7 @@ q_store_bytes (gint8 *p, const VectorInt *v)
 #include "steer-cpu-cache-kernels.h"
 
 #include "steer-cpu-quant-kernels.h"
+
+#include "steer-cpu-cache-bytes.h"
 
 #include "steer-cpu-row-kernels.h"

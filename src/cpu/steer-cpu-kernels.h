@@ -144,24 +144,62 @@ typedef struct
   void (*tile) (const SteerCpuQuantTile *tile);
 } SteerCpuQuantKernels;
 
-/* A few rows times a block of keys or values as a cache has it (steer-cpu-cache.h): elements of 16 bits, or bytes with
- * scales. */
+/* A few rows times a block of keys or values as a cache of floats has it (steer-cpu-cache.h). */
 typedef struct
 {
-  guint n_rows;        /* at most STEER_CPU_CACHE_ROWS and tile_rows */
-  gsize depth;         /* rows of b */
-  const float *a;      /* [n_rows, STEER_CPU_TILE_STRIDE], the first depth of each row */
-  const guint8 *b;     /* [depth, b_stride], the first tile_columns of each row */
-  gsize b_stride;      /* in elements */
-  const float *scales; /* of row i, column j: keys [i / 32 * scale_stride + j], values [i * scale_stride] */
-  gsize scale_stride;
-  float *c; /* [n_rows, c_stride] */
+  guint n_rows;    /* at most STEER_CPU_CACHE_ROWS and tile_rows */
+  gsize depth;     /* rows of b */
+  const float *a;  /* [n_rows, STEER_CPU_TILE_STRIDE], the first depth of each row */
+  const guint8 *b; /* [depth, b_stride], the first tile_columns of each row */
+  gsize b_stride;  /* in elements */
+  float *c;        /* [n_rows, c_stride] */
   gsize c_stride;
   gboolean accumulate;
   const guint8 *next; /* what is needed afterwards: as many bytes of it are asked for as are read of b */
 } SteerCpuCacheTile;
 
 #define STEER_CPU_CACHE_ROWS 8
+
+/* Positions in a block of the cache. */
+#define STEER_CPU_BLOCK 64
+
+/* The same where the cache is of bytes: rows of words, with a scale a group, times a whole block. */
+typedef struct
+{
+  guint n_rows;               /* at most STEER_CPU_CACHE_ROWS and tile_rows */
+  guint n_groups;             /* of a head */
+  guint n_positions;          /* of values: those there are */
+  const gint16 *words;        /* keys [n_rows, n_groups, 16, 2], values [n_rows, n_groups, STEER_CPU_BLOCK / 2, 2] */
+  const float *scales;        /* [n_rows, n_groups]: x = scale * word */
+  const gint8 *block;         /* as the cache has it */
+  const float *column_scales; /* of keys: [n_groups, STEER_CPU_BLOCK]; those of values are in the words */
+  float *c;                   /* [n_rows, c_stride], the first STEER_CPU_BLOCK of keys, 32 * n_groups of values */
+  gsize c_stride;
+  const guint8 *next; /* what is needed afterwards: as many bytes of it are asked for as the block has */
+} SteerCpuCacheBytes;
+
+typedef struct
+{
+  /* The words of a query, x [n_groups, 32]: to 15 bits of a group's largest element. */
+  void (*query) (const float *x, guint n_groups, gint16 *words, float *scales);
+
+  /* Makes what weights() wants of the scales of a block's values, [n_groups, STEER_CPU_BLOCK], in place; scales:
+   * [n_groups]. */
+  void (*factors) (float *factors, guint n_groups, float *scales);
+
+  /* The words of x [STEER_CPU_BLOCK] times the values' scales: to 15 bits of the product of the largest of each. */
+  void (*weights) (const float *x,
+                   const float *factors,
+                   const float *factor_scales,
+                   guint n_groups,
+                   gint16 *words,
+                   float *scales);
+
+  /* c[r * c_stride + j] = of keys, += of values, the sum over groups, in their order, of the scale, times the column's,
+   * times the integer that the group's words give with the block's bytes. The same bits on every instruction set. */
+  void (*keys) (const SteerCpuCacheBytes *tile);
+  void (*values) (const SteerCpuCacheBytes *tile);
+} SteerCpuCacheBytesKernels;
 
 /* Scales and minimums of every block, and its codes in words. */
 #define STEER_CPU_EXPANDED_BYTES(panel_rows)                                                                           \
@@ -194,10 +232,10 @@ typedef struct
                 gsize c_stride,
                 gboolean accumulate);
 
-  /* The same, and with the same bits, where b is in the cache: F16, or Q8_0's keys and values. */
+  /* The same, and with the same bits, where b is in the cache. */
   void (*cache_tile_f16) (const SteerCpuCacheTile *tile);
-  void (*cache_tile_keys) (const SteerCpuCacheTile *tile);
-  void (*cache_tile_values) (const SteerCpuCacheTile *tile);
+  void (*cache_tile_f32) (const SteerCpuCacheTile *tile);
+  SteerCpuCacheBytesKernels cache_bytes;
 
   /* out = weight * (x * 1/sqrt(mean(x^2) + eps)); the order of Hugging Face's LlamaRMSNorm. */
   void (*rms_norm) (const float *x, const float *weight, gsize n, float eps, float *out);
@@ -219,9 +257,6 @@ typedef struct
 
   /* x *= factor */
   void (*scale) (float *x, gsize n, float factor);
-
-  /* out = scales * x */
-  void (*scale_bytes) (const gint8 *x, const float *scales, gsize n, float *out);
 
   /* y += a * x, the product rounded first, as h + a*v in PyTorch. */
   void (*axpy) (float a, const float *x, gsize n, float *y);

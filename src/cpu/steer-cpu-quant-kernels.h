@@ -98,7 +98,7 @@ quantize (const float *x, gsize n, gint8 *bytes, gint16 *words, SteerCpuQuantBlo
 
           values[j] = v_load (x + i + j * V_LANES);
           magnitude = (Vector) ((VectorInt) values[j] & 0x7fffffff);
-          most = v_choose ((VectorInt) (magnitude > most), magnitude, most);
+          most = v_larger (magnitude, most);
         }
       largest = v_largest (most);
       factor = largest > 0.0f ? 127.0f / largest : 0.0f;

@@ -84,7 +84,7 @@ softmax_block (float *scores, gsize n, float *max, float *sum)
     {
       Vector s = v_load (scores + i);
 
-      most = v_choose ((VectorInt) (s > most), s, most);
+      most = v_larger (s, most);
     }
   new_max = v_largest (most);
   new_max = new_max > *max ? new_max : *max;
@@ -111,13 +111,6 @@ scale (float *x, gsize n, float factor)
 {
   for (gsize i = 0; i < n; i++)
     x[i] *= factor;
-}
-
-static void
-scale_bytes (const gint8 *x, const float *scales, gsize n, float *out)
-{
-  for (gsize i = 0; i < n; i++)
-    out[i] = (float) x[i] * scales[i];
 }
 
 static void
@@ -157,7 +150,7 @@ argmax (const float *x, gsize n)
     {
       Vector v = v_load (x + i);
 
-      most = v_choose ((VectorInt) (v > most), v, most);
+      most = v_larger (v, most);
     }
   max = v_largest (most);
   for (; i < n; i++)
@@ -199,15 +192,14 @@ const SteerCpuKernels KERNELS_SYMBOL = {
   .quantize = quantize,
   .tile = tile,
   .cache_tile_f16 = cache_tile_f16,
-  .cache_tile_keys = cache_tile_keys,
-  .cache_tile_values = cache_tile_values,
+  .cache_tile_f32 = cache_tile_f32,
+  .cache_bytes = CACHE_BYTES_KERNELS,
   .rms_norm = rms_norm,
   .rope = rope,
   .rope_interleaved = rope_interleaved,
   .silu_mul = silu_mul,
   .softmax_block = softmax_block,
   .scale = scale,
-  .scale_bytes = scale_bytes,
   .axpy = axpy,
   .dot = dot,
   .argmax = argmax,

@@ -23,6 +23,20 @@ v_fma (Vector a, Vector b, Vector c)
   return (Vector) _mm256_fmadd_ps ((__m256) a, (__m256) b, (__m256) c);
 }
 
+#define V_LARGER
+
+static inline Vector
+v_larger (Vector a, Vector b)
+{
+  return (Vector) _mm256_max_ps ((__m256) a, (__m256) b);
+}
+
+static inline Vector
+v_smaller (Vector a, Vector b)
+{
+  return (Vector) _mm256_min_ps ((__m256) a, (__m256) b);
+}
+
 static inline float
 v_sum (Vector v)
 {
@@ -95,10 +109,10 @@ v_store_f16 (guint16 *p, Vector v)
 
 #define v_fused v_fma
 
-INLINE VectorInt
-v_load_i8 (const gint8 *p)
+INLINE VectorBits
+v_load_words (const gint8 *p)
 {
-  return (VectorInt) _mm256_cvtepi8_epi32 (_mm_loadl_epi64 ((const __m128i *) (gconstpointer) p));
+  return (VectorBits) _mm256_cvtepi8_epi16 (load_halves ((const guint8 *) p));
 }
 
 INLINE VectorBits

@@ -23,6 +23,20 @@ v_fma (Vector a, Vector b, Vector c)
   return (Vector) _mm512_fmadd_ps ((__m512) a, (__m512) b, (__m512) c);
 }
 
+#define V_LARGER
+
+static inline Vector
+v_larger (Vector a, Vector b)
+{
+  return (Vector) _mm512_max_ps ((__m512) a, (__m512) b);
+}
+
+static inline Vector
+v_smaller (Vector a, Vector b)
+{
+  return (Vector) _mm512_min_ps ((__m512) a, (__m512) b);
+}
+
 static inline float
 v_sum (Vector v)
 {
@@ -104,10 +118,10 @@ v_store_f16 (guint16 *p, Vector v)
 
 #define v_fused v_fma
 
-INLINE VectorInt
-v_load_i8 (const gint8 *p)
+INLINE VectorBits
+v_load_words (const gint8 *p)
 {
-  return (VectorInt) _mm512_cvtepi8_epi32 (_mm_loadu_si128 ((const __m128i *) (gconstpointer) p));
+  return (VectorBits) _mm512_cvtepi8_epi16 (load_halves ((const guint8 *) p));
 }
 
 INLINE VectorBits

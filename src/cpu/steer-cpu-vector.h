@@ -8,9 +8,10 @@
  *   v_fma (a, b, c)                        a * b + c; fused or not, but always the same
  *   v_sum (v), v_largest (v)               over the lanes, the upper half onto the lower until one is left
  *   v_load_bf16 (p), v_load_f16 (p)        V_LANES elements at any address, as float
+ *   V_LARGER                               optional: v_larger (a, b) and v_smaller (a, b), a > b or a < b ? a : b
  *   v_transpose (rows)                     transposes [V_LANES] vectors in place
  *   v_store_f16 (p, v)                     rounds to nearest even
- *   v_load_i8 (p)                          V_LANES bytes as integers; defined after this header
+ *   v_load_words (p)                       2 * V_LANES bytes as numbers of 16 bits; defined after this header
  *   KERNELS_SYMBOL, KERNELS_ISA, KERNELS_NAME
  */
 
@@ -18,6 +19,10 @@
 #include <string.h>
 
 #define V_LANES (V_BYTES / 4)
+#define TILE_COLUMNS (TILE_VECTORS * V_LANES)
+
+/* What lies ahead in a cache of keys and values is asked for into the second level cache. */
+#define CACHE_LOCALITY 1
 
 /* Everything below is one loop a kernel once inlined, except where that costs a compiler minutes: where each access is
  * checked, and where instructions are written out in plain C. */
@@ -89,6 +94,20 @@ v_choose (VectorInt mask, Vector a, Vector b)
   return (Vector) (((VectorInt) a & mask) | ((VectorInt) b & ~mask));
 }
 
+#ifndef V_LARGER
+INLINE Vector
+v_larger (Vector a, Vector b)
+{
+  return v_choose ((VectorInt) (a > b), a, b);
+}
+
+INLINE Vector
+v_smaller (Vector a, Vector b)
+{
+  return v_choose ((VectorInt) (a < b), a, b);
+}
+#endif
+
 /* exp(x) to about one unit in the last place: 2^n * exp(r) with |r| <= ln(2)/2 and the polynomial of Cephes' expf.
  * Below the smallest normal number 0, so that a masked score of -INFINITY counts exactly nothing. */
 INLINE Vector
@@ -98,8 +117,7 @@ v_exp (Vector x)
   const Vector lowest = v_set (-87.33654f);
   const Vector highest = v_set (88.37626f);
   VectorInt too_low = (VectorInt) (x < lowest);
-  VectorInt too_high = (VectorInt) (x > highest);
-  Vector clamped = v_choose (too_low, lowest, v_choose (too_high, highest, x));
+  Vector clamped = v_larger (lowest, v_smaller (highest, x));
   Vector shifted = v_fma (clamped, v_set (1.44269504f), round);
   Vector n = shifted - round;
   Vector r = v_fma (n, v_set (-0.693359375f), clamped);

@@ -1,8 +1,6 @@
 /* Products with weights, written over the vector of steer-cpu-vector.h. */
 #include "steer-cpu-machine.h"
 
-#define TILE_COLUMNS (TILE_VECTORS * V_LANES)
-
 /* Rows of weights that one pass over the activations takes; each is a stream of its own for the prefetcher. */
 #define GEMV_ROWS 4
 

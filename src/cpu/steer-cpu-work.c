@@ -48,6 +48,7 @@ static void
 deal_scratch (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, guint n_threads)
 {
   gsize span_stride = self->head_stride + 2;
+  gsize n_groups = self->head_stride / STEER_CPU_QUANT_BLOCK;
 
   for (guint i = 0; i < n_threads; i++)
     {
@@ -59,6 +60,10 @@ deal_scratch (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config
       scratch.scores = deal (dealer, self->n_query_rows, STEER_CPU_TILE_STRIDE);
       scratch.keys = deal (dealer, config->head_dim, STEER_CPU_BLOCK);
       scratch.values = deal (dealer, STEER_CPU_BLOCK, self->head_stride);
+      scratch.query_words = (gpointer) deal (dealer, self->n_query_rows, n_groups * STEER_CPU_QUANT_BLOCK / 2);
+      scratch.query_scales = deal (dealer, self->n_query_rows, n_groups);
+      scratch.score_words = (gpointer) deal (dealer, STEER_CPU_CACHE_ROWS, n_groups * STEER_CPU_BLOCK / 2);
+      scratch.score_scales = deal (dealer, STEER_CPU_CACHE_ROWS, n_groups);
       scratch.span = deal (dealer, self->n_query_rows, span_stride);
       scratch.total = deal (dealer, self->n_query_rows, span_stride);
       /* Threads must not write to one cache line, nor to the line that is fetched along with it. */

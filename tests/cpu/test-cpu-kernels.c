@@ -497,20 +497,6 @@ test_softmax (gconstpointer data)
 }
 
 static void
-check_scale_bytes (const SteerCpuKernels *kernels, const float *scales, gsize n)
-{
-  g_autofree gint8 *bytes = g_new (gint8, n);
-  g_autofree float *out = poisoned (n);
-
-  for (gsize i = 0; i < n; i++)
-    bytes[i] = (gint8) g_test_rand_int_range (-128, 128);
-  kernels->scale_bytes (bytes, scales, n, out);
-  for (gsize i = 0; i < n; i++)
-    g_assert_cmpfloat (out[i], ==, (float) bytes[i] * scales[i]);
-  assert_room_untouched (out, n);
-}
-
-static void
 test_linear (gconstpointer data)
 {
   const SteerCpuKernels *kernels = data;
@@ -526,7 +512,6 @@ test_linear (gconstpointer data)
 
       kernels->axpy (0.37f, x, n, sum);
       kernels->scale (scaled, n, 0.37f);
-      check_scale_bytes (kernels, x, n);
       for (gsize i = 0; i < n; i++)
         {
           volatile float product = 0.37f * x[i]; /* rounded by itself, as PyTorch does */
@@ -560,84 +545,49 @@ test_argmax (gconstpointer data)
     }
 }
 
-/* A block of keys or values, [depth, columns], as a cache has it and unpacked. */
-typedef struct
-{
-  guint8 *stored;
-  float *scales; /* of bytes: keys [depth / 32, columns], values [depth, columns / 32] */
-  float *values;
-} CacheBlock;
-
+/* A block of a cache of floats gives the bits of the block unpacked. */
 static void
-cache_block_init (CacheBlock *self, gboolean bytes, gboolean keys, gsize depth, gsize columns)
-{
-  self->stored = g_malloc (depth * columns * sizeof (guint16));
-  self->scales = random_floats (depth * columns);
-  self->values = g_new (float, depth *columns);
-  for (gsize i = 0; i < depth * columns; i++)
-    {
-      gsize row = i / columns, column = i % columns;
-      guint16 half = steer_f32_to_f16 (random_float ());
-      gint8 byte = (gint8) g_test_rand_int_range (-127, 128);
-
-      if (!bytes)
-        {
-          memcpy (self->stored + i * sizeof half, &half, sizeof half);
-          self->values[i] = steer_f16_to_f32 (half);
-          continue;
-        }
-      self->stored[i] = (guint8) byte;
-      self->values[i]
-        = (float) byte * self->scales[keys ? row / 32 * columns + column : row * (columns / 32) + column / 32];
-    }
-}
-
-static void
-cache_block_clear (CacheBlock *self)
-{
-  g_free (self->stored);
-  g_free (self->scales);
-  g_free (self->values);
-}
-
-static void
-check_cache_tile (const SteerCpuKernels *kernels, gboolean bytes, gboolean keys, guint n_rows, gsize depth)
+check_cache_tile (const SteerCpuKernels *kernels, gboolean half, guint n_rows, gsize depth)
 {
   const gsize columns = 64;
   const gsize c_stride = columns + 2;
+  const gsize size = half ? sizeof (guint16) : sizeof (float);
   g_autofree float *a = random_floats (n_rows * STEER_CPU_TILE_STRIDE);
+  g_autofree float *b = random_floats (depth * columns);
   g_autofree float *c = poisoned (n_rows * c_stride);
   g_autofree float *expected = poisoned (n_rows * c_stride);
-  CacheBlock block;
+  g_autofree guint8 *stored = g_malloc (depth * columns * size);
 
-  cache_block_init (&block, bytes, keys, depth, columns);
+  for (gsize i = 0; i < depth * columns; i++)
+    {
+      guint16 narrow = steer_f32_to_f16 (b[i]);
+
+      if (half)
+        b[i] = steer_f16_to_f32 (narrow);
+      memcpy (stored + i * size, half ? (gconstpointer) &narrow : &b[i], size);
+    }
   for (gsize j = 0; j < columns; j += kernels->tile_columns)
     {
       SteerCpuCacheTile tile = {
         .n_rows = n_rows,
         .depth = depth,
         .a = a,
-        .b = block.stored + j * (bytes ? 1 : 2),
+        .b = stored + j * size,
         .b_stride = columns,
-        .scales = block.scales + (keys ? j : j / 32),
-        .scale_stride = keys ? columns : columns / 32,
         .c = c + j,
         .c_stride = c_stride,
         .accumulate = n_rows % 2 == 0,
-        .next = block.stored,
+        .next = stored,
       };
 
-      if (!bytes)
+      if (half)
         kernels->cache_tile_f16 (&tile);
-      else if (keys)
-        kernels->cache_tile_keys (&tile);
       else
-        kernels->cache_tile_values (&tile);
-      kernels->tile (n_rows, depth, a, block.values + j, columns, expected + j, c_stride, n_rows % 2 == 0);
+        kernels->cache_tile_f32 (&tile);
+      kernels->tile (n_rows, depth, a, b + j, columns, expected + j, c_stride, n_rows % 2 == 0);
     }
   g_assert_cmpmem (c, n_rows * c_stride * sizeof (float), expected, n_rows * c_stride * sizeof (float));
   assert_room_untouched (c, n_rows * c_stride);
-  cache_block_clear (&block);
 }
 
 static void
@@ -649,9 +599,179 @@ test_cache_tile (gconstpointer data)
   for (guint n_rows = 1; n_rows <= MIN (STEER_CPU_CACHE_ROWS, kernels->tile_rows); n_rows++)
     for (guint d = 0; d < G_N_ELEMENTS (depths); d++)
       {
-        check_cache_tile (kernels, FALSE, FALSE, n_rows, depths[d]);
-        check_cache_tile (kernels, TRUE, TRUE, n_rows, depths[d]);
-        check_cache_tile (kernels, TRUE, FALSE, n_rows, depths[d]);
+        check_cache_tile (kernels, FALSE, n_rows, depths[d]);
+        check_cache_tile (kernels, TRUE, n_rows, depths[d]);
+      }
+}
+
+/* Where word @i of a group of @n lies. */
+static gsize
+get_word (gsize i, gsize n)
+{
+  return i % (n / 2) * 2 + i / (n / 2);
+}
+
+static void
+test_cache_query (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const guint n_groups = 3;
+  g_autofree float *x = random_floats (n_groups * 32);
+  gint16 words[3 * 32];
+  float scales[3];
+
+  for (guint i = 0; i < 32; i++)
+    x[32 + i] *= 1e-35f;
+  x[64 + 17] = -3.5f;
+  kernels->cache_bytes.query (x, n_groups, words, scales);
+  g_assert_cmpint (words[64 + get_word (17, 32)], ==, -32767);
+  g_assert_cmpfloat (scales[1], ==, 0.0f);
+  for (guint i = 0; i < n_groups * 32; i++)
+    {
+      double error = (double) scales[i / 32] * words[i / 32 * 32 + get_word (i % 32, 32)] - (double) x[i];
+
+      g_assert_cmpfloat (fabs (error), <=, 0.501 * (double) scales[i / 32] + 1e-30);
+    }
+}
+
+/* Weights far below one, as those of positions long after the one that matters, keep their bits, too. */
+static void
+test_cache_weights (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const float sizes_of_x[] = { 1.0f, 1e-20f, 1e-33f, 0.0f };
+  enum
+  {
+    N_GROUPS = 3,
+    N = STEER_CPU_BLOCK
+  };
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes_of_x); s++)
+    {
+      g_autofree float *x = random_floats (N);
+      g_autofree float *factors = random_floats (N_GROUPS * N);
+      float normed[N_GROUPS * N], factor_scales[N_GROUPS], scales[N_GROUPS];
+      gint16 words[N_GROUPS * N];
+      double largest = 0.0;
+
+      for (guint i = 0; i < N; i++)
+        {
+          x[i] = fabsf (x[i]) * sizes_of_x[s];
+          factors[N + i] = 0.0f;
+          largest = MAX (largest, (double) x[i]);
+        }
+      memcpy (normed, factors, sizeof normed);
+      kernels->cache_bytes.factors (normed, N_GROUPS, factor_scales);
+      kernels->cache_bytes.weights (x, normed, factor_scales, N_GROUPS, words, scales);
+      for (guint g = 0; g < N_GROUPS; g++)
+        {
+          double most = 0.0;
+
+          for (guint i = 0; i < N; i++)
+            most = MAX (most, fabs ((double) factors[g * N + i]));
+          for (guint i = 0; i < N; i++)
+            {
+              double expected = (double) x[i] * (double) factors[g * N + i];
+              double error = (double) scales[g] * words[g * N + get_word (i, N)] - expected;
+
+              g_assert_cmpfloat (fabs (error), <=, 0.51 * largest * most / 32767 + 1e-30);
+            }
+        }
+    }
+}
+
+/* c, [n_rows, c_stride], as the definition has it. */
+static void
+add_bytes (const SteerCpuCacheBytes *tile, gboolean keys, float *c)
+{
+  const guint n = keys ? 32 : STEER_CPU_BLOCK;
+  const guint n_columns = keys ? STEER_CPU_BLOCK : 32;
+
+  for (guint r = 0; r < tile->n_rows; r++)
+    for (guint g = 0; g < tile->n_groups; g++)
+      for (guint j = 0; j < n_columns; j++)
+        {
+          float *to = c + r * tile->c_stride + (keys ? j : g * 32 + j);
+          float scale = tile->scales[r * tile->n_groups + g];
+          gint32 sum = 0;
+
+          for (guint i = 0; i < n; i++)
+            {
+              gsize pair = i % (n / 2);
+              gsize at = keys ? (g * 16 + pair) * STEER_CPU_BLOCK + j : pair * tile->n_groups * 32 + (gsize) g * 32 + j;
+
+              sum += tile->words[(r * tile->n_groups + g) * n + get_word (i, n)] * tile->block[2 * at + i / (n / 2)];
+            }
+          if (keys)
+            scale *= tile->column_scales[g * STEER_CPU_BLOCK + j];
+          scale *= (float) sum;
+          *to = keys && g == 0 ? scale : scale + *to;
+        }
+}
+
+static void
+check_cache_bytes (const SteerCpuKernels *kernels, gboolean keys, guint n_rows, guint n_groups, guint n_positions)
+{
+  const gsize n = (gsize) n_groups * 32 * STEER_CPU_BLOCK;
+  const gsize n_words = (gsize) n_rows * n_groups * (keys ? 32 : STEER_CPU_BLOCK);
+  const gsize c_stride = MAX (STEER_CPU_BLOCK, n_groups * 32) + 2;
+  g_autofree gint8 *block = g_malloc (n);
+  g_autofree gint16 *words = g_new (gint16, n_words);
+  g_autofree float *scales = random_floats ((gsize) n_rows * n_groups);
+  g_autofree float *column_scales = random_floats ((gsize) n_groups * STEER_CPU_BLOCK);
+  g_autofree float *c = poisoned (n_rows * c_stride);
+  g_autofree float *expected = poisoned (n_rows * c_stride);
+  SteerCpuCacheBytes tile = {
+    .n_rows = n_rows,
+    .n_groups = n_groups,
+    .n_positions = n_positions,
+    .words = words,
+    .scales = scales,
+    .block = block,
+    .column_scales = column_scales,
+    .c = c,
+    .c_stride = c_stride,
+    .next = (const guint8 *) block,
+  };
+
+  for (gsize i = 0; i < n; i++)
+    block[i] = (gint8) g_test_rand_int_range (-127, 128);
+  for (gsize i = 0; i < n_words; i++)
+    words[i] = (gint16) g_test_rand_int_range (-32767, 32768);
+  if (n_words > 8) /* the largest sums there can be */
+    {
+      memset (block, 127, n / 2);
+      for (gsize i = 0; i < n_words / 2; i++)
+        words[i] = 32767;
+    }
+  if (!keys)
+    for (gsize i = 0; i < n_words; i++)
+      if (i % STEER_CPU_BLOCK / 2 + i % 2 * (STEER_CPU_BLOCK / 2) >= n_positions)
+        words[i] = 0;
+  for (gsize i = 0; i < n_rows * c_stride; i++)
+    if (i % c_stride < (keys ? STEER_CPU_BLOCK : n_groups * 32))
+      c[i] = expected[i] = random_float ();
+  add_bytes (&tile, keys, expected);
+  if (keys)
+    kernels->cache_bytes.keys (&tile);
+  else
+    kernels->cache_bytes.values (&tile);
+  g_assert_cmpmem (c, n_rows * c_stride * sizeof (float), expected, n_rows * c_stride * sizeof (float));
+  assert_room_untouched (c, n_rows * c_stride);
+}
+
+static void
+test_cache_bytes (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  static const guint groups[] = { 1, 3, 4 };
+
+  for (guint n_rows = 1; n_rows <= MIN (STEER_CPU_CACHE_ROWS, kernels->tile_rows); n_rows++)
+    for (guint g = 0; g < G_N_ELEMENTS (groups); g++)
+      {
+        check_cache_bytes (kernels, TRUE, n_rows, groups[g], STEER_CPU_BLOCK);
+        check_cache_bytes (kernels, FALSE, n_rows, groups[g], STEER_CPU_BLOCK);
+        check_cache_bytes (kernels, FALSE, n_rows, groups[g], (guint) g_test_rand_int_range (1, STEER_CPU_BLOCK));
       }
 }
 
@@ -740,6 +860,9 @@ main (int argc, char *argv[])
       add (kernels, name, "a tile of products equals float64", test_tile);
       add (kernels, name, "a tile's row has the same bits alone and among others", test_tile_alone);
       add (kernels, name, "a block of the cache gives the bits of the block unpacked", test_cache_tile);
+      add (kernels, name, "words of a query keep 15 bits of a group's largest", test_cache_query);
+      add (kernels, name, "words of weights keep 15 bits of the largest, however small it is", test_cache_weights);
+      add (kernels, name, "a block of bytes gives the bits of integers summed up", test_cache_bytes);
       if (kernels->parts.tile != NULL)
         add (kernels, name, "a tile of products in parts equals float64", test_parts);
       add (kernels, name, "RMS norm equals float64", test_rms_norm);

@@ -1,9 +1,9 @@
 #pragma once
 
 /* Stands before the compiler's <immintrin.h> when kernels of an instruction set that this machine may lack are compiled
- * for the tests: what they use of AVX-512, VNNI, AVX-VNNI and AMX is written out in plain C over the compiler's vectors, and
- * works wherever AVX2 does. Each function is Intel's definition of the intrinsic of its name. Only those that the
- * kernels use are here; another one fails to compile, because its instruction set is off. */
+ * for the tests: what they use of AVX-512, VNNI, AVX-VNNI and AMX is written out in plain C over the compiler's
+ * vectors, and works wherever AVX2 does. Each function is Intel's definition of the intrinsic of its name. Only those
+ * that the kernels use are here; another one fails to compile, because its instruction set is off. */
 
 #include_next <immintrin.h>
 
@@ -114,6 +114,26 @@ emu_dpwssd_512 (__m512i sum, __m512i a, __m512i b)
 #define _mm512_dpwssd_epi32 emu_dpwssd_512
 
 /* --- whole vectors --- */
+
+EMULATED __m512
+emu_max_ps_512 (__m512 a, __m512 b)
+{
+  EmuFloats x = (EmuFloats) a, y = (EmuFloats) b;
+
+  for (int i = 0; i < 16; i++)
+    x[i] = x[i] > y[i] ? x[i] : y[i];
+  return (__m512) x;
+}
+
+EMULATED __m512
+emu_min_ps_512 (__m512 a, __m512 b)
+{
+  EmuFloats x = (EmuFloats) a, y = (EmuFloats) b;
+
+  for (int i = 0; i < 16; i++)
+    x[i] = x[i] < y[i] ? x[i] : y[i];
+  return (__m512) x;
+}
 
 EMULATED __m512
 emu_set1_ps_512 (float x)
@@ -233,13 +253,13 @@ emu_cvtepu16_epi32_512 (__m256i a)
 }
 
 EMULATED __m512i
-emu_cvtepi8_epi32_512 (__m128i a)
+emu_cvtepi8_epi16_512 (__m256i a)
 {
-  int8_t bytes[16];
-  EmuInts result;
+  int8_t bytes[32];
+  EmuWords result;
 
-  memcpy (bytes, &a, 16);
-  for (int i = 0; i < 16; i++)
+  memcpy (bytes, &a, 32);
+  for (int i = 0; i < 32; i++)
     result[i] = bytes[i];
   return (__m512i) result;
 }
@@ -291,6 +311,8 @@ emu_shuffle_i32x4_512 (__m512i a, __m512i b, int choice)
 }
 
 #define _mm512_set1_ps emu_set1_ps_512
+#define _mm512_max_ps emu_max_ps_512
+#define _mm512_min_ps emu_min_ps_512
 #define _mm512_set1_epi32 emu_set1_epi32_512
 #define _mm512_set1_epi16 emu_set1_epi16_512
 #define _mm512_setzero_si512 emu_setzero_512
@@ -305,7 +327,7 @@ emu_shuffle_i32x4_512 (__m512i a, __m512i b, int choice)
 #define _mm512_broadcast_i32x4 emu_broadcast_i32x4_512
 #define _mm512_cvtepi32_epi8 emu_cvtepi32_epi8_512
 #define _mm512_cvtepu16_epi32 emu_cvtepu16_epi32_512
-#define _mm512_cvtepi8_epi32 emu_cvtepi8_epi32_512
+#define _mm512_cvtepi8_epi16 emu_cvtepi8_epi16_512
 #undef _mm512_slli_epi32
 #define _mm512_slli_epi32 emu_slli_epi32_512
 #define _mm512_cvtph_ps emu_cvtph_ps_512
