@@ -271,8 +271,7 @@ finish (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows,
           memcpy (out, from, n_rows * sizeof (float));
           break;
         case STEER_CPU_ADD:
-          for (gsize r = 0; r < n_rows; r++)
-            out[r] += from[r];
+          job->self->kernels->axpy (1.0f, from, n_rows, out);
           break;
         case STEER_CPU_SILU_MUL:
           job->self->kernels->silu_mul (from, up + t * job->item_rows, n_rows, out);
