@@ -23,7 +23,7 @@
 #define HEAD_DIM 128
 #define N_POSITIONS 8192
 
-/* Weights rotate through more than a cache holds, as the layers of a model do. */
+/* Weights, and keys and values, rotate through more than a cache holds, as the layers of a model do. */
 #define WEIGHT_BYTES ((gsize) 700 << 20)
 
 static int
@@ -209,12 +209,16 @@ attend (gpointer data)
 static void
 bench_attention (SteerCpuContext *context, SteerDtype dtype, guint n_tokens, double bandwidth, GRand *rand)
 {
-  const guint n_layers = 8;
+  guint n_layers;
   SteerRun run = { .position = N_POSITIONS - n_tokens, .n_tokens = n_tokens };
   Attention attention = { .context = context };
   g_autofree float *vector = g_new (float, HEAD_DIM);
   double seconds, n_bytes;
 
+  /* As many as weights: a few layers might stay in the processor's cache. */
+  if (!steer_cpu_cache_measure (&context->cache, dtype, 1, 1, N_POSITIONS, N_KV_HEADS, HEAD_DIM))
+    g_error ("too large");
+  n_layers = (guint) (WEIGHT_BYTES / context->cache.n_bytes);
   if (!steer_cpu_cache_measure (&context->cache, dtype, n_layers, 1, N_POSITIONS, N_KV_HEADS, HEAD_DIM)
       || !steer_cpu_cache_allocate (&context->cache))
     g_error ("no memory");
