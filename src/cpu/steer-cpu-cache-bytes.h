@@ -120,23 +120,26 @@ cache_bytes_finish (const guint rows,
     }
 }
 
-/* words: [rows, n_groups, 2 * n_pairs]. Pairs lie pair_bytes apart, groups group_bytes. */
+/* How far ahead of its use a block is asked for into the first level cache, in bytes. */
+#define CACHE_AHEAD 1024
+
+/* A panel: pairs of bytes of 32 columns. */
+#define CACHE_PANEL 32
+
+/* A block is read in the order of memory. */
 INLINE void
-cache_bytes (const guint rows,
-             const SteerCpuCacheBytes *tile,
-             const gboolean keys,
-             const guint n_pairs,
-             const gsize pair_bytes,
-             const gsize group_bytes)
+cache_bytes (const guint rows, const SteerCpuCacheBytes *tile, const gboolean keys, const guint n_pairs)
 {
-  const guint n_columns = keys ? STEER_CPU_BLOCK : STEER_CPU_QUANT_BLOCK;
-  const guint words_stride = keys ? STEER_CPU_QUANT_BLOCK : STEER_CPU_BLOCK;
+  const guint n_panels = keys ? STEER_CPU_BLOCK / CACHE_PANEL : 1; /* of a group */
+  const guint group_words = keys ? STEER_CPU_QUANT_BLOCK : STEER_CPU_BLOCK;
   const guint8 *next = tile->next;
 
-  for (guint g = 0; g < tile->n_groups; g++)
-    for (guint j = 0; j < n_columns; j += TILE_COLUMNS)
+  for (guint panel = 0; panel < tile->n_groups * n_panels; panel++)
+    for (guint j = 0; j < CACHE_PANEL; j += TILE_COLUMNS)
       {
-        const gint8 *b = tile->block + g * group_bytes + 2 * j;
+        const guint g = panel / n_panels;
+        const guint column = panel * CACHE_PANEL + j;
+        const gint8 *b = tile->block + (gsize) panel * group_words * CACHE_PANEL + 2 * j;
         VectorInt sum[STEER_CPU_CACHE_ROWS][TILE_VECTORS];
 
         UNROLL
@@ -144,10 +147,11 @@ cache_bytes (const guint rows,
           UNROLL
         for (guint v = 0; v < TILE_VECTORS; v++)
           sum[r][v] = q_set (0);
-        for (guint k = 0; k < n_pairs; k++, b += pair_bytes, next += 2 * TILE_COLUMNS)
+        for (guint k = 0; k < n_pairs; k++, b += 2 * CACHE_PANEL, next += 2 * TILE_COLUMNS)
           {
             VectorBits right[TILE_VECTORS];
 
+            __builtin_prefetch (b + CACHE_AHEAD);
             __builtin_prefetch (next, 0, CACHE_LOCALITY);
             UNROLL
             for (guint v = 0; v < TILE_VECTORS; v++)
@@ -155,7 +159,7 @@ cache_bytes (const guint rows,
             UNROLL
             for (guint r = 0; r < rows; r++)
               {
-                VectorInt left = q_set (q_load_quad (tile->words + (r * tile->n_groups + g) * words_stride + 2 * k));
+                VectorInt left = q_set (q_load_quad (tile->words + (r * tile->n_groups + g) * group_words + 2 * k));
 
                 UNROLL
                 for (guint v = 0; v < TILE_VECTORS; v++)
@@ -165,8 +169,8 @@ cache_bytes (const guint rows,
                   }
               }
           }
-        cache_bytes_finish (rows, tile, g, keys ? tile->column_scales + g * STEER_CPU_BLOCK + j : NULL, !keys || g > 0,
-                            tile->c + (keys ? j : g * STEER_CPU_QUANT_BLOCK + j), sum);
+        cache_bytes_finish (rows, tile, g, keys ? tile->column_scales + column : NULL, !keys || g > 0,
+                            tile->c + (keys ? column % STEER_CPU_BLOCK : column), sum);
       }
 }
 
@@ -174,11 +178,9 @@ INLINE void
 cache_bytes_rows (const guint rows, const SteerCpuCacheBytes tile, const gboolean keys)
 {
   if (keys)
-    cache_bytes (rows, &tile, TRUE, STEER_CPU_QUANT_BLOCK / 2, 2 * STEER_CPU_BLOCK,
-                 STEER_CPU_QUANT_BLOCK * STEER_CPU_BLOCK);
+    cache_bytes (rows, &tile, TRUE, STEER_CPU_QUANT_BLOCK / 2);
   else
-    cache_bytes (rows, &tile, FALSE, MIN (tile.n_positions, STEER_CPU_BLOCK / 2),
-                 (gsize) tile.n_groups * 2 * STEER_CPU_QUANT_BLOCK, 2 * STEER_CPU_QUANT_BLOCK);
+    cache_bytes (rows, &tile, FALSE, MIN (tile.n_positions, STEER_CPU_BLOCK / 2));
 }
 
 #define CACHE_BYTES_CASE(keys, rows)                                                                                   \

@@ -81,17 +81,18 @@ steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block)
 static gsize
 get_key_byte (guint i, guint column)
 {
-  gsize pair = i / GROUP * (GROUP / 2) + i % (GROUP / 2);
+  gsize panel = i / GROUP * (STEER_CPU_BLOCK / GROUP) + column / GROUP;
+  gsize pair = panel * (GROUP / 2) + i % (GROUP / 2);
 
-  return (pair * STEER_CPU_BLOCK + column) * 2 + i % GROUP / (GROUP / 2);
+  return (pair * GROUP + column % GROUP) * 2 + i % GROUP / (GROUP / 2);
 }
 
 static gsize
-get_value_byte (const SteerCpuCache *self, guint i, guint column)
+get_value_byte (guint i, guint column)
 {
-  gsize pair = column % (STEER_CPU_BLOCK / 2);
+  gsize pair = i / GROUP * (STEER_CPU_BLOCK / 2) + column % (STEER_CPU_BLOCK / 2);
 
-  return (pair * self->n_groups * GROUP + i) * 2 + column / (STEER_CPU_BLOCK / 2);
+  return (pair * GROUP + i % GROUP) * 2 + column / (STEER_CPU_BLOCK / 2);
 }
 
 /* Quantises one head's vector. scales[group * STEER_CPU_BLOCK] are written. */
@@ -142,7 +143,7 @@ steer_cpu_cache_write (SteerCpuCache *self,
         keys[get_key_byte (i, column)] = (guint8) bytes[i];
       write_q8_0 (value, n, bytes, value_scales + column);
       for (guint i = 0; i < n; i++)
-        values[get_value_byte (self, i, column)] = (guint8) bytes[i];
+        values[get_value_byte (i, column)] = (guint8) bytes[i];
     }
   else if (self->dtype == STEER_DTYPE_F16)
     {

@@ -10,11 +10,11 @@ G_BEGIN_DECLS
  * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks, n_kv_heads] pairs of blocks. A block of keys
  * is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its positions at once;
  * a block of values is [STEER_CPU_BLOCK, head_dim]. In Q8_0, groups of 32 elements of a head's key or value share a
- * scale, and a head is made up to whole groups; the bytes of a block come first, two of those that a product sums up
- * beside each other: keys [n_groups, 16, STEER_CPU_BLOCK, 2], elements i and i + 16 of a group, and values
- * [STEER_CPU_BLOCK / 2, 32 * n_groups, 2], positions i and i + STEER_CPU_BLOCK / 2. Then come the block's scales as
- * F16, [n_groups, STEER_CPU_BLOCK]. What attention reads for one head is contiguous, and
- * pages of positions that were never written are never taken from the system.
+ * scale, and a head is made up to whole groups. The bytes of a block come first, in panels of 32 columns, two that a
+ * product sums up beside each other: keys [n_groups, STEER_CPU_BLOCK / 32, 16, 32, 2], elements i and i + 16 of a
+ * group for 32 positions, and values [n_groups, STEER_CPU_BLOCK / 2, 32, 2], positions i and i + STEER_CPU_BLOCK / 2
+ * for a group's elements. Then come the block's scales as F16, [n_groups, STEER_CPU_BLOCK]. What attention reads for
+ * one head is contiguous, and no page of the system's is taken before a position in it is written.
  */
 typedef struct
 {

@@ -698,7 +698,8 @@ add_bytes (const SteerCpuCacheBytes *tile, gboolean keys, float *c)
           for (guint i = 0; i < n; i++)
             {
               gsize pair = i % (n / 2);
-              gsize at = keys ? (g * 16 + pair) * STEER_CPU_BLOCK + j : pair * tile->n_groups * 32 + (gsize) g * 32 + j;
+              gsize panel = keys ? g * (STEER_CPU_BLOCK / 32) + j / 32 : g;
+              gsize at = (panel * (n / 2) + pair) * 32 + j % 32;
 
               sum += tile->words[(r * tile->n_groups + g) * n + get_word (i, n)] * tile->block[2 * at + i / (n / 2)];
             }
