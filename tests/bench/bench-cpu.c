@@ -215,10 +215,10 @@ bench_attention (SteerCpuContext *context, SteerDtype dtype, guint n_tokens, dou
   g_autofree float *vector = g_new (float, HEAD_DIM);
   double seconds, n_bytes;
 
-  /* As many as weights: a few layers might stay in the processor's cache. */
+  /* As many bytes as weights, which is more than a cache holds; a prompt's time is not that of reading them. */
   if (!steer_cpu_cache_measure (&context->cache, dtype, 1, 1, N_POSITIONS, N_KV_HEADS, HEAD_DIM))
     g_error ("too large");
-  n_layers = (guint) (WEIGHT_BYTES / context->cache.n_bytes);
+  n_layers = n_tokens == 1 ? (guint) (WEIGHT_BYTES / context->cache.n_bytes) : 4;
   if (!steer_cpu_cache_measure (&context->cache, dtype, n_layers, 1, N_POSITIONS, N_KV_HEADS, HEAD_DIM)
       || !steer_cpu_cache_allocate (&context->cache))
     g_error ("no memory");
