@@ -20,8 +20,9 @@ struct _SteerApplication
 
   SteerWorkspace *workspace;
   GSettings *settings;
-  gboolean model_chosen;  /* on the command line, or the one of last time is being loaded */
-  gboolean frame_awaited; /* the first one, before which nothing is loaded */
+  SteerPreferences *preferences; /* (nullable): not owned; goes with its parent */
+  gboolean model_chosen;         /* on the command line, or the one of last time is being loaded */
+  gboolean frame_awaited;        /* the first one, before which nothing is loaded */
   gboolean exit_after_startup;
 };
 
@@ -158,7 +159,16 @@ show_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   SteerApplication *self = data;
 
-  gtk_window_present (GTK_WINDOW (steer_preferences_new (GTK_WINDOW (get_window (self)), self->workspace)));
+  if (self->preferences != NULL)
+    steer_preferences_list_devices (self->preferences);
+  else
+    {
+      g_set_weak_pointer (&self->preferences, steer_preferences_new (GTK_WINDOW (get_window (self)), self->workspace));
+      gtk_window_set_destroy_with_parent (GTK_WINDOW (self->preferences), TRUE);
+      /* Shown again, not made again: libadwaita 1.2 never frees the groups of such a window. */
+      gtk_window_set_hide_on_close (GTK_WINDOW (self->preferences), TRUE);
+    }
+  gtk_window_present (GTK_WINDOW (self->preferences));
 }
 
 static void
@@ -266,6 +276,7 @@ steer_application_shutdown (GApplication *application)
   G_APPLICATION_CLASS (steer_application_parent_class)->shutdown (application);
   if (self->workspace != NULL)
     g_object_run_dispose (G_OBJECT (self->workspace));
+  g_clear_weak_pointer (&self->preferences);
   g_clear_object (&self->workspace);
   g_clear_object (&self->settings);
   g_settings_sync ();

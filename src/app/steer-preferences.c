@@ -127,6 +127,17 @@ on_devices_listed (GObject *source, GAsyncResult *result, gpointer data)
     show_devices (self, devices);
 }
 
+/* Asking a driver for its devices may take a while. */
+void
+steer_preferences_list_devices (SteerPreferences *self)
+{
+  g_autoptr (GTask) task = NULL;
+
+  g_return_if_fail (STEER_IS_PREFERENCES (self));
+  task = g_task_new (NULL, NULL, on_devices_listed, g_object_ref (self));
+  g_task_run_in_thread (task, list_devices);
+}
+
 static void
 bind_settings (SteerPreferences *self)
 {
@@ -212,7 +223,6 @@ SteerPreferences *
 steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
 {
   SteerPreferences *self = g_object_new (STEER_TYPE_PREFERENCES, "transient-for", parent, NULL);
-  g_autoptr (GTask) task = NULL;
 
   steer_dialog_forget_parent (GTK_WINDOW (self));
   self->workspace = g_object_ref (workspace);
@@ -220,8 +230,6 @@ steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
   steer_sources_page_set_workspace (self->sources, workspace);
   show_devices (self, NULL);
   g_signal_connect_object (self->device, "notify::selected", G_CALLBACK (on_device_selected), self, G_CONNECT_SWAPPED);
-  /* Asking a driver for its devices may take a while. */
-  task = g_task_new (NULL, NULL, on_devices_listed, g_object_ref (self));
-  g_task_run_in_thread (task, list_devices);
+  steer_preferences_list_devices (self);
   return self;
 }

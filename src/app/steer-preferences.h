@@ -16,4 +16,7 @@ G_DECLARE_FINAL_TYPE (SteerPreferences, steer_preferences, STEER, PREFERENCES, A
 
 SteerPreferences *steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace);
 
+/* Asks for the devices anew, which may have changed since the window was made. */
+void steer_preferences_list_devices (SteerPreferences *self);
+
 G_END_DECLS

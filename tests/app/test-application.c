@@ -2,6 +2,7 @@
  * without them. */
 #include "app-test-util.h"
 #include "steer-application.h"
+#include "steer-preferences.h"
 #include "steer-window.h"
 #include "test-util.h"
 
@@ -168,6 +169,70 @@ test_no_model (void)
   test_remove_dir (dir);
 }
 
+typedef struct
+{
+  SteerApplication *application;
+  gpointer preferences; /* (nullable): the first time they were shown */
+  guint step;
+} Showing;
+
+static GtkWindow *
+find_window (GType type)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+
+      if (G_TYPE_CHECK_INSTANCE_TYPE (window, type))
+        return window;
+    }
+  return NULL;
+}
+
+/* Shows the preferences twice, and closes the main window while they are hidden. */
+static gboolean
+show_twice (gpointer data)
+{
+  Showing *self = data;
+  GtkWindow *window = find_window (STEER_TYPE_WINDOW);
+
+  if (window == NULL || !gtk_widget_get_mapped (GTK_WIDGET (window)))
+    return G_SOURCE_CONTINUE;
+  if (self->step % 2 == 0)
+    g_action_group_activate_action (G_ACTION_GROUP (self->application), "preferences", NULL);
+  else
+    {
+      GtkWindow *preferences = find_window (STEER_TYPE_PREFERENCES);
+
+      g_assert_nonnull (preferences);
+      g_assert_true (gtk_widget_get_visible (GTK_WIDGET (preferences)));
+      g_assert_true (self->preferences == NULL || self->preferences == preferences);
+      g_set_weak_pointer (&self->preferences, preferences);
+      gtk_window_close (preferences);
+      g_assert_false (gtk_widget_get_visible (GTK_WIDGET (preferences)));
+    }
+  if (++self->step < 4)
+    return G_SOURCE_CONTINUE;
+  gtk_window_close (window);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_preferences (void)
+{
+  char *arguments[] = { (char *) "steer-chat", NULL };
+  Showing self = { .application = steer_application_new () };
+
+  g_application_set_flags (G_APPLICATION (self.application), G_APPLICATION_HANDLES_OPEN | G_APPLICATION_NON_UNIQUE);
+  g_timeout_add (20, show_twice, &self);
+  g_assert_cmpint (g_application_run (G_APPLICATION (self.application), 1, arguments), ==, 0);
+  g_assert_cmpuint (self.step, ==, 4);
+  g_assert_null (self.preferences);
+  app_test_assert_finalizes (self.application);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -187,5 +252,6 @@ main (int argc, char **argv)
   g_test_add_func ("/application/a GGUF file that it is started with is loaded", test_gguf);
   g_test_add_func ("/application/a model and a preset can come together", test_both);
   g_test_add_func ("/application/a folder without a model says so", test_no_model);
+  g_test_add_func ("/application/the preferences are one window, which goes with the main one", test_preferences);
   return g_test_run ();
 }
