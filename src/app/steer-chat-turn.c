@@ -52,8 +52,7 @@ begin (SteerChatTurn *self,
     = steered && steer_preset_get_master_enabled (preset) && g_list_model_get_n_items (G_LIST_MODEL (preset)) > 0;
 
   return g_object_ref (steer_conversation_begin_reply (self->conversation, parent, reply, seed,
-                                                       named ? steer_preset_get_name (preset) : NULL,
-                                                       steered ? steer_workspace_get_features (workspace) : NULL));
+                                                       named ? steer_preset_get_name (preset) : NULL));
 }
 
 SteerChatTurn *

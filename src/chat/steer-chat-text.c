@@ -3,7 +3,7 @@
 
 #include <json-glib/json-glib.h>
 
-#include "steering/steer-feature.h"
+#include "steering/steer-plan.h"
 
 static char *
 quote (const char *text)
@@ -13,24 +13,8 @@ quote (const char *text)
   return json_to_string (node, FALSE);
 }
 
-/* (transfer full) (nullable) */
-static char *
-find_label (GListModel *features, guint layer, guint64 index)
-{
-  guint n_features = features != NULL ? g_list_model_get_n_items (features) : 0;
-
-  for (guint i = 0; i < n_features; i++)
-    {
-      g_autoptr (SteerFeature) feature = g_list_model_get_item (features, i);
-
-      if (steer_feature_get_layer (feature) == layer && steer_feature_get_index (feature) == index)
-        return g_strdup (steer_feature_get_label (feature));
-    }
-  return NULL;
-}
-
 char *
-steer_plan_describe (SteerPlan *plan, GListModel *features)
+steer_plan_describe (SteerPlan *plan)
 {
   const SteerPlanOp *ops;
   GString *json;
@@ -41,8 +25,7 @@ steer_plan_describe (SteerPlan *plan, GListModel *features)
   json = g_string_new ("[");
   for (guint i = 0; i < steer_plan_get_n_ops (plan); i++)
     {
-      g_autofree char *label = find_label (features, ops[i].layer, ops[i].index);
-      g_autofree char *quoted = quote (label != NULL ? label : "");
+      g_autofree char *quoted = quote (ops[i].label != NULL ? ops[i].label : "");
       char strength[G_ASCII_DTOSTR_BUF_SIZE];
 
       /* Seven digits: what a float holds, without the noise that its conversion to double would show. */

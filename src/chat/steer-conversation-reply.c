@@ -12,9 +12,8 @@ typedef struct
   SteerConversation *conversation;
   SteerMessage *message;
   SteerReply *reply;
-  GListModel *features; /* nullable */
-  SteerPlan *plan;      /* nullable: what @steering describes */
-  char *steering;       /* nullable */
+  SteerPlan *plan; /* nullable: what @steering describes */
+  char *steering;  /* nullable */
 } Follower;
 
 static void
@@ -25,7 +24,6 @@ follower_free (Follower *self)
   g_object_unref (self->conversation);
   g_object_unref (self->message);
   g_object_unref (self->reply);
-  g_clear_object (&self->features);
   g_clear_pointer (&self->plan, steer_plan_unref);
   g_free (self->steering);
   g_free (self);
@@ -39,7 +37,7 @@ describe (Follower *self, SteerPlan *plan)
   g_clear_pointer (&self->plan, steer_plan_unref);
   self->plan = plan != NULL ? steer_plan_ref (plan) : NULL;
   g_free (self->steering);
-  self->steering = steer_plan_describe (plan, self->features);
+  self->steering = steer_plan_describe (plan);
 }
 
 static void
@@ -80,8 +78,7 @@ steer_conversation_begin_reply (SteerConversation *self,
                                 SteerMessage *parent,
                                 SteerReply *reply,
                                 guint64 seed,
-                                const char *preset_name,
-                                GListModel *features)
+                                const char *preset_name)
 {
   SteerMessage *message;
   Follower *follower;
@@ -99,7 +96,6 @@ steer_conversation_begin_reply (SteerConversation *self,
   follower->conversation = g_object_ref (self);
   follower->message = g_object_ref (message);
   follower->reply = g_object_ref (reply);
-  follower->features = features != NULL ? g_object_ref (features) : NULL;
   g_signal_connect_swapped (reply, "chunk", G_CALLBACK (on_chunk), follower);
   g_signal_connect_swapped (reply, "notify::tokens-per-second", G_CALLBACK (on_rate), follower);
   g_signal_connect_swapped (reply, "finished", G_CALLBACK (on_finished), follower);

@@ -63,7 +63,7 @@ SteerConversation *steer_conversation_branch (SteerConversation *self, SteerMess
  * steer_conversation_begin_reply:
  * @parent: (nullable): the message to answer; NULL: the last of the active path. When it already has an answer the
  *   new one becomes its active alternative (regenerate).
- * @preset_name, @features: (nullable): what steers it, for the record
+ * @preset_name: (nullable): what steers it, for the record
  *
  * Adds an incomplete assistant message that follows @reply: text and runs are appended and stored batch by batch as
  * they arrive, and the message completes with the reply, whatever ends it.
@@ -72,8 +72,7 @@ SteerMessage *steer_conversation_begin_reply (SteerConversation *self,
                                               SteerMessage *parent,
                                               SteerReply *reply,
                                               guint64 seed,
-                                              const char *preset_name,
-                                              GListModel *features);
+                                              const char *preset_name);
 
 /* Adds the active path up to and including @last ((nullable): all of it), the system prompt first, to @request. */
 void steer_conversation_fill_request (SteerConversation *self, SteerMessage *last, SteerRequest *request);

@@ -53,8 +53,8 @@ guint steer_message_get_alternative (SteerMessage *self);
 /* (transfer none) (element-type SteerTextRun): how the strengths changed over the text; empty for typed messages. */
 const GArray *steer_message_get_runs (SteerMessage *self);
 
-/* JSON of a plan for a run: [{"layer":15,"index":21576,"label":"...","strength":8.5,"mode":"clamp"}]. @preset:
- * (nullable): where labels are looked up. Free with g_free(); NULL for an empty plan. */
-char *steer_plan_describe (SteerPlan *plan, GListModel *features);
+/* JSON of a plan for a run: [{"layer":15,"index":21576,"label":"...","strength":8.5,"mode":"clamp"}]. Free with
+ * g_free(); NULL for an empty plan. */
+char *steer_plan_describe (SteerPlan *plan);
 
 G_END_DECLS

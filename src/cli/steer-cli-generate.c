@@ -147,7 +147,7 @@ add_schedule (JsonBuilder *json, GArray *schedule)
       json_builder_set_member_name (json, "step");
       json_builder_add_int_value (json, item->step);
       json_builder_set_member_name (json, "steering");
-      json_builder_add_value (json, steer_cli_describe_plan (item->plan, item->preset));
+      json_builder_add_value (json, steer_cli_describe_plan (item->plan));
       json_builder_end_object (json);
     }
   json_builder_end_array (json);
@@ -202,7 +202,7 @@ print_result (SteerEngine *engine, SteerReply *reply, SteerCliSteering *steering
   json_builder_set_member_name (json, "device");
   json_builder_add_string_value (json, device);
   json_builder_set_member_name (json, "steering");
-  json_builder_add_value (json, steer_cli_describe_plan (plan, steering->preset));
+  json_builder_add_value (json, steer_cli_describe_plan (plan));
   if (schedule->len > 0)
     add_schedule (json, schedule);
   add_timings (json, engine, reply);

@@ -318,10 +318,9 @@ steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *typed, GE
 }
 
 JsonNode *
-steer_cli_describe_plan (SteerPlan *plan, SteerPreset *preset)
+steer_cli_describe_plan (SteerPlan *plan)
 {
-  g_autofree char *json
-    = plan != NULL ? steer_plan_describe (plan, preset != NULL ? G_LIST_MODEL (preset) : NULL) : NULL;
+  g_autofree char *json = plan != NULL ? steer_plan_describe (plan) : NULL;
   JsonNode *node = json != NULL ? json_from_string (json, NULL) : NULL;
 
   if (node == NULL)

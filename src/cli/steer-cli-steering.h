@@ -56,8 +56,7 @@ SteerPreset *steer_cli_open_preset (const char *name, GError **error);
 /* Names of the presets that are known by name, sorted; free with g_strfreev(). Never NULL. */
 char **steer_cli_list_presets (void);
 
-/* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any.
- * @preset: (nullable): where labels are looked up. */
-JsonNode *steer_cli_describe_plan (SteerPlan *plan, SteerPreset *preset);
+/* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any. */
+JsonNode *steer_cli_describe_plan (SteerPlan *plan);
 
 G_END_DECLS

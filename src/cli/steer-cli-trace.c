@@ -123,11 +123,11 @@ make_view (const char *name, const float *data, guint rows, guint columns)
 }
 
 static GHashTable *
-make_metadata (SteerEngine *engine, const SteerTrace *trace, SteerPlan *plan, SteerPreset *preset)
+make_metadata (SteerEngine *engine, const SteerTrace *trace, SteerPlan *plan)
 {
   GHashTable *metadata = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, g_free);
   g_autoptr (GString) ids = g_string_new (NULL);
-  g_autoptr (JsonNode) steering = steer_cli_describe_plan (plan, preset);
+  g_autoptr (JsonNode) steering = steer_cli_describe_plan (plan);
 
   for (guint i = 0; i < trace->n_tokens; i++)
     g_string_append_printf (ids, i > 0 ? ",%d" : "%d", trace->tokens[i]);
@@ -182,7 +182,7 @@ trace_prompt (const SteerCliOptions *options, SteerEngine *engine, SteerCliSteer
   trace = run_trace (engine, ids, layers, plan, error);
   if (trace == NULL)
     return FALSE;
-  metadata = make_metadata (engine, trace, plan, steering->preset);
+  metadata = make_metadata (engine, trace, plan);
   if (!write_trace (trace, metadata, error))
     return FALSE;
   steer_cli_note ("%u tokens, %u layers%s: %s\n", trace->n_tokens, trace->n_layers,

@@ -23,12 +23,14 @@ typedef struct
   SteerPlanOp op;
   GBytes *vector;
   SteerEncoder *encoder; /* nullable */
+  char *label;           /* nullable */
 } PendingOp;
 
 struct _SteerPlanBuilder
 {
   guint d_model;
   GArray *pending; /* (element-type PendingOp), in the order they were added */
+  char *label;     /* (nullable): of those added next */
   gboolean steer_prompt;
   gboolean skip_special;
 };
@@ -61,6 +63,7 @@ steer_plan_unref (SteerPlan *self)
     {
       g_bytes_unref (self->vectors[i]);
       steer_encoder_unref ((SteerEncoder *) self->ops[i].encoder);
+      g_free ((char *) self->ops[i].label);
     }
   g_free (self->vectors);
   g_free (self->ops);
@@ -75,12 +78,14 @@ pending_op_clear (gpointer data)
 
   g_clear_pointer (&pending->vector, g_bytes_unref);
   g_clear_pointer (&pending->encoder, steer_encoder_unref);
+  g_clear_pointer (&pending->label, g_free);
 }
 
 static void
 builder_reset (SteerPlanBuilder *self)
 {
   g_array_set_size (self->pending, 0);
+  g_clear_pointer (&self->label, g_free);
   self->steer_prompt = TRUE;
   self->skip_special = FALSE;
 }
@@ -103,6 +108,7 @@ steer_plan_builder_free (SteerPlanBuilder *self)
   if (self == NULL)
     return;
   g_array_unref (self->pending);
+  g_free (self->label);
   g_free (self);
 }
 
@@ -130,8 +136,17 @@ add (SteerPlanBuilder *self, SteerPlanOp *op, GBytes *vector, SteerEncoder *enco
   pending.encoder = encoder != NULL ? steer_encoder_ref (encoder) : NULL;
   pending.op.vector = g_bytes_get_data (pending.vector, NULL);
   pending.op.encoder = encoder;
+  pending.label = g_strdup (self->label);
+  pending.op.label = pending.label;
   g_array_append_val (self->pending, pending);
   return TRUE;
+}
+
+void
+steer_plan_builder_set_label (SteerPlanBuilder *self, const char *label)
+{
+  g_free (self->label);
+  self->label = g_strdup (label);
 }
 
 gboolean
@@ -194,7 +209,9 @@ group_by_layer (SteerPlan *plan, GArray *pending)
 
       plan->ops[to] = from->op;
       plan->vectors[to] = g_steal_pointer (&from->vector);
-      from->encoder = NULL; /* the plan's operation holds it now */
+      /* The plan's operation holds them now. */
+      from->encoder = NULL;
+      from->label = NULL;
     }
 }
 
@@ -320,7 +337,7 @@ steer_live_plan_unref (SteerLivePlan *self)
   g_free (self);
 }
 
-/* Also of the same features, for people. */
+/* Also of the same features by the same labels, for people. */
 static gboolean
 is_same (SteerPlan *a, SteerPlan *b)
 {
@@ -329,7 +346,7 @@ is_same (SteerPlan *a, SteerPlan *b)
   if (a == NULL || b == NULL || !steer_plan_equal (a, b))
     return FALSE;
   for (guint i = 0; i < MIN (a->n_ops, b->n_ops); i++)
-    if (a->ops[i].index != b->ops[i].index)
+    if (a->ops[i].index != b->ops[i].index || g_strcmp0 (a->ops[i].label, b->ops[i].label) != 0)
       return FALSE;
   return TRUE;
 }

@@ -60,6 +60,7 @@ typedef struct
   const float *vector;         /* [d_model], unit length in f32; owned by the plan */
   const SteerEncoder *encoder; /* SAE_CLAMP, else NULL; owned by the plan */
   guint64 index;               /* feature index, for people: the plan's arithmetic does not use it */
+  const char *label;           /* (nullable): the same; owned by the plan */
 } SteerPlanOp;
 
 /**
@@ -85,6 +86,9 @@ typedef struct _SteerPlanBuilder SteerPlanBuilder;
 SteerPlanBuilder *steer_plan_builder_new (guint d_model);
 void steer_plan_builder_free (SteerPlanBuilder *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerPlanBuilder, steer_plan_builder_free)
+
+/* What the features of the operations that are added next are called; NULL, as at first: nothing. */
+void steer_plan_builder_set_label (SteerPlanBuilder *self, const char *label);
 
 /* @vector: d_model floats of unit length; must be exactly that many bytes. Returns FALSE, adding nothing, when the
  * size is wrong, the strength is not finite, or @mode is SAE_CLAMP, which needs an encoder. */
@@ -143,8 +147,8 @@ SteerLivePlan *steer_live_plan_ref (SteerLivePlan *self);
 void steer_live_plan_unref (SteerLivePlan *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerLivePlan, steer_live_plan_unref)
 
-/* @plan: (nullable): no steering. A plan that is equal, and of the same features, leaves the one that is there: what is
- * told of it, a reply's record for one, stays true. */
+/* @plan: (nullable): no steering. A plan that is equal, and of the same features by the same labels, leaves the one
+ * that is there: what is told of it, a reply's record for one, stays true. */
 void steer_live_plan_set (SteerLivePlan *self, SteerPlan *plan);
 
 /* A new reference, or NULL. */

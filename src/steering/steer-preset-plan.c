@@ -97,6 +97,7 @@ steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model,
       d_model = (guint) (g_bytes_get_size (vector) / sizeof (float));
       if (builder == NULL)
         builder = new_builder (self, d_model);
+      steer_plan_builder_set_label (builder, steer_feature_get_label (feature));
       strength = (float) (steer_feature_get_strength (feature) * multiplier);
       if (steer_feature_get_mode (feature) != STEER_MODE_SAE_CLAMP)
         steer_plan_builder_add (builder, steer_feature_get_layer (feature), steer_feature_get_index (feature),

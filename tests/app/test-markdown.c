@@ -16,7 +16,7 @@ make_style (const char *text, gsize n_plain)
   g_autoptr (SteerReply) reply = test_reply_new ();
   g_autoptr (SteerPlan) plan = test_plan_new (8.5f, STEER_MODE_CLAMP);
   g_autofree char *plain = g_strndup (text, n_plain);
-  SteerMessage *message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  SteerMessage *message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   SteerTextStyle *style = steer_text_style_new (message, NULL);
 
   if (n_plain > 0)

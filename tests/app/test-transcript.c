@@ -232,7 +232,7 @@ test_streaming (Fixture *f, gconstpointer data)
   SteerMessageView *view;
 
   fill (f, 11);
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "Preset", NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "Preset");
   app_test_settle ();
   view = get_view (f, count_views (f) - 1);
   g_assert_nonnull (app_test_find (GTK_WIDGET (view), GTK_TYPE_SPINNER, NULL, NULL));
@@ -259,7 +259,7 @@ test_height (Fixture *f, gconstpointer data)
   GtkWidget *view, *label;
 
   steer_conversation_append (f->conversation, STEER_ROLE_USER, "Hello.");
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL);
   app_test_settle ();
   view = GTK_WIDGET (get_view (f, 1));
   test_reply_write (reply, "One line.", NULL);
@@ -285,7 +285,7 @@ test_streaming_long (Fixture *f, gconstpointer data)
   GtkTextIter start, end;
   g_autofree char *shown = NULL;
 
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL);
   view = get_view (f, 0);
   for (guint i = 0; i < 100; i++)
     {
@@ -315,7 +315,7 @@ test_reader_is_left_alone (Fixture *f, gconstpointer data)
   fill (f, 30);
   steer_transcript_scroll_to_end (STEER_TRANSCRIPT (f->transcript));
   app_test_settle ();
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, NULL);
   value = gtk_adjustment_get_value (adjustment) - 400.0;
   gtk_adjustment_set_value (adjustment, value);
   app_test_settle ();
@@ -566,7 +566,7 @@ test_narrow (Fixture *f, gconstpointer data)
   int minimum;
 
   steer_conversation_append (f->conversation, STEER_ROLE_USER, "Hello");
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "A preset with a name that is long enough", NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "A preset with a name that is long enough");
   test_reply_write (
     reply,
     "# A heading of several words\n\n| a | b | c | d | e | f |\n|-|-|-|-|-|-|\n| one | two | three | four | "
@@ -586,7 +586,7 @@ test_marks (Fixture *f, gconstpointer data)
   g_autoptr (SteerPlan) plan = test_plan_new (8.5f, STEER_MODE_CLAMP);
   GtkWidget *label;
 
-  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "Eiffel", NULL);
+  steer_conversation_begin_reply (f->conversation, NULL, reply, 0, "Eiffel");
   test_reply_write (reply, "plain ", NULL);
   test_reply_write (reply, "steered", plan);
   test_reply_finish (reply, STEER_STOP_EOS);

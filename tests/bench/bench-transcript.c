@@ -209,7 +209,7 @@ stream_into (guint n_messages)
   clock = gtk_widget_get_frame_clock (GTK_WIDGET (window));
   g_signal_connect (clock, "before-paint", G_CALLBACK (on_before_paint), &bench);
   g_signal_connect (clock, "after-paint", G_CALLBACK (on_after_paint), &bench);
-  steer_conversation_begin_reply (conversation, NULL, reply, 0, "Preset", NULL);
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, "Preset");
   bench.started = g_get_monotonic_time ();
   bench.timer = g_timeout_add (3, write_tokens, &bench);
   g_main_loop_run (loop);

@@ -51,10 +51,17 @@ test_reply_finish (SteerReply *reply, SteerStopReason reason)
 SteerPlan *
 test_plan_new (float strength, SteerMode mode)
 {
+  return test_plan_new_labelled (strength, mode, NULL);
+}
+
+SteerPlan *
+test_plan_new_labelled (float strength, SteerMode mode, const char *label)
+{
   g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (2);
   const float values[2] = { 1.0f, 0.0f };
   g_autoptr (GBytes) vector = g_bytes_new (values, sizeof values);
 
+  steer_plan_builder_set_label (builder, label);
   g_assert_true (steer_plan_builder_add (builder, 15, 21576, mode, strength, vector));
   return steer_plan_builder_end (builder);
 }

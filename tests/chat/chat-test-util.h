@@ -16,6 +16,7 @@ void test_reply_finish (SteerReply *reply, SteerStopReason reason);
 
 /* One operation: layer 15, index 21576. */
 SteerPlan *test_plan_new (float strength, SteerMode mode);
+SteerPlan *test_plan_new_labelled (float strength, SteerMode mode, const char *label);
 
 /* "role:text|role:text" of the active path, roles by their first letter. */
 char *test_conversation_dup_path (SteerConversation *conversation);

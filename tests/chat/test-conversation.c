@@ -235,18 +235,14 @@ test_reply (void)
 {
   g_autoptr (SteerConversation) conversation = steer_conversation_new ();
   g_autoptr (SteerReply) reply = test_reply_new ();
-  g_autoptr (SteerPlan) weak = test_plan_new (8.5f, STEER_MODE_CLAMP);
+  g_autoptr (SteerPlan) weak = test_plan_new_labelled (8.5f, STEER_MODE_CLAMP, "Eiffel \"Tower\"");
   g_autoptr (SteerPlan) strong = test_plan_new (-2.0f, STEER_MODE_ADD);
-  g_autoptr (GListStore) features = g_list_store_new (STEER_TYPE_FEATURE);
-  g_autoptr (SteerFeature) feature = steer_feature_new (15, 21576);
   g_autoptr (GString) log = g_string_new (NULL);
   const SteerTextRun *runs;
   SteerMessage *message;
 
-  steer_feature_set_label (feature, "Eiffel \"Tower\"");
-  g_list_store_append (features, feature);
   steer_conversation_append (conversation, STEER_ROLE_USER, "Hi");
-  message = steer_conversation_begin_reply (conversation, NULL, reply, 42, "Preset", G_LIST_MODEL (features));
+  message = steer_conversation_begin_reply (conversation, NULL, reply, 42, "Preset");
   g_signal_connect (message, "appended", G_CALLBACK (on_appended), log);
   g_assert_false (steer_message_get_complete (message));
   assert_path (conversation, "u:Hi|a:");
@@ -281,7 +277,7 @@ test_regenerate (void)
   SteerMessage *m[4];
   g_autoptr (SteerConversation) conversation = make_conversation (m);
   g_autoptr (SteerReply) reply = test_reply_new ();
-  SteerMessage *message = steer_conversation_begin_reply (conversation, m[0], reply, 1, NULL, NULL);
+  SteerMessage *message = steer_conversation_begin_reply (conversation, m[0], reply, 1, NULL);
 
   test_reply_write (reply, "B", NULL);
   assert_path (conversation, "u:a|a:B");
@@ -303,7 +299,7 @@ test_remove_while_written (void)
   SteerMessage *message;
 
   steer_conversation_append (conversation, STEER_ROLE_USER, "Hi");
-  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   test_reply_write (reply, "x", NULL);
   removal = steer_conversation_remove (conversation, message);
   g_assert_true (g_cancellable_is_cancelled (steer_reply_get_cancellable (reply)));
@@ -323,7 +319,7 @@ test_reply_keeps_conversation (void)
   GWeakRef weak;
 
   g_weak_ref_init (&weak, conversation);
-  message = g_object_ref (steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL));
+  message = g_object_ref (steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL));
   g_object_unref (conversation);
   test_reply_write (reply, "x", NULL);
   g_assert_cmpstr (steer_message_get_text (message), ==, "x");

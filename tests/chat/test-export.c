@@ -16,7 +16,7 @@ make_conversation (void)
   steer_conversation_set_title (conversation, "A *title*");
   steer_conversation_set_system_prompt (conversation, "Be brief.");
   question = steer_conversation_append (conversation, STEER_ROLE_USER, "Hi \"there\"\n\\o/");
-  answer = steer_conversation_begin_reply (conversation, question, reply, G_MAXUINT64, "Eiffel", NULL);
+  answer = steer_conversation_begin_reply (conversation, question, reply, G_MAXUINT64, "Eiffel");
   test_reply_write (reply, "Bon", NULL);
   test_reply_write (reply, "jour", plan);
   test_reply_finish (reply, STEER_STOP_LENGTH);

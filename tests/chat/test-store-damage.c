@@ -248,7 +248,7 @@ write_until_killed (const char *path)
   conversation = steer_store_create (store);
   report[0] = steer_conversation_get_id (conversation);
   steer_conversation_append (conversation, STEER_ROLE_USER, "Count");
-  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   while (TRUE)
     {
       g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT " ", report[1]);

@@ -21,7 +21,7 @@ test_round_trip (StorePlace *place, gconstpointer data)
 
   steer_conversation_set_system_prompt (conversation, "Be brief.");
   question = steer_conversation_append (conversation, STEER_ROLE_USER, "Größe?");
-  answer = steer_conversation_begin_reply (conversation, NULL, reply, G_MAXUINT64, "Eiffel", NULL);
+  answer = steer_conversation_begin_reply (conversation, NULL, reply, G_MAXUINT64, "Eiffel");
   test_reply_write (reply, "Drei", NULL);
   test_reply_write (reply, "hundert", plan);
   test_reply_finish (reply, STEER_STOP_EOS);
@@ -129,7 +129,7 @@ test_preview_follows_reply (StorePlace *place, gconstpointer data)
   g_autoptr (SteerReply) reply = test_reply_new ();
 
   steer_conversation_append (conversation, STEER_ROLE_USER, "Hi");
-  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   test_reply_write (reply, "Good", NULL);
   test_reply_write (reply, " morning", NULL);
   g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==, "Good morning");
@@ -216,7 +216,7 @@ test_nothing_is_left (StorePlace *place, gconstpointer data)
   g_autoptr (SteerReply) reply = test_reply_new ();
 
   steer_conversation_append (conversation, STEER_ROLE_USER, "a");
-  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   test_reply_write (reply, "b", NULL);
   test_reply_finish (reply, STEER_STOP_EOS);
   steer_store_delete (store, steer_conversation_get_id (conversation));
@@ -270,7 +270,7 @@ test_undo_in_mid_reply (StorePlace *place, gconstpointer data)
   g_autofree char *path = NULL;
 
   steer_conversation_append (conversation, STEER_ROLE_USER, "a");
-  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   test_reply_write (reply, "x", NULL);
   removal = steer_conversation_remove (conversation, message);
   test_reply_write (reply, "y", NULL);
@@ -390,7 +390,7 @@ test_search_of_replies (StorePlace *place, gconstpointer data)
   g_autoptr (GListModel) removed = NULL;
   SteerMessage *message;
 
-  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL, NULL);
+  message = steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
   test_reply_write (reply, "wrought ", NULL);
   test_reply_write (reply, "iron\001", NULL);
   test_reply_finish (reply, STEER_STOP_EOS);

@@ -285,21 +285,45 @@ test_live (void)
 }
 
 static SteerPlan *
-make_single (guint64 index)
+make_single (guint64 index, const char *label)
 {
   g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (D_MODEL);
 
+  steer_plan_builder_set_label (builder, label);
   add (builder, 3, index, STEER_MODE_ADD, 1.0f, 0.5f);
   return steer_plan_builder_end (builder);
+}
+
+/* The plan tells what its features were called when it was made, whatever becomes of them. */
+static void
+test_labels (void)
+{
+  g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (D_MODEL);
+  g_autoptr (SteerPlan) plan = NULL;
+  char label[] = "Tower";
+
+  add (builder, 5, 1, STEER_MODE_ADD, 1.0f, 0.5f);
+  steer_plan_builder_set_label (builder, label);
+  label[0] = 'P';
+  add (builder, 4, 2, STEER_MODE_ADD, 0.0f, 0.5f);
+  add (builder, 3, 3, STEER_MODE_CLAMP, 1.0f, 0.5f);
+  steer_plan_builder_set_label (builder, "Sea");
+  add (builder, 9, 4, STEER_MODE_ADD, 1.0f, 0.5f);
+  plan = steer_plan_builder_end (builder);
+  g_assert_cmpuint (steer_plan_get_n_ops (plan), ==, 3);
+  g_assert_cmpstr (steer_plan_get_ops (plan)[0].label, ==, "Tower");
+  g_assert_null (steer_plan_get_ops (plan)[1].label);
+  g_assert_cmpstr (steer_plan_get_ops (plan)[2].label, ==, "Sea");
 }
 
 /* What does the same under the name of another feature is told of by another name. */
 static void
 test_live_keeps_an_equal_plan (void)
 {
-  g_autoptr (SteerPlan) first = make_single (7), equal = make_single (7), other = make_single (8);
+  g_autoptr (SteerPlan) first = make_single (7, "Tower"), equal = make_single (7, "Tower");
+  g_autoptr (SteerPlan) other = make_single (8, "Tower"), renamed = make_single (8, "Sea");
   g_autoptr (SteerLivePlan) live = steer_live_plan_new (first);
-  g_autoptr (SteerPlan) kept = NULL, replaced = NULL;
+  g_autoptr (SteerPlan) kept = NULL, replaced = NULL, last = NULL;
 
   steer_live_plan_set (live, equal);
   kept = steer_live_plan_dup (live);
@@ -307,6 +331,9 @@ test_live_keeps_an_equal_plan (void)
   steer_live_plan_set (live, other);
   replaced = steer_live_plan_dup (live);
   g_assert_true (replaced == other);
+  steer_live_plan_set (live, renamed);
+  last = steer_live_plan_dup (live);
+  g_assert_true (last == renamed);
   steer_live_plan_set (live, NULL);
   g_assert_null (steer_live_plan_dup (live));
 }
@@ -318,6 +345,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/plan/operations are grouped by layer and keep the preset's order inside a layer", test_grouping);
   g_test_add_func ("/plan/adding with strength zero is left out, which makes the plan equal to none",
                    test_nothing_to_do);
+  g_test_add_func ("/plan/tells what its features were called when it was made", test_labels);
   g_test_add_func ("/plan/holds the encoders of its operations and compares them", test_encoders);
   g_test_add_func ("/plan/clamping to zero is an operation", test_clamp_to_zero);
   g_test_add_func ("/plan/a vector of the wrong size or a strength that is not finite is refused", test_refusals);
