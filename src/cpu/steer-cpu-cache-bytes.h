@@ -1,6 +1,5 @@
 /* Products of rows of words with a block of keys or values of bytes, written over the vector of steer-cpu-vector.h and
- *
- *   v_load_words (p)     2 * V_LANES bytes as numbers of 16 bits
+ * the steps of steer-cpu-quant-codes.h and steer-cpu-quant-tile.h.
  *
  * The sums of a group are integers, which no order of operations can change, and one instruction multiplies and adds a
  * pair a lane: where bytes were made floats first, that took longer than reading them. */
@@ -152,7 +151,7 @@ cache_bytes (const guint rows, const SteerCpuCacheBytes *tile, const gboolean ke
             VectorBits right[TILE_VECTORS];
 
             __builtin_prefetch (b + CACHE_AHEAD);
-            __builtin_prefetch (next, 0, CACHE_LOCALITY);
+            __builtin_prefetch (next, 0, STEER_CPU_CACHE_LOCALITY);
             UNROLL
             for (guint v = 0; v < TILE_VECTORS; v++)
               right[v] = v_load_words (b + 2 * v * V_LANES);

@@ -1,6 +1,8 @@
 /* Products of a few rows with keys or values as the cache has them, written over the vector of steer-cpu-vector.h.
  * Unpacking a block first would pay only for more rows. */
 
+#include "steer-cpu-machine.h"
+
 /* In the order of operations of tile_rows(). */
 INLINE void
 cache_tile_rows (const gboolean half, const guint rows, const SteerCpuCacheTile tile)
@@ -19,7 +21,7 @@ cache_tile_rows (const gboolean half, const guint rows, const SteerCpuCacheTile 
       Vector right[TILE_VECTORS];
 
       for (gsize line = 0; line < size * TILE_COLUMNS; line += STEER_CPU_CACHE_LINE)
-        __builtin_prefetch (tile.next + i * size * TILE_COLUMNS + line, 0, CACHE_LOCALITY);
+        __builtin_prefetch (tile.next + i * size * TILE_COLUMNS + line, 0, STEER_CPU_CACHE_LOCALITY);
       UNROLL
       for (guint v = 0; v < TILE_VECTORS; v++)
         {

@@ -130,7 +130,7 @@ read_scales (const SteerCpuContext *self, const guint8 *block, const guint8 *nex
   const guint8 *next_scales = (const guint8 *) steer_cpu_cache_get_scales (cache, next);
 
   for (gsize i = 0; i < n * sizeof (guint16); i += STEER_CPU_CACHE_LINE)
-    __builtin_prefetch (next_scales + i, 0, 1);
+    __builtin_prefetch (next_scales + i, 0, STEER_CPU_CACHE_LOCALITY);
   self->kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) steer_cpu_cache_get_scales (cache, block), n, room);
   return room;
 }

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  * product sums up beside each other: keys [n_groups, STEER_CPU_BLOCK / 32, 16, 32, 2], elements i and i + 16 of a
  * group for 32 positions, and values [n_groups, STEER_CPU_BLOCK / 2, 32, 2], positions i and i + STEER_CPU_BLOCK / 2
  * for a group's elements. Then come the block's scales as F16, [n_groups, STEER_CPU_BLOCK]. What attention reads for
- * one head is contiguous, and no page of the system's is taken before a position in it is written.
+ * one head is contiguous, and no page, which may be a large one, is taken before a position in it is written.
  */
 typedef struct
 {

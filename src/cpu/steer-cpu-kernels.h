@@ -160,6 +160,14 @@ typedef struct
 
 #define STEER_CPU_CACHE_ROWS 8
 
+/* For __builtin_prefetch(): what lies ahead in the cache is asked for into the second level. Of x86's two hints for
+ * that the one for the third is several percent faster (docs/benchmarks.md); on ARM that one is taken at its word. */
+#if defined(__x86_64__)
+#define STEER_CPU_CACHE_LOCALITY 1
+#else
+#define STEER_CPU_CACHE_LOCALITY 2
+#endif
+
 /* Positions in a block of the cache. */
 #define STEER_CPU_BLOCK 64
 

@@ -8,8 +8,8 @@ G_BEGIN_DECLS
  * be kept without being taken. Aligned to a page. NULL when the address space or the system's limits do not allow it;
  * @n_bytes may be 0. */
 gpointer steer_cpu_memory_reserve (gsize n_bytes);
-/* The same for memory that will all be used: in large pages where the system has them, which spares looking up where
- * each small page lies. */
+/* The same for memory that is read again and again: in large pages where the system has them, which spares looking up
+ * where each small page lies. What is taken at a time is then up to 2 MiB. */
 gpointer steer_cpu_memory_reserve_large (gsize n_bytes);
 void steer_cpu_memory_release (gpointer memory, gsize n_bytes);
 

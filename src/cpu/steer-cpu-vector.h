@@ -21,9 +21,6 @@
 #define V_LANES (V_BYTES / 4)
 #define TILE_COLUMNS (TILE_VECTORS * V_LANES)
 
-/* What lies ahead in a cache of keys and values is asked for into the second level cache. */
-#define CACHE_LOCALITY 1
-
 /* Everything below is one loop a kernel once inlined, except where that costs a compiler minutes: where each access is
  * checked, and where instructions are written out in plain C. */
 #if defined(__SANITIZE_ADDRESS__) || defined(STEER_CPU_EMULATED)
