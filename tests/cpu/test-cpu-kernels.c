@@ -611,6 +611,8 @@ get_word (gsize i, gsize n)
   return i % (n / 2) * 2 + i / (n / 2);
 }
 
+/* Rounding takes half a unit; the factor and its product are floats of 24 bits, as the scale is: up to 32767 units,
+ * that is another 32767 * 3 * 2^-24. */
 static void
 test_cache_query (gconstpointer data)
 {
@@ -630,11 +632,12 @@ test_cache_query (gconstpointer data)
     {
       double error = (double) scales[i / 32] * words[i / 32 * 32 + get_word (i % 32, 32)] - (double) x[i];
 
-      g_assert_cmpfloat (fabs (error), <=, 0.501 * (double) scales[i / 32] + 1e-30);
+      g_assert_cmpfloat (fabs (error), <=, 0.506 * (double) scales[i / 32] + 1e-30);
     }
 }
 
-/* Weights far below one, as those of positions long after the one that matters, keep their bits, too. */
+/* Weights far below one, as those of positions long after the one that matters, keep their bits, too. Seven floats are
+ * rounded on the way to a word and its scale. */
 static void
 test_cache_weights (gconstpointer data)
 {
@@ -674,7 +677,7 @@ test_cache_weights (gconstpointer data)
               double expected = (double) x[i] * (double) factors[g * N + i];
               double error = (double) scales[g] * words[g * N + get_word (i, N)] - expected;
 
-              g_assert_cmpfloat (fabs (error), <=, 0.51 * largest * most / 32767 + 1e-30);
+              g_assert_cmpfloat (fabs (error), <=, 0.515 * largest * most / 32767 + 1e-30);
             }
         }
     }
@@ -705,8 +708,7 @@ add_bytes (const SteerCpuCacheBytes *tile, gboolean keys, float *c)
             }
           if (keys)
             scale *= tile->column_scales[g * STEER_CPU_BLOCK + j];
-          scale *= (float) sum;
-          *to = keys && g == 0 ? scale : scale + *to;
+          *to = scale * (float) sum + (keys && g == 0 ? 0.0f : *to); /* a first sum of zero is +0 */
         }
 }
 
