@@ -138,6 +138,64 @@ steer_preferences_list_devices (SteerPreferences *self)
   g_task_run_in_thread (task, list_devices);
 }
 
+/* A number of the sampling settings, which shows what counts: where nothing was chosen, that is the model's advice. */
+typedef struct
+{
+  SteerPreferences *self;
+  SteerSamplingFields field;
+} Measure;
+
+static gboolean
+show_measure (GValue *value, GVariant *chosen, gpointer data)
+{
+  Measure *measure = data;
+  SteerSampling sampling;
+
+  if (measure->self->workspace == NULL)
+    return FALSE;
+  steer_workspace_get_usual_sampling (measure->self->workspace, &sampling);
+  g_value_set_double (value, steer_sampling_get (&sampling, measure->field));
+  return TRUE;
+}
+
+static GVariant *
+choose_measure (const GValue *value, const GVariantType *type, gpointer data)
+{
+  double number = g_value_get_double (value);
+
+  return g_variant_type_equal (type, G_VARIANT_TYPE_UINT32) ? g_variant_new_uint32 ((guint32) number)
+                                                            : g_variant_new_double (number);
+}
+
+/* Done again when the model is another, so that its advice is shown. An old binding would take what a new one shows for
+ * a choice. */
+static void
+bind_sampling (SteerPreferences *self)
+{
+  const struct
+  {
+    const char *key;
+    GtkSpinButton *spin;
+    SteerSamplingFields field;
+  } bindings[] = {
+    { "temperature", self->temperature, STEER_SAMPLING_TEMPERATURE },
+    { "top-p", self->top_p, STEER_SAMPLING_TOP_P },
+    { "top-k", self->top_k, STEER_SAMPLING_TOP_K },
+    { "min-p", self->min_p, STEER_SAMPLING_MIN_P },
+    { "repetition-penalty", self->repetition_penalty, STEER_SAMPLING_REPETITION_PENALTY },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bindings); i++)
+    {
+      Measure *measure = g_new (Measure, 1);
+
+      *measure = (Measure){ self, bindings[i].field };
+      g_settings_unbind (bindings[i].spin, "value");
+      g_settings_bind_with_mapping (get_settings (self), bindings[i].key, bindings[i].spin, "value",
+                                    G_SETTINGS_BIND_DEFAULT, show_measure, choose_measure, measure, g_free);
+    }
+}
+
 static void
 bind_settings (SteerPreferences *self)
 {
@@ -147,11 +205,6 @@ bind_settings (SteerPreferences *self)
     gpointer object;
     const char *property;
   } bindings[] = {
-    { "temperature", self->temperature, "value" },
-    { "top-p", self->top_p, "value" },
-    { "top-k", gtk_spin_button_get_adjustment (self->top_k), "value" },
-    { "min-p", self->min_p, "value" },
-    { "repetition-penalty", self->repetition_penalty, "value" },
     { "max-tokens", gtk_spin_button_get_adjustment (self->max_tokens), "value" },
     { "seed", gtk_spin_button_get_adjustment (self->seed), "value" },
     { "recompute-after-steering", self->recompute_after_steering, "active" },
@@ -227,6 +280,9 @@ steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
   steer_dialog_forget_parent (GTK_WINDOW (self));
   self->workspace = g_object_ref (workspace);
   bind_settings (self);
+  bind_sampling (self);
+  g_signal_connect_object (steer_workspace_get_engine (workspace), "notify::model-name", G_CALLBACK (bind_sampling),
+                           self, G_CONNECT_SWAPPED);
   steer_sources_page_set_workspace (self->sources, workspace);
   show_devices (self, NULL);
   g_signal_connect_object (self->device, "notify::selected", G_CALLBACK (on_device_selected), self, G_CONNECT_SWAPPED);

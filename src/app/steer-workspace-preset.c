@@ -243,8 +243,22 @@ steer_workspace_preset_saved (SteerWorkspace *self, const char *path)
 }
 
 void
-steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling)
+steer_workspace_get_usual_sampling (SteerWorkspace *self, SteerSampling *sampling)
 {
+  static const struct
+  {
+    const char *key;
+    SteerSamplingFields field;
+  } chosen[] = {
+    { "temperature", STEER_SAMPLING_TEMPERATURE },
+    { "top-k", STEER_SAMPLING_TOP_K },
+    { "top-p", STEER_SAMPLING_TOP_P },
+    { "min-p", STEER_SAMPLING_MIN_P },
+    { "repetition-penalty", STEER_SAMPLING_REPETITION_PENALTY },
+  };
+  SteerModel *model;
+  SteerSamplingFields advised;
+
   g_return_if_fail (STEER_IS_WORKSPACE (self));
   g_return_if_fail (sampling != NULL);
 
@@ -257,6 +271,27 @@ steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling)
     .seed = g_settings_get_uint64 (self->settings, "seed"),
     .max_tokens = g_settings_get_uint (self->settings, "max-tokens"),
   };
+  model = steer_engine_get_model (self->engine);
+  if (model == NULL)
+    return;
+  advised = steer_model_get_config (model)->sampling_fields;
+  for (guint i = 0; i < G_N_ELEMENTS (chosen); i++)
+    {
+      g_autoptr (GVariant) value = g_settings_get_user_value (self->settings, chosen[i].key);
+
+      if (value != NULL)
+        advised &= ~chosen[i].field;
+    }
+  steer_sampling_merge (sampling, &steer_model_get_config (model)->sampling, advised);
+}
+
+void
+steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling)
+{
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+  g_return_if_fail (sampling != NULL);
+
+  steer_workspace_get_usual_sampling (self, sampling);
   steer_sampling_merge (sampling, steer_preset_get_sampling (self->preset),
                         steer_preset_get_sampling_fields (self->preset));
 }

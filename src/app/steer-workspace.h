@@ -87,7 +87,10 @@ void steer_workspace_preset_saved (SteerWorkspace *self, const char *path);
 const char *steer_workspace_get_preset_path (SteerWorkspace *self);
 gboolean steer_workspace_get_preset_modified (SteerWorkspace *self);
 
-/* Sampling in force: the preset's, or the preferences' where a preset sets none. */
+/* Sampling in force: the preset's, or the usual one where a preset sets none. */
 void steer_workspace_get_sampling (SteerWorkspace *self, SteerSampling *sampling);
+/* What a person chose in the preferences, else what the loaded model's authors advise, else the preferences' defaults.
+ */
+void steer_workspace_get_usual_sampling (SteerWorkspace *self, SteerSampling *sampling);
 
 G_END_DECLS

@@ -379,7 +379,8 @@ run_temperature (SteerCliChat *self, char **words, GError **error)
 {
   SteerSampling sampling = *steer_preset_get_sampling (self->steering->preset);
 
-  if (!steer_cli_parse_double (words[0], "the temperature", 0.0, 5.0, &sampling.temperature, error))
+  if (!steer_cli_parse_double (words[0], "the temperature", 0.0, STEER_SAMPLING_MAX_TEMPERATURE, &sampling.temperature,
+                               error))
     return FALSE;
   set_sampling (self, &sampling, STEER_SAMPLING_TEMPERATURE);
   steer_cli_terminal_note (self->terminal, "temperature %g from the next reply on", sampling.temperature);
@@ -390,18 +391,19 @@ static gboolean
 run_stats (SteerCliChat *self, char **words, GError **error)
 {
   const SteerReplyStats *stats = &self->stats;
-  const SteerSampling *sampling = steer_preset_get_sampling (self->steering->preset);
+  SteerSampling sampling;
   g_autofree char *name = steer_cli_engine_dup_property (self->engine, "model-name");
   g_autofree char *device = steer_cli_engine_dup_property (self->engine, "device-name");
   guint n_context;
 
+  steer_cli_steering_get_sampling (self->steering, &sampling);
   g_object_get (self->engine, "n-context", &n_context, NULL);
   steer_cli_terminal_note (self->terminal, "%s on %s, loaded in %.2f s", name, device,
                            steer_engine_get_load_seconds (self->engine));
   steer_cli_terminal_note (
     self->terminal, "temperature %g, top-k %u, top-p %g, min-p %g, repetition penalty %g, seed %" G_GUINT64_FORMAT,
-    sampling->temperature, sampling->top_k, sampling->top_p, sampling->min_p, sampling->repetition_penalty,
-    sampling->seed + self->n_again);
+    sampling.temperature, sampling.top_k, sampling.top_p, sampling.min_p, sampling.repetition_penalty,
+    sampling.seed + self->n_again);
   if (!self->has_stats)
     return TRUE;
   steer_cli_terminal_note (self->terminal, "last prompt: %u tokens, %u of them still known, %.2f s",

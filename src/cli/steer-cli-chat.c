@@ -172,9 +172,10 @@ static void
 answer (SteerCliChat *self)
 {
   g_autoptr (SteerRequest) request = steer_request_new ();
-  SteerSampling sampling = *steer_preset_get_sampling (self->steering->preset);
   const char *system = get_system (self);
+  SteerSampling sampling;
 
+  steer_cli_steering_get_sampling (self->steering, &sampling);
   sampling.seed += self->n_again;
   if (system != NULL && *system != '\0')
     steer_request_add_message (request, STEER_ROLE_SYSTEM, system);

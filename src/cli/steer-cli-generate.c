@@ -235,12 +235,14 @@ generate (const SteerCliOptions *options,
 {
   g_autoptr (SteerRequest) request = steer_request_new ();
   g_autoptr (SteerReply) reply = NULL;
+  SteerSampling sampling;
 
   if (!steer_cli_steering_bind (steering, steer_engine_get_model (engine), error)
       || !schedule_plans (request, options, steering, schedule, error)
       || !steer_cli_engine_fill_request (request, options, steer_preset_get_system_prompt (steering->preset), error))
     return STEER_CLI_FAILED;
-  steer_request_set_sampling (request, steer_preset_get_sampling (steering->preset));
+  steer_cli_steering_get_sampling (steering, &sampling);
+  steer_request_set_sampling (request, &sampling);
   steer_request_set_stop_strings (request, (const char *const *) options->stop);
   steer_request_set_live_plan (request, steering->live);
 

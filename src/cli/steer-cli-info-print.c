@@ -139,6 +139,35 @@ dup_mix (SteerArchive *archive)
     }
 }
 
+/* As presets call them. */
+static const struct
+{
+  SteerSamplingFields field;
+  const char *name;
+} measures[] = {
+  { STEER_SAMPLING_TEMPERATURE, "temperature" },
+  { STEER_SAMPLING_TOP_K, "top_k" },
+  { STEER_SAMPLING_TOP_P, "top_p" },
+  { STEER_SAMPLING_MIN_P, "min_p" },
+  { STEER_SAMPLING_REPETITION_PENALTY, "repetition_penalty" },
+};
+
+static void
+append_sampling (GString *out, const SteerModelConfig *config)
+{
+  const char *separator = "its authors advise ";
+
+  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
+    if (config->sampling_fields & measures[i].field)
+      {
+        g_string_append_printf (out, "%s%s %g", separator, measures[i].name,
+                                steer_sampling_get (&config->sampling, measures[i].field));
+        separator = ", ";
+      }
+  if (config->sampling_fields != 0)
+    g_string_append_c (out, '\n');
+}
+
 static void
 append_model (GString *out, const SteerCliInfo *self, gboolean all_tensors)
 {
@@ -148,6 +177,7 @@ append_model (GString *out, const SteerCliInfo *self, gboolean all_tensors)
 
       g_string_append_printf (out, "%s\n", summary);
       g_string_append_printf (out, "context %u tokens, vocabulary %u\n", self->config.n_context, self->config.n_vocab);
+      append_sampling (out, &self->config);
     }
   if (self->archive != NULL && steer_archive_get_n_tensors (self->archive) > 0)
     {
@@ -357,6 +387,12 @@ add_config (JsonBuilder *json, const SteerModelConfig *config)
   add_int (json, "d_ff", config->d_ff);
   add_int (json, "n_vocab", config->n_vocab);
   add_int (json, "n_context", config->n_context);
+  json_builder_set_member_name (json, "sampling");
+  json_builder_begin_object (json);
+  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
+    if (config->sampling_fields & measures[i].field)
+      add_double (json, measures[i].name, steer_sampling_get (&config->sampling, measures[i].field));
+  json_builder_end_object (json);
   json_builder_end_object (json);
 }
 

@@ -291,12 +291,14 @@ check_sampling (SteerCliOptions *self, const Typed *typed, GError **error)
   SteerSampling *sampling = &self->sampling;
   guint64 n;
 
-  if (!check_double (self, typed->temperature, "--temperature", 0.0, 5.0, &sampling->temperature,
-                     STEER_SAMPLING_TEMPERATURE, error)
-      || !check_double (self, typed->top_p, "--top-p", 1e-6, 1.0, &sampling->top_p, STEER_SAMPLING_TOP_P, error)
+  if (!check_double (self, typed->temperature, "--temperature", 0.0, STEER_SAMPLING_MAX_TEMPERATURE,
+                     &sampling->temperature, STEER_SAMPLING_TEMPERATURE, error)
+      || !check_double (self, typed->top_p, "--top-p", STEER_SAMPLING_ABOVE_ZERO, 1.0, &sampling->top_p,
+                        STEER_SAMPLING_TOP_P, error)
       || !check_double (self, typed->min_p, "--min-p", 0.0, 1.0, &sampling->min_p, STEER_SAMPLING_MIN_P, error)
-      || !check_double (self, typed->repetition_penalty, "--repetition-penalty", 0.01, 10.0,
-                        &sampling->repetition_penalty, STEER_SAMPLING_REPETITION_PENALTY, error))
+      || !check_double (self, typed->repetition_penalty, "--repetition-penalty", STEER_SAMPLING_ABOVE_ZERO,
+                        STEER_SAMPLING_MAX_PENALTY, &sampling->repetition_penalty, STEER_SAMPLING_REPETITION_PENALTY,
+                        error))
     return FALSE;
   if (typed->top_k != NULL)
     {

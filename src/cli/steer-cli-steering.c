@@ -293,13 +293,26 @@ gboolean
 steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error)
 {
   g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+  const SteerModelConfig *config = steer_model_get_config (model);
 
-  self->d_model = steer_model_get_config (model)->d_model;
-  self->n_layers = steer_model_get_config (model)->n_layers;
+  self->d_model = config->d_model;
+  self->n_layers = config->n_layers;
+  self->model_sampling = config->sampling;
+  self->model_sampling_fields = config->sampling_fields;
   for (guint i = 0; i < sources->len; i++)
     if (!steer_vector_source_check_model (g_ptr_array_index (sources, i), self->d_model, self->n_layers, error))
       return FALSE;
   return steer_cli_steering_update (self, error);
+}
+
+/* The command line's is in the preset. */
+void
+steer_cli_steering_get_sampling (SteerCliSteering *self, SteerSampling *sampling)
+{
+  steer_sampling_init (sampling);
+  steer_sampling_merge (sampling, &self->model_sampling, self->model_sampling_fields);
+  steer_sampling_merge (sampling, steer_preset_get_sampling (self->preset),
+                        steer_preset_get_sampling_fields (self->preset));
 }
 
 gboolean

@@ -19,6 +19,9 @@ typedef struct
   SteerLivePlan *live;
   guint d_model; /* of the model; 0 until it is bound */
   guint n_layers;
+  /* The model's advice, once it is bound: it counts where neither preset nor command line says anything. */
+  SteerSampling model_sampling;
+  SteerSamplingFields model_sampling_fields;
 } SteerCliSteering;
 
 /* Opens the vector files and the preset that @options name, adds the features of the command line, and gives the preset
@@ -35,8 +38,11 @@ gboolean steer_cli_steering_take_preset (SteerCliSteering *self,
                                          SteerPreset *preset,
                                          GError **error);
 
-/* Checks the preset against the model and puts its plan in force. */
+/* Checks the preset against the model, puts its plan in force, and takes the model's advice on sampling. */
 gboolean steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error);
+
+/* The sampling in force: the command line's, else the preset's, else the model's. */
+void steer_cli_steering_get_sampling (SteerCliSteering *self, SteerSampling *sampling);
 
 /* Makes the plan of this moment and puts it in force; the old one stays after an error. */
 gboolean steer_cli_steering_update (SteerCliSteering *self, GError **error);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-model-config-private.h"
 #include "tensor/steer-quantize.h"
 
 /* Elements that are converted before they are written: 16 MiB of float32. */
@@ -111,6 +112,7 @@ add_config (Export *self)
     }
   if (config->bos_id >= 0)
     steer_gguf_writer_add_uint (self->writer, "tokenizer.ggml.bos_token_id", (guint32) config->bos_id);
+  steer_model_config_write_sampling_gguf (config, self->writer);
 }
 
 static void

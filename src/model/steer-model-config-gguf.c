@@ -360,5 +360,7 @@ steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GEr
     return FALSE;
   read_biases (self, &reader);
   read_special_ids (self, &reader);
+  steer_sampling_init (&self->sampling);
+  steer_model_config_read_sampling_gguf (self, archive);
   return TRUE;
 }

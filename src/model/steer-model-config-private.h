@@ -1,5 +1,6 @@
 #pragma once
 
+#include "tensor/steer-gguf-writer.h"
 #include "steer-json-config.h"
 
 G_BEGIN_DECLS
@@ -14,5 +15,10 @@ G_BEGIN_DECLS
 
 /* Reads the rotary embedding's part of config.json: rope_theta with rope_scaling, or rope_parameters. */
 gboolean steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
+
+/* What generation_config.json, or a GGUF file's metadata, says of sampling; and into such metadata. */
+void steer_model_config_read_sampling (SteerModelConfig *self, const SteerJsonConfig *json);
+void steer_model_config_read_sampling_gguf (SteerModelConfig *self, SteerArchive *archive);
+void steer_model_config_write_sampling_gguf (const SteerModelConfig *self, SteerGgufWriter *writer);
 
 G_END_DECLS

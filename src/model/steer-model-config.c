@@ -288,7 +288,7 @@ take_bos_id (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
 
 /* generation_config.json, where it speaks, overrides config.json. */
 static gboolean
-read_special_ids (SteerModelConfig *self, const SteerJsonConfig *json, const char *directory, GError **error)
+read_generation (SteerModelConfig *self, const SteerJsonConfig *json, const char *directory, GError **error)
 {
   g_autofree char *path = g_build_filename (directory, "generation_config.json", NULL);
   g_autoptr (SteerJsonConfig) generation = NULL;
@@ -303,7 +303,10 @@ read_special_ids (SteerModelConfig *self, const SteerJsonConfig *json, const cha
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
   generation = steer_json_config_read (path, error);
-  return generation != NULL && take_eos_ids (self, generation, error) && take_bos_id (self, generation, error);
+  if (generation == NULL)
+    return FALSE;
+  steer_model_config_read_sampling (self, generation);
+  return take_eos_ids (self, generation, error) && take_bos_id (self, generation, error);
 }
 
 static gboolean
@@ -326,6 +329,7 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
   if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
     return read_file (self, path, error);
   self->rms_norm_eps = 1e-6;
+  steer_sampling_init (&self->sampling);
   json_path = g_build_filename (path, "config.json", NULL);
   json = steer_json_config_read (json_path, error);
   return json != NULL && read_arch (self, json, error) && check_supported (json, error)
@@ -333,7 +337,7 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
          && read_window (self, json, error)
          && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
-         && steer_model_config_read_rope (self, json, error) && read_special_ids (self, json, path, error);
+         && steer_model_config_read_rope (self, json, error) && read_generation (self, json, path, error);
 }
 
 guint64

@@ -2,6 +2,7 @@
 
 #include <gio/gio.h>
 
+#include "steering/steer-sampling.h"
 #include "tensor/steer-archive.h"
 
 G_BEGIN_DECLS
@@ -84,6 +85,11 @@ typedef struct
   gint32 bos_id;                     /* -1: none */
   gint32 eos_ids[STEER_MAX_EOS_IDS]; /* [n_eos_ids], generation_config.json first, config.json else */
   guint n_eos_ids;
+
+  /* How its authors ask for it to be sampled, where they say so; the other members have steer_sampling_init()'s values.
+   */
+  SteerSampling sampling;
+  SteerSamplingFields sampling_fields;
 } SteerModelConfig;
 
 /* @path: a folder, of which config.json and, where present, generation_config.json are read, or a GGUF file. Errors:

@@ -28,9 +28,6 @@ const char *const steer_preset_keys[] = { "version",
 const char *const steer_sampling_keys[]
   = { "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens", NULL };
 
-/* Smallest double above 0 that a person would mean; keeps top_p and the penalty off 0, which would divide by it. */
-#define ABOVE_ZERO 1e-6
-
 gboolean
 steer_preset_read_sampling (const SteerYamlReader *reader,
                             const char *max_tokens_key,
@@ -40,12 +37,13 @@ steer_preset_read_sampling (const SteerYamlReader *reader,
 {
   gboolean found[7];
 
-  if (!steer_yaml_read_double (reader, "temperature", 0.0, 5.0, &sampling->temperature, &found[0], error)
+  if (!steer_yaml_read_double (reader, "temperature", 0.0, STEER_SAMPLING_MAX_TEMPERATURE, &sampling->temperature,
+                               &found[0], error)
       || !steer_yaml_read_uint (reader, "top_k", G_MAXINT, &sampling->top_k, &found[1], error)
-      || !steer_yaml_read_double (reader, "top_p", ABOVE_ZERO, 1.0, &sampling->top_p, &found[2], error)
+      || !steer_yaml_read_double (reader, "top_p", STEER_SAMPLING_ABOVE_ZERO, 1.0, &sampling->top_p, &found[2], error)
       || !steer_yaml_read_double (reader, "min_p", 0.0, 1.0, &sampling->min_p, &found[3], error)
-      || !steer_yaml_read_double (reader, "repetition_penalty", ABOVE_ZERO, 10.0, &sampling->repetition_penalty,
-                                  &found[4], error)
+      || !steer_yaml_read_double (reader, "repetition_penalty", STEER_SAMPLING_ABOVE_ZERO, STEER_SAMPLING_MAX_PENALTY,
+                                  &sampling->repetition_penalty, &found[4], error)
       || !steer_yaml_read_uint64 (reader, "seed", G_MAXUINT64, &sampling->seed, &found[5], error)
       || !steer_yaml_read_uint (reader, max_tokens_key, G_MAXINT, &sampling->max_tokens, &found[6], error))
     return FALSE;

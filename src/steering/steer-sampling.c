@@ -33,6 +33,68 @@ steer_sampling_merge (SteerSampling *self, const SteerSampling *from, SteerSampl
     self->max_tokens = from->max_tokens;
 }
 
+/* NaN is in no range. */
+gboolean
+steer_sampling_set (SteerSampling *self, SteerSamplingFields field, double value)
+{
+  switch (field)
+    {
+    case STEER_SAMPLING_TEMPERATURE:
+      if (!(value >= 0.0 && value <= STEER_SAMPLING_MAX_TEMPERATURE))
+        return FALSE;
+      self->temperature = value;
+      return TRUE;
+    case STEER_SAMPLING_TOP_K:
+      if (!(value >= 0.0 && value <= G_MAXINT && value == (guint) value))
+        return FALSE;
+      self->top_k = (guint) value;
+      return TRUE;
+    case STEER_SAMPLING_TOP_P:
+      if (!(value >= STEER_SAMPLING_ABOVE_ZERO && value <= 1.0))
+        return FALSE;
+      self->top_p = value;
+      return TRUE;
+    case STEER_SAMPLING_MIN_P:
+      if (!(value >= 0.0 && value <= 1.0))
+        return FALSE;
+      self->min_p = value;
+      return TRUE;
+    case STEER_SAMPLING_REPETITION_PENALTY:
+      if (!(value >= STEER_SAMPLING_ABOVE_ZERO && value <= STEER_SAMPLING_MAX_PENALTY))
+        return FALSE;
+      self->repetition_penalty = value;
+      return TRUE;
+    case STEER_SAMPLING_SEED:
+    case STEER_SAMPLING_MAX_TOKENS:
+    case STEER_SAMPLING_ALL:
+    default:
+      g_return_val_if_reached (FALSE);
+    }
+}
+
+double
+steer_sampling_get (const SteerSampling *self, SteerSamplingFields field)
+{
+  switch (field)
+    {
+    case STEER_SAMPLING_TEMPERATURE:
+      return self->temperature;
+    case STEER_SAMPLING_TOP_K:
+      return self->top_k;
+    case STEER_SAMPLING_TOP_P:
+      return self->top_p;
+    case STEER_SAMPLING_MIN_P:
+      return self->min_p;
+    case STEER_SAMPLING_REPETITION_PENALTY:
+      return self->repetition_penalty;
+    case STEER_SAMPLING_SEED:
+    case STEER_SAMPLING_MAX_TOKENS:
+    case STEER_SAMPLING_ALL:
+    default:
+      g_return_val_if_reached (0.0);
+    }
+}
+
 gboolean
 steer_sampling_equal (const SteerSampling *a, const SteerSampling *b)
 {

@@ -21,6 +21,12 @@ typedef struct
   guint max_tokens;          /* 0: as many as the context holds */
 } SteerSampling;
 
+/* Ranges. */
+#define STEER_SAMPLING_MAX_TEMPERATURE 5.0
+#define STEER_SAMPLING_MAX_PENALTY 10.0
+/* Smallest double above 0 that a person would mean; keeps top_p and the penalty off 0, which would divide by it. */
+#define STEER_SAMPLING_ABOVE_ZERO 1e-6
+
 /* Names the members of a SteerSampling, for a preset that states only some of them. */
 typedef enum
 {
@@ -39,6 +45,11 @@ void steer_sampling_init (SteerSampling *self);
 
 /* Copies the members that @fields names from @from. */
 void steer_sampling_merge (SteerSampling *self, const SteerSampling *from, SteerSamplingFields fields);
+
+/* The members that are measures, all but the seed and the longest reply, by name. FALSE, and nothing changes, where
+ * @value is not one that the member can have. */
+gboolean steer_sampling_set (SteerSampling *self, SteerSamplingFields field, double value);
+double steer_sampling_get (const SteerSampling *self, SteerSamplingFields field);
 
 gboolean steer_sampling_equal (const SteerSampling *a, const SteerSampling *b);
 

@@ -123,6 +123,32 @@ test_reset (Fixture *f, gconstpointer data)
   g_assert_cmpfloat (g_settings_get_double (f->settings, "text-scale"), ==, 1.5);
 }
 
+static gboolean
+shows_advice (gpointer spin)
+{
+  return gtk_spin_button_get_value (spin) == 0.5;
+}
+
+/* The bundled model's authors advise a temperature of 0.5. */
+static void
+test_advice (Fixture *f, gconstpointer data)
+{
+  GtkWidget *reset = app_test_find (GTK_WIDGET (f->preferences), GTK_TYPE_BUTTON, "label", "_Reset");
+  GtkSpinButton *spin = find_spin (f, "Temperature");
+  g_autoptr (GVariant) untouched = NULL;
+
+  g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0.7);
+  steer_workspace_load_model (f->workspace, NULL);
+  test_wait_until (shows_advice, spin, 20);
+  untouched = g_settings_get_user_value (f->settings, "temperature");
+  g_assert_null (untouched);
+
+  gtk_spin_button_spin (spin, GTK_SPIN_STEP_FORWARD, 0);
+  g_assert_cmpfloat (g_settings_get_double (f->settings, "temperature"), ==, 0.55);
+  g_signal_emit_by_name (reset, "clicked");
+  g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0.5);
+}
+
 static void
 test_system_prompt (Fixture *f, gconstpointer data)
 {
@@ -186,6 +212,7 @@ main (int argc, char **argv)
   ADD ("/preferences/numbers have the ranges of their settings", test_ranges);
   ADD ("/preferences/a number is kept as it is changed", test_bound);
   ADD ("/preferences/reset brings the usual sampling back", test_reset);
+  ADD ("/preferences/what was not chosen is shown as the model's authors advise it", test_advice);
   ADD ("/preferences/the system prompt is kept as it is typed", test_system_prompt);
   ADD ("/preferences/the devices of this machine can be chosen", test_device);
   ADD ("/preferences/no row stands in another", test_rows);

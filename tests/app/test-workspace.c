@@ -231,6 +231,37 @@ test_sampling (Fixture *f, gconstpointer data)
 }
 
 static gboolean
+is_advised (gpointer workspace)
+{
+  SteerSampling sampling;
+
+  steer_workspace_get_sampling (workspace, &sampling);
+  return sampling.repetition_penalty == 1.1;
+}
+
+/* A model whose authors advise, and a person who chose one of the numbers. */
+static void
+test_advice (Fixture *f, gconstpointer data)
+{
+  g_autofree char *demo = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
+  SteerSampling sampling;
+
+  g_settings_reset (f->settings, "temperature");
+  steer_workspace_get_sampling (f->workspace, &sampling);
+  g_assert_cmpfloat (sampling.temperature, ==, 0.7);
+
+  g_settings_set_uint (f->settings, "context-size", 0);
+  steer_workspace_load_model (f->workspace, demo);
+  test_wait_until (is_advised, f->workspace, 20);
+  steer_workspace_get_sampling (f->workspace, &sampling);
+  g_assert_cmpfloat (sampling.temperature, ==, 0.5);
+  g_settings_set_double (f->settings, "temperature", 0.7);
+  steer_workspace_get_sampling (f->workspace, &sampling);
+  g_assert_cmpfloat (sampling.temperature, ==, 0.7);
+  g_assert_cmpfloat (sampling.repetition_penalty, ==, 1.1);
+}
+
+static gboolean
 has_load_error (gpointer workspace)
 {
   g_autofree char *error = NULL;
@@ -424,6 +455,7 @@ main (int argc, char **argv)
   ADD ("/workspace/a preset that cannot be read leaves the one in use alone", test_bad_preset);
   ADD ("/workspace/the preset in use is there after a restart with its unsaved changes", test_restart);
   ADD ("/workspace/the preset's sampling wins over the preferences where it states any", test_sampling);
+  ADD ("/workspace/the authors' advice counts where nothing was chosen", test_advice);
   ADD ("/workspace/a model that does not load leaves the one before", test_failed_load);
   ADD ("/workspace/a model that loaded is remembered", test_recent);
   ADD ("/workspace/a cancelled load is no error", test_cancelled_load);

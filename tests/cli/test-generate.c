@@ -190,6 +190,33 @@ test_seed (void)
   g_assert_cmpstr (first.out, !=, other.out);
 }
 
+/* A model whose authors want the likeliest token, and who is asked. */
+static void
+test_advice (void)
+{
+  const char *const all[] = { NULL };
+  g_autofree char *model = cli_copy_model (all);
+  g_autofree char *preset = g_build_filename (model, "hot.yaml", NULL);
+  g_autofree char *advice = g_build_filename (model, "generation_config.json", NULL);
+  g_auto (CliResult) greedy = { 0 }, advised = { 0 }, asked = { 0 }, by_preset = { 0 }, both = { 0 };
+
+#define HELLO "generate", "--model", model, "--prompt", "Hello", "-n", "20", "--seed", "3"
+  g_assert_true (g_file_set_contents (preset, "version: 1\nsampling:\n  temperature: 2\n", -1, NULL));
+  g_assert_true (g_file_set_contents (advice, "{\"do_sample\": true, \"temperature\": 0}", -1, NULL));
+  CLI_RUN (&greedy, NULL, HELLO, GREEDY);
+  CLI_RUN (&advised, NULL, HELLO);
+  CLI_RUN (&asked, NULL, HELLO, "--temperature", "2");
+  CLI_RUN (&by_preset, NULL, HELLO, "--preset", preset);
+  CLI_RUN (&both, NULL, HELLO, "--preset", preset, GREEDY);
+#undef HELLO
+  g_assert_cmpint (advised.status, ==, 0);
+  g_assert_cmpstr (advised.out, ==, greedy.out);
+  g_assert_cmpstr (asked.out, !=, greedy.out);
+  g_assert_cmpstr (by_preset.out, ==, asked.out);
+  g_assert_cmpstr (both.out, ==, greedy.out);
+  test_remove_dir (g_steal_pointer (&model));
+}
+
 static void
 test_stop (void)
 {
@@ -555,6 +582,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/the command line changes and extends a preset", test_preset_changed);
   g_test_add_func ("/cli/generate/steering switches at the steps that were named", test_schedule);
   g_test_add_func ("/cli/generate/a seed gives the same reply again", test_seed);
+  g_test_add_func ("/cli/generate/the authors' advice counts where nothing else is said", test_advice);
   g_test_add_func ("/cli/generate/a stop string ends the reply before it", test_stop);
   g_test_add_func ("/cli/generate/messages come as an array or an object", test_messages);
   g_test_add_func ("/cli/generate/malformed messages are refused with the reason", test_bad_messages);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli-test-util.h"
+#include "model/steer-model-config.h"
 #include "steering/steer-preset.h"
 #include "tensor/steer-archive.h"
 #include "test-util.h"
@@ -189,6 +190,23 @@ test_logits (gconstpointer data)
 
 /* Weights and cache that are quantised while a folder is loaded, and in use. */
 static void
+test_advice (void)
+{
+  g_autofree char *demo = get_demo_path ("model", NULL);
+  g_autofree char *file = get_file ("q8_0");
+  g_autoptr (GError) error = NULL;
+  SteerModelConfig config, expected;
+
+  steer_model_config_read (&expected, demo, &error);
+  g_assert_no_error (error);
+  steer_model_config_read (&config, file, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (config.sampling_fields, !=, 0);
+  g_assert_cmpint (config.sampling_fields, ==, expected.sampling_fields);
+  g_assert_true (steer_sampling_equal (&config.sampling, &expected.sampling));
+}
+
+static void
 test_in_memory (void)
 {
   g_autofree char *demo = get_demo_path ("model", NULL);
@@ -300,6 +318,7 @@ main (int argc, char **argv)
       g_test_add_data_func (logits, GUINT_TO_POINTER (i), test_logits);
       g_test_add_data_func (replies, GUINT_TO_POINTER (i), test_replies);
     }
+  g_test_add_func ("/gguf/its-authors'-advice-on-sampling-is-that-of-the-folder", test_advice);
   g_test_add_func ("/gguf/weights-and-cache-quantised-in-memory", test_in_memory);
   g_test_add_func ("/gguf/steering-is-exact-in-every-type", test_steering_is_exact);
   status = g_test_run ();

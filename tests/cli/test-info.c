@@ -36,6 +36,26 @@ test_model (void)
   g_assert_nonnull (strstr (text.out, "model.layers.1.mlp.up_proj.weight\n"));
 }
 
+/* The bundled model's authors have an opinion. */
+static void
+test_sampling (void)
+{
+  g_autofree char *demo = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
+  g_autoptr (JsonObject) object = info_json (demo);
+  g_autoptr (JsonObject) silent = info_json (cli_model ());
+  JsonObject *sampling = json_object_get_object_member (json_object_get_object_member (object, "config"), "sampling");
+  g_auto (CliResult) text = { 0 };
+
+  g_assert_cmpuint (json_object_get_size (sampling), ==, 3);
+  g_assert_cmpfloat (json_object_get_double_member (sampling, "temperature"), ==, 0.5);
+  g_assert_cmpfloat (json_object_get_double_member (sampling, "repetition_penalty"), ==, 1.1);
+  sampling = json_object_get_object_member (json_object_get_object_member (silent, "config"), "sampling");
+  g_assert_cmpuint (json_object_get_size (sampling), ==, 0);
+
+  CLI_RUN (&text, NULL, "info", demo);
+  g_assert_nonnull (strstr (text.out, "\nits authors advise temperature 0.5, top_p 0.95, repetition_penalty 1.1\n"));
+}
+
 /* What is left out is named; the rest is told all the same. */
 static void
 test_lacks (void)
@@ -244,6 +264,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/cli/info/a model is described", test_model);
+  g_test_add_func ("/cli/info/the advice of a model's authors is told", test_sampling);
   g_test_add_func ("/cli/info/what a model lacks is named", test_lacks);
   g_test_add_func ("/cli/info/a library of vectors tells its features", test_vectors);
   g_test_add_func ("/cli/info/a preset tells its features", test_preset);

@@ -17,6 +17,9 @@ check (const SteerModelConfig *config)
   g_assert_cmpuint (config->n_eos_ids, <=, STEER_MAX_EOS_IDS);
   g_assert_cmpuint (steer_model_config_get_n_parameters (config), >, 0);
   g_assert_true (g_utf8_validate (summary, -1, NULL));
+  g_assert_true (config->sampling.temperature >= 0.0 && config->sampling.temperature <= STEER_SAMPLING_MAX_TEMPERATURE);
+  g_assert_true (config->sampling.top_p > 0.0 && config->sampling.top_p <= 1.0);
+  g_assert_true (config->sampling.repetition_penalty > 0.0);
   steer_model_config_get_inv_freq (config, inv_freq);
   for (guint i = 0; i < config->head_dim / 2; i++)
     g_assert_true (isfinite (inv_freq[i]));

@@ -1,5 +1,6 @@
 #include "model/steer-model-config.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "tensor/steer-gguf-writer.h"
@@ -179,6 +180,39 @@ test_harmless (void)
     }
 }
 
+/* The numbers are those of the model's JSON, though they are kept as floats; what is no advice is passed over. */
+static void
+test_sampling (void)
+{
+  static const struct
+  {
+    Key key;
+    SteerSamplingFields field;
+    double value;
+  } cases[] = {
+    { { "general.sampling.temp", REAL, 0.6, NULL }, STEER_SAMPLING_TEMPERATURE, 0.6 },
+    { { "general.sampling.top_k", NUMBER, 40.0, NULL }, STEER_SAMPLING_TOP_K, 40.0 },
+    { { "general.sampling.top_p", REAL, 0.95, NULL }, STEER_SAMPLING_TOP_P, 0.95 },
+    { { "general.sampling.min_p", REAL, 0.05, NULL }, STEER_SAMPLING_MIN_P, 0.05 },
+    { { "general.sampling.penalty_repeat", REAL, 1.1, NULL }, STEER_SAMPLING_REPETITION_PENALTY, 1.1 },
+    { { "general.sampling.temp", TEXT, 0.0, "warm" }, 0, 0.0 },
+    { { "general.sampling.temp", REAL, -1.0, NULL }, 0, 0.0 },
+    { { "general.sampling.top_p", REAL, (double) NAN, NULL }, 0, 0.0 },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      SteerModelConfig config;
+
+      g_assert_true (read_changed (&cases[i].key, "token_embd.weight", NULL, 0, &config, &error));
+      g_assert_no_error (error);
+      g_assert_cmpint (config.sampling_fields, ==, cases[i].field);
+      if (cases[i].field != 0)
+        g_assert_cmpfloat (steer_sampling_get (&config.sampling, cases[i].field), ==, cases[i].value);
+    }
+}
+
 static void
 assert_refused (gboolean read, GError *error, int code, const char *says)
 {
@@ -224,6 +258,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/model/config/gguf/a good file is read", test_good);
   g_test_add_func ("/model/config/gguf/keys that say what is usual change nothing", test_harmless);
+  g_test_add_func ("/model/config/gguf/its authors advise on sampling", test_sampling);
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
     {
       g_autofree char *path = g_strdup_printf ("/model/config/gguf/refuses %s, %u", refused[i].key.key, i);

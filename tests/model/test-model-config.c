@@ -94,6 +94,42 @@ read_texts (const char *config_text, const char *generation_text, SteerModelConf
 
 #define LLAMA(more) TEST_SMALL_CONFIG ("," more)
 
+/* What the authors advise, and nothing that no sampler could do. */
+static void
+test_sampling (void)
+{
+  g_autoptr (GError) error = NULL;
+  SteerModelConfig config;
+
+  read_texts (LLAMA ("\"eos_token_id\":2"),
+              "{\"do_sample\":true,\"temperature\":0.6,\"top_p\":0.9,\"top_k\":40,\"repetition_penalty\":1.1}", &config,
+              &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (config.sampling_fields, ==,
+                   STEER_SAMPLING_ALL & ~STEER_SAMPLING_MIN_P & ~STEER_SAMPLING_SEED & ~STEER_SAMPLING_MAX_TOKENS);
+  g_assert_cmpfloat (config.sampling.temperature, ==, 0.6);
+  g_assert_cmpfloat (config.sampling.top_p, ==, 0.9);
+  g_assert_cmpuint (config.sampling.top_k, ==, 40);
+  g_assert_cmpfloat (config.sampling.repetition_penalty, ==, 1.1);
+
+  /* A model that is to take the likeliest token says nothing of how to choose among several. */
+  read_texts (LLAMA ("\"eos_token_id\":2"),
+              "{\"do_sample\":false,\"temperature\":0.6,\"top_k\":40,\"repetition_penalty\":1.05}", &config, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (config.sampling_fields, ==, STEER_SAMPLING_REPETITION_PENALTY);
+
+  read_texts (LLAMA ("\"eos_token_id\":2"),
+              "{\"temperature\":-1,\"top_p\":0,\"min_p\":null,\"top_k\":1.5,\"repetition_penalty\":\"high\"}", &config,
+              &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (config.sampling_fields, ==, 0);
+  g_assert_cmpfloat (config.sampling.temperature, ==, 0.7);
+
+  read_texts (LLAMA ("\"eos_token_id\":2"), NULL, &config, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (config.sampling_fields, ==, 0);
+}
+
 static void
 test_generation_config (void)
 {
@@ -388,6 +424,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/model-config/every-switch-is-read-as-transformers-reads-it", test_transformers);
+  g_test_add_func ("/model-config/generation-config-advises-on-sampling", test_sampling);
   g_test_add_func ("/model-config/generation-config-overrides-the-end-tokens", test_generation_config);
   g_test_add_func ("/model-config/a-model-type-alone-names-the-architecture", test_model_type_alone);
   g_test_add_func ("/model-config/integers-may-be-written-as-doubles", test_integral_double);
