@@ -14,6 +14,9 @@
 /* What is there without scrolling. */
 #define N_ENOUGH 20
 
+/* Empty slots that are added above at once; enough for all that is filled ahead of a first look. */
+#define N_SLOTS 64
+
 /* At the end, with more than N_MANY, all but the last N_ENOUGH go: the frame's cost grows with them. */
 #define N_MANY 60
 
@@ -51,7 +54,7 @@ take_slot_above (SteerTranscript *self)
   GtkWidget *slot;
 
   if (self->n_slots == 0)
-    for (; self->n_slots < N_ENOUGH; self->n_slots++)
+    for (; self->n_slots < N_SLOTS; self->n_slots++)
       gtk_box_prepend (GTK_BOX (self->messages), adw_bin_new ());
   slot = gtk_widget_get_first_child (self->messages);
   for (guint i = 1; i < self->n_slots; i++)
