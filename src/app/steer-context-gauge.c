@@ -55,7 +55,6 @@ update (SteerContextGauge *self)
   double share = get_share (self);
 
   gtk_widget_set_visible (widget, self->size > 0);
-  gtk_widget_set_tooltip_text (widget, text);
   set_class (widget, "warning", share >= NEARLY_FULL && share < FULL);
   set_class (widget, "error", share >= FULL);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_VALUE_MAX, (double) self->size,
@@ -70,6 +69,17 @@ draw_arc (cairo_t *cr, const GdkRGBA *color, double alpha, double share)
   cairo_set_source_rgba (cr, color->red, color->green, color->blue, color->alpha * alpha);
   cairo_arc (cr, DIAMETER / 2.0, DIAMETER / 2.0, (DIAMETER - THICKNESS) / 2.0, -G_PI_2, -G_PI_2 + 2 * G_PI * share);
   cairo_stroke (cr);
+}
+
+/* Asked for when it is wanted: a text that is set has GTK ask the display for its pointer, with each token. */
+static gboolean
+query_tooltip (GtkWidget *widget, int x, int y, gboolean keyboard, GtkTooltip *tooltip)
+{
+  SteerContextGauge *self = STEER_CONTEXT_GAUGE (widget);
+  g_autofree char *text = steer_transcript_dup_context (NULL, self->used, self->size);
+
+  gtk_tooltip_set_text (tooltip, text);
+  return TRUE;
 }
 
 static void
@@ -145,6 +155,7 @@ steer_context_gauge_class_init (SteerContextGaugeClass *klass)
   object_class->set_property = steer_context_gauge_set_property;
   widget_class->measure = measure;
   widget_class->snapshot = snapshot;
+  widget_class->query_tooltip = query_tooltip;
 
   properties[PROP_USED] = g_param_spec_uint ("used", NULL, NULL, 0, G_MAXUINT, 0, flags);
   properties[PROP_SIZE] = g_param_spec_uint ("size", NULL, NULL, 0, G_MAXUINT, 0, flags);
@@ -156,6 +167,7 @@ steer_context_gauge_class_init (SteerContextGaugeClass *klass)
 static void
 steer_context_gauge_init (SteerContextGauge *self)
 {
+  gtk_widget_set_has_tooltip (GTK_WIDGET (self), TRUE);
   gtk_accessible_update_property (GTK_ACCESSIBLE (self), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Context"),
                                   GTK_ACCESSIBLE_PROPERTY_VALUE_MIN, 0.0, -1);
   update (self);

@@ -43,7 +43,8 @@ make_row (gpointer item, gpointer data)
 {
   SteerPresetEntry *entry = item;
   SteerWorkspace *workspace = data;
-  GtkWidget *row = gtk_list_box_row_new ();
+  /* A tooltip of what is visible has GTK ask the display for its pointer. */
+  GtkWidget *row = g_object_new (GTK_TYPE_LIST_BOX_ROW, "visible", FALSE, NULL);
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 8);
   GtkWidget *name = gtk_label_new (NULL);
   GtkWidget *warning = gtk_image_new_from_icon_name ("dialog-warning-symbolic");
@@ -67,6 +68,7 @@ make_row (gpointer item, gpointer data)
   g_object_bind_property_full (entry, "error", warning, "visible", G_BINDING_SYNC_CREATE, has_error, NULL, NULL, NULL);
   g_object_bind_property_full (workspace, "preset-path", check, "visible", G_BINDING_SYNC_CREATE, is_in_use, NULL,
                                g_strdup (steer_preset_entry_get_path (entry)), g_free);
+  gtk_widget_set_visible (row, TRUE);
   return row;
 }
 

@@ -2,9 +2,6 @@
 
 #include <glib/gi18n.h>
 
-/* Of the model's threads, so that the window is painted while they hold every core. */
-#define ENGINE_NICENESS 5
-
 static GParamSpec *properties[STEER_WORKSPACE_N_PROPS];
 
 G_DEFINE_FINAL_TYPE (SteerWorkspace, steer_workspace, G_TYPE_OBJECT)
@@ -161,7 +158,7 @@ steer_workspace_class_init (SteerWorkspaceClass *klass)
 static void
 steer_workspace_init (SteerWorkspace *self)
 {
-  self->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", ENGINE_NICENESS, NULL);
+  self->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", STEER_NICENESS_BEHIND, NULL);
   g_signal_connect_object (self->engine, "notify::device-note", G_CALLBACK (steer_workspace_on_device_note), self,
                            G_CONNECT_SWAPPED);
   self->library = steer_library_new ();

@@ -1,11 +1,9 @@
 /* The worker thread: one job after the other, and the loading of models. */
 #include "steer-engine-private.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
+#include "steer-niceness.h"
 #include "text/steer-tokenizer-gguf.h"
 
 SteerJob *
@@ -314,23 +312,13 @@ run_trace (SteerWorker *self, SteerJob *job)
     g_task_return_error (job->task, error);
 }
 
-/* On Linux a niceness is a thread's, and the threads it starts inherit it, those of the backends among them. */
-static void
-add_niceness (int niceness)
-{
-  id_t thread = (id_t) gettid ();
-
-  if (niceness > 0 && setpriority (PRIO_PROCESS, thread, getpriority (PRIO_PROCESS, thread) + niceness) != 0)
-    g_debug ("the engine's threads keep their priority: %s", g_strerror (errno));
-}
-
 gpointer
 steer_worker_run (gpointer data)
 {
   SteerWorker *self = data;
   gboolean running = TRUE;
 
-  add_niceness (self->niceness);
+  steer_niceness_add (self->niceness);
   while (running)
     {
       SteerJob *job = g_async_queue_pop (self->queue);

@@ -1,6 +1,7 @@
 /* The thread that writes: a queue of transactions, each tried until it is on disk. */
 #include "steer-store-private.h"
 
+#include "steer-niceness.h"
 #include "steer-sampler.h"
 
 /* A disk that was full is looked at again so often. */
@@ -223,6 +224,7 @@ run_writer (gpointer data)
 {
   SteerWriter *self = data;
 
+  steer_niceness_add (STEER_NICENESS_BEHIND);
   g_mutex_lock (&self->mutex);
   while (TRUE)
     {

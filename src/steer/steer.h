@@ -3,6 +3,7 @@
 /* libsteer: everything a program needs, in one include. */
 
 #include "chat/steer-engine.h"
+#include "chat/steer-niceness.h"
 #include "chat/steer-store.h"
 #include "steering/steer-preset.h"
 #include "steering/steer-sae-folder.h"

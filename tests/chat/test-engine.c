@@ -285,20 +285,38 @@ on_chunk_stop (SteerReply *reply, const SteerChunk *chunk, gpointer data)
   steer_reply_stop (reply);
 }
 
-static void
-test_stop (Fixture *f, gconstpointer data)
+/* A reply that is stopped with its first words, and one that waits behind it. FALSE where this thread got no core until
+ * the model, which is tiny, had filled its context. */
+static gboolean
+check_stop (Fixture *f)
 {
   g_autoptr (SteerRequest) request = make_request (0, 1.0);
   g_autoptr (SteerReply) reply = steer_engine_reply (f->engine, request);
   g_autoptr (SteerReply) queued = steer_engine_reply (f->engine, request);
+  SteerReply *replies[] = { reply, queued };
+  gboolean stopped = TRUE;
 
   g_signal_connect (reply, "chunk", G_CALLBACK (on_chunk_stop), NULL);
   steer_reply_stop (queued);
-  test_wait_until (is_done, reply, 30);
-  g_assert_cmpint (steer_reply_get_stop_reason (reply), ==, STEER_STOP_CANCELLED);
-  g_assert_null (steer_reply_get_error (reply));
-  test_wait_until (is_done, queued, 30);
-  g_assert_cmpint (steer_reply_get_stop_reason (queued), ==, STEER_STOP_CANCELLED);
+  for (guint i = 0; i < G_N_ELEMENTS (replies); i++)
+    {
+      test_wait_until (is_done, replies[i], 30);
+      g_assert_null (steer_reply_get_error (replies[i]));
+      if (steer_reply_get_stop_reason (replies[i]) == STEER_STOP_CONTEXT)
+        stopped = FALSE;
+      else
+        g_assert_cmpint (steer_reply_get_stop_reason (replies[i]), ==, STEER_STOP_CANCELLED);
+    }
+  return stopped;
+}
+
+static void
+test_stop (Fixture *f, gconstpointer data)
+{
+  guint n_tries = 1;
+
+  while (!check_stop (f))
+    g_assert_cmpuint (n_tries++, <, 50);
 
   /* And the engine goes on. */
   g_autoptr (SteerRequest) next = make_request (3, 0.0);

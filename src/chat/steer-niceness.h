@@ -1,0 +1,18 @@
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Of what works behind a window: beside it on one core, such a thread gets a quarter of the time. */
+#define STEER_NICENESS_BEHIND 5
+
+/* So that whoever waits at a window goes first: adds to the niceness of the calling thread, and of threads that it will
+ * start. Where the system has no niceness a thread, all stays as it is. Any thread; it cannot be taken back. */
+void steer_niceness_add (int niceness);
+
+/* The threads that GTask lends, in the whole program, get that niceness. From the main thread, before the first GTask.
+ */
+void steer_niceness_add_to_tasks (int niceness);
+
+G_END_DECLS
