@@ -151,8 +151,6 @@ show_measure (GValue *value, GVariant *chosen, gpointer data)
   Measure *measure = data;
   SteerSampling sampling;
 
-  if (measure->self->workspace == NULL)
-    return FALSE;
   steer_workspace_get_usual_sampling (measure->self->workspace, &sampling);
   g_value_set_double (value, steer_sampling_get (&sampling, measure->field));
   return TRUE;
@@ -165,6 +163,15 @@ choose_measure (const GValue *value, const GVariantType *type, gpointer data)
 
   return g_variant_type_equal (type, G_VARIANT_TYPE_UINT32) ? g_variant_new_uint32 ((guint32) number)
                                                             : g_variant_new_double (number);
+}
+
+static void
+unbind_sampling (SteerPreferences *self)
+{
+  GtkSpinButton *const spins[] = { self->temperature, self->top_p, self->top_k, self->min_p, self->repetition_penalty };
+
+  for (guint i = 0; i < G_N_ELEMENTS (spins); i++)
+    g_settings_unbind (spins[i], "value");
 }
 
 /* Done again when the model is another, so that its advice is shown. An old binding would take what a new one shows for
@@ -185,12 +192,12 @@ bind_sampling (SteerPreferences *self)
     { "repetition-penalty", self->repetition_penalty, STEER_SAMPLING_REPETITION_PENALTY },
   };
 
+  unbind_sampling (self);
   for (guint i = 0; i < G_N_ELEMENTS (bindings); i++)
     {
       Measure *measure = g_new (Measure, 1);
 
       *measure = (Measure){ self, bindings[i].field };
-      g_settings_unbind (bindings[i].spin, "value");
       g_settings_bind_with_mapping (get_settings (self), bindings[i].key, bindings[i].spin, "value",
                                     G_SETTINGS_BIND_DEFAULT, show_measure, choose_measure, measure, g_free);
     }
@@ -228,6 +235,9 @@ steer_preferences_dispose (GObject *object)
 {
   SteerPreferences *self = STEER_PREFERENCES (object);
 
+  /* The buttons may outlive this: libadwaita 1.2 never frees the groups of such a window. */
+  if (self->workspace != NULL)
+    unbind_sampling (self);
   g_clear_object (&self->workspace);
   g_clear_pointer (&self->device_ids, g_ptr_array_unref);
   G_OBJECT_CLASS (steer_preferences_parent_class)->dispose (object);

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
  * start. Where the system has no niceness a thread, all stays as it is. Any thread; it cannot be taken back. */
 void steer_niceness_add (int niceness);
 
-/* The threads that GTask lends, in the whole program, get that niceness. From the main thread, before the first GTask.
- */
+/* The threads that GTask and other shared pools lend, in the whole program, get that niceness, and so does GLib's own
+ * worker. From the main thread, before there is such a pool. */
 void steer_niceness_add_to_tasks (int niceness);
 
 G_END_DECLS

@@ -139,29 +139,16 @@ dup_mix (SteerArchive *archive)
     }
 }
 
-/* As presets call them. */
-static const struct
-{
-  SteerSamplingFields field;
-  const char *name;
-} measures[] = {
-  { STEER_SAMPLING_TEMPERATURE, "temperature" },
-  { STEER_SAMPLING_TOP_K, "top_k" },
-  { STEER_SAMPLING_TOP_P, "top_p" },
-  { STEER_SAMPLING_MIN_P, "min_p" },
-  { STEER_SAMPLING_REPETITION_PENALTY, "repetition_penalty" },
-};
-
 static void
 append_sampling (GString *out, const SteerModelConfig *config)
 {
   const char *separator = "its authors advise ";
 
-  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
-    if (config->sampling_fields & measures[i].field)
+  for (guint i = 0; i < STEER_SAMPLING_N_MEASURES; i++)
+    if (config->sampling_fields & 1u << i)
       {
-        g_string_append_printf (out, "%s%s %g", separator, measures[i].name,
-                                steer_sampling_get (&config->sampling, measures[i].field));
+        g_string_append_printf (out, "%s%s %g", separator, steer_sampling_keys[i],
+                                steer_sampling_get (&config->sampling, 1u << i));
         separator = ", ";
       }
   if (config->sampling_fields != 0)
@@ -389,9 +376,9 @@ add_config (JsonBuilder *json, const SteerModelConfig *config)
   add_int (json, "n_context", config->n_context);
   json_builder_set_member_name (json, "sampling");
   json_builder_begin_object (json);
-  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
-    if (config->sampling_fields & measures[i].field)
-      add_double (json, measures[i].name, steer_sampling_get (&config->sampling, measures[i].field));
+  for (guint i = 0; i < STEER_SAMPLING_N_MEASURES; i++)
+    if (config->sampling_fields & 1u << i)
+      add_double (json, steer_sampling_keys[i], steer_sampling_get (&config->sampling, 1u << i));
   json_builder_end_object (json);
   json_builder_end_object (json);
 }

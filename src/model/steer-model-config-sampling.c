@@ -4,19 +4,11 @@
 
 #include "steer-model-config-private.h"
 
-static const struct
-{
-  SteerSamplingFields field;
-  const char *json_key;
-  const char *gguf_key;
-  gboolean is_choice; /* says something of sampling only, and nothing where the likeliest token is always taken */
-} hints[] = {
-  { STEER_SAMPLING_TEMPERATURE, "temperature", "general.sampling.temp", TRUE },
-  { STEER_SAMPLING_TOP_K, "top_k", "general.sampling.top_k", TRUE },
-  { STEER_SAMPLING_TOP_P, "top_p", "general.sampling.top_p", TRUE },
-  { STEER_SAMPLING_MIN_P, "min_p", "general.sampling.min_p", TRUE },
-  { STEER_SAMPLING_REPETITION_PENALTY, "repetition_penalty", "general.sampling.penalty_repeat", FALSE },
-};
+/* [STEER_SAMPLING_N_MEASURES] */
+static const char *const gguf_keys[] = { "general.sampling.temp", "general.sampling.top_k", "general.sampling.top_p",
+                                         "general.sampling.min_p", "general.sampling.penalty_repeat" };
+
+G_STATIC_ASSERT (G_N_ELEMENTS (gguf_keys) == STEER_SAMPLING_N_MEASURES);
 
 static void
 take (SteerModelConfig *self, SteerSamplingFields field, double value)
@@ -25,19 +17,22 @@ take (SteerModelConfig *self, SteerSamplingFields field, double value)
     self->sampling_fields |= field;
 }
 
+/* Where the likeliest token is always to be taken, only the penalty says something. */
 void
 steer_model_config_read_sampling (SteerModelConfig *self, const SteerJsonConfig *json)
 {
   gboolean samples = TRUE;
 
   steer_json_config_get_bool (json, "do_sample", &samples, NULL);
-  for (guint i = 0; i < G_N_ELEMENTS (hints); i++)
+  for (guint i = 0; i < STEER_SAMPLING_N_MEASURES; i++)
     {
+      SteerSamplingFields field = 1u << i;
+      const char *key = steer_sampling_keys[i];
       double value = 0.0;
 
-      if ((samples || !hints[i].is_choice) && steer_json_config_has (json, hints[i].json_key)
-          && steer_json_config_get_double (json, hints[i].json_key, -G_MAXDOUBLE, &value, NULL))
-        take (self, hints[i].field, value);
+      if ((samples || field == STEER_SAMPLING_REPETITION_PENALTY) && steer_json_config_has (json, key)
+          && steer_json_config_get_double (json, key, -G_MAXDOUBLE, &value, NULL))
+        take (self, field, value);
     }
 }
 
@@ -56,18 +51,23 @@ steer_model_config_read_sampling_gguf (SteerModelConfig *self, SteerArchive *arc
 {
   double value;
 
-  for (guint i = 0; i < G_N_ELEMENTS (hints); i++)
-    if (steer_archive_get_double (archive, hints[i].gguf_key, &value))
-      take (self, hints[i].field, widen (value));
+  for (guint i = 0; i < STEER_SAMPLING_N_MEASURES; i++)
+    if (steer_archive_get_double (archive, gguf_keys[i], &value))
+      take (self, 1u << i, widen (value));
 }
 
 void
 steer_model_config_write_sampling_gguf (const SteerModelConfig *self, SteerGgufWriter *writer)
 {
-  for (guint i = 0; i < G_N_ELEMENTS (hints); i++)
-    if ((self->sampling_fields & hints[i].field) && hints[i].field == STEER_SAMPLING_TOP_K)
-      steer_gguf_writer_add_uint (writer, hints[i].gguf_key, self->sampling.top_k);
-    else if (self->sampling_fields & hints[i].field)
-      steer_gguf_writer_add_float (writer, hints[i].gguf_key,
-                                   (float) steer_sampling_get (&self->sampling, hints[i].field));
+  for (guint i = 0; i < STEER_SAMPLING_N_MEASURES; i++)
+    {
+      SteerSamplingFields field = 1u << i;
+
+      if ((self->sampling_fields & field) == 0)
+        continue;
+      if (field == STEER_SAMPLING_TOP_K)
+        steer_gguf_writer_add_uint (writer, gguf_keys[i], self->sampling.top_k);
+      else
+        steer_gguf_writer_add_float (writer, gguf_keys[i], (float) steer_sampling_get (&self->sampling, field));
+    }
 }

@@ -5,9 +5,9 @@
 
 G_BEGIN_DECLS
 
-/* The keys of a preset's mapping and of its sampling, in the order in which they are written; end with NULL. */
+/* The keys of a preset's mapping, in the order in which they are written; ends with NULL. Those of its sampling are
+ * steer_sampling_keys. */
 extern const char *const steer_preset_keys[];
-extern const char *const steer_sampling_keys[];
 
 /* Unknown keys, (element-type SteerYamlExtra) (nullable); shared and immutable. */
 GPtrArray *steer_preset_get_extras (SteerPreset *self);

@@ -25,8 +25,6 @@ const char *const steer_preset_keys[] = { "version",
                                           "features",
                                           "sampling",
                                           NULL };
-const char *const steer_sampling_keys[]
-  = { "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens", NULL };
 
 gboolean
 steer_preset_read_sampling (const SteerYamlReader *reader,

@@ -1,5 +1,8 @@
 #include "steer-sampling.h"
 
+const char *const steer_sampling_keys[]
+  = { "temperature", "top_k", "top_p", "min_p", "repetition_penalty", "seed", "max_tokens", NULL };
+
 void
 steer_sampling_init (SteerSampling *self)
 {

@@ -40,14 +40,19 @@ typedef enum
   STEER_SAMPLING_ALL = (1 << 7) - 1,
 } SteerSamplingFields;
 
+/* Of the members, in the order of their fields, as presets and generation_config.json call them; ends with NULL. */
+extern const char *const steer_sampling_keys[];
+
+/* The first so many are measures: all but the seed and the longest reply. */
+#define STEER_SAMPLING_N_MEASURES 5
+
 /* temperature 0.7, top_p 0.95, everything else off, seed 0, max_tokens 512. */
 void steer_sampling_init (SteerSampling *self);
 
 /* Copies the members that @fields names from @from. */
 void steer_sampling_merge (SteerSampling *self, const SteerSampling *from, SteerSamplingFields fields);
 
-/* The members that are measures, all but the seed and the longest reply, by name. FALSE, and nothing changes, where
- * @value is not one that the member can have. */
+/* A measure. FALSE, and nothing changes, where @value is not one that the member can have. */
 gboolean steer_sampling_set (SteerSampling *self, SteerSamplingFields field, double value);
 double steer_sampling_get (const SteerSampling *self, SteerSamplingFields field);
 

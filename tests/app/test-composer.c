@@ -154,6 +154,8 @@ static void
 test_gauge (Fixture *f, gconstpointer data)
 {
   GtkWidget *gauge = steer_context_gauge_new ();
+  g_autoptr (GtkTooltip) tooltip = g_object_new (GTK_TYPE_TOOLTIP, NULL);
+  gboolean tells = FALSE;
   GtkWindow *window;
 
   g_assert_false (gtk_widget_get_visible (gauge));
@@ -164,7 +166,9 @@ test_gauge (Fixture *f, gconstpointer data)
   gtk_test_accessible_assert_property (GTK_ACCESSIBLE (gauge), GTK_ACCESSIBLE_PROPERTY_VALUE_MAX, 1000.0);
   gtk_test_accessible_assert_property (GTK_ACCESSIBLE (gauge), GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT,
                                        "850 of 1000 tokens of context used");
+  g_signal_emit_by_name (gauge, "query-tooltip", 0, 0, FALSE, tooltip, &tells);
   g_assert_true (gtk_widget_get_has_tooltip (gauge));
+  g_assert_true (tells);
   g_assert_true (gtk_widget_has_css_class (gauge, "warning"));
   g_object_set (gauge, "used", 2000, NULL);
   g_assert_true (gtk_widget_has_css_class (gauge, "error"));

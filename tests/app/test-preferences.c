@@ -149,6 +149,24 @@ test_advice (Fixture *f, gconstpointer data)
   g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0.5);
 }
 
+/* What is left of the window after it, and libadwaita 1.2 leaves much, does not look for it. */
+static void
+test_gone (Fixture *f, gconstpointer data)
+{
+  SteerPreferences *gone = steer_preferences_new (NULL, f->workspace);
+  GtkSpinButton *spin = GTK_SPIN_BUTTON (app_test_find (
+    app_test_find (GTK_WIDGET (gone), ADW_TYPE_ACTION_ROW, "title", "Temperature"), GTK_TYPE_SPIN_BUTTON, NULL, NULL));
+
+  g_object_ref (spin);
+  app_test_settle ();
+  gtk_window_destroy (GTK_WINDOW (gone));
+  app_test_settle ();
+  g_settings_set_double (f->settings, "temperature", 1.5);
+  g_assert_cmpfloat (gtk_spin_button_get_value (spin), ==, 0.7);
+  g_assert_cmpfloat (gtk_spin_button_get_value (find_spin (f, "Temperature")), ==, 1.5);
+  g_object_unref (spin);
+}
+
 static void
 test_system_prompt (Fixture *f, gconstpointer data)
 {
@@ -213,6 +231,7 @@ main (int argc, char **argv)
   ADD ("/preferences/a number is kept as it is changed", test_bound);
   ADD ("/preferences/reset brings the usual sampling back", test_reset);
   ADD ("/preferences/what was not chosen is shown as the model's authors advise it", test_advice);
+  ADD ("/preferences/a window that is gone is not looked for when a number changes", test_gone);
   ADD ("/preferences/the system prompt is kept as it is typed", test_system_prompt);
   ADD ("/preferences/the devices of this machine can be chosen", test_device);
   ADD ("/preferences/no row stands in another", test_rows);
