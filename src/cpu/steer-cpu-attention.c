@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-cpu-cache-product.h"
+#include "steer-cpu-work.h"
 
 /* Softmax over a long row in pieces ("flash attention"): a span of positions gives its largest score, the sum of
  * exp(score - largest), and the values weighted by them; two spans are joined by bringing both to the larger maximum.
@@ -38,19 +39,6 @@ typedef struct
   const Item *items;
 } Job;
 
-/* Rows of a partial result: values, then maximum and sum. */
-static inline float *
-row_max (const SteerCpuWork *work, float *row)
-{
-  return row + work->head_stride;
-}
-
-static inline float *
-row_sum (const SteerCpuWork *work, float *row)
-{
-  return row + work->head_stride + 1;
-}
-
 static guint
 get_position (const Unit *unit, guint token)
 {
@@ -65,41 +53,40 @@ get_first_visible (const SteerCpuContext *self, guint position)
   return window > 0 && position >= window ? position - window + 1 : 0;
 }
 
+/* The unit of each head of keys and values for @n tokens of @segment from @first on. */
 static void
-add_unit (SteerCpuContext *self,
-          const SteerCpuStep *step,
-          const SteerCpuSegment *segment,
-          guint first,
-          guint n,
-          guint kv_head,
-          gsize *n_partial_rows)
+add_units (SteerCpuContext *self,
+           const SteerCpuStep *step,
+           const SteerCpuSegment *segment,
+           guint first,
+           guint n,
+           gsize *n_partial_rows)
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
-  Unit unit = { .segment = segment, .first = first, .n = n, .kv_head = kv_head };
+  Unit unit = { .segment = segment, .first = first, .n = n };
   guint index = self->attention_units->len;
   guint last = get_position (&unit, n - 1) / STEER_CPU_SPAN;
+  gboolean by_span;
 
   unit.first_span = get_first_visible (self, get_position (&unit, 0)) / STEER_CPU_SPAN;
   unit.n_spans = last - unit.first_span + 1;
   unit.n_open = (gint) unit.n_spans;
-  unit.first_partial = *n_partial_rows;
-  if (step->short_run && unit.n_spans > 1)
+  by_span = step->short_run && unit.n_spans > 1;
+  for (unit.kv_head = 0; unit.kv_head < self->config->n_kv_heads; unit.kv_head++)
     {
-      *n_partial_rows += (gsize) unit.n_spans * n * group;
-      for (guint span = 0; span < unit.n_spans; span++)
-        {
-          Item item = { index, (gint) span };
-
-          g_array_append_val (self->attention_items, item);
-        }
+      unit.first_partial = *n_partial_rows;
+      if (by_span)
+        *n_partial_rows += (gsize) unit.n_spans * n * group;
+      g_array_append_val (self->attention_units, unit);
     }
-  else
-    {
-      Item item = { index, -1 };
+  /* In the order of memory. */
+  for (guint span = 0; span < (by_span ? unit.n_spans : 1); span++)
+    for (guint head = 0; head < self->config->n_kv_heads; head++)
+      {
+        Item item = { index + head, by_span ? (gint) span : -1 };
 
-      g_array_append_val (self->attention_items, item);
-    }
-  g_array_append_val (self->attention_units, unit);
+        g_array_append_val (self->attention_items, item);
+      }
 }
 
 void
@@ -127,8 +114,7 @@ steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
         {
           guint first = block * n_together;
 
-          for (guint kv_head = 0; kv_head < self->config->n_kv_heads; kv_head++)
-            add_unit (self, step, segment, first, MIN (n_together, segment->n - first), kv_head, &n_partial_rows);
+          add_units (self, step, segment, first, MIN (n_together, segment->n - first), &n_partial_rows);
         }
     }
   g_assert (n_partial_rows <= self->work.n_partial_rows);
@@ -158,11 +144,11 @@ clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
 {
   for (guint r = 0; r < n_rows; r++)
     {
-      float *row = rows + r * (work->head_stride + 2);
+      float *row = rows + r * work->span_stride;
 
       memset (row, 0, work->head_stride * sizeof (float));
-      *row_max (work, row) = -INFINITY;
-      *row_sum (work, row) = 0.0f;
+      *steer_cpu_work_row_max (work, row) = -INFINITY;
+      *steer_cpu_work_row_sum (work, row) = 0.0f;
     }
 }
 
@@ -192,23 +178,13 @@ attend_block (const SteerCpuContext *self,
               SteerCpuScratch *scratch,
               float *rows)
 {
-  const SteerCpuWork *work = &self->work;
   guint group = self->config->n_heads / self->config->n_kv_heads;
   guint n_rows = unit->n * group;
   guint start = place->block * STEER_CPU_BLOCK;
 
   steer_cpu_cache_score (self, place, next, n_rows, scratch);
   for (guint r = 0; r < n_rows; r++)
-    {
-      float *row = rows + r * (work->head_stride + 2);
-      float *scores = scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE;
-      float factor;
-
-      mask_scores (self, get_position (unit, r / group), start, scores);
-      factor = self->kernels->softmax_block (scores, STEER_CPU_BLOCK, row_max (work, row), row_sum (work, row));
-      if (factor != 1.0f)
-        self->kernels->scale (row, work->head_stride, factor);
-    }
+    mask_scores (self, get_position (unit, r / group), start, scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE);
   steer_cpu_cache_weigh (self, place, next, n_rows, get_position (unit, 0), scratch, rows);
 }
 
@@ -270,21 +246,24 @@ static void
 join (const SteerCpuContext *self, guint n_rows, float *rows, float *total)
 {
   const SteerCpuWork *work = &self->work;
-  gsize stride = work->head_stride + 2;
+  gsize stride = work->span_stride;
 
   for (guint r = 0; r < n_rows; r++)
     {
       float *from = rows + r * stride;
       float *to = total + r * stride;
-      float max = MAX (*row_max (work, from), *row_max (work, to));
+      float max = MAX (*steer_cpu_work_row_max (work, from), *steer_cpu_work_row_max (work, to));
       float from_factor, to_factor;
 
-      from_factor = *row_max (work, from) == max ? 1.0f : expf (*row_max (work, from) - max);
-      to_factor = *row_max (work, to) == max ? 1.0f : expf (*row_max (work, to) - max);
-      self->kernels->scale (to, work->head_stride, to_factor);
+      from_factor
+        = *steer_cpu_work_row_max (work, from) == max ? 1.0f : expf (*steer_cpu_work_row_max (work, from) - max);
+      to_factor = *steer_cpu_work_row_max (work, to) == max ? 1.0f : expf (*steer_cpu_work_row_max (work, to) - max);
+      if (to_factor != 1.0f)
+        self->kernels->scale (to, work->head_stride, to_factor);
       self->kernels->axpy (from_factor, from, work->head_stride, to);
-      *row_sum (work, to) = *row_sum (work, to) * to_factor + *row_sum (work, from) * from_factor;
-      *row_max (work, to) = max;
+      *steer_cpu_work_row_sum (work, to)
+        = *steer_cpu_work_row_sum (work, to) * to_factor + *steer_cpu_work_row_sum (work, from) * from_factor;
+      *steer_cpu_work_row_max (work, to) = max;
     }
 }
 
@@ -299,9 +278,9 @@ store (const SteerCpuContext *self, const Unit *unit, float *total)
     {
       gsize column = unit->segment->column + unit->first + r / group;
       gsize head = (gsize) unit->kv_head * group + r % group;
-      float *row = total + r * (work->head_stride + 2);
+      float *row = total + r * work->span_stride;
 
-      self->kernels->scale (row, n, 1.0f / *row_sum (work, row));
+      self->kernels->scale (row, n, 1.0f / *steer_cpu_work_row_sum (work, row));
       memcpy (work->attended + column * work->query_stride + head * n, row, n * sizeof (float));
     }
 }
@@ -315,16 +294,16 @@ run_item (gpointer data, guint item, guint thread)
   gint span = job->items[item].span;
   SteerCpuScratch *scratch = &self->work.scratch[thread];
   guint n_rows = unit->n * (self->config->n_heads / self->config->n_kv_heads);
-  gsize stride = self->work.head_stride + 2;
+  gsize stride = self->work.span_stride;
   float *partials = self->work.partials + unit->first_partial * stride;
   SteerCpuCacheBlock after = get_place_after (job, item);
 
   if (steer_cpu_context_is_cancelled (self))
     return;
   load_query (self, unit, scratch);
-  clear_rows (&self->work, scratch->total, n_rows);
   if (span < 0)
     {
+      clear_rows (&self->work, scratch->total, n_rows);
       for (guint i = 0; i < unit->n_spans; i++)
         {
           SteerCpuCacheBlock next
@@ -341,6 +320,7 @@ run_item (gpointer data, guint item, guint thread)
   if (!g_atomic_int_dec_and_test (&unit->n_open))
     return;
   g_atomic_int_set (&unit->n_open, (gint) unit->n_spans); /* for the next layer */
+  clear_rows (&self->work, scratch->total, n_rows);
   for (guint i = 0; i < unit->n_spans; i++)
     join (self, n_rows, partials + (gsize) i * n_rows * stride, scratch->total);
   store (self, unit, scratch->total);

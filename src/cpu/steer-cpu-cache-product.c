@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "steer-cpu-machine.h"
+#include "steer-cpu-work.h"
 
 static const guint8 *
 get_keys (const SteerCpuContext *self, const SteerCpuCacheBlock *place)
@@ -86,7 +87,7 @@ score_stored (const SteerCpuContext *self,
     }
 }
 
-/* Onto rows, [n_rows, head_stride + 2]. */
+/* Onto rows, [n_rows, span_stride]. */
 static void
 weigh_stored (const SteerCpuContext *self,
               guint n_rows,
@@ -109,7 +110,7 @@ weigh_stored (const SteerCpuContext *self,
         .b = values + j * size,
         .b_stride = cache->head_dim,
         .c = rows + j,
-        .c_stride = self->work.head_stride + 2,
+        .c_stride = self->work.span_stride,
         .accumulate = TRUE,
         .next = next + j * size * STEER_CPU_BLOCK,
       };
@@ -121,20 +122,6 @@ weigh_stored (const SteerCpuContext *self,
     }
 }
 
-/* The scales of a block of bytes as floats, [n_groups, STEER_CPU_BLOCK]. Those of @next are asked for. */
-static const float *
-read_scales (const SteerCpuContext *self, const guint8 *block, const guint8 *next, float *room)
-{
-  const SteerCpuCache *cache = &self->cache;
-  gsize n = (gsize) cache->n_groups * STEER_CPU_BLOCK;
-  const guint8 *next_scales = (const guint8 *) steer_cpu_cache_get_scales (cache, next);
-
-  for (gsize i = 0; i < n * sizeof (guint16); i += STEER_CPU_CACHE_LINE)
-    __builtin_prefetch (next_scales + i, 0, STEER_CPU_CACHE_LOCALITY);
-  self->kernels->weights[STEER_DTYPE_F16].expand ((const guint8 *) steer_cpu_cache_get_scales (cache, block), n, room);
-  return room;
-}
-
 static void
 score_bytes (const SteerCpuContext *self,
              guint n_rows,
@@ -144,7 +131,6 @@ score_bytes (const SteerCpuContext *self,
 {
   const SteerCpuCache *cache = &self->cache;
   guint most = get_most_rows (self);
-  const float *column_scales = read_scales (self, keys, next, scratch->keys);
 
   for (guint r = 0; r < n_rows; r += most)
     {
@@ -153,8 +139,7 @@ score_bytes (const SteerCpuContext *self,
         .n_groups = cache->n_groups,
         .words = scratch->query_words + (gsize) r * cache->n_groups * STEER_CPU_QUANT_BLOCK,
         .scales = scratch->query_scales + (gsize) r * cache->n_groups,
-        .block = (const gint8 *) keys,
-        .column_scales = column_scales,
+        .block = keys,
         .c = scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE,
         .c_stride = STEER_CPU_TILE_STRIDE,
         .next = r == 0 ? next : keys,
@@ -164,26 +149,16 @@ score_bytes (const SteerCpuContext *self,
     }
 }
 
-/* The factors of a block's values, [n_groups, STEER_CPU_BLOCK], for a row that sees the first @n_positions. Of others
- * nothing may be taken, not even how large the largest is: they may have been written, or not. */
+/* What was summed up under the maximum before, brought to the one now. */
 static void
-make_factors (const SteerCpuContext *self,
-              const guint8 *values,
-              const guint8 *next,
-              guint n_positions,
-              float *factors,
-              float *factor_scales)
+scale_row (const SteerCpuContext *self, float factor, float *row)
 {
-  const SteerCpuCache *cache = &self->cache;
-
-  read_scales (self, values, next, factors);
-  if (n_positions < STEER_CPU_BLOCK)
-    for (guint g = 0; g < cache->n_groups; g++)
-      memset (factors + g * STEER_CPU_BLOCK + n_positions, 0, (STEER_CPU_BLOCK - n_positions) * sizeof (float));
-  self->kernels->cache_bytes.factors (factors, cache->n_groups, factor_scales);
+  if (factor != 1.0f)
+    self->kernels->scale (row, self->work.head_stride, factor);
 }
 
-/* The values' scales go into the words. */
+/* The values' scales go into the words. Of positions that a row does not see nothing may be taken, not even how large
+ * the largest scale is: they may have been written, or not. */
 static void
 weigh_bytes (const SteerCpuContext *self,
              const Rows *rows,
@@ -193,11 +168,11 @@ weigh_bytes (const SteerCpuContext *self,
              float *out)
 {
   const SteerCpuCache *cache = &self->cache;
+  const SteerCpuWork *work = &self->work;
   const SteerCpuCacheBytesKernels *kernels = &self->kernels->cache_bytes;
   guint most = get_most_rows (self);
-  gsize stride = self->work.head_stride + 2;
   float factor_scales[STEER_CPU_MAX_HEAD_DIM / STEER_CPU_QUANT_BLOCK];
-  guint n_positions = G_MAXUINT; /* of those factors */
+  guint n_positions = G_MAXUINT; /* of the factors */
 
   for (guint r = 0; r < rows->n; r += most)
     {
@@ -207,22 +182,29 @@ weigh_bytes (const SteerCpuContext *self,
         .n_positions = get_n_visible (rows, rows->n - 1),
         .words = scratch->score_words,
         .scales = scratch->score_scales,
-        .block = (const gint8 *) values,
-        .c = out + r * stride,
-        .c_stride = stride,
+        .block = values,
+        .c = out + r * work->span_stride,
+        .c_stride = work->span_stride,
         .next = r == 0 ? next : values,
       };
 
       for (guint i = 0; i < tile.n_rows; i++)
         {
+          float *row = tile.c + i * work->span_stride;
+
           if (get_n_visible (rows, r + i) != n_positions)
             {
               n_positions = get_n_visible (rows, r + i);
-              make_factors (self, values, next, n_positions, scratch->values, factor_scales);
+              kernels->factors ((const guint16 *) (gconstpointer) values, cache->n_groups, n_positions, scratch->values,
+                                factor_scales);
             }
-          kernels->weights (scratch->scores + (gsize) (r + i) * STEER_CPU_TILE_STRIDE, scratch->values, factor_scales,
-                            cache->n_groups, scratch->score_words + (gsize) i * cache->n_groups * STEER_CPU_BLOCK,
-                            scratch->score_scales + (gsize) i * cache->n_groups);
+          scale_row (self,
+                     kernels->weights (scratch->scores + (gsize) (r + i) * STEER_CPU_TILE_STRIDE, scratch->values,
+                                       factor_scales, cache->n_groups, steer_cpu_work_row_max (work, row),
+                                       steer_cpu_work_row_sum (work, row),
+                                       scratch->score_words + (gsize) i * cache->n_groups * STEER_CPU_BLOCK,
+                                       scratch->score_scales + (gsize) i * cache->n_groups),
+                     row);
         }
       kernels->values (&tile);
     }
@@ -341,11 +323,21 @@ steer_cpu_cache_weigh (const SteerCpuContext *self,
       weigh_bytes (self, &rows, values, get_values (self, next), scratch, out);
       return;
     }
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *row = out + r * self->work.span_stride;
+
+      scale_row (self,
+                 self->kernels->softmax_block (scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE, STEER_CPU_BLOCK,
+                                               steer_cpu_work_row_max (&self->work, row),
+                                               steer_cpu_work_row_sum (&self->work, row)),
+                 row);
+    }
   /* Positions that were never written may hold anything, and 0 times anything need not be 0. */
   n_positions = get_n_visible (&rows, n_rows - 1);
   if (takes_stored (self, n_rows))
     weigh_stored (self, n_rows, values, get_values (self, next), n_positions, scratch, out);
   else
     multiply (self->kernels, n_rows, n_positions, stride, scratch->scores,
-              unpack_values (self, values, n_positions, scratch->values), stride, out, stride + 2, TRUE);
+              unpack_values (self, values, n_positions, scratch->values), stride, out, self->work.span_stride, TRUE);
 }

@@ -25,9 +25,9 @@ void steer_cpu_cache_score (const SteerCpuContext *self,
                             guint n_rows,
                             SteerCpuScratch *scratch);
 
-/* out [n_rows, head_stride + 2], but for the last two of each row, += scratch->scores times the values of @place. The
- * rows are the heads of a group for one token after another, the first of which is at @position; scores of positions
- * that a token does not see are 0. */
+/* One block of an online softmax of scratch->scores: out, the partial results [n_rows, span_stride], += the weights
+ * times the values of @place. The rows are the heads of a group for one token after another, the first of which is at
+ * @position; scores of positions that a token does not see are -INFINITY. */
 void steer_cpu_cache_weigh (const SteerCpuContext *self,
                             const SteerCpuCacheBlock *place,
                             const SteerCpuCacheBlock *next,

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "steer-cpu-limits.h"
 #include "steer-cpu-memory.h"
 
 /* Elements that share a scale in Q8_0. */
@@ -54,7 +53,11 @@ steer_cpu_cache_clear (SteerCpuCache *self)
 static guint8 *
 get_block (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head)
 {
-  gsize index = (((gsize) layer * self->n_slots + slot) * self->n_blocks + block) * self->n_kv_heads + kv_head;
+  const guint n = STEER_CPU_SPAN / STEER_CPU_BLOCK;
+  guint first = block / n * n; /* of the span; the last span may be shorter */
+  guint n_span = MIN (n, self->n_blocks - first);
+  gsize index = ((gsize) layer * self->n_slots + slot) * self->n_blocks * self->n_kv_heads
+                + (gsize) first * self->n_kv_heads + (gsize) kv_head * n_span + (block - first);
 
   return self->data + index * 2 * self->block_bytes;
 }
@@ -71,10 +74,11 @@ steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, 
   return get_block (self, layer, slot, block, kv_head) + self->block_bytes;
 }
 
-const guint16 *
-steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block)
+/* Q8_0: where a block's bytes begin, behind its scales. */
+static gsize
+get_bytes_offset (const SteerCpuCache *self)
 {
-  return (gconstpointer) (block + (gsize) self->n_groups * GROUP * STEER_CPU_BLOCK);
+  return (gsize) self->n_groups * STEER_CPU_BLOCK * sizeof (guint16);
 }
 
 /* Where element @i of a position's key lies, and of its value. */
@@ -134,16 +138,17 @@ steer_cpu_cache_write (SteerCpuCache *self,
 
   if (self->dtype == STEER_DTYPE_Q8_0)
     {
-      guint16 *key_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, keys);
-      guint16 *value_scales = (guint16 *) (gpointer) steer_cpu_cache_get_scales (self, values);
-      gint8 bytes[STEER_CPU_MAX_HEAD_DIM];
+      gint8 bytes[2 * STEER_CPU_MAX_HEAD_DIM]; /* key, value */
 
-      write_q8_0 (key, n, bytes, key_scales + column);
+      write_q8_0 (key, n, bytes, (guint16 *) (gpointer) keys + column);
+      write_q8_0 (value, n, bytes + n, (guint16 *) (gpointer) values + column);
+      keys += get_bytes_offset (self);
+      values += get_bytes_offset (self);
       for (guint i = 0; i < n; i++)
-        keys[get_key_byte (i, column)] = (guint8) bytes[i];
-      write_q8_0 (value, n, bytes, value_scales + column);
-      for (guint i = 0; i < n; i++)
-        values[get_value_byte (i, column)] = (guint8) bytes[i];
+        {
+          keys[get_key_byte (i, column)] = (guint8) bytes[i];
+          values[get_value_byte (i, column)] = (guint8) bytes[n + i];
+        }
     }
   else if (self->dtype == STEER_DTYPE_F16)
     {

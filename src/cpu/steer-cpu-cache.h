@@ -1,20 +1,23 @@
 #pragma once
 
-#include "steer-cpu-kernels.h"
+#include "steer-cpu-limits.h"
 
 G_BEGIN_DECLS
 
 /**
  * SteerCpuCache:
  *
- * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks, n_kv_heads] pairs of blocks. A block of keys
- * is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its positions at once;
- * a block of values is [STEER_CPU_BLOCK, head_dim]. In Q8_0, groups of 32 elements of a head's key or value share a
- * scale, and a head is made up to whole groups. The bytes of a block come first, in panels of 32 columns, two that a
- * product sums up beside each other: keys [n_groups, STEER_CPU_BLOCK / 32, 16, 32, 2], elements i and i + 16 of a
- * group for 32 positions, and values [n_groups, STEER_CPU_BLOCK / 2, 32, 2], positions i and i + STEER_CPU_BLOCK / 2
- * for a group's elements. Then come the block's scales as F16, [n_groups, STEER_CPU_BLOCK]. What attention reads for
- * one head is contiguous, and no page, which may be a large one, is taken before a position in it is written.
+ * Keys and values of all layers and slots, [n_layers, n_slots, n_blocks / span, n_kv_heads, span] pairs of blocks,
+ * where a span is STEER_CPU_SPAN positions, and the last one what is left: what attention reads for one head at a time
+ * is contiguous, and no page, which may be a large one, is taken before a position in it, or in its span, is written. A
+ * block of keys is stored transposed, [head_dim, STEER_CPU_BLOCK], because scores are then computed for all its
+ * positions at once; a block of values is [STEER_CPU_BLOCK, head_dim].
+ *
+ * In Q8_0, groups of 32 elements of a head's key or value share a scale, and a head is made up to whole groups. The
+ * block's scales come first, as F16 [n_groups, STEER_CPU_BLOCK], so that they are asked for along with the end of the
+ * block before. Then come its bytes, in panels of 32 columns, two that a product sums up beside each other: keys
+ * [n_groups, STEER_CPU_BLOCK / 32, 16, 32, 2], elements i and i + 16 of a group for 32 positions, and values
+ * [n_groups, STEER_CPU_BLOCK / 2, 32, 2], positions i and i + STEER_CPU_BLOCK / 2 for a group's elements.
  */
 typedef struct
 {
@@ -46,9 +49,6 @@ void steer_cpu_cache_clear (SteerCpuCache *self);
 const guint8 *steer_cpu_cache_get_keys (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
 const guint8 *
 steer_cpu_cache_get_values (const SteerCpuCache *self, guint layer, guint slot, guint block, guint kv_head);
-
-/* Q8_0: where the scales of a block are. */
-const guint16 *steer_cpu_cache_get_scales (const SteerCpuCache *self, const guint8 *block);
 
 /* key, value: [head_dim] */
 void steer_cpu_cache_write (SteerCpuCache *self,

@@ -57,8 +57,8 @@ typedef struct
   float *query_scales; /* [n_query_rows, n_groups] */
   gint16 *score_words; /* [STEER_CPU_CACHE_ROWS, n_groups, STEER_CPU_BLOCK]: the same of scores */
   float *score_scales; /* [STEER_CPU_CACHE_ROWS, n_groups] */
-  float *span;         /* [n_query_rows, head_stride + 2]: the partial result of one span */
-  float *total;        /* [n_query_rows, head_stride + 2]: of all spans so far */
+  float *span;         /* [n_query_rows, span_stride]: the partial result of one span */
+  float *total;        /* [n_query_rows, span_stride]: of all spans so far */
 } SteerCpuScratch;
 
 /* Activations of the tokens that go through the layers together. Strides are odd numbers of cache lines, so that the
@@ -79,7 +79,7 @@ typedef struct
   float *cosine;                    /* [chunk, head_dim / 2] */
   float *sine;                      /* [chunk, head_dim / 2] */
   float *logits;                    /* [STEER_MAX_SLOTS, n_vocab] */
-  float *partials;                  /* [n_partial_rows, head_stride + 2] */
+  float *partials;                  /* [n_partial_rows, span_stride] */
   SteerCpuScratch *scratch;         /* [n_threads] */
   guint chunk;                      /* tokens of a step, at most; no more than STEER_CPU_CHUNK */
   gsize model_stride;
@@ -88,6 +88,7 @@ typedef struct
   gsize ff_stride;
   gsize quant_stride; /* the deepest product's, a multiple of 64 but not of 128 */
   gsize head_stride;  /* head_dim rounded up to STEER_CPU_MAX_TILE_COLUMNS */
+  gsize span_stride;  /* head_stride and a cache line, whose first two floats are a partial result's maximum and sum */
   gsize n_query_rows; /* STEER_CPU_QUERY_ROWS, or the size of a group of heads where that is more */
   gsize n_partial_rows;
   gsize n_bytes;

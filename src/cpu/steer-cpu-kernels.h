@@ -174,16 +174,15 @@ typedef struct
 /* The same where the cache is of bytes: rows of words, with a scale a group, times a whole block. */
 typedef struct
 {
-  guint n_rows;               /* at most STEER_CPU_CACHE_ROWS and tile_rows */
-  guint n_groups;             /* of a head */
-  guint n_positions;          /* of values: those there are */
-  const gint16 *words;        /* keys [n_rows, n_groups, 16, 2], values [n_rows, n_groups, STEER_CPU_BLOCK / 2, 2] */
-  const float *scales;        /* [n_rows, n_groups]: x = scale * word */
-  const gint8 *block;         /* as the cache has it */
-  const float *column_scales; /* of keys: [n_groups, STEER_CPU_BLOCK]; those of values are in the words */
-  float *c;                   /* [n_rows, c_stride], the first STEER_CPU_BLOCK of keys, 32 * n_groups of values */
+  guint n_rows;        /* at most STEER_CPU_CACHE_ROWS and tile_rows */
+  guint n_groups;      /* of a head */
+  guint n_positions;   /* of values: those there are */
+  const gint16 *words; /* keys [n_rows, n_groups, 16, 2], values [n_rows, n_groups, STEER_CPU_BLOCK / 2, 2] */
+  const float *scales; /* [n_rows, n_groups]: x = scale * word */
+  const guint8 *block; /* as the cache has it, of whose scales those of values are in the words */
+  float *c;            /* [n_rows, c_stride], the first STEER_CPU_BLOCK of keys, 32 * n_groups of values */
   gsize c_stride;
-  const guint8 *next; /* what is needed afterwards: as many bytes of it are asked for as the block has */
+  const guint8 *next; /* the block that is needed afterwards: all of it is asked for */
 } SteerCpuCacheBytes;
 
 typedef struct
@@ -191,17 +190,20 @@ typedef struct
   /* The words of a query, x [n_groups, 32]: to 15 bits of a group's largest element. */
   void (*query) (const float *x, guint n_groups, gint16 *words, float *scales);
 
-  /* Makes what weights() wants of the scales of a block's values, [n_groups, STEER_CPU_BLOCK], in place; scales:
-   * [n_groups]. */
-  void (*factors) (float *factors, guint n_groups, float *scales);
+  /* What weights() wants of the scales of a block's values, [n_groups, STEER_CPU_BLOCK], of which the first
+   * @n_positions of each group count. factors: [n_groups, STEER_CPU_BLOCK]; scales: [n_groups]. */
+  void (*factors) (const guint16 *block_scales, guint n_groups, guint n_positions, float *factors, float *scales);
 
-  /* The words of x [STEER_CPU_BLOCK] times the values' scales: to 15 bits of the product of the largest of each. */
-  void (*weights) (const float *x,
-                   const float *factors,
-                   const float *factor_scales,
-                   guint n_groups,
-                   gint16 *words,
-                   float *scales);
+  /* softmax_block() of STEER_CPU_BLOCK scores, which stay as they are: the weights times the values' scales become
+   * words, to 15 bits of the product of the largest of each, with their scales. */
+  float (*weights) (const float *scores,
+                    const float *factors,
+                    const float *factor_scales,
+                    guint n_groups,
+                    float *max,
+                    float *sum,
+                    gint16 *words,
+                    float *scales);
 
   /* c[r * c_stride + j] = of keys, += of values, the sum over groups, in their order, of the scale, times the column's,
    * times the integer that the group's words give with the block's bytes. The same bits on every instruction set. */

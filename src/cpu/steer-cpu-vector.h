@@ -105,20 +105,14 @@ v_smaller (Vector a, Vector b)
 }
 #endif
 
-/* exp(x) to about one unit in the last place: 2^n * exp(r) with |r| <= ln(2)/2 and the polynomial of Cephes' expf.
- * Below the smallest normal number 0, so that a masked score of -INFINITY counts exactly nothing. */
+/* exp(x) by 2^n * exp(r) with |r| <= ln(2)/2 and the polynomial of Cephes' expf; n from -125 to 127. */
 INLINE Vector
-v_exp (Vector x)
+v_exp_between (Vector x)
 {
   const Vector round = v_set (0x1.8p23f); /* adding it leaves the nearest integer in the low bits */
-  const Vector lowest = v_set (-87.33654f);
-  const Vector highest = v_set (88.37626f);
-  VectorInt too_low = (VectorInt) (x < lowest);
-  Vector clamped = v_larger (lowest, v_smaller (highest, x));
-  Vector shifted = v_fma (clamped, v_set (1.44269504f), round);
+  Vector shifted = v_fma (x, v_set (1.44269504f), round);
   Vector n = shifted - round;
-  Vector r = v_fma (n, v_set (-0.693359375f), clamped);
-  VectorInt exponent = ((VectorInt) shifted - (VectorInt) round + 127) << 23;
+  Vector r = v_fma (n, v_set (-0.693359375f), x);
   Vector p;
 
   r = v_fma (n, v_set (2.12194440e-4f), r);
@@ -128,5 +122,26 @@ v_exp (Vector x)
   p = v_fma (p, r, v_set (1.6666665459e-1f));
   p = v_fma (p, r, v_set (5.0000001201e-1f));
   p = v_fma (p * r, r, r) + 1.0f;
-  return (Vector) ((VectorInt) (p * (Vector) exponent) & ~too_low);
+  return (Vector) ((VectorBits) p + ((VectorBits) shifted << 23)); /* onto the exponent */
+}
+
+/* Where n is -125. */
+#define V_EXP_LOWEST -86.9f
+
+/* exp(x), x not above 0, to about one unit in the last place; below V_EXP_LOWEST 0, so that a masked score of
+ * -INFINITY counts exactly nothing. */
+INLINE Vector
+v_exp_falling (Vector x)
+{
+  const Vector lowest = v_set (V_EXP_LOWEST);
+  VectorInt too_low = (VectorInt) (x < lowest);
+
+  return (Vector) ((VectorInt) v_exp_between (v_larger (lowest, x)) & ~too_low);
+}
+
+/* The same of any x; above 88.37 as there. */
+INLINE Vector
+v_exp (Vector x)
+{
+  return v_exp_falling (v_smaller (v_set (88.37626f), x));
 }

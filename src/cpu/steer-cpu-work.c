@@ -47,7 +47,6 @@ odd_lines (gsize n)
 static void
 deal_scratch (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, guint n_threads)
 {
-  gsize span_stride = self->head_stride + 2;
   gsize n_groups = self->head_stride / STEER_CPU_QUANT_BLOCK;
 
   for (guint i = 0; i < n_threads; i++)
@@ -64,8 +63,8 @@ deal_scratch (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config
       scratch.query_scales = deal (dealer, self->n_query_rows, n_groups);
       scratch.score_words = (gpointer) deal (dealer, STEER_CPU_CACHE_ROWS, n_groups * STEER_CPU_BLOCK / 2);
       scratch.score_scales = deal (dealer, STEER_CPU_CACHE_ROWS, n_groups);
-      scratch.span = deal (dealer, self->n_query_rows, span_stride);
-      scratch.total = deal (dealer, self->n_query_rows, span_stride);
+      scratch.span = deal (dealer, self->n_query_rows, self->span_stride);
+      scratch.total = deal (dealer, self->n_query_rows, self->span_stride);
       /* Threads must not write to one cache line, nor to the line that is fetched along with it. */
       deal (dealer, 1, 4 * LINE_FLOATS);
       if (dealer->memory != NULL)
@@ -88,6 +87,7 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->ff_stride = odd_lines (config->d_ff);
   self->quant_stride = ((deepest + 63) / 64 | 1) * 64;
   self->head_stride = round_up (config->head_dim, STEER_CPU_MAX_TILE_COLUMNS);
+  self->span_stride = self->head_stride + LINE_FLOATS;
   self->n_query_rows = MAX (STEER_CPU_QUERY_ROWS, config->n_heads / config->n_kv_heads);
   self->n_partial_rows = n_spans * STEER_CPU_SHORT_TOKENS * config->n_heads;
 
@@ -106,7 +106,7 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   self->cosine = deal (dealer, self->chunk, config->head_dim / 2);
   self->sine = deal (dealer, self->chunk, config->head_dim / 2);
   self->logits = deal (dealer, STEER_MAX_SLOTS, config->n_vocab);
-  self->partials = deal (dealer, self->n_partial_rows, self->head_stride + 2);
+  self->partials = deal (dealer, self->n_partial_rows, self->span_stride);
   deal_scratch (self, dealer, config, n_threads);
 }
 

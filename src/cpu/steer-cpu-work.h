@@ -15,4 +15,17 @@ gboolean steer_cpu_work_measure (SteerCpuWork *self,
 gboolean steer_cpu_work_allocate (SteerCpuWork *self, const SteerModelConfig *config, guint n_context, guint n_threads);
 void steer_cpu_work_clear (SteerCpuWork *self);
 
+/* Of a partial result's row, [span_stride]: the largest score so far, and the sum of exp(score - largest). */
+static inline float *
+steer_cpu_work_row_max (const SteerCpuWork *self, float *row)
+{
+  return row + self->head_stride;
+}
+
+static inline float *
+steer_cpu_work_row_sum (const SteerCpuWork *self, float *row)
+{
+  return row + self->head_stride + 1;
+}
+
 G_END_DECLS

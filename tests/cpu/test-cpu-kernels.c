@@ -636,50 +636,114 @@ test_cache_query (gconstpointer data)
     }
 }
 
-/* Weights far below one, as those of positions long after the one that matters, keep their bits, too. Seven floats are
- * rounded on the way to a word and its scale. */
+enum
+{
+  N_WEIGHT_GROUPS = 3
+};
+
+/* softmax_block() of a block of scores, of which the first @n_positions are seen, in words of the weights times the
+ * values' scales. Blocks long after the one that matters keep their bits, too. The largest weight is 1 there: seven
+ * floats are rounded on the way to a word and its scale, exp() is exact to its last bits, and so is how far the block
+ * lies below the maximum. */
+static void
+check_cache_weights (const SteerCpuKernels *kernels, guint n_positions, float *scores, float *max, float *sum)
+{
+  const guint n = STEER_CPU_BLOCK;
+  guint16 block_scales[N_WEIGHT_GROUPS * STEER_CPU_BLOCK];
+  float factors[N_WEIGHT_GROUPS * STEER_CPU_BLOCK], factor_scales[N_WEIGHT_GROUPS], scales[N_WEIGHT_GROUPS];
+  gint16 words[N_WEIGHT_GROUPS * STEER_CPU_BLOCK];
+  float old_max = *max;
+  double old_sum = (double) *sum;
+  double largest = -INFINITY;
+  double expected_sum = 0.0;
+  float factor;
+
+  for (guint i = 0; i < N_WEIGHT_GROUPS * n; i++)
+    block_scales[i] = i / n == 1 ? 0 : steer_f32_to_f16 (fabsf (random_float ()) * 0.02f);
+  for (guint i = n_positions; i < n; i++)
+    {
+      scores[i] = -INFINITY;
+      for (guint g = 0; g < N_WEIGHT_GROUPS; g++)
+        block_scales[g * n + i] = 0x7e00; /* not a number: never written */
+    }
+  for (guint i = 0; i < n; i++)
+    largest = MAX (largest, (double) scores[i]);
+
+  kernels->cache_bytes.factors (block_scales, N_WEIGHT_GROUPS, n_positions, factors, factor_scales);
+  factor = kernels->cache_bytes.weights (scores, factors, factor_scales, N_WEIGHT_GROUPS, max, sum, words, scales);
+
+  g_assert_cmpfloat (*max, ==, MAX (old_max, (float) largest));
+  assert_close ((double) factor, old_max == *max ? 1.0 : exp ((double) old_max - (double) *max), 1.0);
+  for (guint i = 0; i < n; i++)
+    expected_sum += exp ((double) scores[i] - (double) *max);
+  expected_sum += old_sum * exp ((double) old_max - (double) *max);
+  assert_close ((double) *sum, expected_sum, expected_sum);
+  for (guint g = 0; g < N_WEIGHT_GROUPS; g++)
+    {
+      double most = 0.0;
+      double units = 0.53 + ((double) *max - largest) * 32767 * 0x1p-24;
+
+      for (guint i = 0; i < n_positions; i++)
+        most = MAX (most, (double) steer_f16_to_f32 (block_scales[g * n + i]));
+      most *= exp (largest - (double) *max);
+      for (guint i = 0; i < n; i++)
+        {
+          double weight = exp ((double) scores[i] - (double) *max);
+          double scale = i < n_positions ? (double) steer_f16_to_f32 (block_scales[g * n + i]) : 0.0;
+          double error = (double) scales[g] * words[g * n + get_word (i, n)] - weight * scale;
+
+          g_assert_cmpfloat (fabs (error), <=, units * most / 32767 + 1e-30);
+        }
+    }
+}
+
 static void
 test_cache_weights (gconstpointer data)
 {
   const SteerCpuKernels *kernels = data;
-  const float sizes_of_x[] = { 1.0f, 1e-20f, 1e-33f, 0.0f };
-  enum
-  {
-    N_GROUPS = 3,
-    N = STEER_CPU_BLOCK
-  };
+  /* One after the other: a first one, a larger one, one far below, one that counts nothing, one a little above. */
+  const float shifts[] = { 0.0f, 8.0f, -40.0f, -300.0f, 9.0f };
+  float scores[STEER_CPU_BLOCK];
+  float max = -INFINITY;
+  float sum = 0.0f;
 
-  for (guint s = 0; s < G_N_ELEMENTS (sizes_of_x); s++)
+  for (guint s = 0; s < G_N_ELEMENTS (shifts); s++)
     {
-      g_autofree float *x = random_floats (N);
-      g_autofree float *factors = random_floats (N_GROUPS * N);
-      float normed[N_GROUPS * N], factor_scales[N_GROUPS], scales[N_GROUPS];
-      gint16 words[N_GROUPS * N];
-      double largest = 0.0;
+      for (guint i = 0; i < STEER_CPU_BLOCK; i++)
+        scores[i] = random_float () * 4.0f + shifts[s];
+      check_cache_weights (kernels, s % 2 == 0 ? STEER_CPU_BLOCK : (guint) g_test_rand_int_range (1, STEER_CPU_BLOCK),
+                           scores, &max, &sum);
+    }
+}
 
-      for (guint i = 0; i < N; i++)
-        {
-          x[i] = fabsf (x[i]) * sizes_of_x[s];
-          factors[N + i] = 0.0f;
-          largest = MAX (largest, (double) x[i]);
-        }
-      memcpy (normed, factors, sizeof normed);
-      kernels->cache_bytes.factors (normed, N_GROUPS, factor_scales);
-      kernels->cache_bytes.weights (x, normed, factor_scales, N_GROUPS, words, scales);
-      for (guint g = 0; g < N_GROUPS; g++)
-        {
-          double most = 0.0;
+/* As a token has them of a block that lies outside its window. */
+static void
+test_cache_weights_of_nothing (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  g_autofree float *factors = random_floats (N_WEIGHT_GROUPS * STEER_CPU_BLOCK);
+  const float factor_scales[N_WEIGHT_GROUPS] = { 1.0f, 1.0f, 1.0f };
+  float scores[STEER_CPU_BLOCK], scales[N_WEIGHT_GROUPS];
+  gint16 words[N_WEIGHT_GROUPS * STEER_CPU_BLOCK];
+  const float maxima[] = { -INFINITY, 3.0f };
 
-          for (guint i = 0; i < N; i++)
-            most = MAX (most, fabs ((double) factors[g * N + i]));
-          for (guint i = 0; i < N; i++)
-            {
-              double expected = (double) x[i] * (double) factors[g * N + i];
-              double error = (double) scales[g] * words[g * N + get_word (i, N)] - expected;
+  for (guint i = 0; i < STEER_CPU_BLOCK; i++)
+    scores[i] = -INFINITY;
+  for (guint m = 0; m < G_N_ELEMENTS (maxima); m++)
+    {
+      float max = maxima[m];
+      float sum = 2.0f;
 
-              g_assert_cmpfloat (fabs (error), <=, 0.515 * largest * most / 32767 + 1e-30);
-            }
-        }
+      memset (words, 1, sizeof words);
+      g_assert_cmpfloat (
+        kernels->cache_bytes.weights (scores, factors, factor_scales, N_WEIGHT_GROUPS, &max, &sum, words, scales), ==,
+        1.0f);
+      g_assert_cmpfloat (max, ==, maxima[m]);
+      g_assert_cmpfloat (sum, ==, 2.0f);
+      for (guint i = 0; i < N_WEIGHT_GROUPS * STEER_CPU_BLOCK; i++)
+        g_assert_cmpint (words[i], ==, 0);
+      for (guint g = 0; g < N_WEIGHT_GROUPS; g++)
+        g_assert_cmpfloat (scales[g], ==, 0.0f);
     }
 }
 
@@ -689,6 +753,8 @@ add_bytes (const SteerCpuCacheBytes *tile, gboolean keys, float *c)
 {
   const guint n = keys ? 32 : STEER_CPU_BLOCK;
   const guint n_columns = keys ? STEER_CPU_BLOCK : 32;
+  const guint16 *block_scales = (gconstpointer) tile->block;
+  const gint8 *bytes = (gconstpointer) (block_scales + tile->n_groups * STEER_CPU_BLOCK);
 
   for (guint r = 0; r < tile->n_rows; r++)
     for (guint g = 0; g < tile->n_groups; g++)
@@ -704,10 +770,10 @@ add_bytes (const SteerCpuCacheBytes *tile, gboolean keys, float *c)
               gsize panel = keys ? g * (STEER_CPU_BLOCK / 32) + j / 32 : g;
               gsize at = (panel * (n / 2) + pair) * 32 + j % 32;
 
-              sum += tile->words[(r * tile->n_groups + g) * n + get_word (i, n)] * tile->block[2 * at + i / (n / 2)];
+              sum += tile->words[(r * tile->n_groups + g) * n + get_word (i, n)] * bytes[2 * at + i / (n / 2)];
             }
           if (keys)
-            scale *= tile->column_scales[g * STEER_CPU_BLOCK + j];
+            scale *= steer_f16_to_f32 (block_scales[g * STEER_CPU_BLOCK + j]);
           *to = scale * (float) sum + (keys && g == 0 ? 0.0f : *to); /* a first sum of zero is +0 */
         }
 }
@@ -718,10 +784,12 @@ check_cache_bytes (const SteerCpuKernels *kernels, gboolean keys, guint n_rows, 
   const gsize n = (gsize) n_groups * 32 * STEER_CPU_BLOCK;
   const gsize n_words = (gsize) n_rows * n_groups * (keys ? 32 : STEER_CPU_BLOCK);
   const gsize c_stride = MAX (STEER_CPU_BLOCK, n_groups * 32) + 2;
-  g_autofree gint8 *block = g_malloc (n);
+  const gsize n_scales = (gsize) n_groups * STEER_CPU_BLOCK;
+  g_autofree guint8 *block = g_malloc (n_scales * sizeof (guint16) + n);
+  guint16 *block_scales = (guint16 *) (gpointer) block;
+  gint8 *bytes = (gint8 *) (gpointer) (block_scales + n_scales);
   g_autofree gint16 *words = g_new (gint16, n_words);
   g_autofree float *scales = random_floats ((gsize) n_rows * n_groups);
-  g_autofree float *column_scales = random_floats ((gsize) n_groups * STEER_CPU_BLOCK);
   g_autofree float *c = poisoned (n_rows * c_stride);
   g_autofree float *expected = poisoned (n_rows * c_stride);
   SteerCpuCacheBytes tile = {
@@ -731,19 +799,20 @@ check_cache_bytes (const SteerCpuKernels *kernels, gboolean keys, guint n_rows, 
     .words = words,
     .scales = scales,
     .block = block,
-    .column_scales = column_scales,
     .c = c,
     .c_stride = c_stride,
-    .next = (const guint8 *) block,
+    .next = block,
   };
 
   for (gsize i = 0; i < n; i++)
-    block[i] = (gint8) g_test_rand_int_range (-127, 128);
+    bytes[i] = (gint8) g_test_rand_int_range (-127, 128);
+  for (gsize i = 0; i < n_scales; i++)
+    block_scales[i] = steer_f32_to_f16 (random_float ());
   for (gsize i = 0; i < n_words; i++)
     words[i] = (gint16) g_test_rand_int_range (-32767, 32768);
   if (n_words > 8) /* the largest sums there can be */
     {
-      memset (block, 127, n / 2);
+      memset (bytes, 127, n / 2);
       for (gsize i = 0; i < n_words / 2; i++)
         words[i] = 32767;
     }
@@ -865,6 +934,7 @@ main (int argc, char *argv[])
       add (kernels, name, "a block of the cache gives the bits of the block unpacked", test_cache_tile);
       add (kernels, name, "words of a query keep 15 bits of a group's largest", test_cache_query);
       add (kernels, name, "words of weights keep 15 bits of the largest, however small it is", test_cache_weights);
+      add (kernels, name, "a block of bytes that a token does not see weighs nothing", test_cache_weights_of_nothing);
       add (kernels, name, "a block of bytes gives the bits of integers summed up", test_cache_bytes);
       if (kernels->parts.tile != NULL)
         add (kernels, name, "a tile of products in parts equals float64", test_parts);
