@@ -10,6 +10,13 @@ typedef struct
   int n_tokens;
 } Chunk;
 
+/* Tokens of a chunk that go on: all of them, but for the last layer's. */
+typedef struct
+{
+  int first;
+  int n;
+} Rows;
+
 /* What the left operand of a product with @matrix is rounded to: the matrix's own type, since the products want both
  * alike. An 8 bit matrix is expanded to bf16, whose range no activation leaves. */
 static SteerCudaType
@@ -51,15 +58,21 @@ multiply (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, 
                                    n_tokens, add, y, matrix->n_rows);
 }
 
-static cudaError_t
-multiply_into_residual (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, int n_tokens)
+static float *
+get_residual (const SteerCudaContext *self, int row)
 {
-  float *residual = self->work.residual[0];
+  return self->work.residual[0] + (gsize) row * self->config->d_model;
+}
 
-  TRY (multiply (self, matrix, x, n_tokens, TRUE, residual));
+static cudaError_t
+multiply_into_residual (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, const Rows *rows)
+{
+  float *residual = get_residual (self, rows->first);
+
+  TRY (multiply (self, matrix, x, rows->n, TRUE, residual));
   if (matrix->bias == NULL)
     return cudaSuccess;
-  return steer_cuda_add_bias_rows (&self->queue, matrix->bias, matrix->n_rows, n_tokens, residual);
+  return steer_cuda_add_bias_rows (&self->queue, matrix->bias, matrix->n_rows, rows->n, residual);
 }
 
 /* Norms, then multiplies by several matrices; where these are of different types, the norm is written for each. */
@@ -69,63 +82,101 @@ multiply_normed (SteerCudaContext *self,
                  const SteerCudaMatrix *const *matrices,
                  float *const *results,
                  guint n_matrices,
-                 int n_tokens)
+                 const Rows *rows)
 {
   for (guint i = 0; i < n_matrices; i++)
     {
       SteerCudaType type = get_operand_type (matrices[i]);
 
       if (i == 0 || type != get_operand_type (matrices[i - 1]))
-        TRY (steer_cuda_norm_rows (&self->queue, &self->shape, self->work.residual[0], norm, n_tokens, type,
+        TRY (steer_cuda_norm_rows (&self->queue, &self->shape, get_residual (self, rows->first), norm, rows->n, type,
                                    self->work.normed));
-      TRY (multiply (self, matrices[i], self->work.normed, n_tokens, FALSE, results[i]));
+      TRY (multiply (self, matrices[i], self->work.normed, rows->n, FALSE, results[i]));
     }
   return cudaSuccess;
 }
 
+/* Keys and values of the whole chunk into the cache. */
 static cudaError_t
-attend (SteerCudaContext *self, const Chunk *chunk, guint index)
+project (SteerCudaContext *self, const Chunk *chunk, guint index)
 {
   const SteerCudaLayer *layer = &self->weights.layers[index];
   const SteerCudaMatrix *const matrices[] = { &layer->q, &layer->k, &layer->v };
+  const Rows all = { 0, chunk->n_tokens };
   SteerCudaWork *work = &self->work;
   float *const results[] = { work->q, work->k, work->v };
 
-  TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), chunk->n_tokens));
-  TRY (steer_cuda_rotate_rows (&self->queue, &self->shape, work->q, work->k, work->v, layer->q.bias, layer->k.bias,
-                               layer->v.bias, work->tokens, chunk->n_tokens, work->turns, work->query,
-                               &self->caches[index]));
-  TRY (steer_cuda_attend_rows (&self->queue, &self->shape, &self->caches[index], (int) chunk->run->slot,
-                               (int) (chunk->run->position + chunk->first), work->query, chunk->n_tokens,
-                               get_operand_type (&layer->o), work->attended));
-  return multiply_into_residual (self, &layer->o, work->attended, chunk->n_tokens);
+  TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), &all));
+  return steer_cuda_rotate_rows (&self->queue, &self->shape, work->q, work->k, work->v, layer->q.bias, layer->k.bias,
+                                 layer->v.bias, work->tokens, chunk->n_tokens, work->turns, work->query,
+                                 &self->caches[index]);
 }
 
 static cudaError_t
-think (SteerCudaContext *self, const Chunk *chunk, guint index)
+attend (SteerCudaContext *self, const Chunk *chunk, guint index, const Rows *rows)
+{
+  const SteerCudaLayer *layer = &self->weights.layers[index];
+  const SteerCudaCache *cache = &self->caches[index];
+  gsize row_bytes = (gsize) self->config->n_heads * self->config->head_dim * sizeof (guint16);
+  SteerCudaWork *work = &self->work;
+
+  TRY (steer_cuda_attend_rows (&self->queue, &self->shape, cache, (int) chunk->run->slot,
+                               (int) (chunk->run->position + chunk->first) + rows->first,
+                               (const guint8 *) work->query + (gsize) rows->first * row_bytes, rows->n,
+                               get_operand_type (&layer->o), work->attended));
+  return multiply_into_residual (self, &layer->o, work->attended, rows);
+}
+
+static cudaError_t
+think (SteerCudaContext *self, guint index, const Rows *rows)
 {
   const SteerCudaLayer *layer = &self->weights.layers[index];
   const SteerCudaMatrix *const matrices[] = { &layer->gate, &layer->up };
   SteerCudaWork *work = &self->work;
   float *const results[] = { work->gate, work->up };
 
-  TRY (multiply_normed (self, layer->mlp_norm, matrices, results, G_N_ELEMENTS (matrices), chunk->n_tokens));
+  TRY (multiply_normed (self, layer->mlp_norm, matrices, results, G_N_ELEMENTS (matrices), rows));
   TRY (steer_cuda_silu_rows (&self->queue, &self->shape, work->gate, work->up, layer->gate.bias, layer->up.bias,
-                             chunk->n_tokens, get_operand_type (&layer->down), work->hidden));
-  return multiply_into_residual (self, &layer->down, work->hidden, chunk->n_tokens);
+                             rows->n, get_operand_type (&layer->down), work->hidden));
+  return multiply_into_residual (self, &layer->down, work->hidden, rows);
+}
+
+static gboolean
+is_last_chunk (const Chunk *chunk)
+{
+  return chunk->first + (guint) chunk->n_tokens == chunk->run->n_tokens;
+}
+
+/* What the last layer makes of a token, but for its key and value, is wanted for its logits and by a tap, and by nobody
+ * else: most of it is left out. */
+static Rows
+get_wanted_rows (const SteerCudaContext *self, const Chunk *chunk, guint layer)
+{
+  const SteerRun *run = chunk->run;
+  gboolean all = layer + 1 < self->config->n_layers || run->want == STEER_WANT_ALL_LOGITS;
+
+  for (guint i = 0; i < run->n_taps; i++)
+    all |= run->tap_layers[i] == layer;
+  if (all)
+    return (Rows){ 0, chunk->n_tokens };
+  return (Rows){ chunk->n_tokens - 1, is_last_chunk (chunk) && run->want != STEER_WANT_NOTHING ? 1 : 0 };
 }
 
 static cudaError_t
 run_layer (SteerCudaContext *self, const Chunk *chunk, guint index)
 {
+  const Rows rows = get_wanted_rows (self, chunk, index);
   guint n_ops = 0;
 
-  TRY (attend (self, chunk, index));
-  TRY (think (self, chunk, index));
+  TRY (project (self, chunk, index));
+  if (rows.n == 0)
+    return cudaSuccess;
+  TRY (attend (self, chunk, index, &rows));
+  TRY (think (self, index, &rows));
   steer_plan_get_layer_ops (chunk->run->plan, index, &n_ops);
   if (n_ops > 0)
-    TRY (steer_cuda_steer_rows (&self->queue, &self->shape, (int) index, self->work.tokens, chunk->n_tokens,
-                                self->work.residual[0]));
+    TRY (steer_cuda_steer_rows (&self->queue, &self->shape, (int) index, self->work.tokens + rows.first, rows.n,
+                                get_residual (self, rows.first)));
   return steer_cuda_copy_taps (self, chunk->run, chunk->first, (guint) chunk->n_tokens, index, self->work.residual[0]);
 }
 
@@ -176,10 +227,8 @@ write_all_logits (SteerCudaContext *self, const Chunk *chunk)
 static cudaError_t
 compute_last_logits (SteerCudaContext *self, const Chunk *chunk)
 {
-  const float *last = self->work.residual[0] + (gsize) (chunk->n_tokens - 1) * self->config->d_model;
-
-  TRY (steer_cuda_norm_rows (&self->queue, &self->shape, last, self->weights.final_norm, 1, STEER_CUDA_F32,
-                             self->work.normed));
+  TRY (steer_cuda_norm_rows (&self->queue, &self->shape, get_residual (self, chunk->n_tokens - 1),
+                             self->weights.final_norm, 1, STEER_CUDA_F32, self->work.normed));
   return compute_logits (self, self->work.normed, 1);
 }
 
@@ -196,7 +245,7 @@ static gboolean
 finish (SteerCudaContext *self, const Chunk *chunk, GError **error)
 {
   SteerRun *run = chunk->run;
-  gboolean is_last = chunk->first + (guint) chunk->n_tokens == run->n_tokens;
+  gboolean is_last = is_last_chunk (chunk);
   cudaError_t status = cudaSuccess;
 
   if (run->want == STEER_WANT_ALL_LOGITS)

@@ -365,7 +365,7 @@ SteerApplication *
 steer_application_new (void)
 {
   /* The window is painted while a chat is exported or a model's threads hold every core. */
-  steer_niceness_add_to_tasks (STEER_NICENESS_BEHIND);
+  steer_niceness_put_tasks_behind ();
   return g_object_new (STEER_TYPE_APPLICATION, "application-id", STEER_APPLICATION_ID, "flags",
                        G_APPLICATION_HANDLES_OPEN, "resource-base-path", "/com/example/SteerChat", NULL);
 }

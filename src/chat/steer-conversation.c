@@ -1,3 +1,4 @@
+#include "steer-niceness.h"
 #include "steer-reply-private.h"
 #include "steer-store-private.h"
 
@@ -61,6 +62,7 @@ steer_conversation_list_model_init (GListModelInterface *iface)
 static gpointer
 free_pieces (gpointer pieces)
 {
+  steer_niceness_go_behind ();
   g_ptr_array_unref (pieces);
   return NULL;
 }

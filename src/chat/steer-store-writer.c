@@ -224,7 +224,7 @@ run_writer (gpointer data)
 {
   SteerWriter *self = data;
 
-  steer_niceness_add (STEER_NICENESS_BEHIND);
+  steer_niceness_go_behind ();
   g_mutex_lock (&self->mutex);
   while (TRUE)
     {

@@ -417,7 +417,7 @@ main (int argc, char **argv)
   pose_as_window_manager ();
   steer_application_find_schema ();
   steer_init ();
-  steer_niceness_add_to_tasks (STEER_NICENESS_BEHIND);
+  steer_niceness_put_tasks_behind ();
   longest = fill_store (dir);
   fill_presets (dir);
   if (labels != NULL)

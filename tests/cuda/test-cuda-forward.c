@@ -384,6 +384,61 @@ test_long_prompt (gconstpointer name)
   assert_near (next, expected_next, model->config->n_vocab, 3e-2);
 }
 
+/* Of what a prompt's last layer makes of its tokens, only what is asked for is computed: nothing, the last one's, or,
+ * for a tap, all of it. Steering acts on what is left. */
+static void
+test_last_layer (void)
+{
+  g_autoptr (CpuModel) model = cpu_model_load ("llama-long");
+  g_autoptr (SteerContext) context = cuda_context_open (model->model, 1, STEER_DTYPE_F16, 0);
+  const guint n = 200;
+  const gsize n_vocab = model->config->n_vocab;
+  const gsize d_model = model->config->d_model;
+  const guint last_layer = model->config->n_layers - 1;
+  g_autofree char *ops = g_strdup_printf ("0:0:add:2.0 %u:1:clamp:4.0", last_layer);
+  g_autoptr (SteerPlan) plan = cpu_model_make_plan (model, ops);
+  g_autofree float *all = cpu_context_run (context, model, 0, 0, n, plan);
+  g_autofree float *next = cpu_context_run_last (context, model, 0, n, 1, plan);
+  const float *vector = g_bytes_get_data (model->vectors[1], NULL);
+  g_autofree float *taps = g_new0 (float, n *d_model);
+  g_autofree float *logits = g_new0 (float, n_vocab);
+  SteerRun run = {
+    .tokens = model->tokens,
+    .n_tokens = n,
+    .plan = plan,
+    .want = STEER_WANT_LAST_LOGITS,
+    .logits = logits,
+  };
+
+  for (guint tapped = 0; tapped < 2; tapped++)
+    {
+      g_autofree float *after = NULL;
+
+      run.n_taps = tapped;
+      run.tap_layers = &last_layer;
+      run.taps = taps;
+      forward (context, &run, 1);
+      assert_near (logits, all + (n - 1) * n_vocab, n_vocab, CUDA_TOLERANCE);
+      after = cpu_context_run_last (context, model, 0, n, 1, plan);
+      assert_near (after, next, n_vocab, CUDA_TOLERANCE);
+    }
+  for (guint i = 0; i < n; i++)
+    {
+      double along = 0.0;
+
+      for (gsize j = 0; j < d_model; j++)
+        along += (double) taps[i * d_model + j] * (double) vector[j];
+      g_assert_cmpfloat_with_epsilon (along, 4.0, 1e-2); /* every token's was computed, and clamped */
+    }
+
+  run.want = STEER_WANT_NOTHING;
+  run.n_taps = 0;
+  forward (context, &run, 1);
+  g_free (g_steal_pointer (&logits));
+  logits = cpu_context_run_last (context, model, 0, n, 1, plan);
+  assert_near (logits, next, n_vocab, CUDA_TOLERANCE);
+}
+
 /* The larger range of bf16 costs precision. */
 static void
 test_brain_cache (void)
@@ -426,6 +481,7 @@ main (int argc, char *argv[])
     }
   add ("llama-long", "a prompt of several chunks as the CPU computes it", test_long_prompt);
   add ("mistral-long-window", "a prompt of several chunks as the CPU computes it", test_long_prompt);
+  g_test_add_func ("/cuda/forward/of a prompt's last layer what is wanted is computed", test_last_layer);
   g_test_add_func ("/cuda/forward/every step has the plan it was given", test_sliders);
   g_test_add_func ("/cuda/forward/every mode steers as on the CPU", test_modes);
   g_test_add_func ("/cuda/forward/one step gives logits, tokens and nothing", test_mixed_wants);
