@@ -21,7 +21,8 @@ struct _SteerTranscript
   guint n_slots;      /* empty ones, above all others */
   GPtrArray *leaving; /* SteerMessageView, no longer needed: their slots are hidden */
   guint drop_id;
-  guint fill_tick; /* adds what is missing around what is seen, a few a frame */
+  guint fill_tick;     /* adds what is missing around what is seen, a few a frame */
+  gboolean frame_full; /* the next frame has enough to lay out with what was made before it */
 
   /* Where the reader is. */
   gboolean stick;     /* at the end: stays there */

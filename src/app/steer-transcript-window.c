@@ -246,6 +246,11 @@ on_fill_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
 {
   SteerTranscript *self = STEER_TRANSCRIPT (widget);
 
+  if (self->frame_full)
+    {
+      self->frame_full = FALSE;
+      return G_SOURCE_CONTINUE;
+    }
   self->fill_tick = 0;
   /* What was added above has not been laid out yet: its height is not known. */
   if (self->anchored)
@@ -281,6 +286,7 @@ steer_transcript_show_end (SteerTranscript *self)
   self->first = count_messages (self);
   add_above (self);
   self->anchored = FALSE;
+  self->frame_full = TRUE;
   steer_transcript_schedule_fill (self);
 }
 

@@ -197,6 +197,49 @@ test_scrolling_up (Fixture *f, gconstpointer data)
   g_assert_true (g_str_has_prefix (get_text (get_view (f, 0)), "Message 0."));
 }
 
+typedef struct
+{
+  Fixture *fixture;
+  guint n_frames;
+  guint n_in_first; /* views there after the first frame */
+} Frames;
+
+static void
+on_after_paint (Frames *frames)
+{
+  if (frames->n_frames++ == 0)
+    frames->n_in_first = count_views (frames->fixture);
+}
+
+static gboolean
+has_filled (gpointer data)
+{
+  Frames *frames = data;
+
+  return frames->n_frames > 1 && count_views (frames->fixture) >= 20;
+}
+
+/* What is made when a chat is opened is enough for the first frame to lay out; what lies above comes in later ones. */
+static void
+test_first_frame (Fixture *f, gconstpointer data)
+{
+  GdkFrameClock *clock = gtk_widget_get_frame_clock (f->transcript);
+  g_autoptr (SteerConversation) empty = steer_conversation_new ();
+  Frames frames = { f };
+  guint n_made;
+
+  fill (f, 100);
+  steer_chat_set_conversation (f->chat, empty);
+  app_test_settle ();
+  steer_chat_set_conversation (f->chat, f->conversation);
+  n_made = count_views (f);
+  g_assert_cmpuint (n_made, >, 0);
+  g_signal_connect_swapped (clock, "after-paint", G_CALLBACK (on_after_paint), &frames);
+  test_wait_until (has_filled, &frames, 30);
+  g_assert_cmpuint (frames.n_in_first, ==, n_made);
+  g_signal_handlers_disconnect_by_data (clock, &frames);
+}
+
 /* What is read stays under the eye while more is put above it. */
 static void
 test_place_is_kept (Fixture *f, gconstpointer data)
@@ -661,6 +704,7 @@ main (int argc, char **argv)
 {
   app_test_init (&argc, &argv);
   ADD ("a-long-chat-opens-with-its-last-messages", 0, test_newest_first);
+  ADD ("a-long-chat-opens-a-few-messages-a-frame", 0, test_first_frame);
   ADD ("scrolling-up-brings-the-others", 0, test_scrolling_up);
   ADD ("what-is-read-stays-in-its-place", 0, test_place_is_kept);
   ADD ("a-reply-shows-as-it-is-written", 0, test_streaming);
