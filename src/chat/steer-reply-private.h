@@ -45,8 +45,10 @@ SteerRequest *steer_request_copy (SteerRequest *self);
 /* The plan for producing generated token @step; a new reference or NULL. */
 SteerPlan *steer_request_dup_plan (SteerRequest *self, guint step);
 
-/* The worker's side of a reply. All thread-safe; what they tell arrives on @context in order. */
+/* On @context's thread, as is letting go of the last reference. */
 SteerReply *steer_reply_new (GMainContext *context, SteerRequest *request);
+
+/* The worker's side of a reply. All thread-safe; what they tell arrives on its context, in order. */
 SteerRequest *steer_reply_get_request (SteerReply *self);
 GCancellable *steer_reply_get_cancellable (SteerReply *self);
 

@@ -1,7 +1,11 @@
 #include "steer-reply-private.h"
 
-/* The interface redraws at most this often; a batch in between would be work that nobody sees. */
-#define BATCH_INTERVAL_US (16 * 1000)
+/* The interface redraws at most this often; a batch in between would be work that nobody sees.
+ *
+ * The main context looks for what has come, and the worker wakes it for the first token only: GLib does so with the
+ * context locked, so what was woken goes on, often on the worker's own core, only to wait for that lock until the
+ * worker has a core again. */
+#define BATCH_INTERVAL_MS 16
 
 /* Window over which the running rate is measured. */
 #define RATE_WINDOW_US (1000 * 1000)
@@ -18,7 +22,7 @@ struct _SteerReply
 {
   GObject parent_instance;
 
-  GMainContext *context;
+  GSource *delivery; /* destroyed once the reply is done, or gone */
   SteerRequest *request;
   GCancellable *cancellable;
 
@@ -31,8 +35,8 @@ struct _SteerReply
     GArray *prompt;       /* gint32, nullable: not yet delivered */
     guint n_reused;
     guint n_prefilled;
-    gboolean scheduled; /* a delivery is on its way */
-    gint64 delivered_at;
+    gboolean news;  /* there is something to deliver */
+    gboolean begun; /* there was a token */
     gboolean done;
     SteerStopReason reason;
     double prefill_seconds;
@@ -101,7 +105,8 @@ steer_reply_finalize (GObject *object)
 {
   SteerReply *self = STEER_REPLY (object);
 
-  g_main_context_unref (self->context);
+  g_source_destroy (self->delivery);
+  g_source_unref (self->delivery);
   steer_request_unref (self->request);
   g_object_unref (self->cancellable);
   g_mutex_clear (&self->mutex);
@@ -174,16 +179,6 @@ steer_reply_init (SteerReply *self)
   self->text = g_string_new (NULL);
   self->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
   self->prompt = g_array_new (FALSE, FALSE, sizeof (gint32));
-}
-
-SteerReply *
-steer_reply_new (GMainContext *context, SteerRequest *request)
-{
-  SteerReply *self = g_object_new (STEER_TYPE_REPLY, NULL);
-
-  self->context = g_main_context_ref (context);
-  self->request = steer_request_copy (request);
-  return self;
 }
 
 SteerRequest *
@@ -263,7 +258,7 @@ finish (SteerReply *self, SteerStopReason reason, double prefill_seconds, double
 static gboolean
 deliver (gpointer data)
 {
-  g_autoptr (SteerReply) self = g_object_ref (STEER_REPLY (data));
+  g_autoptr (SteerReply) self = g_object_ref (data); /* whoever hears of it may let go of it */
   g_autoptr (GPtrArray) pieces = NULL;
   g_autoptr (GArray) prompt = NULL;
   gboolean done;
@@ -273,6 +268,12 @@ deliver (gpointer data)
   GError *error;
 
   g_mutex_lock (&self->mutex);
+  if (!self->pending.news)
+    {
+      g_mutex_unlock (&self->mutex);
+      return G_SOURCE_CONTINUE;
+    }
+  self->pending.news = FALSE;
   pieces = g_steal_pointer (&self->pending.pieces);
   self->pending.pieces = g_ptr_array_new_with_free_func (piece_free);
   prompt = g_steal_pointer (&self->pending.prompt);
@@ -283,8 +284,6 @@ deliver (gpointer data)
   prefill_seconds = self->pending.prefill_seconds;
   decode_seconds = self->pending.decode_seconds;
   error = g_steal_pointer (&self->pending.error);
-  self->pending.scheduled = FALSE;
-  self->pending.delivered_at = g_get_monotonic_time ();
   g_mutex_unlock (&self->mutex);
 
   if (prompt != NULL)
@@ -309,27 +308,23 @@ deliver (gpointer data)
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_N_TOKENS]);
       update_rate (self);
     }
-  if (done)
-    finish (self, reason, prefill_seconds, decode_seconds, error);
+  if (!done)
+    return G_SOURCE_CONTINUE;
+  finish (self, reason, prefill_seconds, decode_seconds, error);
   return G_SOURCE_REMOVE;
 }
 
-/* With the mutex held. */
-static void
-schedule_delivery (SteerReply *self)
+SteerReply *
+steer_reply_new (GMainContext *context, SteerRequest *request)
 {
-  g_autoptr (GSource) source = NULL;
-  gint64 due;
+  SteerReply *self = g_object_new (STEER_TYPE_REPLY, NULL);
 
-  if (self->pending.scheduled)
-    return;
-  self->pending.scheduled = TRUE;
-  due = self->pending.delivered_at + BATCH_INTERVAL_US;
-  source = g_timeout_source_new (0);
-  g_source_set_ready_time (source, MAX (due, g_get_monotonic_time ()));
-  g_source_set_static_name (source, "SteerReply delivery");
-  g_source_set_callback (source, deliver, g_object_ref (self), g_object_unref);
-  g_source_attach (source, self->context);
+  self->delivery = g_timeout_source_new (BATCH_INTERVAL_MS);
+  g_source_set_static_name (self->delivery, "SteerReply delivery");
+  g_source_set_callback (self->delivery, deliver, self, NULL);
+  g_source_attach (self->delivery, context);
+  self->request = steer_request_copy (request);
+  return self;
 }
 
 void
@@ -340,7 +335,7 @@ steer_reply_post_prompt (SteerReply *self, const gint32 *tokens, guint n_tokens,
   g_array_append_vals (self->pending.prompt, tokens, n_tokens);
   self->pending.n_reused = n_reused;
   self->pending.n_prefilled = n_reused;
-  schedule_delivery (self);
+  self->pending.news = TRUE;
   g_mutex_unlock (&self->mutex);
 }
 
@@ -349,7 +344,7 @@ steer_reply_post_prefilled (SteerReply *self, guint n_prefilled)
 {
   g_mutex_lock (&self->mutex);
   self->pending.n_prefilled = n_prefilled;
-  schedule_delivery (self);
+  self->pending.news = TRUE;
   g_mutex_unlock (&self->mutex);
 }
 
@@ -377,8 +372,11 @@ void
 steer_reply_post_token (SteerReply *self, gint32 token, const char *text, gsize length, SteerPlan *plan)
 {
   Piece *piece;
+  gboolean first;
 
   g_mutex_lock (&self->mutex);
+  first = !self->pending.begun;
+  self->pending.begun = TRUE;
   piece = get_piece (self, plan);
   if (self->pending.last_plan != plan)
     {
@@ -387,8 +385,10 @@ steer_reply_post_token (SteerReply *self, gint32 token, const char *text, gsize 
     }
   g_array_append_val (piece->tokens, token);
   g_string_append_len (piece->text, text, (gssize) length);
-  schedule_delivery (self);
+  self->pending.news = TRUE;
   g_mutex_unlock (&self->mutex);
+  if (first)
+    g_source_set_ready_time (self->delivery, 0);
 }
 
 void
@@ -407,8 +407,7 @@ steer_reply_post_done (SteerReply *self,
   self->pending.prefill_seconds = prefill_seconds;
   self->pending.decode_seconds = decode_seconds;
   self->pending.error = error;
-  /* One already on its way brings this too. */
-  schedule_delivery (self);
+  self->pending.news = TRUE;
   g_mutex_unlock (&self->mutex);
 }
 
