@@ -10,7 +10,7 @@ typedef struct
   int n_tokens;
 } Chunk;
 
-/* Tokens of a chunk that go on: all of them, but for the last layer's. */
+/* Tokens of a chunk: all that a layer computes, or, in the last layer, those that somebody asks for. */
 typedef struct
 {
   int first;
