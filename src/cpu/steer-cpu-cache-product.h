@@ -4,7 +4,8 @@
 
 G_BEGIN_DECLS
 
-/* Products of attention's rows with one block of the cache, for one head of keys and values. */
+/* What attention does with one block of the cache, for one head of keys and values: scores, softmax, weighted values.
+ * How depends on the cache's type. */
 
 typedef struct
 {

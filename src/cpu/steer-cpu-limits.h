@@ -27,5 +27,6 @@
 #define STEER_CPU_QUERY_ROWS 112
 
 /* Positions after which attention closes a partial result. Partial results are combined in the order of positions
- * whoever computed them, so a long context can be shared by threads. A multiple of STEER_CPU_BLOCK. */
+ * whoever computed them, so a long context can be shared by threads, and a head's blocks of a span lie together in the
+ * cache. A multiple of STEER_CPU_BLOCK. */
 #define STEER_CPU_SPAN 512

@@ -203,6 +203,40 @@ test_no_memory (void)
   g_assert_cmpint (setrlimit (RLIMIT_AS, &before), ==, 0);
 }
 
+/* Whatever is left of a context behind its whole spans. */
+static void
+test_cache_places (void)
+{
+  const guint contexts[] = { 1, 64, 512, 640, 1100 };
+  const SteerDtype dtypes[] = { STEER_DTYPE_F16, STEER_DTYPE_F32, STEER_DTYPE_Q8_0 };
+
+  for (guint c = 0; c < G_N_ELEMENTS (contexts); c++)
+    for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+      {
+        g_autoptr (GHashTable) taken = g_hash_table_new (NULL, NULL);
+        SteerCpuCache cache;
+
+        g_assert_true (steer_cpu_cache_measure (&cache, dtypes[d], 2, 3, contexts[c], 2, 40));
+        g_assert_true (steer_cpu_cache_allocate (&cache));
+        for (guint layer = 0; layer < 2; layer++)
+          for (guint slot = 0; slot < 3; slot++)
+            for (guint block = 0; block < cache.n_blocks; block++)
+              for (guint head = 0; head < 2; head++)
+                {
+                  gsize keys = (gsize) (steer_cpu_cache_get_keys (&cache, layer, slot, block, head) - cache.data);
+                  gsize values = (gsize) (steer_cpu_cache_get_values (&cache, layer, slot, block, head) - cache.data);
+
+                  g_assert_cmpuint (keys % cache.block_bytes, ==, 0);
+                  g_assert_cmpuint (values % cache.block_bytes, ==, 0);
+                  g_assert_cmpuint (MAX (keys, values) + cache.block_bytes, <=, cache.n_bytes);
+                  g_assert_true (g_hash_table_add (taken, GSIZE_TO_POINTER (keys)));
+                  g_assert_true (g_hash_table_add (taken, GSIZE_TO_POINTER (values)));
+                }
+        g_assert_cmpuint (g_hash_table_size (taken) * cache.block_bytes, ==, cache.n_bytes);
+        steer_cpu_cache_clear (&cache);
+      }
+}
+
 static void
 test_overflow (void)
 {
@@ -330,6 +364,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/open/the estimate counts weights that will be quantised", test_estimate_quantised);
   g_test_add_func ("/cpu/open/an unknown device, cache type or number of slots is refused", test_refusals);
   g_test_add_func ("/cpu/open/a context for which there is no memory is refused", test_no_memory);
+  g_test_add_func ("/cpu/open/every block of a cache has a place of its own", test_cache_places);
   g_test_add_func ("/cpu/open/the size of a cache never overflows", test_overflow);
   g_test_add_func ("/cpu/open/an instruction set can be forced, an unknown one is refused", test_isa);
   g_test_add_func ("/cpu/open/progress goes from nothing to all", test_progress);
