@@ -60,7 +60,11 @@ open_library (SteerCudaBlas *self, char **why)
       && g_module_symbol (self->module, "cublasSetStream_v2", (gpointer *) &library->set_stream)
       && g_module_symbol (self->module, "cublasSetWorkspace_v2", (gpointer *) &library->set_workspace)
       && g_module_symbol (self->module, "cublasGemmEx", (gpointer *) &library->gemm))
-    return TRUE;
+    {
+      /* It leaves destructors with the process and its threads. */
+      g_module_make_resident (self->module);
+      return TRUE;
+    }
   *why = g_strdup (g_module_error ());
   return FALSE;
 }

@@ -75,7 +75,7 @@ enqueue_step (SteerCudaContext *self, guint n, gboolean choosing)
   return choosing ? steer_cuda_launch_choice (self, n) : cudaSuccess;
 }
 
-/* NULL when it does not work, with nothing left in the stream. */
+/* NULL when it does not work, with nothing left in the stream; the reason is logged. */
 static cudaGraphExec_t
 capture (SteerCudaContext *self, guint n, gboolean choosing)
 {
@@ -83,15 +83,25 @@ capture (SteerCudaContext *self, guint n, gboolean choosing)
   cudaGraphExec_t exec = NULL;
   cudaError_t status;
 
-  if (cudaStreamBeginCapture (self->queue.stream, cudaStreamCaptureModeThreadLocal) != cudaSuccess)
-    return NULL;
-  status = enqueue_step (self, n, choosing);
-  if (cudaStreamEndCapture (self->queue.stream, &graph) == cudaSuccess && status == cudaSuccess
-      && cudaGraphInstantiate (&exec, graph, 0) != cudaSuccess)
-    exec = NULL;
+  status = cudaStreamBeginCapture (self->queue.stream, cudaStreamCaptureModeThreadLocal);
+  if (status == cudaSuccess)
+    {
+      cudaError_t ended;
+
+      status = enqueue_step (self, n, choosing);
+      ended = cudaStreamEndCapture (self->queue.stream, &graph);
+      if (status == cudaSuccess)
+        status = ended;
+    }
+  if (status == cudaSuccess)
+    status = cudaGraphInstantiate (&exec, graph, 0);
   if (graph != NULL)
     cudaGraphDestroy (graph);
-  return exec;
+  if (status == cudaSuccess)
+    return exec;
+  g_message ("The steps of decoding could not be captured and are launched kernel by kernel: %s",
+             cudaGetErrorString (status));
+  return NULL;
 }
 
 /* As a graph, which is captured when it is first needed; kernel by kernel where that does not work. */

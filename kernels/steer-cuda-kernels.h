@@ -26,7 +26,7 @@ extern "C"
    */
 
 #define STEER_CUDA_MAX_COLUMNS 4
-#define STEER_CUDA_MAX_D_MODEL 16384
+#define STEER_CUDA_MAX_D_MODEL 12288
 #define STEER_CUDA_MAX_HEAD_DIM 256
 #define STEER_CUDA_MAX_VOCAB (1 << 24)
 
@@ -38,26 +38,32 @@ extern "C"
     STEER_CUDA_BF16,
 
     /* Quantised types lie in planes, each [n_rows, ...], so that every load is aligned and all of a warp's are
-     * neighbours. They hold the numbers of GGUF's blocks, to the bit; steer-cuda-planes.c splits those. */
+     * neighbours. They hold the numbers of GGUF's blocks, to the bit; steer-cuda-planes.c splits those.
+     *
+     * 32 columns are a piece, of which quarter t, from 0 to 3, is elements 4 t + b and 16 + 4 t + b, b from 0 to 3. The
+     * data plane of a row is [groups, 4 quarters, pieces of the group, bytes of a quarter], 64 bytes a group; the last
+     * group of a row has as many pieces as are left. */
 
-    /* value = quant * scale. data: int8 [n_columns]; scales: f16 [n_columns / 32]. */
+    /* value = quant * scale. data: int8, groups of two pieces, quarters of 8 bytes: the first four elements and the
+     * other four. scales: f16 [pieces]. */
     STEER_CUDA_Q8,
 
-    /* value = (quant - 8) * scale. data: 32 quants in 16 bytes, of which byte j holds elements j (low) and j + 16
-     * (high); scales: f16 [n_columns / 32]. */
+    /* value = (quant - 8) * scale. data: groups of four pieces, quarters of 4 bytes: byte b is the first four elements'
+     * b-th in its lower half, the other four's in its upper half. scales: f16 [pieces]. */
     STEER_CUDA_Q4_0,
 
-    /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0; scales: {uint8 scale, minimum} [n_columns /
-     * 32]; supers: f16 [n_columns / 256, 2]. */
+    /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0. scales: {uint8 scale, minimum} [pieces].
+     * supers: f16 [n_columns / 256, 2]. */
     STEER_CUDA_Q4_K,
 
-    /* The same with a fifth bit. high: uint32 [n_columns / 32], whose byte j holds in bit t, from 0 to 7, element
-     * 4 t + j's. */
+    /* The same with a fifth bit. high: uint32 [n_columns / 256, 4 quarters, 2 halves of the eight pieces]: piece j of
+     * those four has the bits of its first elements 0 and 1 in bits 4 j and 4 j + 1, those of its other 0 and 1 in the
+     * next two; elements 2 and 3 are 16 bits further. */
     STEER_CUDA_Q5_K,
 
-    /* value = super * scale * (quant - 32). data: the low four bits, as Q4_0; scales: int8 [n_columns / 16]; high:
-     * uint32 [n_columns / 16], whose byte j holds in bits 2 t and 2 t + 1, t from 0 to 3, element 4 t + j's; supers:
-     * f16 [n_columns / 256]. */
+    /* value = super * scale * (quant - 32). data: the low four bits, as Q4_0. scales: int8 [pieces, 2]: of the first 16
+     * elements and the others. high: uint32 [n_columns / 256, 4 quarters, 4 pairs of pieces]: as Q5_K, but of two
+     * pieces and two bits an element. supers: f16 [n_columns / 256]. */
     STEER_CUDA_Q6_K,
   } SteerCudaType;
 
@@ -95,7 +101,9 @@ extern "C"
   {
     cudaStream_t stream;
     int n_processors; /* multiprocessors of the device */
-    int overlap;      /* 1: a kernel may begin while the one before it ends (compute capability 9.0 or later) */
+    int n_shared;     /* bytes of shared memory that a block may ask for */
+    int overlap;      /* 1: a kernel may begin while the one before it ends (compute capability 9.0 or later, and code
+                       * for it) */
   } SteerCudaQueue;
 
   /* Asks the current device. */
@@ -369,7 +377,8 @@ extern "C"
                                  void *out);
 
   /* Quantises [n_rows, n_columns] weights of type F32, F16 or BF16 to the planes of STEER_CUDA_Q8: the scale is the
-   * largest magnitude of 32 columns / 127, rounded to f16. n_columns: a multiple of 32. */
+   * largest magnitude of 32 columns / 127, rounded to f16. n_columns: a multiple of 32; quants: in the order of the
+   * plane. */
   cudaError_t steer_cuda_quantise (const SteerCudaQueue *queue,
                                    SteerCudaType type,
                                    const void *weights,

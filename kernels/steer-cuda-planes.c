@@ -8,6 +8,9 @@
 
 #define ONE_AS_F16 0x3c00
 
+/* Of the data plane; what four lanes load at a time. */
+#define GROUP_BYTES 64
+
 static const SteerCudaPlanes planes_of[] = {
   [STEER_CUDA_F32] = { { 4 }, 1 },
   [STEER_CUDA_F16] = { { 2 }, 1 },
@@ -25,58 +28,117 @@ steer_cuda_planes_get (SteerCudaType type)
   return &planes_of[type];
 }
 
-/* --- Blocks of 32: a scale, and what it scales --- */
-
-static void
-split_q8_0 (const guint8 *block, guint8 *const planes[])
+/* Where in the planes of its row a block goes. */
+typedef struct
 {
-  memcpy (planes[STEER_CUDA_SCALES], block, 2);
-  memcpy (planes[STEER_CUDA_DATA], block + 2, 32);
+  guint8 *planes[STEER_CUDA_N_PLANES]; /* of the block's group, or of the block where it is wider than that */
+  guint in_group;                      /* which piece of its group */
+  guint n_together;                    /* pieces of the group */
+} Place;
+
+/* --- Pieces of 32, in four quarters --- */
+
+/* quarters: [4, n_bytes] */
+static void
+put_quarters (guint8 *group, guint in_group, guint n_together, const guint8 *quarters, guint n_bytes)
+{
+  for (guint t = 0; t < 4; t++)
+    memcpy (group + (t * n_together + in_group) * n_bytes, quarters + t * n_bytes, n_bytes);
+}
+
+/* 32 quants of 8 bits. */
+static void
+put_bytes (const Place *place, const guint8 *quants)
+{
+  guint8 quarters[32];
+
+  for (guint t = 0; t < 4; t++)
+    {
+      memcpy (quarters + t * 8, quants + 4 * t, 4);
+      memcpy (quarters + t * 8 + 4, quants + 16 + 4 * t, 4);
+    }
+  put_quarters (place->planes[STEER_CUDA_DATA], place->in_group, place->n_together, quarters, 8);
 }
 
 static void
-split_q4_0 (const guint8 *block, guint8 *const planes[])
+split_q8_0 (const guint8 *block, const Place *place)
 {
-  memcpy (planes[STEER_CUDA_SCALES], block, 2);
-  memcpy (planes[STEER_CUDA_DATA], block + 2, 16);
+  memcpy (place->planes[STEER_CUDA_SCALES], block, 2);
+  put_bytes (place, block + 2);
+}
+
+static void
+split_q4_0 (const guint8 *block, const Place *place)
+{
+  memcpy (place->planes[STEER_CUDA_SCALES], block, 2);
+  put_quarters (place->planes[STEER_CUDA_DATA], place->in_group, place->n_together, block + 2, 4);
 }
 
 /* Whole numbers within 8 bits times a scale at the block's beginning: a block whose scale is one tells the numbers. */
 static void
-split_whole_numbers (SteerDtype dtype, const guint8 *block, guint8 *const planes[])
+split_whole_numbers (SteerDtype dtype, const guint8 *block, const Place *place)
 {
   const guint16 one = ONE_AS_F16;
-  guint8 unscaled[32];
+  guint8 unscaled[32], quants[32];
   float values[32];
 
   memcpy (unscaled, block, steer_dtype_get_block_bytes (dtype));
   memcpy (unscaled, &one, sizeof one);
   steer_dequantize (dtype, unscaled, 1, values);
-  memcpy (planes[STEER_CUDA_SCALES], block, 2);
+  memcpy (place->planes[STEER_CUDA_SCALES], block, 2);
   for (guint i = 0; i < 32; i++)
-    planes[STEER_CUDA_DATA][i] = (guint8) (gint8) values[i];
+    quants[i] = (guint8) (gint8) values[i];
+  put_bytes (place, quants);
 }
 
 static void
-split_q5_0 (const guint8 *block, guint8 *const planes[])
+split_q5_0 (const guint8 *block, const Place *place)
 {
-  split_whole_numbers (STEER_DTYPE_Q5_0, block, planes);
+  split_whole_numbers (STEER_DTYPE_Q5_0, block, place);
 }
 
 static void
-split_iq4_nl (const guint8 *block, guint8 *const planes[])
+split_iq4_nl (const guint8 *block, const Place *place)
 {
-  split_whole_numbers (STEER_DTYPE_IQ4_NL, block, planes);
+  split_whole_numbers (STEER_DTYPE_IQ4_NL, block, place);
 }
 
-/* --- Blocks of 256 --- */
+/* --- Blocks of 256: eight pieces, two groups --- */
 
-/* 32 quants below 16 to 16 bytes. */
+/* The low four bits of piece @j's 32 quants. */
 static void
-pack_nibbles (const guint8 *quants, guint8 *data)
+put_nibbles (const Place *place, guint j, const guint8 *quants)
 {
-  for (guint j = 0; j < 16; j++)
-    data[j] = (guint8) (quants[j] | quants[j + 16] << 4);
+  guint8 quarters[16];
+
+  for (guint i = 0; i < 16; i++)
+    quarters[i] = (guint8) ((quants[i] & 15) | (quants[i + 16] & 15) << 4);
+  put_quarters (place->planes[STEER_CUDA_DATA] + j / 4 * 64, j % 4, 4, quarters, 4);
+}
+
+/* What piece @j's 32 quants have above four bits, @n_bits of each. */
+static void
+put_high_bits (const Place *place, guint j, const guint8 *quants, guint n_bits)
+{
+  guint word_pieces = 4 / n_bits;
+
+  for (guint t = 0; t < 4; t++)
+    {
+      guint8 *at = place->planes[STEER_CUDA_HIGH] + (t * 8 / word_pieces + j / word_pieces) * 4;
+      guint32 word;
+
+      memcpy (&word, at, sizeof word);
+      word = GUINT32_FROM_LE (word);
+      for (guint i = 0; i < 8; i++)
+        {
+          guint first = i / 4 * 2 + i % 2; /* of the pairs that begin in a piece's bits */
+          guint shift = (j % word_pieces * 4 + first) * n_bits + i % 4 / 2 * 16;
+
+          word |= (guint32) (quants[i / 4 * 16 + 4 * t + i % 4] >> 4) << shift;
+        }
+      word = GUINT32_TO_LE (word);
+      memcpy (at, &word, sizeof word);
+    }
 }
 
 /* The eight 6-bit scales and minima that Q4_K and Q5_K pack into 12 bytes, to {scale, minimum} of each. */
@@ -92,73 +154,59 @@ unpack_scales (const guint8 *packed, guint8 *scales)
     }
 }
 
-/* [128] bytes, whose nibbles are those of 64 elements by 32 bytes, to one piece of 32 after the other. */
 static void
-split_k_nibbles (const guint8 *qs, guint8 *data)
+split_q4_k (const guint8 *block, const Place *place)
 {
-  for (guint group = 0; group < 8; group++)
+  memcpy (place->planes[STEER_CUDA_SUPERS], block, 4);
+  unpack_scales (block + 4, place->planes[STEER_CUDA_SCALES]);
+  for (guint j = 0; j < 8; j++)
     {
-      const guint8 *q = qs + group / 2 * 32; /* [32] */
-      guint shift = group % 2 * 4;
+      const guint8 *q = block + 16 + j / 2 * 32; /* [32] */
       guint8 quants[32];
 
       for (guint l = 0; l < 32; l++)
-        quants[l] = q[l] >> shift & 15;
-      pack_nibbles (quants, data + group * 16);
+        quants[l] = (guint8) (q[l] >> (j % 2 * 4));
+      put_nibbles (place, j, quants);
     }
 }
 
 static void
-split_q4_k (const guint8 *block, guint8 *const planes[])
+split_q5_k (const guint8 *block, const Place *place)
 {
-  memcpy (planes[STEER_CUDA_SUPERS], block, 4);
-  unpack_scales (block + 4, planes[STEER_CUDA_SCALES]);
-  split_k_nibbles (block + 16, planes[STEER_CUDA_DATA]);
-}
+  const guint8 *qh = block + 16; /* [32]: bit j of byte l: the fifth bit of element l of piece j */
 
-static void
-split_q5_k (const guint8 *block, guint8 *const planes[])
-{
-  const guint8 *qh = block + 16; /* [32]: bit k of byte l: the fifth bit of element l of group k */
-
-  memcpy (planes[STEER_CUDA_SUPERS], block, 4);
-  unpack_scales (block + 4, planes[STEER_CUDA_SCALES]);
-  split_k_nibbles (block + 48, planes[STEER_CUDA_DATA]);
-  for (guint group = 0; group < 8; group++)
-    for (guint j = 0; j < 4; j++)
-      {
-        guint bits = 0;
-
-        for (guint t = 0; t < 8; t++)
-          bits |= (guint) (qh[4 * t + j] >> group & 1) << t;
-        planes[STEER_CUDA_HIGH][group * 4 + j] = (guint8) bits;
-      }
-}
-
-static void
-split_q6_k (const guint8 *block, guint8 *const planes[])
-{
-  memcpy (planes[STEER_CUDA_SCALES], block + 192, 16);
-  memcpy (planes[STEER_CUDA_SUPERS], block + 208, 2);
-  for (guint group = 0; group < 8; group++)
+  memcpy (place->planes[STEER_CUDA_SUPERS], block, 4);
+  unpack_scales (block + 4, place->planes[STEER_CUDA_SCALES]);
+  memset (place->planes[STEER_CUDA_HIGH], 0, planes_of[STEER_CUDA_Q5_K].n_bytes[STEER_CUDA_HIGH]);
+  for (guint j = 0; j < 8; j++)
     {
-      guint half = group / 4, quarter = group % 4;
-      const guint8 *ql = block + half * 64 + quarter % 2 * 32; /* [32] */
-      const guint8 *qh = block + 128 + half * 32;              /* [32] */
-      guint8 *high = planes[STEER_CUDA_HIGH] + group * 8;      /* [8] */
-      guint8 quants[32], tops[32];
+      const guint8 *q = block + 48 + j / 2 * 32; /* [32] */
+      guint8 quants[32];
 
       for (guint l = 0; l < 32; l++)
-        {
-          quants[l] = ql[l] >> (quarter / 2 * 4) & 15;
-          tops[l] = qh[l] >> (quarter * 2) & 3;
-        }
-      pack_nibbles (quants, planes[STEER_CUDA_DATA] + group * 16);
-      for (guint j = 0; j < 4; j++)
-        {
-          high[j] = (guint8) (tops[j] | tops[4 + j] << 2 | tops[8 + j] << 4 | tops[12 + j] << 6);
-          high[4 + j] = (guint8) (tops[16 + j] | tops[20 + j] << 2 | tops[24 + j] << 4 | tops[28 + j] << 6);
-        }
+        quants[l] = (guint8) ((q[l] >> (j % 2 * 4) & 15) | (qh[l] >> j & 1) << 4);
+      put_nibbles (place, j, quants);
+      put_high_bits (place, j, quants, 1);
+    }
+}
+
+static void
+split_q6_k (const guint8 *block, const Place *place)
+{
+  memcpy (place->planes[STEER_CUDA_SCALES], block + 192, 16);
+  memcpy (place->planes[STEER_CUDA_SUPERS], block + 208, 2);
+  memset (place->planes[STEER_CUDA_HIGH], 0, planes_of[STEER_CUDA_Q6_K].n_bytes[STEER_CUDA_HIGH]);
+  for (guint j = 0; j < 8; j++)
+    {
+      guint half = j / 4, quarter = j % 4;
+      const guint8 *ql = block + half * 64 + quarter % 2 * 32; /* [32] */
+      const guint8 *qh = block + 128 + half * 32;              /* [32] */
+      guint8 quants[32];
+
+      for (guint l = 0; l < 32; l++)
+        quants[l] = (guint8) ((ql[l] >> (quarter / 2 * 4) & 15) | (qh[l] >> (quarter * 2) & 3) << 4);
+      put_nibbles (place, j, quants);
+      put_high_bits (place, j, quants, 2);
     }
 }
 
@@ -166,7 +214,7 @@ static const struct
 {
   SteerDtype dtype;
   SteerCudaType type;
-  void (*split) (const guint8 *block, guint8 *const planes[]);
+  void (*split) (const guint8 *block, const Place *place);
 } splits[] = {
   { STEER_DTYPE_Q8_0, STEER_CUDA_Q8, split_q8_0 },   { STEER_DTYPE_Q5_0, STEER_CUDA_Q8, split_q5_0 },
   { STEER_DTYPE_Q4_0, STEER_CUDA_Q4_0, split_q4_0 }, { STEER_DTYPE_IQ4_NL, STEER_CUDA_Q8, split_iq4_nl },
@@ -189,20 +237,31 @@ steer_cuda_planes_find (SteerDtype dtype, SteerCudaType *type)
 void
 steer_cuda_planes_split (SteerDtype dtype,
                          const guint8 *blocks,
-                         gsize n_blocks,
+                         gsize n_rows,
+                         gsize n_columns,
                          guint8 *const planes[STEER_CUDA_N_PLANES])
 {
   gsize block_bytes = steer_dtype_get_block_bytes (dtype);
-  guint kind = 0;
+  gsize n_row_blocks = n_columns / steer_dtype_get_block_elements (dtype);
   guint8 *at[STEER_CUDA_N_PLANES];
+  guint kind = 0;
+  guint group_blocks;
 
   while (kind < G_N_ELEMENTS (splits) && splits[kind].dtype != dtype)
     kind++;
   g_return_if_fail (kind < G_N_ELEMENTS (splits));
+  group_blocks = MAX (1, GROUP_BYTES / planes_of[splits[kind].type].n_bytes[STEER_CUDA_DATA]);
   memcpy (at, planes, sizeof at);
-  for (gsize i = 0; i < n_blocks; i++)
+  for (gsize i = 0; i < n_rows * n_row_blocks; i++)
     {
-      splits[kind].split (blocks + i * block_bytes, at);
+      gsize in_row = i % n_row_blocks;
+      guint in_group = (guint) (in_row % group_blocks);
+      Place place
+        = { .in_group = in_group, .n_together = (guint) MIN (group_blocks, n_row_blocks - (in_row - in_group)) };
+
+      memcpy (place.planes, at, sizeof at);
+      place.planes[STEER_CUDA_DATA] -= in_group * planes_of[splits[kind].type].n_bytes[STEER_CUDA_DATA];
+      splits[kind].split (blocks + i * block_bytes, &place);
       for (guint plane = 0; plane < STEER_CUDA_N_PLANES; plane++)
         if (at[plane] != NULL)
           at[plane] += planes_of[splits[kind].type].n_bytes[plane];

@@ -33,14 +33,15 @@ gboolean steer_cuda_planes_find (SteerDtype dtype, SteerCudaType *type);
 /**
  * steer_cuda_planes_split:
  * @dtype: one that steer_cuda_planes_find() has found
- * @blocks: [n_blocks * steer_dtype_get_block_bytes (dtype)], of any alignment
+ * @blocks: whole rows of blocks, of any alignment
  * @planes: out: [STEER_CUDA_N_PLANES], where those lie that the type has
  *
  * Any thread.
  */
 void steer_cuda_planes_split (SteerDtype dtype,
                               const guint8 *blocks,
-                              gsize n_blocks,
+                              gsize n_rows,
+                              gsize n_columns,
                               guint8 *const planes[STEER_CUDA_N_PLANES]);
 
 G_END_DECLS

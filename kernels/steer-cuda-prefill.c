@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+/* Rows of a matrix that is expanded piece by piece are a multiple of this in each. */
+#define PIECE_ROWS 128
+
 typedef struct
 {
   SteerRun *run;
@@ -37,6 +40,9 @@ multiply_quantised (SteerCudaContext *self,
   gsize row_bytes = (gsize) matrix->n_columns * sizeof (guint16);
   int n_at_once = (int) MIN (MAX (STEER_CUDA_EXPAND_BYTES / row_bytes, 1), (gsize) matrix->n_rows);
 
+  /* Where the pieces' products begin is to be aligned: cuBLAS has fast kernels for that. */
+  if (n_at_once > PIECE_ROWS)
+    n_at_once -= n_at_once % PIECE_ROWS;
   for (int row = 0; row < matrix->n_rows; row += n_at_once)
     {
       int n = MIN (n_at_once, matrix->n_rows - row);

@@ -166,9 +166,7 @@ split (const SteerCudaTransfer *transfer, const guint8 *blocks, gsize n_rows, gu
   for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
     if (transfer->planes[i] != NULL)
       planes[i] = buffer + begin[i];
-  steer_cuda_planes_split (transfer->tensor->dtype, blocks,
-                           n_rows * (transfer->n_columns / steer_dtype_get_block_elements (transfer->tensor->dtype)),
-                           planes);
+  steer_cuda_planes_split (transfer->tensor->dtype, blocks, n_rows, transfer->n_columns, planes);
 }
 
 static gboolean

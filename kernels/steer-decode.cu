@@ -1,6 +1,7 @@
 /* The stages of a step of decoding that are products. */
 
-#include "steer-gemv.cuh"
+#include "steer-gemv-job.cuh"
+#include "steer-weights.cuh"
 
 static cudaError_t
 launch (const SteerCudaQueue *queue, const SteerGemv *job, SteerCudaType type)

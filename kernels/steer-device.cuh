@@ -58,6 +58,17 @@ steer_prefetch (const void *p)
 #endif
 }
 
+/* Lets a kernel have @n_shared bytes of dynamic shared memory. The limit is set to all there is: it is the kernel's,
+ * not the launch's, and another thread may be about to launch with more. */
+template <typename... Parameters>
+static cudaError_t
+steer_allow_shared (const SteerCudaQueue *queue, void (*kernel) (Parameters...), size_t n_shared)
+{
+  return n_shared > STEER_SHARED_DEFAULT
+           ? cudaFuncSetAttribute (kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, queue->n_shared)
+           : cudaSuccess;
+}
+
 template <typename... Parameters, typename... Arguments>
 static cudaError_t
 steer_launch (const SteerCudaQueue *queue,
@@ -69,14 +80,10 @@ steer_launch (const SteerCudaQueue *queue,
 {
   cudaLaunchAttribute attribute = {};
   cudaLaunchConfig_t config = {};
+  cudaError_t error = steer_allow_shared (queue, kernel, n_shared);
 
-  if (n_shared > STEER_SHARED_DEFAULT)
-    {
-      cudaError_t error = cudaFuncSetAttribute (kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (int) n_shared);
-
-      if (error != cudaSuccess)
-        return error;
-    }
+  if (error != cudaSuccess)
+    return error;
   attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attribute.val.programmaticStreamSerializationAllowed = 1;
   config.gridDim = grid;

@@ -94,18 +94,6 @@ steer_widen8 (uint4 raw, float *out)
     }
 }
 
-/* Four signed bytes. A byte put into the mantissa of 2^23 is that number plus 2^23: two cheap instructions where a
- * conversion is a slow one. */
-static __device__ __forceinline__ void
-steer_widen_bytes (unsigned quants, float *out)
-{
-  unsigned shifted = quants ^ 0x80808080u;
-
-#pragma unroll
-  for (int i = 0; i < 4; i++)
-    out[i] = __uint_as_float (__byte_perm (shifted, 0x4b000000u, 0x7540 + i)) - 8388736.0f;
-}
-
 static __device__ __forceinline__ float
 steer_load_half (const void *halves, size_t i)
 {

@@ -71,9 +71,28 @@ load_part (SteerCudaType type, const void *weights, size_t i, float *x)
     steer_widen8<STEER_CUDA_BF16> (static_cast<const uint4 *> (weights)[i / PART], x);
 }
 
+/* Where four neighbours of a piece go: words of the data plane of STEER_CUDA_Q8, whose groups are of two pieces. */
+static __device__ __forceinline__ size_t
+find_word (size_t word, int n_row_pieces)
+{
+  int in_piece = (int) (word % 8);
+  size_t piece = word / 8;
+  size_t row = piece / n_row_pieces;
+  int in_row = (int) (piece % n_row_pieces);
+  int first = in_row / 2 * 2;
+  int n_together = min (2, n_row_pieces - first);
+
+  return (row * n_row_pieces + first) * 8 + (in_piece % 4 * n_together + in_row % 2) * 2 + in_piece / 4;
+}
+
 /* Four threads a scale. The quants are those of the scale after its rounding. */
 static __global__ void
-steer_quantise (SteerCudaType type, const void *weights, size_t n_parts, int8_t *quants, __half *scales)
+steer_quantise (SteerCudaType type,
+                const void *weights,
+                size_t n_parts,
+                int n_row_pieces,
+                unsigned *quants,
+                __half *scales)
 {
   size_t part = (size_t) blockIdx.x * N_THREADS + threadIdx.x;
   float x[PART] = {};
@@ -100,7 +119,8 @@ steer_quantise (SteerCudaType type, const void *weights, size_t n_parts, int8_t 
 
       packed[j / 4] |= (unsigned) (quant & 0xff) << (8 * (j % 4));
     }
-  reinterpret_cast<uint2 *> (quants)[part] = make_uint2 (packed[0], packed[1]);
+  for (int j = 0; j < PART / 4; j++)
+    quants[find_word (part * (PART / 4) + j, n_row_pieces)] = packed[j];
   if (part % (BLOCK / PART) == 0)
     scales[part / (BLOCK / PART)] = scale;
 }
@@ -119,5 +139,6 @@ steer_cuda_quantise (const SteerCudaQueue *queue,
   if (n_columns % BLOCK != 0 || type >= STEER_CUDA_Q8)
     return cudaErrorInvalidValue;
   return steer_launch (queue, steer_quantise, dim3 ((unsigned) ((n_parts + N_THREADS - 1) / N_THREADS)), N_THREADS, 0,
-                       type, weights, n_parts, quants, static_cast<__half *> (scales));
+                       type, weights, n_parts, n_columns / BLOCK, reinterpret_cast<unsigned *> (quants),
+                       static_cast<__half *> (scales));
 }

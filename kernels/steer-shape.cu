@@ -10,7 +10,7 @@ steer_cuda_check_shape (const SteerCudaShape *shape)
   if (shape->d_model < 8 || shape->d_model % 8 != 0)
     return "the width of the model is not a multiple of 8";
   if (shape->d_model > STEER_CUDA_MAX_D_MODEL)
-    return "the model is wider than 16,384";
+    return "the model is wider than 12,288";
   if (shape->d_ff < 8 || shape->d_ff % 8 != 0)
     return "the width of the MLP is not a multiple of 8";
   if (shape->head_dim < 8 || shape->head_dim % 8 != 0)
@@ -24,18 +24,29 @@ steer_cuda_check_shape (const SteerCudaShape *shape)
   return nullptr;
 }
 
+/* Of the kernels' code; only that for 9.0 or later waits for the kernel before, and may begin early. */
+static __global__ void
+steer_tell_version ()
+{
+}
+
 cudaError_t
 steer_cuda_queue_init (SteerCudaQueue *queue, cudaStream_t stream)
 {
   int device, major;
+  cudaFuncAttributes attributes;
   cudaError_t error = cudaGetDevice (&device);
 
   queue->stream = stream;
   if (error == cudaSuccess)
     error = cudaDeviceGetAttribute (&queue->n_processors, cudaDevAttrMultiProcessorCount, device);
   if (error == cudaSuccess)
+    error = cudaDeviceGetAttribute (&queue->n_shared, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (error == cudaSuccess)
     error = cudaDeviceGetAttribute (&major, cudaDevAttrComputeCapabilityMajor, device);
   if (error == cudaSuccess)
-    queue->overlap = major >= 9;
+    error = cudaFuncGetAttributes (&attributes, steer_tell_version);
+  if (error == cudaSuccess)
+    queue->overlap = major >= 9 && attributes.ptxVersion >= 90;
   return error;
 }

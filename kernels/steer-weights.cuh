@@ -62,25 +62,28 @@ struct SteerScale
  *
  * n: elements of a piece
  * n_scales: of a piece, each of n / n_scales elements
- * base: what expand() adds to the numbers, because it is cheaper to leave it there than to take it off each
- * has_minimum: the minimum is more than 0
- * unroll: pieces of each row that a lane asks for before it uses the first
  * Raw: a piece in registers
  * load (matrix, row, k): elements k .. k + n - 1 of a row; k is a multiple of n
- * expand (raw, w): the piece's numbers, and base added to each
+ * expand (raw, w): the piece's numbers
  * scale (raw, i): the i-th scale
  */
 template <SteerCudaType type> struct SteerFormat;
 
-/* What formats have whose numbers are simply multiplied by a scale. */
+/* Numbers that are what they are. unroll: pieces of each row that a lane asks for before it uses the first. */
 struct SteerPlainFormat
 {
   enum
   {
     n_scales = 1,
-    base = 0,
-    has_minimum = 0,
+    unroll = 4,
   };
+  typedef uint4 Raw;
+
+  static __device__ __forceinline__ SteerScale
+  scale (const Raw &, int)
+  {
+    return { 1.0f, 0.0f };
+  }
 };
 
 template <SteerCudaType type> struct SteerFormat16 : SteerPlainFormat
@@ -88,9 +91,7 @@ template <SteerCudaType type> struct SteerFormat16 : SteerPlainFormat
   enum
   {
     n = 8,
-    unroll = 4,
   };
-  typedef uint4 Raw;
 
   static __device__ __forceinline__ Raw
   load (const SteerCudaMatrix &matrix, size_t row, int k)
@@ -102,12 +103,6 @@ template <SteerCudaType type> struct SteerFormat16 : SteerPlainFormat
   expand (const Raw &raw, float *w)
   {
     steer_widen8<type> (raw, w);
-  }
-
-  static __device__ __forceinline__ SteerScale
-  scale (const Raw &, int)
-  {
-    return { 1.0f, 0.0f };
   }
 };
 
@@ -124,9 +119,7 @@ template <> struct SteerFormat<STEER_CUDA_F32> : SteerPlainFormat
   enum
   {
     n = 4,
-    unroll = 4,
   };
-  typedef uint4 Raw;
 
   static __device__ __forceinline__ Raw
   load (const SteerCudaMatrix &matrix, size_t row, int k)
@@ -142,72 +135,6 @@ template <> struct SteerFormat<STEER_CUDA_F32> : SteerPlainFormat
     w[2] = __uint_as_float (raw.z);
     w[3] = __uint_as_float (raw.w);
   }
-
-  static __device__ __forceinline__ SteerScale
-  scale (const Raw &, int)
-  {
-    return { 1.0f, 0.0f };
-  }
-};
-
-template <> struct SteerFormat<STEER_CUDA_Q8> : SteerPlainFormat
-{
-  enum
-  {
-    n = 16,
-    unroll = 2,
-  };
-  struct Raw
-  {
-    uint4 quants;
-    float scale;
-  };
-
-  static __device__ __forceinline__ Raw
-  load (const SteerCudaMatrix &matrix, size_t row, int k)
-  {
-    size_t i = row * matrix.n_columns + k;
-
-    return { steer_load_weights (static_cast<const int8_t *> (matrix.data) + i),
-             steer_load_half (matrix.scales, i / 32) };
-  }
-
-  static __device__ __forceinline__ void
-  expand (const Raw &raw, float *w)
-  {
-    steer_widen_bytes (raw.quants.x, w);
-    steer_widen_bytes (raw.quants.y, w + 4);
-    steer_widen_bytes (raw.quants.z, w + 8);
-    steer_widen_bytes (raw.quants.w, w + 12);
-  }
-
-  static __device__ __forceinline__ SteerScale
-  scale (const Raw &raw, int)
-  {
-    return { raw.scale, 0.0f };
-  }
-};
-
-/* What the types of less than 8 bits share: a piece is 32 elements, 16 bytes of the data plane. */
-struct SteerNibbles
-{
-  enum
-  {
-    n = 32,
-    unroll = 2,
-  };
-
-  static __device__ __forceinline__ size_t
-  find (const SteerCudaMatrix &matrix, size_t row, int k)
-  {
-    return (row * matrix.n_columns + k) / n;
-  }
-
-  static __device__ __forceinline__ uint4
-  load_data (const SteerCudaMatrix &matrix, size_t piece)
-  {
-    return steer_load_weights (static_cast<const uint4 *> (matrix.data) + piece);
-  }
 };
 
 template <typename T>
@@ -217,55 +144,108 @@ steer_load_plane (const void *plane, size_t i)
   return __ldg (static_cast<const T *> (plane) + i);
 }
 
-/* Four bytes to floats, each byte to be the second of a float whose first is @first. */
-static __device__ __forceinline__ void
-steer_make_floats (unsigned bytes, unsigned first, float *out)
-{
-#pragma unroll
-  for (int i = 0; i < 4; i++)
-    out[i] = __uint_as_float (__byte_perm (bytes, first << 24, 0x7044 + (i << 8)));
-}
-
-/* 0x418 begins the floats from 16, which count in steps of 1/8 in the rest of their second byte: 16 + quant. */
-static __device__ __forceinline__ void
-steer_widen_nibbles (const uint4 &quants, float *w)
-{
-  const unsigned words[4] = { quants.x, quants.y, quants.z, quants.w };
-
-#pragma unroll
-  for (int t = 0; t < 4; t++)
-    {
-      steer_make_floats ((words[t] << 3 & 0x78787878u) | 0x80808080u, 0x41, w + 4 * t);
-      steer_make_floats ((words[t] >> 1 & 0x78787878u) | 0x80808080u, 0x41, w + 16 + 4 * t);
-    }
-}
-
-template <> struct SteerFormat<STEER_CUDA_Q4_0> : SteerNibbles
+/* Of quantised types a piece is 32 elements, four quarters of eight. Quarter t lies in piece_words words, at those of
+ * the other pieces of its group: the data plane holds [groups of 16 / (4 piece_words) pieces, 4 quarters, pieces of the
+ * group, piece_words], the last group of a row as many pieces as are left. */
+template <int piece_words> struct SteerBlocks
 {
   enum
   {
+    n = 32,
     n_scales = 1,
-    base = 16 + 8,
-    has_minimum = 0,
+    group_pieces = 4 / piece_words,
+    group_words = 16,
   };
+
+  static __device__ __forceinline__ size_t
+  find (const SteerCudaMatrix &matrix, size_t row, int k)
+  {
+    return (row * matrix.n_columns + k) / n;
+  }
+
+  /* words: [4, piece_words] */
+  static __device__ __forceinline__ void
+  load_words (const SteerCudaMatrix &matrix, size_t row, int k, unsigned *words)
+  {
+    int n_pieces = matrix.n_columns / n;
+    int in_group = k / n % group_pieces;
+    int first = k / n - in_group;
+    int n_together = min ((int) group_pieces, n_pieces - first);
+    size_t begin = (row * n_pieces + first) * 4 * piece_words;
+
+#pragma unroll
+    for (int t = 0; t < 4; t++)
+#pragma unroll
+      for (int i = 0; i < piece_words; i++)
+        words[t * piece_words + i]
+          = steer_load_plane<unsigned> (matrix.data, begin + (size_t) (t * n_together + in_group) * piece_words + i);
+  }
+};
+
+template <> struct SteerFormat<STEER_CUDA_Q8> : SteerBlocks<2>
+{
   struct Raw
   {
-    uint4 quants;
+    unsigned words[8];
     float scale;
   };
 
   static __device__ __forceinline__ Raw
   load (const SteerCudaMatrix &matrix, size_t row, int k)
   {
-    size_t piece = find (matrix, row, k);
+    Raw raw;
 
-    return { load_data (matrix, piece), steer_load_half (matrix.scales, piece) };
+    load_words (matrix, row, k, raw.words);
+    raw.scale = steer_load_half (matrix.scales, find (matrix, row, k));
+    return raw;
   }
 
   static __device__ __forceinline__ void
   expand (const Raw &raw, float *w)
   {
-    steer_widen_nibbles (raw.quants, w);
+#pragma unroll
+    for (int i = 0; i < n; i++)
+      w[i] = (float) (signed char) (raw.words[i % 16 / 4 * 2 + i / 16] >> (i % 4 * 8));
+  }
+
+  static __device__ __forceinline__ SteerScale
+  scale (const Raw &raw, int)
+  {
+    return { raw.scale, 0.0f };
+  }
+};
+
+/* The low four bits of element i of a piece. */
+static __device__ __forceinline__ unsigned
+steer_get_nibble (const unsigned *words, int i)
+{
+  return words[i % 16 / 4] >> (i % 4 * 8 + i / 16 * 4) & 15;
+}
+
+template <> struct SteerFormat<STEER_CUDA_Q4_0> : SteerBlocks<1>
+{
+  struct Raw
+  {
+    unsigned words[4];
+    float scale;
+  };
+
+  static __device__ __forceinline__ Raw
+  load (const SteerCudaMatrix &matrix, size_t row, int k)
+  {
+    Raw raw;
+
+    load_words (matrix, row, k, raw.words);
+    raw.scale = steer_load_half (matrix.scales, find (matrix, row, k));
+    return raw;
+  }
+
+  static __device__ __forceinline__ void
+  expand (const Raw &raw, float *w)
+  {
+#pragma unroll
+    for (int i = 0; i < n; i++)
+      w[i] = (float) ((int) steer_get_nibble (raw.words, i) - 8);
   }
 
   static __device__ __forceinline__ SteerScale
@@ -284,17 +264,11 @@ steer_scale_piece (unsigned short scales, unsigned supers)
   return { __fmul_rn (super.x, (float) (scales & 0xff)), __fmul_rn (super.y, (float) (scales >> 8)) };
 }
 
-template <> struct SteerFormat<STEER_CUDA_Q4_K> : SteerNibbles
+template <> struct SteerFormat<STEER_CUDA_Q4_K> : SteerBlocks<1>
 {
-  enum
-  {
-    n_scales = 1,
-    base = 16,
-    has_minimum = 1,
-  };
   struct Raw
   {
-    uint4 quants;
+    unsigned words[4];
     unsigned short scales;
     unsigned supers;
   };
@@ -303,15 +277,20 @@ template <> struct SteerFormat<STEER_CUDA_Q4_K> : SteerNibbles
   load (const SteerCudaMatrix &matrix, size_t row, int k)
   {
     size_t piece = find (matrix, row, k);
+    Raw raw;
 
-    return { load_data (matrix, piece), steer_load_plane<unsigned short> (matrix.scales, piece),
-             steer_load_plane<unsigned> (matrix.supers, piece / 8) };
+    load_words (matrix, row, k, raw.words);
+    raw.scales = steer_load_plane<unsigned short> (matrix.scales, piece);
+    raw.supers = steer_load_plane<unsigned> (matrix.supers, piece / 8);
+    return raw;
   }
 
   static __device__ __forceinline__ void
   expand (const Raw &raw, float *w)
   {
-    steer_widen_nibbles (raw.quants, w);
+#pragma unroll
+    for (int i = 0; i < n; i++)
+      w[i] = (float) steer_get_nibble (raw.words, i);
   }
 
   static __device__ __forceinline__ SteerScale
@@ -321,18 +300,12 @@ template <> struct SteerFormat<STEER_CUDA_Q4_K> : SteerNibbles
   }
 };
 
-template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerNibbles
+template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerBlocks<1>
 {
-  enum
-  {
-    n_scales = 1,
-    base = 32,
-    has_minimum = 1,
-  };
   struct Raw
   {
-    uint4 quants;
-    unsigned high;
+    unsigned words[4];
+    unsigned high[4]; /* of quarter t; the piece's bits from bit 0 on, those of bytes 2 and 3 from bit 16 on */
     unsigned short scales;
     unsigned supers;
   };
@@ -341,25 +314,26 @@ template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerNibbles
   load (const SteerCudaMatrix &matrix, size_t row, int k)
   {
     size_t piece = find (matrix, row, k);
+    Raw raw;
 
-    return { load_data (matrix, piece), steer_load_plane<unsigned> (matrix.high, piece),
-             steer_load_plane<unsigned short> (matrix.scales, piece),
-             steer_load_plane<unsigned> (matrix.supers, piece / 8) };
+    load_words (matrix, row, k, raw.words);
+#pragma unroll
+    for (int t = 0; t < 4; t++)
+      raw.high[t] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 8 + t * 2 + piece % 8 / 4) >> (piece % 4 * 4);
+    raw.scales = steer_load_plane<unsigned short> (matrix.scales, piece);
+    raw.supers = steer_load_plane<unsigned> (matrix.supers, piece / 8);
+    return raw;
   }
 
-  /* 0x420 begins the floats from 32, which count in steps of 1/4. */
   static __device__ __forceinline__ void
   expand (const Raw &raw, float *w)
   {
-    const unsigned words[4] = { raw.quants.x, raw.quants.y, raw.quants.z, raw.quants.w };
-    /* The fifth bit of word t's elements is at bit 6 after 6 - t places, that of the later 16 after 2 - t. */
-    const unsigned later[4] = { raw.high << 2, raw.high << 1, raw.high, raw.high >> 1 };
-
 #pragma unroll
-    for (int t = 0; t < 4; t++)
+    for (int i = 0; i < n; i++)
       {
-        steer_make_floats ((words[t] << 2 & 0x3c3c3c3cu) | (raw.high << (6 - t) & 0x40404040u), 0x42, w + 4 * t);
-        steer_make_floats ((words[t] >> 2 & 0x3c3c3c3cu) | (later[t] & 0x40404040u), 0x42, w + 16 + 4 * t);
+        unsigned bit = raw.high[i % 16 / 4] >> (i / 16 * 2 + i % 2 + i % 4 / 2 * 16) & 1;
+
+        w[i] = (float) (steer_get_nibble (raw.words, i) | bit << 4);
       }
   }
 
@@ -370,18 +344,16 @@ template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerNibbles
   }
 };
 
-template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerNibbles
+template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerBlocks<1>
 {
   enum
   {
     n_scales = 2,
-    base = 64 + 32,
-    has_minimum = 0,
   };
   struct Raw
   {
-    uint4 quants;
-    uint2 high;
+    unsigned words[4];
+    unsigned high[4]; /* as those of Q5_K, two bits an element */
     unsigned short scales;
     float super;
   };
@@ -390,25 +362,26 @@ template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerNibbles
   load (const SteerCudaMatrix &matrix, size_t row, int k)
   {
     size_t piece = find (matrix, row, k);
+    Raw raw;
 
-    return { load_data (matrix, piece), steer_load_plane<uint2> (matrix.high, piece),
-             steer_load_plane<unsigned short> (matrix.scales, piece), steer_load_half (matrix.supers, piece / 8) };
+    load_words (matrix, row, k, raw.words);
+#pragma unroll
+    for (int t = 0; t < 4; t++)
+      raw.high[t] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 16 + t * 4 + piece % 8 / 2) >> (piece % 2 * 8);
+    raw.scales = steer_load_plane<unsigned short> (matrix.scales, piece);
+    raw.super = steer_load_half (matrix.supers, piece / 8);
+    return raw;
   }
 
-  /* 0x428 begins the floats from 64, which count in steps of 1/2. The high bits go to bits 5 and 6. */
   static __device__ __forceinline__ void
   expand (const Raw &raw, float *w)
   {
-    const unsigned words[4] = { raw.quants.x, raw.quants.y, raw.quants.z, raw.quants.w };
-    const unsigned first[4] = { raw.high.x << 5, raw.high.x << 3, raw.high.x << 1, raw.high.x >> 1 };
-    const unsigned later[4] = { raw.high.y << 5, raw.high.y << 3, raw.high.y << 1, raw.high.y >> 1 };
-
 #pragma unroll
-    for (int t = 0; t < 4; t++)
+    for (int i = 0; i < n; i++)
       {
-        steer_make_floats ((words[t] << 1 & 0x1e1e1e1eu) | (first[t] & 0x60606060u) | 0x80808080u, 0x42, w + 4 * t);
-        steer_make_floats ((words[t] >> 3 & 0x1e1e1e1eu) | (later[t] & 0x60606060u) | 0x80808080u, 0x42,
-                           w + 16 + 4 * t);
+        unsigned bits = raw.high[i % 16 / 4] >> (i / 16 * 4 + i % 2 * 2 + i % 4 / 2 * 16) & 3;
+
+        w[i] = (float) ((int) (steer_get_nibble (raw.words, i) | bits << 4) - 32);
       }
   }
 
@@ -418,16 +391,6 @@ template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerNibbles
     return { __fmul_rn (raw.super, (float) (signed char) (raw.scales >> (8 * i))), 0.0f };
   }
 };
-
-/* Bytes of a row in the data plane. */
-static __host__ __device__ __forceinline__ size_t
-steer_row_bytes (SteerCudaType type, int n_columns)
-{
-  return type == STEER_CUDA_F32  ? (size_t) n_columns * 4
-         : type < STEER_CUDA_Q8  ? (size_t) n_columns * 2
-         : type == STEER_CUDA_Q8 ? (size_t) n_columns
-                                 : (size_t) n_columns / 2;
-}
 
 /* Elements k .. k + n - 1 of a row, n those of a piece; to the bit what steer_dequantize() makes of them. */
 template <SteerCudaType type>
@@ -443,6 +406,6 @@ steer_expand_piece (const SteerCudaMatrix &matrix, size_t row, int k, float *w)
     {
       SteerScale scale = Format::scale (raw, i / (Format::n / Format::n_scales));
 
-      w[i] = __fsub_rn (__fmul_rn (w[i] - (float) Format::base, scale.factor), scale.minimum);
+      w[i] = __fsub_rn (__fmul_rn (w[i], scale.factor), scale.minimum);
     }
 }

@@ -205,7 +205,8 @@ climb_blocks (Ladder *ladder, int n_rows, int depth, const DeviceBuffer &x)
     }
 }
 
-/* The shape of an 8B model's down projection, twice as high: larger than any second-level cache. */
+/* The shape of an 8B model's down projection, twice as high, and for quantised weights four times that: larger than any
+ * second-level cache. */
 void
 ladder_gemv (Ladder *ladder)
 {
@@ -234,5 +235,5 @@ ladder_gemv (Ladder *ladder)
   ladder_fill (ladder, STEER_CUDA_F32, data.as<void> (), n, 1.0f, 10);
   climb_columns (ladder, "f32", product, x);
 
-  climb_blocks (ladder, n_rows, depth, x);
+  climb_blocks (ladder, ladder->small ? n_rows : 4 * n_rows, depth, x);
 }

@@ -75,6 +75,8 @@ ladder_fill (Ladder *ladder, SteerCudaType type, void *to, size_t n, float scale
 
   ladder_check (
     steer_launch (&ladder->queue, fill, dim3 ((unsigned) n_blocks), N_THREADS, 0, type, to, n, scale, seed));
+  /* Kernels ask for weights before those that come before them have ended: nothing writes them by then. */
+  ladder_check (cudaDeviceSynchronize ());
 }
 
 std::vector<float>

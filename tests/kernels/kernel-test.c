@@ -141,7 +141,8 @@ init_quantised (KernelTestMatrix *self, gsize n)
   for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
     if (planes->n_bytes[i] > 0)
       host[i] = g_malloc (n / planes->n_columns * planes->n_bytes[i]);
-  steer_cuda_planes_split (blocks_of[kind].dtype, blocks, n_blocks, host);
+  steer_cuda_planes_split (blocks_of[kind].dtype, blocks, (gsize) self->matrix.n_rows, (gsize) self->matrix.n_columns,
+                           host);
   for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
     if (host[i] != NULL)
       *device[i] = kernel_test_upload (host[i], n / planes->n_columns * planes->n_bytes[i]);

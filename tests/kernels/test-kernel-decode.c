@@ -202,7 +202,7 @@ static void
 test_logits_wide (void)
 {
   check_logits (STEER_CUDA_BF16, 8192, 4);
-  check_logits (STEER_CUDA_Q8, 14336, 3);
+  check_logits (STEER_CUDA_Q8, 12288, 3);
   check_logits (STEER_CUDA_Q6_K, 8192, 2);
 }
 
@@ -373,33 +373,120 @@ test_qkv_of_mixed_types (void)
   check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, STEER_CUDA_F16, 64, 2, 1, 2, TRUE, FALSE);
 }
 
+/* residual: out: [n_columns, n_rows]: what the product with columns @first .. of @x adds to nothing. */
+static void
+multiply (const KernelTestMatrix *w, const float *device_x, int first, int n_columns, float *out)
+{
+  gsize n_bytes = (gsize) (w->matrix.n_rows * n_columns) * sizeof (float);
+  float *device_out = kernel_test_alloc (n_bytes);
+
+  kernel_test_check (cudaMemset (device_out, 0, n_bytes));
+  kernel_test_check (steer_cuda_decode_add (kernel_test_get_queue (), &w->matrix,
+                                            device_x + first * w->matrix.n_columns, n_columns, device_out));
+  kernel_test_download (device_out, out, n_bytes);
+  cudaFree (device_out);
+}
+
 /* Every order in which the threads of a block may run gives the same bits. */
 static void
 test_order_of_threads (void)
 {
-  KernelTestMatrix w;
-  g_autofree float *x = kernel_test_random (3000 * 4, 1.0);
-  g_autofree float *first = g_new0 (float, 40 * 4);
-  g_autofree float *other = g_new0 (float, 40 * 4);
-  float *device_x = kernel_test_upload (x, 3000 * 4 * sizeof (float));
-  float *device_out = kernel_test_alloc (40 * 4 * sizeof (float));
+  enum
+  {
+    n_rows = 40,
+  };
 
-  kernel_test_matrix_init (&w, STEER_CUDA_BF16, 40, 3000, FALSE);
-  for (guint64 seed = 0; seed < 4; seed++)
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
     {
-      float *out = seed == 0 ? first : other;
+      int depth = kernel_test_fit_columns (types[t], 5000);
+      g_autofree float *x = kernel_test_random ((gsize) depth * STEER_CUDA_MAX_COLUMNS, 1.0);
+      float *device_x = kernel_test_upload (x, (gsize) depth * STEER_CUDA_MAX_COLUMNS * sizeof (float));
+      float first[n_rows * STEER_CUDA_MAX_COLUMNS], other[n_rows * STEER_CUDA_MAX_COLUMNS];
+      KernelTestMatrix w;
 
-      steer_shim_set_seed (seed);
-      kernel_test_check (cudaMemset (device_out, 0, 40 * 4 * sizeof (float)));
-      kernel_test_check (steer_cuda_decode_add (kernel_test_get_queue (), &w.matrix, device_x, 4, device_out));
-      kernel_test_download (device_out, out, 40 * 4 * sizeof (float));
-      if (seed > 0)
-        g_assert_cmpmem (first, 40 * 4 * sizeof (float), other, 40 * 4 * sizeof (float));
+      kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+      multiply (&w, device_x, 0, STEER_CUDA_MAX_COLUMNS, first);
+      for (guint64 seed = 1; seed < 4; seed++)
+        {
+          steer_shim_set_seed (seed);
+          multiply (&w, device_x, 0, STEER_CUDA_MAX_COLUMNS, other);
+          g_assert_cmpmem (first, sizeof first, other, sizeof other);
+        }
+      steer_shim_set_seed (0);
+      kernel_test_matrix_clear (&w);
+      cudaFree (device_x);
     }
-  steer_shim_set_seed (0);
-  kernel_test_matrix_clear (&w);
-  cudaFree (device_x);
-  cudaFree (device_out);
+}
+
+/* A column gets the bits that it gets alone, whatever is computed beside it. */
+static void
+test_columns (void)
+{
+  enum
+  {
+    n_rows = 21,
+  };
+
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    for (int n_columns = 2; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
+      {
+        int depth = pick_depth (types[t]);
+        g_autofree float *x = kernel_test_random ((gsize) (depth * n_columns), 1.0);
+        float *device_x = kernel_test_upload (x, (gsize) (depth * n_columns) * sizeof (float));
+        float together[n_rows * STEER_CUDA_MAX_COLUMNS], alone[n_rows];
+        KernelTestMatrix w;
+
+        kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+        multiply (&w, device_x, 0, n_columns, together);
+        for (int c = 0; c < n_columns; c++)
+          {
+            multiply (&w, device_x, c, 1, alone);
+            g_assert_cmpmem (alone, sizeof alone, together + c * n_rows, sizeof alone);
+          }
+        kernel_test_matrix_clear (&w);
+        cudaFree (device_x);
+      }
+}
+
+/* An activation a million times as large as the others, as models have them, costs no more than float32's rounding of
+ * its product with the row's largest weight. */
+static void
+test_large_activations (void)
+{
+  enum
+  {
+    n_rows = 16,
+    large = 77,
+  };
+
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    {
+      int depth = kernel_test_fit_columns (types[t], 256);
+      g_autofree float *x = kernel_test_random ((gsize) depth, 1.0);
+      g_autofree double *wide = g_new (double, depth);
+      float *device_x;
+      float out[n_rows];
+      double exact[n_rows], sizes[n_rows];
+      KernelTestMatrix w;
+
+      kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+      x[large] *= 1e6f;
+      device_x = kernel_test_upload (x, (gsize) depth * sizeof (float));
+      widen (x, (gsize) depth, wide);
+      for (int r = 0; r < n_rows; r++)
+        {
+          float largest = 0.0f;
+
+          for (int i = 0; i < depth; i++)
+            largest = MAX (largest, fabsf (w.values[r * depth + i]));
+          exact[r] = kernel_test_matrix_dot (&w, r, wide);
+          sizes[r] = 10.0 + fabs ((double) largest * wide[large]);
+        }
+      multiply (&w, device_x, 0, 1, out);
+      kernel_test_compare_sized ("products", out, exact, sizes, n_rows, TOLERANCE / 10.0);
+      kernel_test_matrix_clear (&w);
+      cudaFree (device_x);
+    }
 }
 
 int
@@ -414,5 +501,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/decode/qkv", test_qkv);
   g_test_add_func ("/kernels/decode/qkv/mixed-types", test_qkv_of_mixed_types);
   g_test_add_func ("/kernels/decode/order-of-threads", test_order_of_threads);
+  g_test_add_func ("/kernels/decode/columns", test_columns);
+  g_test_add_func ("/kernels/decode/large-activations", test_large_activations);
   return g_test_run ();
 }

@@ -349,6 +349,19 @@ typedef enum cudaFuncAttribute
   cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
 } cudaFuncAttribute;
 
+typedef struct cudaFuncAttributes
+{
+  int ptxVersion;
+} cudaFuncAttributes;
+
+template <typename... Parameters>
+static inline cudaError_t
+cudaFuncGetAttributes (cudaFuncAttributes *attributes, void (*) (Parameters...))
+{
+  attributes->ptxVersion = 90;
+  return cudaSuccess;
+}
+
 cudaError_t
 steer_shim_launch (const cudaLaunchConfig_t *config, const void *kernel, const std::function<void ()> &thread);
 cudaError_t steer_shim_set_max_shared (const void *kernel, int bytes);
