@@ -42,6 +42,67 @@ steer_stage_plain (const SteerGemv &job, int first, int depth, float4 *staged, i
     }
 }
 
+/* A lane's Format::unroll pieces of both rows, a warp's step apart, of which the first begins at element @k. whole: all
+ * lie before @depth; addresses and loads then follow each other without a branch. */
+template <SteerCudaType type, int columns, bool whole>
+static __device__ __forceinline__ void
+steer_multiply_pieces (const SteerCudaMatrix &matrix0,
+                       const SteerCudaMatrix &matrix1,
+                       const SteerPair &pair,
+                       int first,
+                       int k,
+                       int depth,
+                       const float4 *staged,
+                       int stride,
+                       float (*sums)[columns])
+{
+  typedef SteerFormat<type> Format;
+  const int parts = Format::n / 4;
+  const int step = STEER_WARP * Format::n;
+  int lane = threadIdx.x % STEER_WARP;
+  typename Format::Raw raw[Format::unroll][2];
+
+#pragma unroll
+  for (int u = 0; u < Format::unroll; u++)
+    if (whole || k + u * step < depth)
+      {
+        raw[u][0] = Format::load (matrix0, pair.row[0], first + k + u * step);
+        raw[u][1] = Format::load (matrix1, pair.row[1], first + k + u * step);
+      }
+#pragma unroll
+  for (int u = 0; u < Format::unroll; u++)
+    if (whole || k + u * step < depth)
+      {
+        float w[2][Format::n];
+
+        Format::expand (raw[u][0], w[0]);
+        Format::expand (raw[u][1], w[1]);
+#pragma unroll
+        for (int c = 0; c < columns; c++)
+          {
+            float dots[2] = { 0.0f, 0.0f };
+
+#pragma unroll
+            for (int p = 0; p < parts; p++)
+              {
+                float4 x = staged[c * stride + (u * parts + p) * STEER_WARP + lane];
+
+#pragma unroll
+                for (int r = 0; r < 2; r++)
+                  {
+                    dots[r] = __fmaf_rn (w[r][4 * p], x.x, dots[r]);
+                    dots[r] = __fmaf_rn (w[r][4 * p + 1], x.y, dots[r]);
+                    dots[r] = __fmaf_rn (w[r][4 * p + 2], x.z, dots[r]);
+                    dots[r] = __fmaf_rn (w[r][4 * p + 3], x.w, dots[r]);
+                  }
+              }
+#pragma unroll
+            for (int r = 0; r < 2; r++)
+              sums[r][c] = __fadd_rn (sums[r][c], dots[r]);
+          }
+      }
+}
+
 /* sums[r][c] += row r . x[c] over elements first .. first + depth - 1 of the rows. */
 template <SteerCudaType type, int columns>
 static __device__ __forceinline__ void
@@ -54,50 +115,16 @@ steer_multiply_pair (const SteerGemv &job,
                      float (*sums)[columns])
 {
   typedef SteerFormat<type> Format;
-  const int parts = Format::n / 4;
-  const int step = STEER_WARP * Format::n;
+  const int chunk = STEER_WARP * Format::n * Format::unroll;
   const SteerCudaMatrix &matrix0 = steer_get_matrix (job, pair, 0);
   const SteerCudaMatrix &matrix1 = steer_get_matrix (job, pair, 1);
-  int lane = threadIdx.x % STEER_WARP;
+  int k = threadIdx.x % STEER_WARP * Format::n;
+  int begin = 0;
 
-  for (int k = lane * Format::n; k < depth; k += step * Format::unroll, staged += Format::unroll * parts * STEER_WARP)
-    {
-      typename Format::Raw raw[Format::unroll][2];
-
-#pragma unroll
-      for (int u = 0; u < Format::unroll; u++)
-        if (k + u * step < depth)
-          {
-            raw[u][0] = Format::load (matrix0, pair.row[0], first + k + u * step);
-            raw[u][1] = Format::load (matrix1, pair.row[1], first + k + u * step);
-          }
-#pragma unroll
-      for (int u = 0; u < Format::unroll; u++)
-        if (k + u * step < depth)
-          {
-            float w[2][Format::n];
-
-            Format::expand (raw[u][0], w[0]);
-            Format::expand (raw[u][1], w[1]);
-#pragma unroll
-            for (int c = 0; c < columns; c++)
-#pragma unroll
-              for (int p = 0; p < parts; p++)
-                {
-                  float4 x = staged[c * stride + (u * parts + p) * STEER_WARP + lane];
-
-#pragma unroll
-                  for (int r = 0; r < 2; r++)
-                    {
-                      float dot = __fmul_rn (w[r][4 * p], x.x);
-
-                      dot = __fmaf_rn (w[r][4 * p + 1], x.y, dot);
-                      dot = __fmaf_rn (w[r][4 * p + 2], x.z, dot);
-                      sums[r][c] = __fadd_rn (sums[r][c], __fmaf_rn (w[r][4 * p + 3], x.w, dot));
-                    }
-                }
-          }
-    }
+  for (; begin + chunk <= depth; begin += chunk, staged += chunk / 4)
+    steer_multiply_pieces<type, columns, true> (matrix0, matrix1, pair, first, begin + k, depth, staged, stride, sums);
+  if (begin < depth)
+    steer_multiply_pieces<type, columns, false> (matrix0, matrix1, pair, first, begin + k, depth, staged, stride, sums);
 }
 
 /**
