@@ -28,36 +28,44 @@ steer_cuda_planes_get (SteerCudaType type)
   return &planes_of[type];
 }
 
-/* Where in the planes of its row a block goes. */
+/* Where a block goes. */
 typedef struct
 {
-  guint8 *planes[STEER_CUDA_N_PLANES]; /* of the block's group, or of the block where it is wider than that */
+  guint8 *planes[STEER_CUDA_N_PLANES]; /* its own, but of the data plane its group's */
   guint in_group;                      /* which piece of its group */
   guint n_together;                    /* pieces of the group */
 } Place;
 
-/* --- Pieces of 32, in four quarters --- */
-
-/* quarters: [4, n_bytes] */
-static void
-put_quarters (guint8 *group, guint in_group, guint n_together, const guint8 *quarters, guint n_bytes)
+/* Four bytes, the first in the lowest bits. */
+static inline guint32
+read_word (const guint8 *bytes, guint i)
 {
-  for (guint t = 0; t < 4; t++)
-    memcpy (group + (t * n_together + in_group) * n_bytes, quarters + t * n_bytes, n_bytes);
+  guint32 word;
+
+  memcpy (&word, bytes + i * sizeof word, sizeof word);
+  return GUINT32_FROM_LE (word);
 }
+
+static inline void
+write_word (guint8 *bytes, guint i, guint32 word)
+{
+  word = GUINT32_TO_LE (word);
+  memcpy (bytes + i * sizeof word, &word, sizeof word);
+}
+
+/* --- Pieces of 32, in four quarters --- */
 
 /* 32 quants of 8 bits. */
 static void
 put_bytes (const Place *place, const guint8 *quants)
 {
-  guint8 quarters[32];
-
   for (guint t = 0; t < 4; t++)
     {
-      memcpy (quarters + t * 8, quants + 4 * t, 4);
-      memcpy (quarters + t * 8 + 4, quants + 16 + 4 * t, 4);
+      guint8 *quarter = place->planes[STEER_CUDA_DATA] + (t * place->n_together + place->in_group) * 8;
+
+      write_word (quarter, 0, read_word (quants, t));
+      write_word (quarter, 1, read_word (quants, t + 4));
     }
-  put_quarters (place->planes[STEER_CUDA_DATA], place->in_group, place->n_together, quarters, 8);
 }
 
 static void
@@ -71,7 +79,8 @@ static void
 split_q4_0 (const guint8 *block, const Place *place)
 {
   memcpy (place->planes[STEER_CUDA_SCALES], block, 2);
-  put_quarters (place->planes[STEER_CUDA_DATA], place->in_group, place->n_together, block + 2, 4);
+  for (guint t = 0; t < 4; t++)
+    write_word (place->planes[STEER_CUDA_DATA], t * place->n_together + place->in_group, read_word (block + 2, t));
 }
 
 /* Whole numbers within 8 bits times a scale at the block's beginning: a block whose scale is one tells the numbers. */
@@ -105,39 +114,40 @@ split_iq4_nl (const guint8 *block, const Place *place)
 
 /* --- Blocks of 256: eight pieces, two groups --- */
 
-/* The low four bits of piece @j's 32 quants. */
-static void
-put_nibbles (const Place *place, guint j, const guint8 *quants)
-{
-  guint8 quarters[16];
+#define LOW_NIBBLES 0x0f0f0f0fu
 
-  for (guint i = 0; i < 16; i++)
-    quarters[i] = (guint8) ((quants[i] & 15) | (quants[i + 16] & 15) << 4);
-  put_quarters (place->planes[STEER_CUDA_DATA] + j / 4 * 64, j % 4, 4, quarters, 4);
+/* The low four bits of piece @j: in bytes @shift of @quants, [32]. */
+static void
+put_nibbles (const Place *place, guint j, const guint8 *quants, guint shift)
+{
+  guint8 *group = place->planes[STEER_CUDA_DATA] + j / 4 * GROUP_BYTES;
+
+  for (guint t = 0; t < 4; t++)
+    write_word (group, t * 4 + j % 4,
+                (read_word (quants, t) >> shift & LOW_NIBBLES)
+                  | (read_word (quants, t + 4) >> shift & LOW_NIBBLES) << 4);
 }
 
-/* What piece @j's 32 quants have above four bits, @n_bits of each. */
+/* What piece @j's quants have above four bits, @n_bits of each at @shift of the bytes of @bits, [32]. */
 static void
-put_high_bits (const Place *place, guint j, const guint8 *quants, guint n_bits)
+put_high_bits (const Place *place, guint j, const guint8 *bits, guint shift, guint n_bits)
 {
+  const guint32 each = n_bits == 1 ? 0x01010101u : 0x03030303u;
+  const guint32 pairs = n_bits == 1 ? 0x00030003u : 0x000f000fu;
   guint word_pieces = 4 / n_bits;
 
   for (guint t = 0; t < 4; t++)
     {
-      guint8 *at = place->planes[STEER_CUDA_HIGH] + (t * 8 / word_pieces + j / word_pieces) * 4;
-      guint32 word;
+      guint i = t * 8 / word_pieces + j / word_pieces;
+      guint32 first = read_word (bits, t) >> shift & each;
+      guint32 other = read_word (bits, t + 4) >> shift & each;
 
-      memcpy (&word, at, sizeof word);
-      word = GUINT32_FROM_LE (word);
-      for (guint i = 0; i < 8; i++)
-        {
-          guint first = i / 4 * 2 + i % 2; /* of the pairs that begin in a piece's bits */
-          guint shift = (j % word_pieces * 4 + first) * n_bits + i % 4 / 2 * 16;
-
-          word |= (guint32) (quants[i / 4 * 16 + 4 * t + i % 4] >> 4) << shift;
-        }
-      word = GUINT32_TO_LE (word);
-      memcpy (at, &word, sizeof word);
+      /* Bytes 1 and 3 beside bytes 0 and 2. */
+      first = (first | first >> (8 - n_bits)) & pairs;
+      other = (other | other >> (8 - n_bits)) & pairs;
+      write_word (place->planes[STEER_CUDA_HIGH], i,
+                  read_word (place->planes[STEER_CUDA_HIGH], i)
+                    | (first | other << (2 * n_bits)) << (j % word_pieces * 4 * n_bits));
     }
 }
 
@@ -160,14 +170,7 @@ split_q4_k (const guint8 *block, const Place *place)
   memcpy (place->planes[STEER_CUDA_SUPERS], block, 4);
   unpack_scales (block + 4, place->planes[STEER_CUDA_SCALES]);
   for (guint j = 0; j < 8; j++)
-    {
-      const guint8 *q = block + 16 + j / 2 * 32; /* [32] */
-      guint8 quants[32];
-
-      for (guint l = 0; l < 32; l++)
-        quants[l] = (guint8) (q[l] >> (j % 2 * 4));
-      put_nibbles (place, j, quants);
-    }
+    put_nibbles (place, j, block + 16 + j / 2 * 32, j % 2 * 4);
 }
 
 static void
@@ -180,13 +183,8 @@ split_q5_k (const guint8 *block, const Place *place)
   memset (place->planes[STEER_CUDA_HIGH], 0, planes_of[STEER_CUDA_Q5_K].n_bytes[STEER_CUDA_HIGH]);
   for (guint j = 0; j < 8; j++)
     {
-      const guint8 *q = block + 48 + j / 2 * 32; /* [32] */
-      guint8 quants[32];
-
-      for (guint l = 0; l < 32; l++)
-        quants[l] = (guint8) ((q[l] >> (j % 2 * 4) & 15) | (qh[l] >> j & 1) << 4);
-      put_nibbles (place, j, quants);
-      put_high_bits (place, j, quants, 1);
+      put_nibbles (place, j, block + 48 + j / 2 * 32, j % 2 * 4);
+      put_high_bits (place, j, qh, j, 1);
     }
 }
 
@@ -199,14 +197,9 @@ split_q6_k (const guint8 *block, const Place *place)
   for (guint j = 0; j < 8; j++)
     {
       guint half = j / 4, quarter = j % 4;
-      const guint8 *ql = block + half * 64 + quarter % 2 * 32; /* [32] */
-      const guint8 *qh = block + 128 + half * 32;              /* [32] */
-      guint8 quants[32];
 
-      for (guint l = 0; l < 32; l++)
-        quants[l] = (guint8) ((ql[l] >> (quarter / 2 * 4) & 15) | (qh[l] >> (quarter * 2) & 3) << 4);
-      put_nibbles (place, j, quants);
-      put_high_bits (place, j, quants, 2);
+      put_nibbles (place, j, block + half * 64 + quarter % 2 * 32, quarter / 2 * 4);
+      put_high_bits (place, j, block + 128 + half * 32, quarter * 2, 2);
     }
 }
 
@@ -242,28 +235,30 @@ steer_cuda_planes_split (SteerDtype dtype,
                          guint8 *const planes[STEER_CUDA_N_PLANES])
 {
   gsize block_bytes = steer_dtype_get_block_bytes (dtype);
-  gsize n_row_blocks = n_columns / steer_dtype_get_block_elements (dtype);
-  guint8 *at[STEER_CUDA_N_PLANES];
+  guint n_row_blocks = (guint) (n_columns / steer_dtype_get_block_elements (dtype));
+  const SteerCudaPlanes *sizes;
+  Place place = { .in_group = 0 };
   guint kind = 0;
   guint group_blocks;
 
   while (kind < G_N_ELEMENTS (splits) && splits[kind].dtype != dtype)
     kind++;
   g_return_if_fail (kind < G_N_ELEMENTS (splits));
-  group_blocks = MAX (1, GROUP_BYTES / planes_of[splits[kind].type].n_bytes[STEER_CUDA_DATA]);
-  memcpy (at, planes, sizeof at);
-  for (gsize i = 0; i < n_rows * n_row_blocks; i++)
-    {
-      gsize in_row = i % n_row_blocks;
-      guint in_group = (guint) (in_row % group_blocks);
-      Place place
-        = { .in_group = in_group, .n_together = (guint) MIN (group_blocks, n_row_blocks - (in_row - in_group)) };
-
-      memcpy (place.planes, at, sizeof at);
-      place.planes[STEER_CUDA_DATA] -= in_group * planes_of[splits[kind].type].n_bytes[STEER_CUDA_DATA];
-      splits[kind].split (blocks + i * block_bytes, &place);
-      for (guint plane = 0; plane < STEER_CUDA_N_PLANES; plane++)
-        if (at[plane] != NULL)
-          at[plane] += planes_of[splits[kind].type].n_bytes[plane];
-    }
+  sizes = &planes_of[splits[kind].type];
+  group_blocks = MAX (1, GROUP_BYTES / sizes->n_bytes[STEER_CUDA_DATA]);
+  memcpy (place.planes, planes, sizeof place.planes);
+  for (gsize row = 0; row < n_rows; row++)
+    for (guint first = 0; first < n_row_blocks; first += group_blocks)
+      {
+        place.n_together = MIN (group_blocks, n_row_blocks - first);
+        for (place.in_group = 0; place.in_group < place.n_together; place.in_group++)
+          {
+            splits[kind].split (blocks, &place);
+            blocks += block_bytes;
+            for (guint plane = STEER_CUDA_DATA + 1; plane < STEER_CUDA_N_PLANES; plane++)
+              if (planes[plane] != NULL)
+                place.planes[plane] += sizes->n_bytes[plane];
+          }
+        place.planes[STEER_CUDA_DATA] += place.n_together * sizes->n_bytes[STEER_CUDA_DATA];
+      }
 }
