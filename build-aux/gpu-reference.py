@@ -4,16 +4,18 @@
     gpu-reference.py MODEL CONTEXTS STEPS OUTPUT.json
 
 CONTEXTS: lengths, separated by commas. Decodes STEPS tokens one by one after each prompt, with 0, 1 and 8 features and
-one and two sequences, and takes the median of a step, as gpu-bench does.
+one and two sequences, and takes the median of a step, as gpu-bench does. OUTPUT.json is written anew after each case,
+so that what was measured outlives a run that is killed.
 """
 
 import json
+import os
 import statistics
 import sys
 import time
 
 import torch
-from transformers import AutoModelForCausalLM
+import transformers
 
 WARM = 4
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
@@ -72,26 +74,42 @@ def measure(model, n_context, n_features, n_sequences, steps):
             hook.remove()
 
 
+def load(path):
+    transformers.utils.logging.disable_progress_bar()
+    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
+    name = "dtype" if version >= (4, 56) else "torch_dtype"
+    model = transformers.AutoModelForCausalLM.from_pretrained(path, **{name: torch.bfloat16})
+    return model.to(DEVICE).eval()
+
+
+def save(output, results):
+    device = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
+    versions = dict(torch=torch.__version__, transformers=transformers.__version__)
+    with open(output + ".new", "w") as file:
+        json.dump(dict(results=results, device=device, **versions), file)
+    os.replace(output + ".new", output)
+
+
 def main():
     path, contexts, steps, output = sys.argv[1], sys.argv[2].split(","), int(sys.argv[3]), sys.argv[4]
-    model = AutoModelForCausalLM.from_pretrained(path, torch_dtype=torch.bfloat16).to(DEVICE).eval()
+    model = load(path)
     results = []
+    print(f"{'context':>8} {'features':>9} {'sequences':>9} {'prefill t/s':>12} {'decode t/s':>12}")
     for n_context in map(int, contexts):
         for n_sequences in (1, 2):
             for n_features in (0, 1, 8):
+                case = f"{n_context:8} {n_features:9} {n_sequences:9}"
                 try:
                     prefill, decode = measure(model, n_context, n_features, n_sequences, steps)
                 except torch.cuda.OutOfMemoryError:
-                    print(f"{n_context:8} {n_features:3} {n_sequences:3}  out of memory")
+                    print(f"{case}  out of memory", flush=True)
                     continue
-                print(f"{n_context:8} {n_features:3} {n_sequences:3} {prefill:12.1f} {decode:12.1f}", flush=True)
+                print(f"{case} {prefill:12.1f} {decode:12.1f}", flush=True)
                 results.append(
                     dict(context=n_context, features=n_features, sequences=n_sequences,
                          prefill_tokens_per_s=prefill, decode_tokens_per_s=decode)
                 )
-    with open(output, "w") as file:
-        name = torch.cuda.get_device_name() if DEVICE == "cuda" else "CPU"
-        json.dump(dict(results=results, torch=torch.__version__, device=name), file, indent=2)
+                save(output, results)
 
 
 main()

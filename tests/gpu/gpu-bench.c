@@ -3,6 +3,8 @@
  *
  *     gpu-bench MODEL [--device cuda] [--quantize] [--contexts 512,4096,16384] [--steps 32] [--bandwidth BYTES]
  *               [--reference FILE.json] [--output FILE.json]
+ *
+ * FILE.json is written anew after each case, so that what was measured outlives a run that is killed.
  */
 #include <json-glib/json-glib.h>
 #include <stdlib.h>
@@ -37,11 +39,47 @@ typedef struct
   SteerModel *model;
   SteerContext *context;
   const SteerModelConfig *config;
-  gint32 *tokens; /* [n_context]: random */
-  guint32 *seen;  /* bit set [(n_vocab + 31) / 32], empty */
-  JsonBuilder *json;
+  gint32 *tokens;      /* [n_context]: random */
+  guint32 *seen;       /* bit set [(n_vocab + 31) / 32], empty */
+  JsonObject *json;    /* what is written */
+  JsonArray *results;  /* of @json: an object a case */
+  JsonArray *messages; /* of @json: what the backend said; under @lock, since any of its threads may */
+  GMutex lock;
   JsonParser *reference; /* nullable */
 } Bench;
+
+/* A prompt that is computed slowly, or steps that are launched kernel by kernel, are told in messages: they belong to
+ * the figures. */
+static GLogWriterOutput
+keep_message (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  Bench *self = data;
+
+  for (gsize i = 0; (level & G_LOG_LEVEL_MESSAGE) != 0 && i < n_fields; i++)
+    if (strcmp (fields[i].key, "MESSAGE") == 0 && fields[i].length < 0)
+      {
+        g_mutex_lock (&self->lock);
+        json_array_add_string_element (self->messages, fields[i].value);
+        g_mutex_unlock (&self->lock);
+      }
+  return g_log_writer_default (level, fields, n_fields, NULL);
+}
+
+static gboolean
+save (Bench *self, GError **error)
+{
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  g_autoptr (JsonNode) root = json_node_init_object (json_node_alloc (), self->json);
+  gboolean done;
+
+  if (output_path == NULL)
+    return TRUE;
+  g_mutex_lock (&self->lock);
+  json_generator_set_root (generator, root);
+  done = json_generator_to_file (generator, output_path, error);
+  g_mutex_unlock (&self->lock);
+  return done;
+}
 
 /* @n random unit vectors on up to four layers. NULL for none. */
 static SteerPlan *
@@ -160,15 +198,9 @@ find_reference (const Bench *self, guint n_context, guint n_features, guint n_se
   return 0.0;
 }
 
+/* Prints @rate against @other, and keeps it in @json as @name; nothing to keep where there is no @other. */
 static void
-add_number (Bench *self, const char *name, double value)
-{
-  json_builder_set_member_name (self->json, name);
-  json_builder_add_double_value (self->json, value);
-}
-
-static void
-add_ratio (Bench *self, const char *name, double rate, double other, const char *unit)
+add_ratio (JsonObject *json, const char *name, double rate, double other, const char *unit)
 {
   if (other <= 0.0)
     {
@@ -176,30 +208,37 @@ add_ratio (Bench *self, const char *name, double rate, double other, const char 
       return;
     }
   g_print (" %9.2f%s", rate / other * (*unit == '%' ? 100.0 : 1.0), unit);
-  add_number (self, name, rate / other);
+  json_object_set_double_member (json, name, rate / other);
 }
 
-static void
-report (Bench *self, guint n_context, guint n_features, guint n_sequences, double prefill_rate, double seconds)
+static gboolean
+report (Bench *self,
+        guint n_context,
+        guint n_features,
+        guint n_sequences,
+        double prefill_rate,
+        double seconds,
+        GError **error)
 {
   double rate = n_sequences / seconds;
   double bytes = get_step_bytes (self, n_sequences, n_context);
+  JsonObject *json = json_object_new ();
 
-  json_builder_begin_object (self->json);
-  add_number (self, "context", n_context);
-  add_number (self, "features", n_features);
-  add_number (self, "sequences", n_sequences);
-  add_number (self, "prefill_tokens_per_s", prefill_rate);
-  add_number (self, "decode_tokens_per_s", rate);
-  add_number (self, "bytes_per_s", bytes / seconds);
+  json_object_set_int_member (json, "context", n_context);
+  json_object_set_int_member (json, "features", n_features);
+  json_object_set_int_member (json, "sequences", n_sequences);
+  json_object_set_double_member (json, "prefill_tokens_per_s", prefill_rate);
+  json_object_set_double_member (json, "decode_tokens_per_s", rate);
+  json_object_set_double_member (json, "bytes_per_s", bytes / seconds);
   g_print ("%8u %9u %9u %12.1f %12.1f", n_context, n_features, n_sequences, prefill_rate, rate);
-  add_ratio (self, "bandwidth_fraction", bytes / seconds, bandwidth, "%");
-  add_ratio (self, "decode_ratio", rate,
+  add_ratio (json, "bandwidth_fraction", bytes / seconds, bandwidth, "%");
+  add_ratio (json, "decode_ratio", rate,
              find_reference (self, n_context, n_features, n_sequences, "decode_tokens_per_s"), "x");
-  add_ratio (self, "prefill_ratio", prefill_rate,
+  add_ratio (json, "prefill_ratio", prefill_rate,
              find_reference (self, n_context, n_features, n_sequences, "prefill_tokens_per_s"), "x");
   g_print ("\n");
-  json_builder_end_object (self->json);
+  json_array_add_object_element (self->results, json);
+  return save (self, error);
 }
 
 static gboolean
@@ -223,9 +262,8 @@ measure_context (Bench *self, guint n_context, GError **error)
         g_autoptr (SteerPlan) plan = make_plan (self->config, features[i]);
         double seconds = decode (self, n_sequences, plan, n_context, error);
 
-        if (seconds < 0.0)
+        if (seconds < 0.0 || !report (self, n_context, features[i], n_sequences, prefill_rate, seconds, error))
           return FALSE;
-        report (self, n_context, features[i], n_sequences, prefill_rate, seconds);
       }
   return TRUE;
 }
@@ -266,14 +304,12 @@ open_context (Bench *self, guint longest, GError **error)
   bytes = steer_archive_get_file_size (steer_model_get_archive (self->model));
   g_print ("%s on %s%s: loaded in %.2f s, %.2f GB/s\n", steer_model_get_name (self->model), self->context->device_name,
            quantize ? ", 8 bits" : "", seconds, (double) bytes / seconds / 1e9);
-  json_builder_set_member_name (self->json, "device");
-  json_builder_add_string_value (self->json, self->context->device_name);
-  json_builder_set_member_name (self->json, "weights");
-  json_builder_add_string_value (self->json, quantize ? "q8_0" : "as stored");
-  add_number (self, "load_s", seconds);
-  add_number (self, "load_bytes_per_s", (double) bytes / seconds);
-  add_number (self, "bandwidth", bandwidth);
-  return TRUE;
+  json_object_set_string_member (self->json, "device", self->context->device_name);
+  json_object_set_string_member (self->json, "weights", quantize ? "q8_0" : "as stored");
+  json_object_set_double_member (self->json, "load_s", seconds);
+  json_object_set_double_member (self->json, "load_bytes_per_s", (double) bytes / seconds);
+  json_object_set_double_member (self->json, "bandwidth", bandwidth);
+  return save (self, error);
 }
 
 static gboolean
@@ -289,42 +325,25 @@ bench (Bench *self, GError **error)
     self->tokens[i] = (gint32) (i * 2654435761u % self->config->n_vocab);
   self->seen = g_new0 (guint32, (self->config->n_vocab + 31) / 32);
 
-  json_builder_begin_object (self->json);
-  json_builder_set_member_name (self->json, "model");
-  json_builder_add_string_value (self->json, steer_model_get_name (self->model));
+  json_object_set_string_member (self->json, "model", steer_model_get_name (self->model));
   if (!open_context (self, longest, error))
     return FALSE;
   g_print ("%8s %9s %9s %12s %12s %10s %10s %10s\n", "context", "features", "sequences", "prefill t/s", "decode t/s",
            "bandwidth", "decode", "prefill");
-  json_builder_set_member_name (self->json, "results");
-  json_builder_begin_array (self->json);
   for (guint i = 0; i < contexts->len; i++)
     if (!measure_context (self, g_array_index (contexts, guint, i), error))
       return FALSE;
-  json_builder_end_array (self->json);
-  json_builder_end_object (self->json);
   return TRUE;
-}
-
-static gboolean
-write_json (JsonBuilder *json, GError **error)
-{
-  g_autoptr (JsonGenerator) generator = json_generator_new ();
-  g_autoptr (JsonNode) root = json_builder_get_root (json);
-
-  json_generator_set_pretty (generator, TRUE);
-  json_generator_set_root (generator, root);
-  return json_generator_to_file (generator, output_path, error);
 }
 
 int
 main (int argc, char *argv[])
 {
   g_autoptr (GOptionContext) options = g_option_context_new ("MODEL");
-  g_autoptr (JsonBuilder) json = json_builder_new ();
+  g_autoptr (JsonObject) json = json_object_new ();
   g_autoptr (JsonParser) reference = json_parser_new ();
   g_autoptr (GError) error = NULL;
-  Bench self = { .json = json };
+  Bench self = { .json = json, .results = json_array_new (), .messages = json_array_new () };
   gboolean done;
 
   g_option_context_add_main_entries (options, entries, NULL);
@@ -333,12 +352,17 @@ main (int argc, char *argv[])
       g_printerr ("gpu-bench: %s\n", error != NULL ? error->message : "give one model, and 1 to 4096 steps");
       return 2;
     }
+  json_object_set_array_member (json, "results", self.results);
+  json_object_set_array_member (json, "messages", self.messages);
+  g_log_set_writer_func (keep_message, &self, NULL);
   steer_init ();
-  if (reference_path != NULL && json_parser_load_from_file (reference, reference_path, NULL))
+  if (reference_path != NULL && json_parser_load_from_file (reference, reference_path, &error))
     self.reference = reference;
+  if (error != NULL) /* figures without ratios are better than none */
+    g_printerr ("gpu-bench: no reference: %s\n", error->message);
+  g_clear_error (&error);
   self.model = steer_model_open (argv[1], NULL, &error);
-  done = self.model != NULL && (self.config = steer_model_get_config (self.model)) != NULL && bench (&self, &error)
-         && (output_path == NULL || write_json (json, &error));
+  done = self.model != NULL && (self.config = steer_model_get_config (self.model)) != NULL && bench (&self, &error);
   if (!done)
     g_printerr ("gpu-bench: %s\n", error->message);
   steer_context_close (self.context);

@@ -37,9 +37,9 @@ add (Plan *self, const char *name, guint n_rows, guint n_columns)
   g_autofree char *shape = is_norm ? g_strdup_printf ("[%u]", n_rows) : g_strdup_printf ("[%u,%u]", n_rows, n_columns);
 
   g_string_append_printf (self->header,
-                          "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":%s,\"data_offsets\":[%" G_GUINT64_FORMAT
+                          ",\"%s\":{\"dtype\":\"BF16\",\"shape\":%s,\"data_offsets\":[%" G_GUINT64_FORMAT
                           ",%" G_GUINT64_FORMAT "]}",
-                          self->offset > 0 ? "," : "{", name, shape, self->offset, self->offset + n * 2);
+                          name, shape, self->offset, self->offset + n * 2);
   self->offset += n * 2;
   g_array_append_val (self->sizes, n);
   g_array_append_val (self->norms, is_norm);
@@ -102,7 +102,8 @@ write_tensors (const Plan *plan, FILE *file)
 static gboolean
 write_weights (const Shape *shape, const char *path)
 {
-  g_autoptr (GString) header = g_string_new (NULL);
+  /* Some releases of transformers refuse a file that does not say whose it is. */
+  g_autoptr (GString) header = g_string_new ("{\"__metadata__\":{\"format\":\"pt\"}");
   g_autoptr (GArray) sizes = g_array_new (FALSE, FALSE, sizeof (gsize));
   g_autoptr (GArray) norms = g_array_new (FALSE, FALSE, sizeof (gboolean));
   Plan plan = { header, 0, sizes, norms };
@@ -153,8 +154,9 @@ main (int argc, char *argv[])
     {
       if (strcmp (shapes[i].name, argv[1]) != 0)
         continue;
-      if (g_mkdir_with_parents (argv[2], 0777) == 0 && write_config (&shapes[i], config, &error)
-          && write_weights (&shapes[i], weights))
+      /* The configuration last: where it is, the weights are whole. */
+      if (g_mkdir_with_parents (argv[2], 0777) == 0 && write_weights (&shapes[i], weights)
+          && write_config (&shapes[i], config, &error))
         return 0;
       g_printerr ("%s: cannot be written: %s\n", argv[2], error != NULL ? error->message : g_strerror (errno));
       return 1;
