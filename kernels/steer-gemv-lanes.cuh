@@ -8,23 +8,61 @@
 /* Bytes of activations that a block keeps when they need not be there whole. Fewer bytes, more blocks at a time. */
 #define STEER_GEMV_TILE_BYTES (32 * 1024)
 
+/* Bytes of a row that are asked for ahead: all blocks' together are to fit into a second-level cache. */
+#define STEER_GEMV_AHEAD 4096
+
+/* A pair's weights into the second-level cache, by a warp: they do not depend on the kernel before. */
+template <SteerCudaType type>
+static __device__ STEER_NOINLINE void
+steer_prefetch_pair (const SteerGemv &job, int p)
+{
+  SteerPair pair = steer_find_pair (job, p);
+  size_t n_bytes = (size_t) job.depth * (type == STEER_CUDA_F32 ? 4 : 2);
+
+  for (int r = 0; r < pair.n; r++)
+    {
+      const char *row = static_cast<const char *> (steer_get_matrix (job, pair, r).data) + pair.row[r] * n_bytes;
+
+      for (size_t i = threadIdx.x % STEER_WARP * 128; i < min (n_bytes, (size_t) STEER_GEMV_AHEAD);
+           i += STEER_WARP * 128)
+        steer_prefetch (row + i);
+    }
+}
+
 /* Steering and RMS norm of whole rows. */
+template <int columns>
 static __device__ STEER_NOINLINE void
 steer_stage_normed (const SteerGemv &job, float4 *staged, int stride, int parts, double *room)
 {
   const float4 *norm = reinterpret_cast<const float4 *> (job.norm);
-  float factors[STEER_CUDA_MAX_COLUMNS];
+  float factors[columns];
+  int n_vectors = job.depth / 4;
 
-  steer_stage_residuals (job, staged, stride, parts, room, factors);
+  steer_stage_residuals<columns> (job, staged, stride, parts, room, factors);
 #pragma unroll
-  for (int c = 0; c < STEER_CUDA_MAX_COLUMNS; c++)
+  for (int c = 0; c < columns; c++)
     {
       SteerRow row = { staged + c * stride, parts };
 
       if (c >= job.n_columns)
         break;
-      for (int i = threadIdx.x; i < job.depth / 4; i += STEER_GEMV_THREADS)
-        row.at (i) = steer_normalise (row.at (i), factors[c], __ldg (norm + i));
+      for (int begin = threadIdx.x; begin < n_vectors; begin += STEER_STAGE_AHEAD * STEER_GEMV_THREADS)
+        {
+          float4 w[STEER_STAGE_AHEAD];
+
+#pragma unroll
+          for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+            if (begin + i * STEER_GEMV_THREADS < n_vectors)
+              w[i] = __ldg (norm + begin + i * STEER_GEMV_THREADS);
+#pragma unroll
+          for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+            if (begin + i * STEER_GEMV_THREADS < n_vectors)
+              {
+                float4 &h = row.at (begin + i * STEER_GEMV_THREADS);
+
+                h = steer_normalise (h, factors[c], w[i]);
+              }
+        }
     }
 }
 
@@ -145,11 +183,11 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__
 
   steer_let_next_begin ();
   if ((int) blockIdx.x * STEER_GEMV_WARPS + warp < n_pairs)
-    steer_prefetch_pair (job, type, blockIdx.x * STEER_GEMV_WARPS + warp);
+    steer_prefetch_pair<type> (job, blockIdx.x * STEER_GEMV_WARPS + warp);
   steer_wait_for_previous ();
 
   if (job.norm != nullptr)
-    steer_stage_normed (job, staged, stride, parts, room);
+    steer_stage_normed<columns> (job, staged, stride, parts, room);
   else if (tile >= job.depth)
     steer_stage_plain (job, 0, job.depth, staged, stride, parts);
   __syncthreads ();
@@ -175,15 +213,20 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__
         }
       if (!active)
         continue;
+
+      float mine[2] = { 0.0f, 0.0f }; /* lane c ends column c */
+
 #pragma unroll
       for (int c = 0; c < columns; c++)
         {
           float a = steer_sum_lanes (sums[0][c]);
           float b = steer_sum_lanes (sums[1][c]);
 
-          if (lane == c && c < job.n_columns)
-            steer_end_pair (job, pair, c, a, b);
+          mine[0] = lane == c ? a : mine[0];
+          mine[1] = lane == c ? b : mine[1];
         }
+      if (lane < job.n_columns)
+        steer_end_pair (job, pair, lane, mine[0], mine[1]);
     }
 }
 

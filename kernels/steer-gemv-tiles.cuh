@@ -22,10 +22,10 @@
 struct SteerTileRoom
 {
   uint4 *digits; /* [n_columns, stride]: of a column [n_pieces, 3, 4]: of digit d, quarter t: its four pairs */
-  float *totals; /* [n_sets, n_pieces, n_scales, 8]: of each column of the mma, times -base */
+  float *totals; /* [n_columns + 1, n_pieces * n_scales]: of what shares a scale, times -base; last zeros */
   float4 *sums;  /* [2, n_sets, warps, lanes] */
   int stride;    /* in vectors of digits */
-  int n_pieces;  /* that are staged at a time */
+  int n_totals;  /* of a column */
 };
 
 /* The two columns whose digits are read at once are not to lie in the same banks. */
@@ -35,144 +35,182 @@ steer_get_digits_stride (int n_pieces)
   return n_pieces * STEER_TILE_DIGITS * 4 + (n_pieces % 2 == 0 ? 4 : 0);
 }
 
+static __host__ __device__ __forceinline__ int
+steer_get_n_sets (int n_columns)
+{
+  return (n_columns + STEER_TILE_SET_COLUMNS - 1) / STEER_TILE_SET_COLUMNS;
+}
+
 template <SteerCudaType type>
 static __host__ __device__ __forceinline__ size_t
 steer_get_tile_bytes (int staged, int n_columns)
 {
-  int n_sets = (n_columns + STEER_TILE_SET_COLUMNS - 1) / STEER_TILE_SET_COLUMNS;
   int n_pieces = staged / STEER_TILE_PIECE;
 
   return STEER_GEMV_ROOM * sizeof (double) + (size_t) n_columns * steer_get_digits_stride (n_pieces) * sizeof (uint4)
-         + (size_t) n_sets * n_pieces * SteerTileFormat<type>::n_scales * 8 * sizeof (float)
-         + (size_t) 2 * n_sets * STEER_GEMV_THREADS * sizeof (float4);
+         + (size_t) 2 * steer_get_n_sets (n_columns) * STEER_GEMV_THREADS * sizeof (float4)
+         + (size_t) (n_columns + 1) * n_pieces * SteerTileFormat<type>::n_scales * sizeof (float);
 }
 
-/* The three digits of two numbers, the first in the lower half. */
+/* The three digits of two numbers, the first in the lower half. What the first two leave is such a number itself. */
 static __device__ __forceinline__ void
-steer_split_pair (float a, float b, unsigned *digits, float *totals)
+steer_split_pair (float a, float b, unsigned *digits)
 {
 #pragma unroll
   for (int d = 0; d < STEER_TILE_DIGITS; d++)
     {
-      float high_a = __uint_as_float (__float_as_uint (a) & 0xffff0000u);
-      float high_b = __uint_as_float (__float_as_uint (b) & 0xffff0000u);
-
-      digits[d] = __byte_perm (__float_as_uint (high_a), __float_as_uint (high_b), 0x7632);
-      totals[d] += high_a + high_b;
-      a -= high_a;
-      b -= high_b;
+      digits[d] = __byte_perm (__float_as_uint (a), __float_as_uint (b), 0x7632);
+      a -= __uint_as_float (__float_as_uint (a) & 0xffff0000u);
+      b -= __uint_as_float (__float_as_uint (b) & 0xffff0000u);
     }
 }
 
 /* Vector i of column c. Every lane of a warp must call it, with neighbouring vectors; @inside: there is such one. */
 template <SteerCudaType type>
 static __device__ __forceinline__ void
-steer_stage_vector (const SteerTileRoom &room, int c, int i, bool inside, float4 x)
+steer_stage_vector (const SteerTileRoom &room, int c, unsigned i, bool inside, float4 x)
 {
   typedef SteerTileFormat<type> Format;
-  const int scale_vectors = 8 / Format::n_scales;
-  int piece = i / 8;
-  uint4 *at = room.digits + c * room.stride + piece * STEER_TILE_DIGITS * 4 + i % 4;
+  const unsigned scale_vectors = 8 / Format::n_scales;
   unsigned even[STEER_TILE_DIGITS], odd[STEER_TILE_DIGITS];
-  float totals[STEER_TILE_DIGITS] = {};
+  float total = (x.x + x.y) + (x.z + x.w);
 
-  steer_split_pair (x.x, x.z, even, totals);
-  steer_split_pair (x.y, x.w, odd, totals);
-#pragma unroll
-  for (int d = 0; d < STEER_TILE_DIGITS; d++)
+  steer_split_pair (x.x, x.z, even);
+  steer_split_pair (x.y, x.w, odd);
+  if (inside)
     {
-      if (inside)
-        reinterpret_cast<uint2 *> (at + d * 4)[i % 8 / 4] = make_uint2 (even[d], odd[d]);
-#pragma unroll
-      for (int offset = 1; offset < scale_vectors; offset *= 2)
-        totals[d] += __shfl_xor_sync (STEER_ALL_LANES, totals[d], offset);
-    }
-  if (inside && i % scale_vectors == 0)
-    {
-      int set = c / STEER_TILE_SET_COLUMNS;
-      float *out = room.totals + (set * room.n_pieces * Format::n_scales + i / scale_vectors) * 8
-                   + c % STEER_TILE_SET_COLUMNS * STEER_TILE_DIGITS;
+      uint4 *at = room.digits + c * room.stride + i / 8 * STEER_TILE_DIGITS * 4 + i % 4;
 
 #pragma unroll
       for (int d = 0; d < STEER_TILE_DIGITS; d++)
-        out[d] = -(float) Format::base * totals[d];
+        reinterpret_cast<uint2 *> (at + d * 4)[i % 8 / 4] = make_uint2 (even[d], odd[d]);
     }
+#pragma unroll
+  for (unsigned offset = 1; offset < scale_vectors; offset *= 2)
+    total += __shfl_xor_sync (STEER_ALL_LANES, total, offset);
+  if (inside && i % scale_vectors == 0)
+    room.totals[c * room.n_totals + i / scale_vectors] = -(float) Format::base * total;
 }
 
-/* Elements first .. first + depth - 1 as they are. */
+/* Elements first .. first + depth - 1 as they are, in place of what is staged and may still be read. */
 template <SteerCudaType type>
 static __device__ __forceinline__ void
 steer_stage_columns (const SteerGemv &job, const SteerTileRoom &room, int first, int depth)
 {
+  unsigned n_vectors = (unsigned) depth / 4;
+
   for (int c = 0; c < job.n_columns; c++)
     {
       const float4 *x = reinterpret_cast<const float4 *> (job.x + (size_t) c * job.depth + first);
 
-      for (int begin = 0; begin < depth / 4; begin += STEER_GEMV_THREADS)
+      for (unsigned begin = 0; begin < n_vectors; begin += STEER_STAGE_AHEAD * STEER_GEMV_THREADS)
         {
-          int i = begin + threadIdx.x;
-          bool inside = i < depth / 4;
+          float4 ahead[STEER_STAGE_AHEAD];
 
-          steer_stage_vector<type> (room, c, i, inside, inside ? x[i] : make_float4 (0.0f, 0.0f, 0.0f, 0.0f));
+#pragma unroll
+          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+            {
+              unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+              ahead[j] = i < n_vectors ? x[i] : make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+            }
+          if (c == 0 && begin == 0)
+            __syncthreads ();
+#pragma unroll
+          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+            if (begin + j * STEER_GEMV_THREADS < n_vectors)
+              {
+                unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+                steer_stage_vector<type> (room, c, i, i < n_vectors, ahead[j]);
+              }
         }
     }
+  __syncthreads ();
 }
 
 /* Steering and RMS norm of whole columns. The floats lie at the end of the place of their digits, which are written
  * from its beginning on, 192 bytes for 128: never beyond the floats that have been read. */
-template <SteerCudaType type>
+template <SteerCudaType type, int columns>
 static __device__ STEER_NOINLINE void
-steer_stage_normed_columns (const SteerGemv &job, const SteerTileRoom &room, double *sum_room)
+steer_stage_normed_columns (const SteerGemv &job, SteerTileRoom room, double *sum_room)
 {
   const float4 *norm = reinterpret_cast<const float4 *> (job.norm);
-  int n_vectors = job.depth / 4;
+  unsigned n_vectors = (unsigned) job.depth / 4;
   float4 *floats = reinterpret_cast<float4 *> (room.digits) + room.stride - n_vectors;
-  float factors[STEER_CUDA_MAX_COLUMNS];
+  float factors[columns];
 
-  steer_stage_residuals (job, floats, room.stride, 1, sum_room, factors);
+  steer_stage_residuals<columns> (job, floats, room.stride, 1, sum_room, factors);
 #pragma unroll
-  for (int c = 0; c < STEER_CUDA_MAX_COLUMNS; c++)
+  for (int c = 0; c < columns; c++)
     {
       if (c >= job.n_columns)
         break;
-      for (int begin = 0; begin < n_vectors; begin += STEER_GEMV_THREADS)
+      for (unsigned begin = 0; begin < n_vectors; begin += STEER_STAGE_AHEAD * STEER_GEMV_THREADS)
         {
-          int i = begin + threadIdx.x;
-          bool inside = i < n_vectors;
-          float4 x = make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+          float4 ahead[STEER_STAGE_AHEAD];
 
-          if (inside)
-            x = steer_normalise (floats[c * room.stride + i], factors[c], __ldg (norm + i));
+#pragma unroll
+          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+            {
+              unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+              ahead[j] = i < n_vectors ? __ldg (norm + i) : make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+            }
+#pragma unroll
+          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+            {
+              unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+              if (i < n_vectors)
+                ahead[j] = steer_normalise (floats[c * room.stride + i], factors[c], ahead[j]);
+            }
           __syncthreads ();
-          steer_stage_vector<type> (room, c, i, inside, x);
+#pragma unroll
+          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+            if (begin + j * STEER_GEMV_THREADS < n_vectors)
+              {
+                unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+                steer_stage_vector<type> (room, c, i, i < n_vectors, ahead[j]);
+              }
         }
     }
+  __syncthreads ();
 }
 
 /* What a lane reads of the staged columns. */
 template <int n_sets> struct SteerTileColumns
 {
   const uint4 *digits[n_sets];
-  const float2 *totals[n_sets];
+  const float *totals[n_sets];
 };
+
+/* Column 0 of an mma is the first digit of a column of activations, column 4 that of the other: the two that begin with
+ * a total, in different lanes' first sums. Columns 1, 2 and 5, 6 are their other digits, 3 and 7 nobody's. */
+static __device__ __forceinline__ int
+steer_get_mma_column (int s, int digit)
+{
+  return 4 * s + digit;
+}
 
 template <SteerCudaType type, int n_sets>
 static __device__ __forceinline__ SteerTileColumns<n_sets>
 steer_find_columns (const SteerTileRoom &room, int n_columns)
 {
   int lane = threadIdx.x % STEER_WARP;
-  int column = min (lane / 4, STEER_TILE_SET_COLUMNS * STEER_TILE_DIGITS - 1);
+  int column = lane / 4;
   SteerTileColumns<n_sets> columns;
 
 #pragma unroll
   for (int s = 0; s < n_sets; s++)
     {
       /* Where there is no such column, any will do: nobody reads its sums. */
-      int c = min (s * STEER_TILE_SET_COLUMNS + column / STEER_TILE_DIGITS, n_columns - 1);
+      int c = min (s * STEER_TILE_SET_COLUMNS + column / 4, n_columns - 1);
+      int begins = s * STEER_TILE_SET_COLUMNS + lane % 4 / 2;
 
-      columns.digits[s] = room.digits + c * room.stride + column % STEER_TILE_DIGITS * 4 + lane % 4;
-      columns.totals[s] = reinterpret_cast<const float2 *> (room.totals)
-                          + s * room.n_pieces * SteerTileFormat<type>::n_scales * 4 + lane % 4;
+      columns.digits[s] = room.digits + c * room.stride + min (column % 4, STEER_TILE_DIGITS - 1) * 4 + lane % 4;
+      columns.totals[s] = room.totals + (lane % 2 == 0 && begins < n_columns ? begins : n_columns) * room.n_totals;
     }
   return columns;
 }
@@ -187,8 +225,9 @@ steer_add_scaled (float *sums, const float *products, float scale0, float scale1
   sums[3] = __fmaf_rn (scale1, products[3], sums[3]);
 }
 
-/* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: of the unit. */
-template <SteerCudaType type, int n_sets>
+/* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: of the unit, where it
+ * may be fewer than @whole ones. */
+template <SteerCudaType type, int n_sets, bool whole>
 static __device__ __forceinline__ void
 steer_multiply_unit (const SteerTileFormat<type> *raw,
                      const SteerTileColumns<n_sets> &columns,
@@ -198,7 +237,7 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
 {
   typedef SteerTileFormat<type> Format;
   float scaled[n_sets][STEER_TILE_FRAGMENT] = {};
-  float minima[n_sets][STEER_TILE_FRAGMENT] = {};
+  float minima[n_sets][2] = {}; /* of rows g and g + 8; the total is of one column alone */
 
 #pragma unroll
   for (int j = 0; j < STEER_TILE_PIECES; j++)
@@ -206,7 +245,7 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
       uint4 x[n_sets];
       float products[n_sets][STEER_TILE_FRAGMENT];
 
-      if (!Format::whole && j >= n_pieces)
+      if (!whole && j >= n_pieces)
         break;
 #pragma unroll
       for (int s = 0; s < n_sets; s++)
@@ -221,12 +260,15 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
 #pragma unroll
           for (int s = 0; begins && s < n_sets; s++)
             {
-              float2 total = columns.totals[s][(piece * Format::n_scales + scale) * 4];
+              float total = columns.totals[s][piece * Format::n_scales + scale];
 
-              products[s][0] = products[s][2] = total.x;
-              products[s][1] = products[s][3] = total.y;
+              products[s][0] = products[s][2] = total;
+              products[s][1] = products[s][3] = 0.0f;
               if (Format::has_minima)
-                steer_add_scaled (minima[s], products[s], raw[0].get_minimum (scale), raw[1].get_minimum (scale));
+                {
+                  minima[s][0] = __fmaf_rn (raw[0].get_minimum (scale), total, minima[s][0]);
+                  minima[s][1] = __fmaf_rn (raw[1].get_minimum (scale), total, minima[s][1]);
+                }
             }
 #pragma unroll
           for (int part = 0; part < Format::n_parts; part++)
@@ -258,28 +300,33 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
     {
       steer_add_scaled (sums[s], scaled[s], supers0.x, supers1.x);
       if (Format::has_minima) /* of which -base times the activations is known */
-        steer_add_scaled (sums[s], minima[s], supers0.y / Format::base, supers1.y / Format::base);
+        {
+          sums[s][0] = __fmaf_rn (supers0.y / Format::base, minima[s][0], sums[s][0]);
+          sums[s][2] = __fmaf_rn (supers1.y / Format::base, minima[s][1], sums[s][2]);
+        }
     }
 }
 
 /* The warps' sums of a tile, each [16, 8] in fragments, to its eight pairs: the first four warps, of which 16 lanes
  * have a pair, and each of these adds up one element of its two rows. */
+template <int n_sets>
 static __device__ __forceinline__ void
-steer_end_tile (const SteerGemv &job, int tile, int set, const float *sums)
+steer_end_tile (const SteerGemv &job, int tile, const float *sums)
 {
   int element = threadIdx.x; /* of the fragments of 32 lanes */
   int lane = threadIdx.x % STEER_WARP;
   int p = tile * STEER_GEMV_WARPS + element / 16;
-  float sum = 0.0f;
+  int c = lane % 16; /* this lane ends column c of the pair */
+  float mine[2] = { 0.0f, 0.0f };
 
-  for (int w = 0; w < STEER_GEMV_WARPS; w++)
-    sum += sums[w * STEER_WARP * STEER_TILE_FRAGMENT + element];
 #pragma unroll
-  for (int s = 0; s < STEER_TILE_SET_COLUMNS; s++)
+  for (int s = 0; s < n_sets; s++)
     {
-      float rows[2];
-      int c = set * STEER_TILE_SET_COLUMNS + s;
+      float sum = 0.0f;
 
+#pragma unroll
+      for (int w = 0; w < STEER_GEMV_WARPS; w++)
+        sum += sums[(s * STEER_GEMV_WARPS + w) * STEER_WARP * STEER_TILE_FRAGMENT + element];
 #pragma unroll
       for (int r = 0; r < 2; r++)
         {
@@ -288,15 +335,16 @@ steer_end_tile (const SteerGemv &job, int tile, int set, const float *sums)
 #pragma unroll
           for (int d = 0; d < STEER_TILE_DIGITS; d++)
             {
-              const int column = s * STEER_TILE_DIGITS + d;
+              int column = steer_get_mma_column (c % STEER_TILE_SET_COLUMNS, d);
 
               digits[d] = __shfl_sync (STEER_ALL_LANES, sum, lane / 16 * 16 + column / 2 * 4 + r * 2 + column % 2);
             }
-          rows[r] = digits[0] + (digits[1] + digits[2]);
+          if (c / STEER_TILE_SET_COLUMNS == s)
+            mine[r] = digits[0] + (digits[1] + digits[2]);
         }
-      if (lane % 16 == s && c < job.n_columns && p < job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2])
-        steer_end_pair (job, steer_find_pair (job, p), c, rows[0], rows[1]);
     }
+  if (c < job.n_columns && p < job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2])
+    steer_end_pair (job, steer_find_pair (job, p), c, mine[0], mine[1]);
 }
 
 /* Elements of a row that a block takes at a time, each warp its neighbouring units: so many, whatever is computed at
@@ -308,59 +356,90 @@ steer_get_span ()
   return SteerTileFormat<type>::units * STEER_GEMV_WARPS * STEER_TILE_UNIT;
 }
 
+/* Rows g and g + 8 of a tile, of which lane 4 g + t has quarter t. */
+template <SteerCudaType type> struct SteerTileRows
+{
+  typename SteerTileFormat<type>::Row rows[2];
+
+  __device__ __forceinline__
+  SteerTileRows (const SteerGemv &job, int tile, int n_pairs)
+  {
+    int p = tile * STEER_GEMV_WARPS + threadIdx.x % STEER_WARP / 4;
+    SteerPair pair = steer_find_pair (job, min (p, n_pairs - 1));
+
+#pragma unroll
+    for (int r = 0; r < 2; r++)
+      rows[r]
+        = SteerTileFormat<type>::find (steer_get_matrix (job, pair, r), pair.row[r], job.depth / STEER_TILE_PIECE);
+  }
+
+  template <bool whole>
+  __device__ __forceinline__ void
+  load (SteerTileFormat<type> *raw, int unit, int n_pieces) const
+  {
+    raw[0].template load<whole> (rows[0], unit, threadIdx.x % 4, n_pieces);
+    raw[1].template load<whole> (rows[1], unit, threadIdx.x % 4, n_pieces);
+  }
+
+  /* What a warp takes at a time. */
+  __device__ __forceinline__ void
+  prefetch (int unit) const
+  {
+    const int units = SteerTileFormat<type>::units;
+
+    SteerTileFormat<type>::template prefetch<units> (rows[0], unit, threadIdx.x % 4);
+    SteerTileFormat<type>::template prefetch<units> (rows[1], unit, threadIdx.x % 4);
+  }
+};
+
 /**
- * staged: elements of the columns that are staged at a time: all of them when there is a norm, or no more than a span
+ * staged: elements of the columns that are staged at a time: all of them, or where there is no norm at least a span
  * shared memory: double room[STEER_GEMV_ROOM], then what SteerTileRoom tells
  */
-template <SteerCudaType type, int n_sets>
+template <SteerCudaType type, int n_sets, bool whole>
 __global__ void
 __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constant__ SteerGemv job, int staged)
 {
   typedef SteerTileFormat<type> Format;
   const int units = Format::units;
-  const int at_once = n_sets == 1 ? units : 1; /* units that are loaded before any is multiplied */
+  const int at_once = n_sets == 1 ? (int) Format::at_once : 1;
+  const int span = steer_get_span<type> ();
   STEER_SHARED (double, shared);
   SteerTileRoom room;
   SteerTileColumns<n_sets> columns;
-  int warp = threadIdx.x / STEER_WARP;
-  int lane = threadIdx.x % STEER_WARP;
+  int warp_unit = threadIdx.x / STEER_WARP * units; /* the warp's first of a span */
   int n_pairs = job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2];
   int n_tiles = (n_pairs + STEER_GEMV_WARPS - 1) / STEER_GEMV_WARPS;
-  int n_row_pieces = job.depth / STEER_TILE_PIECE;
+  int n_pieces = job.depth / STEER_TILE_PIECE;
+  int n_units = (n_pieces + STEER_TILE_PIECES - 1) / STEER_TILE_PIECES;
   int first_staged = job.norm != nullptr ? 0 : -1;
   int turn = 0;
 
-  room.n_pieces = staged / STEER_TILE_PIECE;
-  room.stride = steer_get_digits_stride (room.n_pieces);
+  room.n_totals = staged / STEER_TILE_PIECE * Format::n_scales;
+  room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
   room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
   room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
   room.totals = reinterpret_cast<float *> (room.sums + 2 * n_sets * STEER_GEMV_THREADS);
   columns = steer_find_columns<type, n_sets> (room, job.n_columns);
 
   steer_let_next_begin ();
-  if ((int) blockIdx.x * STEER_GEMV_WARPS + warp < n_pairs)
-    steer_prefetch_pair (job, type, blockIdx.x * STEER_GEMV_WARPS + warp);
+  for (int unit = warp_unit; unit < min (n_units, 2 * span / STEER_TILE_UNIT); unit += span / STEER_TILE_UNIT)
+    SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (unit);
+  for (int i = threadIdx.x; i < room.n_totals; i += STEER_GEMV_THREADS)
+    room.totals[job.n_columns * room.n_totals + i] = 0.0f;
   steer_wait_for_previous ();
   if (job.norm != nullptr)
-    {
-      steer_stage_normed_columns<type> (job, room, shared);
-      __syncthreads ();
-    }
+    steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, room, shared);
 
   for (int tile = blockIdx.x; tile < n_tiles; tile += gridDim.x)
     {
-      SteerPair pair = steer_find_pair (job, min (tile * STEER_GEMV_WARPS + lane / 4, n_pairs - 1));
-      const SteerCudaMatrix &matrix0 = steer_get_matrix (job, pair, 0);
-      const SteerCudaMatrix &matrix1 = steer_get_matrix (job, pair, 1);
-      int next = (tile + gridDim.x) * STEER_GEMV_WARPS + warp;
+      const SteerTileRows<type> rows (job, tile, n_pairs);
       float sums[n_sets][STEER_TILE_FRAGMENT] = {};
       float4 *out;
 
-      if (next < n_pairs)
-        steer_prefetch_pair (job, type, next);
-      for (int first = 0; first < job.depth; first += steer_get_span<type> ())
+      for (int first = 0; first < job.depth; first += span)
         {
-          int first_unit = first / STEER_TILE_UNIT + warp * units;
+          int first_unit = first / STEER_TILE_UNIT + warp_unit;
 
 #pragma unroll
           for (int begin = 0; begin < units; begin += at_once)
@@ -370,24 +449,30 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
 
 #pragma unroll
               for (int u = 0; u < at_once; u++)
-                if ((unit + u) * STEER_TILE_PIECES < n_row_pieces)
-                  {
-                    raw[u][0].load (matrix0, pair.row[0], unit + u, lane % 4, n_row_pieces);
-                    raw[u][1].load (matrix1, pair.row[1], unit + u, lane % 4, n_row_pieces);
-                  }
-              if (job.norm == nullptr && first_staged != first)
+                if (unit + u < n_units)
+                  rows.template load<whole> (raw[u], unit + u, n_pieces);
+              if (begin == 0)
                 {
-                  __syncthreads (); /* what is staged may still be read */
-                  steer_stage_columns<type> (job, room, first, min (steer_get_span<type> (), job.depth - first));
-                  __syncthreads ();
-                  first_staged = first;
+                  /* What this warp will load next. */
+                  if (first + span < job.depth)
+                    {
+                      if (unit + span / STEER_TILE_UNIT < n_units)
+                        rows.prefetch (unit + span / STEER_TILE_UNIT);
+                    }
+                  else if (warp_unit < n_units && tile + (int) gridDim.x < n_tiles)
+                    SteerTileRows<type> (job, tile + gridDim.x, n_pairs).prefetch (warp_unit);
+                  if (job.norm == nullptr && (first_staged < 0 || (staged < job.depth && first_staged != first)))
+                    {
+                      steer_stage_columns<type> (job, room, first, min (staged, job.depth - first));
+                      first_staged = first;
+                    }
                 }
 #pragma unroll
               for (int u = 0; u < at_once; u++)
-                if ((unit + u) * STEER_TILE_PIECES < n_row_pieces)
-                  steer_multiply_unit<type, n_sets> (raw[u], columns,
-                                                     (unit + u) * STEER_TILE_PIECES - first_staged / STEER_TILE_PIECE,
-                                                     n_row_pieces - (unit + u) * STEER_TILE_PIECES, sums);
+                if (unit + u < n_units)
+                  steer_multiply_unit<type, n_sets, whole> (
+                    raw[u], columns, (unit + u) * STEER_TILE_PIECES - first_staged / STEER_TILE_PIECE,
+                    n_pieces - (unit + u) * STEER_TILE_PIECES, sums);
             }
         }
 
@@ -399,29 +484,53 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
         out[s * STEER_GEMV_THREADS + threadIdx.x] = make_float4 (sums[s][0], sums[s][1], sums[s][2], sums[s][3]);
       __syncthreads ();
       if (threadIdx.x < STEER_WARP * STEER_TILE_FRAGMENT)
-#pragma unroll
-        for (int s = 0; s < n_sets; s++)
-          steer_end_tile (job, tile, s, reinterpret_cast<const float *> (out + s * STEER_GEMV_THREADS));
+        steer_end_tile<n_sets> (job, tile, reinterpret_cast<const float *> (out));
     }
+}
+
+/* What is staged of columns without a norm: all, as long as two blocks fit onto a multiprocessor, else spans. */
+template <SteerCudaType type>
+static int
+choose_staged (const SteerCudaQueue *queue, const SteerGemv *job, int n_columns)
+{
+  const size_t reserved = 1024; /* of shared memory, by each block */
+  bool twice = 2 * (steer_get_tile_bytes<type> (job->depth, n_columns) + reserved) <= queue->n_shared + reserved;
+
+  return job->norm != nullptr || twice ? job->depth : min (job->depth, steer_get_span<type> ());
+}
+
+template <SteerCudaType type>
+static cudaError_t
+launch (const SteerCudaQueue *queue, const SteerGemv *job)
+{
+  typedef SteerTileFormat<type> Format;
+  int staged = choose_staged<type> (queue, job, job->n_columns);
+  size_t n_shared = steer_get_tile_bytes<type> (staged, job->n_columns);
+  bool one_set = job->n_columns <= STEER_TILE_SET_COLUMNS;
+
+  if (n_shared > (size_t) queue->n_shared)
+    return cudaErrorInvalidValue;
+  if (Format::always_whole || job->depth % STEER_TILE_UNIT == 0)
+    return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, true>, n_shared, staged)
+                   : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, true>, n_shared, staged);
+  return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, Format::always_whole>, n_shared, staged)
+                 : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, Format::always_whole>, n_shared, staged);
 }
 
 template <SteerCudaType type>
 cudaError_t
 steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
 {
-  int staged = job->norm != nullptr ? job->depth : min (job->depth, steer_get_span<type> ());
   int together = 4;
 
-  while (together > 1 && steer_get_tile_bytes<type> (staged, together) > (size_t) queue->n_shared)
+  while (together > 1
+         && steer_get_tile_bytes<type> (choose_staged<type> (queue, job, together), together)
+              > (size_t) queue->n_shared)
     together /= 2;
   for (int first = 0; first < job->n_columns; first += together)
     {
       SteerGemv part = steer_cut_columns (job, first, min (together, job->n_columns - first));
-      size_t n_shared = steer_get_tile_bytes<type> (staged, part.n_columns);
-      cudaError_t error = n_shared > (size_t) queue->n_shared ? cudaErrorInvalidValue
-                          : part.n_columns <= STEER_TILE_SET_COLUMNS
-                            ? steer_launch_job (queue, &part, steer_gemv_tiles<type, 1>, n_shared, staged)
-                            : steer_launch_job (queue, &part, steer_gemv_tiles<type, 2>, n_shared, staged);
+      cudaError_t error = launch<type> (queue, &part);
 
       if (error != cudaSuccess)
         return error;

@@ -15,9 +15,6 @@
 #define STEER_GEMV_WARPS 8
 #define STEER_GEMV_THREADS (STEER_GEMV_WARPS * STEER_WARP)
 
-/* Bytes of a row that are asked for ahead: all blocks' together are to fit into a second-level cache. */
-#define STEER_GEMV_AHEAD 4096
-
 /* Which rows a pair is. */
 struct SteerPair
 {
@@ -62,16 +59,34 @@ steer_get_matrix (const SteerGemv &job, const SteerPair &pair, int r)
   return job.matrices[job.end == STEER_GEMV_GATE_UP ? r : pair.part];
 }
 
+/* Vectors that a thread asks for before it uses the first. */
+#define STEER_STAGE_AHEAD 4
+
 /* Steering of row c, into @row, and this thread's part of its sum of squares. */
 static __device__ STEER_NOINLINE float
 steer_stage_residual (const SteerGemv &job, int c, SteerRow row, double *room)
 {
   const float4 *x = reinterpret_cast<const float4 *> (job.x + (size_t) c * job.depth);
+  /* By one block: the last, which never has more to do than others. */
+  float4 *steered = job.steered != nullptr && blockIdx.x == gridDim.x - 1
+                      ? reinterpret_cast<float4 *> (job.steered + (size_t) c * job.depth)
+                      : nullptr;
   int n_vectors = job.depth / 4;
   float squares = 0.0f;
 
-  for (int i = threadIdx.x; i < n_vectors; i += STEER_GEMV_THREADS)
-    row.at (i) = x[i];
+  for (int begin = threadIdx.x; begin < n_vectors; begin += STEER_STAGE_AHEAD * STEER_GEMV_THREADS)
+    {
+      float4 h[STEER_STAGE_AHEAD];
+
+#pragma unroll
+      for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+        if (begin + i * STEER_GEMV_THREADS < n_vectors)
+          h[i] = x[begin + i * STEER_GEMV_THREADS];
+#pragma unroll
+      for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+        if (begin + i * STEER_GEMV_THREADS < n_vectors)
+          row.at (begin + i * STEER_GEMV_THREADS) = h[i];
+    }
   if (job.steer_layer >= 0)
     steer_apply_plan (row, n_vectors, job.tokens[c].plan, job.steer_layer, room);
   for (int i = threadIdx.x; i < n_vectors; i += STEER_GEMV_THREADS)
@@ -79,22 +94,23 @@ steer_stage_residual (const SteerGemv &job, int c, SteerRow row, double *room)
       float4 h = row.at (i);
 
       squares += h.x * h.x + h.y * h.y + (h.z * h.z + h.w * h.w);
-      if (job.steered != nullptr && blockIdx.x == 0)
-        reinterpret_cast<float4 *> (job.steered + (size_t) c * job.depth)[i] = h;
+      if (steered != nullptr)
+        steered[i] = h;
     }
   return squares;
 }
 
-/* Steering of all rows, column c's to staged + c * stride, and what RMS norm multiplies each by. */
+/* Steering of all rows, column c's to staged + c * stride, and what RMS norm multiplies each by: [columns]. */
+template <int columns>
 static __device__ __forceinline__ void
 steer_stage_residuals (const SteerGemv &job, float4 *staged, int stride, int parts, double *room, float *factors)
 {
 #pragma unroll
-  for (int c = 0; c < STEER_CUDA_MAX_COLUMNS; c++)
+  for (int c = 0; c < columns; c++)
     factors[c] = c < job.n_columns ? steer_stage_residual (job, c, { staged + c * stride, parts }, room) : 0.0f;
-  steer_sum_block<STEER_CUDA_MAX_COLUMNS> (factors, reinterpret_cast<float *> (room));
+  steer_sum_block<columns> (factors, reinterpret_cast<float *> (room));
 #pragma unroll
-  for (int c = 0; c < STEER_CUDA_MAX_COLUMNS; c++)
+  for (int c = 0; c < columns; c++)
     factors[c] = 1.0f / sqrtf (factors[c] / (float) job.depth + job.eps);
 }
 
@@ -105,8 +121,8 @@ steer_normalise (float4 h, float factor, float4 weight)
                       weight.w * (h.w * factor));
 }
 
-/* Column c of a finished pair, by one lane. */
-static __device__ __forceinline__ void
+/* The pair of column c, by one lane. */
+static __device__ STEER_NOINLINE void
 steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, float b)
 {
   int head = pair.row[0] / job.head_dim;
@@ -139,7 +155,8 @@ steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, floa
     }
 }
 
-static __device__ STEER_NOINLINE void
+/* A finished pair of column c, by one lane. */
+static __device__ __forceinline__ void
 steer_end_pair (const SteerGemv &job, const SteerPair &pair, int c, float a, float b)
 {
   const float *bias0 = steer_get_matrix (job, pair, 0).bias;
@@ -150,63 +167,26 @@ steer_end_pair (const SteerGemv &job, const SteerPair &pair, int c, float a, flo
     a += bias0[pair.row[0]];
   if (bias1 != nullptr)
     b += bias1[pair.row[1]];
-  switch (job.end)
+  if (job.end == STEER_GEMV_QKV)
     {
-    case STEER_GEMV_STORE:
-      out[pair.row[0]] = a;
-      if (pair.n > 1)
-        out[pair.row[1]] = b;
-      break;
-    case STEER_GEMV_ADD:
-      out[pair.row[0]] += a;
-      if (pair.n > 1)
-        out[pair.row[1]] += b;
-      break;
-    case STEER_GEMV_GATE_UP:
-      out[pair.row[0]] = a / (1.0f + expf (-a)) * b;
-      break;
-    case STEER_GEMV_QKV:
       steer_end_qkv (job, pair, c, a, b);
-      break;
+      return;
     }
-}
-
-/* The 128-byte lines of one row's plane, by a warp. */
-static __device__ __forceinline__ void
-steer_prefetch_bytes (const void *plane, int row, int n_bytes)
-{
-  const char *bytes = static_cast<const char *> (plane) + (size_t) row * n_bytes;
-
-  for (int i = threadIdx.x % STEER_WARP * 128; i < min (n_bytes, STEER_GEMV_AHEAD); i += STEER_WARP * 128)
-    steer_prefetch (bytes + i);
-}
-
-/* Bytes of a row in the data plane. */
-static __host__ __device__ __forceinline__ int
-steer_get_row_bytes (SteerCudaType type, int n_columns)
-{
-  return type == STEER_CUDA_F32  ? n_columns * 4
-         : type < STEER_CUDA_Q8  ? n_columns * 2
-         : type == STEER_CUDA_Q8 ? n_columns
-                                 : n_columns / 2;
-}
-
-/* A pair's weights into the second-level cache: they do not depend on the kernel before. */
-static __device__ STEER_NOINLINE void
-steer_prefetch_pair (const SteerGemv &job, SteerCudaType type, int p)
-{
-  SteerPair pair = steer_find_pair (job, p);
-
-  for (int r = 0; r < pair.n; r++)
+  if (job.end == STEER_GEMV_GATE_UP)
     {
-      const SteerCudaMatrix &matrix = steer_get_matrix (job, pair, r);
-
-      steer_prefetch_bytes (matrix.data, pair.row[r], steer_get_row_bytes (type, job.depth));
-      if (type >= STEER_CUDA_Q8)
-        steer_prefetch_bytes (matrix.scales, pair.row[r], job.depth / 16);
-      if (type == STEER_CUDA_Q5_K || type == STEER_CUDA_Q6_K)
-        steer_prefetch_bytes (matrix.high, pair.row[r], job.depth / (type == STEER_CUDA_Q5_K ? 8 : 4));
+      out[pair.row[0]] = a / (1.0f + expf (-a)) * b;
+      return;
     }
+  if (job.end == STEER_GEMV_ADD)
+    {
+      float old[2] = { out[pair.row[0]], out[pair.row[1]] };
+
+      a += old[0];
+      b += old[1];
+    }
+  out[pair.row[0]] = a;
+  if (pair.n > 1)
+    out[pair.row[1]] = b;
 }
 
 /* Doubles of shared memory that steering and norm need, before the staged activations. */

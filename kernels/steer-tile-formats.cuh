@@ -14,18 +14,25 @@
 #define STEER_TILE_PIECE 32
 #define STEER_TILE_PIECES (STEER_TILE_UNIT / STEER_TILE_PIECE)
 
+/* What one request brings into the second-level cache for sure. */
+#define STEER_PREFETCH_BYTES 64
+
 /**
  * SteerTileFormat:
  *
  * A quarter of a unit, in registers (the scales are those of the whole unit), and:
  *
- * units: that a warp loads before it multiplies
+ * units: that a warp takes at a time
+ * at_once: of these, how many it loads before it multiplies the first: what registers hold
  * n_scales: of a piece
  * n_parts: numbers that a quant is the sum of
  * base: of all parts together
  * has_supers, has_minima
- * whole: rows are whole units
- * load (matrix, row, unit, n_pieces): t: which quarter; n_pieces: of the row
+ * always_whole: rows are whole units
+ * Row: where a row lies
+ * load<whole> (row, unit, t, n_pieces): quarter t of a unit; n_pieces: of the row, which may end within a unit where it
+ * is not @whole
+ * prefetch<n_units> (row, unit, t): what one of four lanes asks for of so many units
  * get_pairs (j, h, part, pairs): two pairs of half h of piece j
  * get_scale (i), get_minimum (i): of the unit
  * get_supers: {of the scales, of the minima}
@@ -67,12 +74,21 @@ steer_and_xor (unsigned word, unsigned mask, unsigned bits)
 #endif
 }
 
-/* Byte @i of @bytes as a number. Put into the mantissa of 2^23 it is that number plus 2^23: two cheap instructions
- * where a conversion is a slow one. */
+/* Byte @i of @bytes in the mantissa of 2^23, where it is that number plus 2^23: two cheap instructions with what is
+ * then taken off, where a conversion is a slow one. */
+static __device__ __forceinline__ float
+steer_add_byte (unsigned bytes, int i)
+{
+  /* An instruction takes one constant: the exponent is to be in a register, and the place of the byte the constant. */
+  unsigned exponent = 0x4b000000u | threadIdx.x >> 31;
+
+  return __uint_as_float (__byte_perm (bytes, exponent, 0x7540 + i));
+}
+
 static __device__ __forceinline__ float
 steer_widen_byte (const uint4 &bytes, int i)
 {
-  return __uint_as_float (__byte_perm (steer_get_word (bytes, i / 4), 0x4b000000u, 0x7540 + i % 4)) - 8388608.0f;
+  return steer_add_byte (steer_get_word (bytes, i / 4), i % 4) - 8388608.0f;
 }
 
 static __device__ __forceinline__ float
@@ -83,7 +99,7 @@ steer_widen_half (const uint4 &halves, int i)
   return i % 2 == 0 ? two.x : two.y;
 }
 
-/* The data plane of a unit: [n_groups] of 16 bytes a lane. */
+/* The data plane of a unit: [n_groups] of 16 bytes a lane, 64 the four lanes that have a row together. */
 template <int piece_words> struct SteerTileData
 {
   enum
@@ -92,27 +108,28 @@ template <int piece_words> struct SteerTileData
     n_parts = 1,
     has_supers = 1,
     has_minima = 0,
-    whole = 1,
+    always_whole = 1,
     group_pieces = 4 / piece_words,
     n_groups = STEER_TILE_PIECES / group_pieces,
   };
   uint4 data[n_groups];
 
+  /* words: of the row; t: which quarter of a group is the lane's */
+  template <bool whole>
   __device__ __forceinline__ void
-  load_data (const SteerCudaMatrix &matrix, int row, int unit, int t, int n_pieces, bool whole)
+  load_data (const uint4 *words, int unit, int t, int n_pieces)
   {
-    const unsigned *words = static_cast<const unsigned *> (matrix.data) + (size_t) row * n_pieces * 4 * piece_words;
-
+    words += (size_t) unit * (n_groups * 4);
 #pragma unroll
     for (int i = 0; i < n_groups; i++)
       {
-        int group = unit * n_groups + i;
-        int left = n_pieces - group * group_pieces;
+        int left = n_pieces - (unit * n_groups + i) * group_pieces;
 
         if (whole || left >= group_pieces)
-          data[i] = steer_load_weights (words + group * 16 + t * 4);
+          data[i] = steer_load_weights (words + i * 4 + t);
         else if (left > 0)
-          data[i] = load_end (words + group * 16 + t * left * piece_words, left * piece_words);
+          data[i] = load_end (reinterpret_cast<const unsigned *> (words + i * 4) + t * left * piece_words,
+                              left * piece_words);
       }
   }
 
@@ -127,6 +144,30 @@ template <int piece_words> struct SteerTileData
   {
     return steer_get_word (data[j / group_pieces], j % group_pieces * piece_words + word);
   }
+
+  template <int n_units>
+  static __device__ __forceinline__ void
+  prefetch_data (const uint4 *words, int unit, int t)
+  {
+    const char *bytes
+      = reinterpret_cast<const char *> (words + (size_t) unit * (n_groups * 4)) + t * STEER_PREFETCH_BYTES;
+
+#pragma unroll
+    for (int i = 0; i < n_units * n_groups * 64; i += 4 * STEER_PREFETCH_BYTES)
+      steer_prefetch (bytes + i);
+  }
+
+  static __device__ __forceinline__ const uint4 *
+  find_data (const SteerCudaMatrix &matrix, int row, int n_pieces)
+  {
+    return static_cast<const uint4 *> (matrix.data) + (size_t) row * n_pieces * piece_words;
+  }
+
+  __device__ __forceinline__ float
+  get_minimum (int) const
+  {
+    return 0.0f;
+  }
 };
 
 /* Scales of float16, one a piece. */
@@ -135,19 +176,32 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   enum
   {
     has_supers = 0,
-    whole = 0,
+    always_whole = 0,
+  };
+  struct Row
+  {
+    const uint4 *data;
+    const unsigned short *scales;
   };
   uint4 scales;
 
-  /* A row's scales are aligned to 16 bytes only where its units are whole. */
-  __device__ __forceinline__ void
-  load_scales (const SteerCudaMatrix &matrix, int row, int unit, int n_pieces)
+  static __device__ __forceinline__ Row
+  find (const SteerCudaMatrix &matrix, int row, int n_pieces)
   {
-    const unsigned short *halves
-      = static_cast<const unsigned short *> (matrix.scales) + (size_t) row * n_pieces + unit * STEER_TILE_PIECES;
+    return { SteerTileData<piece_words>::find_data (matrix, row, n_pieces),
+             static_cast<const unsigned short *> (matrix.scales) + (size_t) row * n_pieces };
+  }
+
+  /* A row's scales are aligned to 16 bytes only where its units are whole. */
+  template <bool whole>
+  __device__ __forceinline__ void
+  load (const Row &row, int unit, int t, int n_pieces)
+  {
+    const unsigned short *halves = row.scales + unit * STEER_TILE_PIECES;
     unsigned words[4] = {};
 
-    if (n_pieces % STEER_TILE_PIECES == 0)
+    this->template load_data<whole> (row.data, unit, t, n_pieces);
+    if (whole)
       {
         scales = steer_load_weights (halves);
         return;
@@ -159,23 +213,10 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
     scales = make_uint4 (words[0], words[1], words[2], words[3]);
   }
 
-  __device__ __forceinline__ void
-  load (const SteerCudaMatrix &matrix, int row, int unit, int t, int n_pieces)
-  {
-    this->load_data (matrix, row, unit, t, n_pieces, false);
-    load_scales (matrix, row, unit, n_pieces);
-  }
-
   __device__ __forceinline__ float
   get_scale (int i) const
   {
     return steer_widen_half (scales, i);
-  }
-
-  __device__ __forceinline__ float
-  get_minimum (int) const
-  {
-    return 0.0f;
   }
 
   __device__ __forceinline__ float2
@@ -183,16 +224,27 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   {
     return make_float2 (1.0f, 0.0f);
   }
+
+  template <int n_units>
+  static __device__ __forceinline__ void
+  prefetch (const Row &row, int unit, int t)
+  {
+    SteerTileData<piece_words>::template prefetch_data<n_units> (row.data, unit, t);
+    if (t == 0)
+      steer_prefetch (row.scales + unit * STEER_TILE_PIECES);
+  }
 };
 
-/* -128 + 16 times the high four bits of quant + 128, and the low four: 256 counts in steps of 2, 16 in steps of 1/8. */
+/* The lower seven bits count in steps of 1 from 128; the sign, which is the lowest bit of bfloat16's exponent, takes
+ * 256 to 128. */
 template <> struct SteerTileFormat<STEER_CUDA_Q8> : SteerTileHalves<2>
 {
   enum
   {
     units = 1,
+    at_once = 1,
     n_parts = 2,
-    base = 256 + 16 + 128,
+    base = 128 + 256,
   };
 
   __device__ __forceinline__ void
@@ -202,8 +254,8 @@ template <> struct SteerTileFormat<STEER_CUDA_Q8> : SteerTileHalves<2>
 
 #pragma unroll
     for (int i = 0; i < 2; i++)
-      pairs[i] = part == 0 ? steer_and_or (steer_shift (word, 3 - 8 * i), 0x00780078u, 0x41804180u)
-                           : steer_and_xor (steer_shift (word, -1 - 8 * i), 0x00780078u, 0x43c043c0u);
+      pairs[i] = part == 0 ? steer_and_or (word >> (8 * i), 0x007f007fu, 0x43004300u)
+                           : steer_and_xor (word >> (8 * i), 0x00800080u, 0x43804380u);
   }
 };
 
@@ -213,6 +265,7 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
   enum
   {
     units = 2,
+    at_once = 2,
     base = 16 + 8,
   };
 
@@ -227,20 +280,56 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
   }
 };
 
-/* Sixteen bytes of scales a unit, and @super_bytes of super-scales. */
-template <int super_bytes> struct SteerTileSupers : SteerTileData<1>
+/* Sixteen bytes of scales a unit, super-scales, and the high bits of a quarter. */
+template <typename Supers, typename High> struct SteerTileSupers : SteerTileData<1>
 {
-  uint4 scales;
-  unsigned supers;
-
-  __device__ __forceinline__ void
-  load_scales (const SteerCudaMatrix &matrix, int row, int unit, int n_pieces)
+  struct Row
   {
-    size_t i = (size_t) row * (n_pieces / STEER_TILE_PIECES) + unit;
+    const uint4 *data;
+    const uint4 *scales;
+    const High *high;
+    const Supers *supers;
+  };
+  uint4 scales;
+  High high;
+  Supers supers;
 
-    scales = steer_load_weights (static_cast<const uint4 *> (matrix.scales) + i);
-    supers = super_bytes == 4 ? steer_load_plane<unsigned> (matrix.supers, i)
-                              : steer_load_plane<unsigned short> (matrix.supers, i);
+  static __device__ __forceinline__ Row
+  find (const SteerCudaMatrix &matrix, int row, int n_pieces)
+  {
+    size_t first = (size_t) row * (n_pieces / STEER_TILE_PIECES);
+
+    return { find_data (matrix, row, n_pieces), static_cast<const uint4 *> (matrix.scales) + first,
+             std::is_empty<High>::value ? nullptr : static_cast<const High *> (matrix.high) + first * 4,
+             static_cast<const Supers *> (matrix.supers) + first };
+  }
+
+  template <bool whole>
+  __device__ __forceinline__ void
+  load (const Row &row, int unit, int t, int n_pieces)
+  {
+    load_data<true> (row.data, unit, t, n_pieces);
+    scales = steer_load_weights (row.scales + unit);
+    supers = __ldg (row.supers + unit);
+    if (!std::is_empty<High>::value)
+      load_high (row.high + unit * 4 + t, &high);
+  }
+
+  static __device__ __forceinline__ void
+  load_high (const uint2 *from, uint2 *high)
+  {
+    *high = __ldg (from);
+  }
+
+  static __device__ __forceinline__ void
+  load_high (const uint4 *from, uint4 *high)
+  {
+    *high = steer_load_weights (from);
+  }
+
+  static __device__ __forceinline__ void
+  load_high (const void *, void *)
+  {
   }
 
   __device__ __forceinline__ float2
@@ -248,10 +337,25 @@ template <int super_bytes> struct SteerTileSupers : SteerTileData<1>
   {
     return SteerNumber<STEER_CUDA_F16>::widen (supers);
   }
+
+  template <int n_units>
+  static __device__ __forceinline__ void
+  prefetch (const Row &row, int unit, int t)
+  {
+    prefetch_data<n_units> (row.data, unit, t);
+    if (t < 2)
+      steer_prefetch (t == 0 ? static_cast<const void *> (row.scales + unit) : row.supers + unit);
+    else if (!std::is_empty<High>::value)
+      steer_prefetch (row.high + unit * 4 + (t - 2) * n_units * 2);
+  }
+};
+
+struct SteerNoHighBits
+{
 };
 
 /* {scale, minimum} of each piece. */
-struct SteerTileMinima : SteerTileSupers<4>
+template <typename High> struct SteerTileMinima : SteerTileSupers<unsigned, High>
 {
   enum
   {
@@ -261,30 +365,24 @@ struct SteerTileMinima : SteerTileSupers<4>
   __device__ __forceinline__ float
   get_scale (int i) const
   {
-    return steer_widen_byte (scales, 2 * i);
+    return steer_widen_byte (this->scales, 2 * i);
   }
 
   __device__ __forceinline__ float
   get_minimum (int i) const
   {
-    return steer_widen_byte (scales, 2 * i + 1);
+    return steer_widen_byte (this->scales, 2 * i + 1);
   }
 };
 
-template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima
+template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima<SteerNoHighBits>
 {
   enum
   {
     units = 2,
+    at_once = 2,
     base = 16,
   };
-
-  __device__ __forceinline__ void
-  load (const SteerCudaMatrix &matrix, int row, int unit, int t, int n_pieces)
-  {
-    load_data (matrix, row, unit, t, n_pieces, true);
-    load_scales (matrix, row, unit, n_pieces);
-  }
 
   __device__ __forceinline__ void
   get_pairs (int j, int h, int, unsigned *pairs) const
@@ -297,23 +395,16 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima
   }
 };
 
-/* 32 counts in steps of 1/4. */
-template <> struct SteerTileFormat<STEER_CUDA_Q5_K> : SteerTileMinima
+/* 32 counts in steps of 1/4. The high bits are of four pieces a word: a piece's four pairs in bits 4 j on, their second
+ * numbers 16 bits further. */
+template <> struct SteerTileFormat<STEER_CUDA_Q5_K> : SteerTileMinima<uint2>
 {
   enum
   {
     units = 2,
+    at_once = 1,
     base = 32,
   };
-  uint2 high; /* of four pieces each: a piece's four pairs in bits 4 j on, their second numbers 16 bits further */
-
-  __device__ __forceinline__ void
-  load (const SteerCudaMatrix &matrix, int row, int unit, int t, int n_pieces)
-  {
-    load_data (matrix, row, unit, t, n_pieces, true);
-    load_scales (matrix, row, unit, n_pieces);
-    high = steer_load_plane<uint2> (matrix.high, ((size_t) row * (n_pieces / STEER_TILE_PIECES) + unit) * 4 + t);
-  }
 
   __device__ __forceinline__ void
   get_pairs (int j, int h, int, unsigned *pairs) const
@@ -328,25 +419,17 @@ template <> struct SteerTileFormat<STEER_CUDA_Q5_K> : SteerTileMinima
   }
 };
 
-/* 64 counts in steps of 1/2. The quant is what lies in the planes less 32. */
-template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<2>
+/* 64 counts in steps of 1/2. The quant is what lies in the planes less 32. The high bits are of two pieces a word: a
+ * piece's four pairs in bits 8 j on, two bits a number. */
+template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<unsigned short, uint4>
 {
   enum
   {
     units = 2,
+    at_once = 1,
     n_scales = 2,
     base = 64 + 32,
   };
-  uint4 high; /* of two pieces each: a piece's four pairs in bits 8 j on, two bits a number */
-
-  __device__ __forceinline__ void
-  load (const SteerCudaMatrix &matrix, int row, int unit, int t, int n_pieces)
-  {
-    load_data (matrix, row, unit, t, n_pieces, true);
-    load_scales (matrix, row, unit, n_pieces);
-    high = steer_load_weights (static_cast<const uint4 *> (matrix.high)
-                               + ((size_t) row * (n_pieces / STEER_TILE_PIECES) + unit) * 4 + t);
-  }
 
   __device__ __forceinline__ void
   get_pairs (int j, int h, int, unsigned *pairs) const
@@ -360,17 +443,10 @@ template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<2>
                                steer_and_or (steer_shift (word, 1 - 8 * i - 4 * h), 0x001e001eu, 0x42804280u));
   }
 
+  /* Signed: 128 more, which the highest bit is. */
   __device__ __forceinline__ float
   get_scale (int i) const
   {
-    unsigned word = steer_get_word (scales, i / 4) ^ 0x80808080u;
-
-    return __uint_as_float (__byte_perm (word, 0x4b000000u, 0x7540 + i % 4)) - 8388736.0f;
-  }
-
-  __device__ __forceinline__ float
-  get_minimum (int) const
-  {
-    return 0.0f;
+    return steer_add_byte (steer_get_word (scales, i / 4) ^ 0x80808080u, i % 4) - 8388736.0f;
   }
 };

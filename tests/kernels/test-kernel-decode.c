@@ -204,6 +204,7 @@ test_logits_wide (void)
   check_logits (STEER_CUDA_BF16, 8192, 4);
   check_logits (STEER_CUDA_Q8, 12288, 3);
   check_logits (STEER_CUDA_Q6_K, 8192, 2);
+  check_logits (STEER_CUDA_Q6_K, STEER_CUDA_MAX_D_MODEL, 1);
 }
 
 typedef struct
@@ -361,6 +362,8 @@ test_qkv (void)
         check_qkv (STEER_CUDA_F16, STEER_CUDA_F16, STEER_CUDA_F16, 24, 4, 2, n_columns, interleaved, FALSE);
         check_qkv (STEER_CUDA_F32, STEER_CUDA_F32, STEER_CUDA_F16, 8, 8, 8, n_columns, interleaved, FALSE);
         check_qkv (STEER_CUDA_Q8, STEER_CUDA_Q8, STEER_CUDA_F16, 64, 2, 1, n_columns, interleaved, TRUE);
+        /* The rows of one tile are of several matrices. */
+        check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q4_K, STEER_CUDA_F16, 24, 3, 1, n_columns, interleaved, TRUE);
       }
 }
 
