@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-column-layout.h"
+#include "steer-seen-box.h"
 
 enum
 {
@@ -322,6 +323,7 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
                                    G_TYPE_NONE, 2, STEER_TYPE_MESSAGE, G_TYPE_STRING);
 
   g_type_ensure (STEER_TYPE_COLUMN_LAYOUT);
+  g_type_ensure (STEER_TYPE_SEEN_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-transcript.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, overlay);
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, scrolled);

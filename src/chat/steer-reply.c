@@ -2,10 +2,13 @@
 
 /* The interface redraws at most this often; a batch in between would be work that nobody sees.
  *
- * The main context looks for what has come, and the worker wakes it for the first token only: GLib does so with the
- * context locked, so what was woken goes on, often on the worker's own core, only to wait for that lock until the
- * worker has a core again. */
-#define BATCH_INTERVAL_MS 16
+ * The main context looks for what has come, and the worker wakes it for the first token and where it has ceased to
+ * look: GLib does so with the context locked, so what was woken goes on, often on the worker's own core, only to wait
+ * for that lock until the worker has a core again. */
+#define BATCH_INTERVAL_US (16 * 1000)
+
+/* Looks that find nothing before it ceases, lest a slow model keep a processor awake. */
+#define N_LOOKS 6
 
 /* Window over which the running rate is measured. */
 #define RATE_WINDOW_US (1000 * 1000)
@@ -37,6 +40,7 @@ struct _SteerReply
     guint n_prefilled;
     gboolean news;  /* there is something to deliver */
     gboolean begun; /* there was a token */
+    guint n_looks;  /* that found nothing, one after the other; N_LOOKS: who posts must wake the delivery */
     gboolean done;
     SteerStopReason reason;
     double prefill_seconds;
@@ -255,6 +259,15 @@ finish (SteerReply *self, SteerStopReason reason, double prefill_seconds, double
   g_signal_emit (self, signals[FINISHED], 0);
 }
 
+/* When the delivery is to look again. With the mutex held, so that no news come between ceasing and telling so. */
+static void
+set_next_look (SteerReply *self)
+{
+  self->pending.n_looks = self->pending.news ? 0 : self->pending.n_looks + 1;
+  g_source_set_ready_time (
+    self->delivery, self->pending.n_looks >= N_LOOKS ? -1 : g_source_get_time (self->delivery) + BATCH_INTERVAL_US);
+}
+
 static gboolean
 deliver (gpointer data)
 {
@@ -268,6 +281,7 @@ deliver (gpointer data)
   GError *error;
 
   g_mutex_lock (&self->mutex);
+  set_next_look (self);
   if (!self->pending.news)
     {
       g_mutex_unlock (&self->mutex);
@@ -314,17 +328,38 @@ deliver (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
+static gboolean
+dispatch_delivery (GSource *source, GSourceFunc callback, gpointer data)
+{
+  return callback (data);
+}
+
 SteerReply *
 steer_reply_new (GMainContext *context, SteerRequest *request)
 {
+  static GSourceFuncs functions = { .dispatch = dispatch_delivery };
   SteerReply *self = g_object_new (STEER_TYPE_REPLY, NULL);
 
-  self->delivery = g_timeout_source_new (BATCH_INTERVAL_MS);
+  self->delivery = g_source_new (&functions, sizeof (GSource));
   g_source_set_static_name (self->delivery, "SteerReply delivery");
   g_source_set_callback (self->delivery, deliver, self, NULL);
+  g_source_set_ready_time (self->delivery, g_get_monotonic_time () + BATCH_INTERVAL_US);
   g_source_attach (self->delivery, context);
   self->request = steer_request_copy (request);
   return self;
+}
+
+/* There is something to deliver. Takes the mutex from the caller and gives it back. */
+static void
+post (SteerReply *self, gboolean at_once)
+{
+  gboolean wake = at_once || self->pending.n_looks >= N_LOOKS;
+
+  self->pending.news = TRUE;
+  self->pending.n_looks = 0;
+  g_mutex_unlock (&self->mutex);
+  if (wake)
+    g_source_set_ready_time (self->delivery, 0);
 }
 
 void
@@ -335,8 +370,7 @@ steer_reply_post_prompt (SteerReply *self, const gint32 *tokens, guint n_tokens,
   g_array_append_vals (self->pending.prompt, tokens, n_tokens);
   self->pending.n_reused = n_reused;
   self->pending.n_prefilled = n_reused;
-  self->pending.news = TRUE;
-  g_mutex_unlock (&self->mutex);
+  post (self, FALSE);
 }
 
 void
@@ -344,8 +378,7 @@ steer_reply_post_prefilled (SteerReply *self, guint n_prefilled)
 {
   g_mutex_lock (&self->mutex);
   self->pending.n_prefilled = n_prefilled;
-  self->pending.news = TRUE;
-  g_mutex_unlock (&self->mutex);
+  post (self, FALSE);
 }
 
 /* The piece that tokens under @plan go to. With the mutex held. */
@@ -385,10 +418,7 @@ steer_reply_post_token (SteerReply *self, gint32 token, const char *text, gsize 
     }
   g_array_append_val (piece->tokens, token);
   g_string_append_len (piece->text, text, (gssize) length);
-  self->pending.news = TRUE;
-  g_mutex_unlock (&self->mutex);
-  if (first)
-    g_source_set_ready_time (self->delivery, 0);
+  post (self, first);
 }
 
 void
@@ -407,8 +437,7 @@ steer_reply_post_done (SteerReply *self,
   self->pending.prefill_seconds = prefill_seconds;
   self->pending.decode_seconds = decode_seconds;
   self->pending.error = error;
-  self->pending.news = TRUE;
-  g_mutex_unlock (&self->mutex);
+  post (self, FALSE);
 }
 
 SteerReplyState

@@ -6,6 +6,7 @@
 #include "app/steer-column-layout.h"
 #include "app/steer-growing-list.h"
 #include "app/steer-paced-list.h"
+#include "app/steer-seen-box.h"
 #include "app/steer-whole-box.h"
 
 static GListStore *
@@ -274,6 +275,72 @@ test_whole_box (void)
   gtk_window_destroy (window);
 }
 
+#define N_AREAS 20
+#define AREA_HEIGHT 100
+
+static void
+count_drawing (GtkDrawingArea *area, cairo_t *cr, int width, int height, gpointer n_drawn)
+{
+  ++*(guint *) n_drawn;
+}
+
+/* Areas first .. last have been drawn since this was asked before, and no others but perhaps their neighbours. */
+static void
+assert_drawn (guint *n_drawn, guint first, guint last)
+{
+  app_test_settle ();
+  for (guint i = 0; i < N_AREAS; i++)
+    {
+      if (i >= first && i <= last)
+        g_assert_cmpuint (n_drawn[i], >, 0);
+      else if (i + 1 < first || i > last + 1)
+        g_assert_cmpuint (n_drawn[i], ==, 0);
+      n_drawn[i] = 0;
+    }
+}
+
+/* What is beyond a viewport's edges is not drawn before it is seen, and then as it is by then. */
+static void
+test_seen_box (void)
+{
+  GtkWidget *scrolled = gtk_scrolled_window_new ();
+  GtkWidget *box = g_object_new (STEER_TYPE_SEEN_BOX, "orientation", GTK_ORIENTATION_VERTICAL, NULL);
+  GtkAdjustment *adjustment = gtk_scrolled_window_get_vadjustment (GTK_SCROLLED_WINDOW (scrolled));
+  GtkWidget *areas[N_AREAS];
+  guint n_drawn[N_AREAS] = { 0 };
+  GtkWindow *window;
+
+  for (guint i = 0; i < N_AREAS; i++)
+    {
+      areas[i] = gtk_drawing_area_new ();
+      gtk_drawing_area_set_content_height (GTK_DRAWING_AREA (areas[i]), AREA_HEIGHT);
+      gtk_drawing_area_set_draw_func (GTK_DRAWING_AREA (areas[i]), count_drawing, &n_drawn[i], NULL);
+      gtk_box_append (GTK_BOX (box), areas[i]);
+    }
+  gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), box);
+  window = app_test_show (scrolled, 200, 3 * AREA_HEIGHT);
+  assert_drawn (n_drawn, 0, 2);
+
+  gtk_adjustment_set_value (adjustment, 10 * AREA_HEIGHT);
+  assert_drawn (n_drawn, 10, 12);
+
+  /* What has been drawn is kept, and what changes meanwhile is drawn when it is seen again. */
+  gtk_widget_queue_draw (areas[1]);
+  gtk_widget_queue_draw (areas[19]);
+  assert_drawn (n_drawn, N_AREAS, 0);
+  gtk_adjustment_set_value (adjustment, 0);
+  app_test_settle ();
+  g_assert_cmpuint (n_drawn[0], ==, 0);
+  g_assert_cmpuint (n_drawn[1], ==, 1);
+  g_assert_cmpuint (n_drawn[2], ==, 0);
+  n_drawn[1] = 0;
+
+  /* A viewport that grows shows more. */
+  gtk_widget_set_size_request (scrolled, -1, 6 * AREA_HEIGHT);
+  assert_drawn (n_drawn, 4, 5);
+  gtk_window_destroy (window);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -283,5 +350,6 @@ main (int argc, char **argv)
   g_test_add_func ("/lists/beside a text that wraps there is room for what is beside it", test_aside);
   g_test_add_func ("/lists/a column tells its height for a width alone", test_column);
   g_test_add_func ("/lists/a whole box is drawn so that GSK takes all of it for changed", test_whole_box);
+  g_test_add_func ("/lists/a box draws what is seen of it", test_seen_box);
   return g_test_run ();
 }
