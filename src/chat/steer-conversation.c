@@ -10,6 +10,9 @@
 /* More messages take longer to free than a frame has time for. */
 #define N_FREED_AT_ONCE 500
 
+/* So much later a thread frees them: by then what is shown instead has been drawn, for which cores are wanted more. */
+#define FREED_AFTER_US (300 * 1000)
+
 enum
 {
   PROP_0,
@@ -63,6 +66,7 @@ static gpointer
 free_pieces (gpointer pieces)
 {
   steer_niceness_go_behind ();
+  g_usleep (FREED_AFTER_US);
   g_ptr_array_unref (pieces);
   return NULL;
 }

@@ -7,6 +7,10 @@
 /* A disk that was full is looked at again so often. */
 #define RETRY_US (2 * G_USEC_PER_SEC)
 
+/* Who has a core may keep it for a few milliseconds, whoever else wants it. A long transaction, as an import is, gives
+ * it back that often by itself, and rests for as long, while nobody waits for it. */
+#define WORK_US 1000
+
 /* In the order of SteerWriteKind; the values of a change are bound to ?1, ?2, ... */
 static const char *const statements[STEER_N_WRITES] = {
   [STEER_WRITE_ADD_CONVERSATION]
@@ -57,6 +61,7 @@ struct _SteerWriter
   SteerWriterFailed failed;
   gpointer user_data;
   GThread *thread;
+  int n_waiting; /* atomic: who wants everything written soon */
 
   /* Under the mutex. */
   GMutex mutex;
@@ -138,10 +143,20 @@ is_hopeless (int code)
   return (code & 0xff) == SQLITE_CONSTRAINT || (code & 0xff) == SQLITE_TOOBIG || (code & 0xff) == SQLITE_MISMATCH;
 }
 
+static void
+rest (SteerWriter *self, gint64 *begun)
+{
+  if (g_get_monotonic_time () - *begun < WORK_US || g_atomic_int_get (&self->n_waiting) > 0)
+    return;
+  g_usleep (WORK_US);
+  *begun = g_get_monotonic_time ();
+}
+
 /* One transaction. */
 static gboolean
 write_group (SteerWriter *self, const SteerWriteGroup *group, gboolean *hopeless, GError **error)
 {
+  gint64 begun = g_get_monotonic_time ();
   gboolean ok = TRUE;
 
   *hopeless = FALSE;
@@ -166,6 +181,7 @@ write_group (SteerWriter *self, const SteerWriteGroup *group, gboolean *hopeless
         }
       sqlite3_reset (self->statements[write->kind]);
       sqlite3_clear_bindings (self->statements[write->kind]);
+      rest (self, &begun);
     }
   if (ok)
     ok = steer_store_exec (self->db, "COMMIT", error);
@@ -277,6 +293,7 @@ steer_writer_free (SteerWriter *self)
 
   if (self->thread != NULL)
     {
+      g_atomic_int_inc (&self->n_waiting);
       g_mutex_lock (&self->mutex);
       self->quit = TRUE;
       g_cond_broadcast (&self->changed);
@@ -329,6 +346,7 @@ steer_writer_wait (SteerWriter *self, gint64 conversation, GError **error)
   guint64 target, n_failures;
   gboolean ok;
 
+  g_atomic_int_inc (&self->n_waiting);
   g_mutex_lock (&self->mutex);
   target = get_target (self, conversation);
   /* A try that is under way may have begun before the caller mended the cause. */
@@ -346,5 +364,6 @@ steer_writer_wait (SteerWriter *self, gint64 conversation, GError **error)
                ? g_error_copy (self->failure)
                : g_error_new_literal (STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE, "conversations cannot be written");
   g_mutex_unlock (&self->mutex);
+  (void) g_atomic_int_dec_and_test (&self->n_waiting);
   return ok;
 }
