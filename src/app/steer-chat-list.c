@@ -4,6 +4,7 @@
 
 #include "steer-chat-row.h"
 #include "steer-growing-list.h"
+#include "steer-late-list.h"
 #include "steer-tab-stop.h"
 
 enum
@@ -275,8 +276,8 @@ steer_chat_list_constructed (GObject *object)
 
   G_OBJECT_CLASS (steer_chat_list_parent_class)->constructed (object);
 
-  self->chats
-    = store != NULL ? G_LIST_MODEL (g_object_ref (store)) : G_LIST_MODEL (g_list_store_new (STEER_TYPE_CHAT_ENTRY));
+  self->chats = store != NULL ? G_LIST_MODEL (steer_late_list_new (G_LIST_MODEL (store)))
+                              : G_LIST_MODEL (g_list_store_new (STEER_TYPE_CHAT_ENTRY));
   self->shown = steer_growing_list_new (
     NULL, GTK_SCROLLED_WINDOW (gtk_widget_get_ancestor (GTK_WIDGET (self->list), GTK_TYPE_SCROLLED_WINDOW)));
   self->selection = gtk_single_selection_new (G_LIST_MODEL (g_object_ref (self->shown)));

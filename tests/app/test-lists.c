@@ -5,6 +5,7 @@
 #include "app/steer-aside-layout.h"
 #include "app/steer-column-layout.h"
 #include "app/steer-growing-list.h"
+#include "app/steer-late-list.h"
 #include "app/steer-paced-list.h"
 #include "app/steer-seen-box.h"
 #include "app/steer-whole-box.h"
@@ -51,6 +52,12 @@ assert_begins (GListModel *list, GListModel *whole, GPtrArray *copy)
 
       g_assert_true (g_ptr_array_index (copy, i) == item);
     }
+}
+
+static void
+count_change (guint *n_changes)
+{
+  ++*n_changes;
 }
 
 static gboolean
@@ -275,6 +282,45 @@ test_whole_box (void)
   gtk_window_destroy (window);
 }
 
+/* Whatever has happened meanwhile is told as one change. */
+static void
+test_late (void)
+{
+  for (guint round = 0; round < 20; round++)
+    {
+      g_autoptr (GListStore) model = make_strings ((guint) g_test_rand_int_range (0, 12));
+      g_autoptr (SteerLateList) late = steer_late_list_new (G_LIST_MODEL (model));
+      g_autoptr (GPtrArray) copy = g_ptr_array_new_with_free_func (g_object_unref);
+      GListModel *lists[] = { G_LIST_MODEL (late), G_LIST_MODEL (model) };
+      guint before = count (late), n_changes = 0;
+
+      for (guint i = 0; i < before; i++)
+        g_ptr_array_add (copy, g_list_model_get_item (G_LIST_MODEL (late), i));
+      assert_begins (G_LIST_MODEL (late), G_LIST_MODEL (model), copy);
+      g_signal_connect (late, "items-changed", G_CALLBACK (on_items_changed), copy);
+      g_signal_connect_swapped (late, "items-changed", G_CALLBACK (count_change), &n_changes);
+      for (int i = g_test_rand_int_range (1, 5); i > 0; i--)
+        {
+          guint position = (guint) g_test_rand_int_range (0, (gint32) count (model) + 1);
+
+          if (position < count (model) && g_test_rand_bit ())
+            g_list_store_remove (model, position);
+          else
+            {
+              g_autoptr (GtkStringObject) object = gtk_string_object_new ("new");
+
+              g_list_store_insert (model, position, object);
+            }
+        }
+      g_assert_cmpuint (count (late), ==, before);
+      g_assert_cmpuint (n_changes, ==, 0);
+      app_test_settle ();
+      test_wait_until (is_whole, lists, 10);
+      assert_begins (G_LIST_MODEL (late), G_LIST_MODEL (model), copy);
+      g_assert_cmpuint (n_changes, <=, 1);
+    }
+}
+
 #define N_AREAS 20
 #define AREA_HEIGHT 100
 
@@ -347,6 +393,7 @@ main (int argc, char **argv)
   app_test_init (&argc, &argv);
   g_test_add_func ("/lists/what comes in numbers is there after some frames, what comes singly at once", test_paced);
   g_test_add_func ("/lists/a list grows as it is scrolled", test_growing);
+  g_test_add_func ("/lists/a late list tells what has changed as one change", test_late);
   g_test_add_func ("/lists/beside a text that wraps there is room for what is beside it", test_aside);
   g_test_add_func ("/lists/a column tells its height for a width alone", test_column);
   g_test_add_func ("/lists/a whole box is drawn so that GSK takes all of it for changed", test_whole_box);
