@@ -255,16 +255,20 @@ measure_reply (Bench *bench)
 {
   SteerPreset *preset;
 
+  loop_watch_begin_phase ("a new preset, four features, a new chat");
   act (bench, "SteerSteeringPanel", "steering.new", NULL);
+  run_for (300);
   preset = steer_workspace_get_preset (bench->workspace);
   for (guint64 i = 0; i < 4; i++)
     {
       g_autoptr (SteerFeature) feature = steer_feature_new (2, 180 + i);
 
       steer_preset_append (preset, feature);
+      run_for (100);
     }
   steer_chat_start_new (bench->chat);
   run_for (500);
+  loop_watch_end_phase ();
 
   loop_watch_begin_phase ("write replies, a slider moving");
   for (guint reply = 0; reply < 3; reply++)
