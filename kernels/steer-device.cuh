@@ -11,9 +11,8 @@
 #define STEER_WARP 32
 #define STEER_ALL_LANES 0xffffffffu
 
-/* More than a kernel gets without asking, and what every architecture since 8.0 grants on request. */
+/* More than this a kernel must ask for. */
 #define STEER_SHARED_DEFAULT (48 * 1024)
-#define STEER_SHARED_MAX (96 * 1024)
 
 /* For code that is reached seldom, lest every kernel be compiled with it anew. */
 #define STEER_NOINLINE __attribute__ ((noinline))
@@ -47,7 +46,11 @@ steer_let_next_begin ()
 #endif
 }
 
-/* Asks for the 128 bytes around @p to come into the second-level cache. */
+/* What one request brings into the second-level cache. A line has 128 bytes, of which 64 come together unless a limit
+ * of the device is changed. */
+#define STEER_PREFETCH_BYTES 64
+
+/* Asks for the bytes around @p to come into the second-level cache. */
 static __device__ __forceinline__ void
 steer_prefetch (const void *p)
 {

@@ -36,5 +36,6 @@ struct SteerGemv
 };
 
 /* Launches the kernel for the job's number of columns, several times when the columns' activations do not fit into
- * shared memory together. All matrices that have pairs are of this type. */
+ * shared memory together. All matrices that have pairs are of this type. The files that define it share the types among
+ * them, so that a compiler works on them side by side: they are the longest of the module. */
 template <SteerCudaType type> cudaError_t steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job);

@@ -23,8 +23,8 @@ steer_prefetch_pair (const SteerGemv &job, int p)
     {
       const char *row = static_cast<const char *> (steer_get_matrix (job, pair, r).data) + pair.row[r] * n_bytes;
 
-      for (size_t i = threadIdx.x % STEER_WARP * 128; i < min (n_bytes, (size_t) STEER_GEMV_AHEAD);
-           i += STEER_WARP * 128)
+      for (size_t i = threadIdx.x % STEER_WARP * STEER_PREFETCH_BYTES; i < min (n_bytes, (size_t) STEER_GEMV_AHEAD);
+           i += STEER_WARP * STEER_PREFETCH_BYTES)
         steer_prefetch (row + i);
     }
 }
@@ -266,9 +266,11 @@ steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
 
   if (job->norm != nullptr)
     {
-      if (get_shared_bytes<type, 4> (job->depth) > STEER_SHARED_MAX)
-        together = get_shared_bytes<type, 2> (job->depth) > STEER_SHARED_MAX ? 1 : 2;
-      if (get_shared_bytes<type, 1> (job->depth) > STEER_SHARED_MAX)
+      size_t limit = (size_t) queue->n_shared;
+
+      if (get_shared_bytes<type, 4> (job->depth) > limit)
+        together = get_shared_bytes<type, 2> (job->depth) > limit ? 1 : 2;
+      if (get_shared_bytes<type, 1> (job->depth) > limit)
         return cudaErrorInvalidValue;
     }
   for (int first = 0; first < job->n_columns; first += together)

@@ -222,7 +222,7 @@ steer_launch_job (const SteerCudaQueue *queue,
 {
   int n_pairs = job->n_pairs[0] + job->n_pairs[1] + job->n_pairs[2];
   int n_blocks = 0;
-  cudaError_t error = steer_allow_shared (queue, kernel, n_shared);
+  cudaError_t error = steer_allow_shared (queue, kernel, n_shared); /* or no block would fit */
 
   if (error == cudaSuccess)
     error = cudaOccupancyMaxActiveBlocksPerMultiprocessor (&n_blocks, kernel, STEER_GEMV_THREADS, n_shared);

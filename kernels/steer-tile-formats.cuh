@@ -14,9 +14,6 @@
 #define STEER_TILE_PIECE 32
 #define STEER_TILE_PIECES (STEER_TILE_UNIT / STEER_TILE_PIECE)
 
-/* What one request brings into the second-level cache for sure. */
-#define STEER_PREFETCH_BYTES 64
-
 /**
  * SteerTileFormat:
  *
@@ -259,7 +256,16 @@ template <> struct SteerTileFormat<STEER_CUDA_Q8> : SteerTileHalves<2>
   }
 };
 
-/* 16 counts in steps of 1/8: 16 + quant + 8. */
+/* 16 counts in steps of 1/8. */
+static __device__ __forceinline__ void
+steer_get_nibble_pairs (unsigned word, int h, unsigned *pairs)
+{
+#pragma unroll
+  for (int i = 0; i < 2; i++)
+    pairs[i] = steer_and_or (steer_shift (word, 3 - 8 * i - 4 * h), 0x00780078u, 0x41804180u);
+}
+
+/* The quant is what lies in the planes less 8. */
 template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
 {
   enum
@@ -272,11 +278,7 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
   __device__ __forceinline__ void
   get_pairs (int j, int h, int, unsigned *pairs) const
   {
-    unsigned word = get_data (j, 0);
-
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      pairs[i] = steer_and_or (steer_shift (word, 3 - 8 * i - 4 * h), 0x00780078u, 0x41804180u);
+    steer_get_nibble_pairs (get_data (j, 0), h, pairs);
   }
 };
 
@@ -387,11 +389,7 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima<SteerNoHig
   __device__ __forceinline__ void
   get_pairs (int j, int h, int, unsigned *pairs) const
   {
-    unsigned word = get_data (j, 0);
-
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      pairs[i] = steer_and_or (steer_shift (word, 3 - 8 * i - 4 * h), 0x00780078u, 0x41804180u);
+    steer_get_nibble_pairs (get_data (j, 0), h, pairs);
   }
 };
 

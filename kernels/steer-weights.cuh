@@ -1,7 +1,7 @@
 #pragma once
 
-/* Weights as they are stored. A format tells how a lane takes its piece of a row, 16 bytes at a time, and what numbers
- * the piece holds. */
+/* Weights as they are stored. A format tells how a lane takes its piece of a row, and what numbers the piece holds. The
+ * products with quantised weights have formats of their own: steer-tile-formats.cuh. */
 
 #include "steer-numbers.cuh"
 
@@ -154,7 +154,6 @@ template <int piece_words> struct SteerBlocks
     n = 32,
     n_scales = 1,
     group_pieces = 4 / piece_words,
-    group_words = 16,
   };
 
   static __device__ __forceinline__ size_t

@@ -75,7 +75,8 @@ ladder_fill (Ladder *ladder, SteerCudaType type, void *to, size_t n, float scale
 
   ladder_check (
     steer_launch (&ladder->queue, fill, dim3 ((unsigned) n_blocks), N_THREADS, 0, type, to, n, scale, seed));
-  /* Kernels ask for weights before those that come before them have ended: nothing writes them by then. */
+  /* Weights are read as memory that nothing writes while a kernel runs, and a kernel may begin before the one before it
+   * has ended. */
   ladder_check (cudaDeviceSynchronize ());
 }
 

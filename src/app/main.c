@@ -17,7 +17,7 @@ main (int argc, char **argv)
   g_set_application_name (_ ("Steer Chat"));
 
   steer_renderer_choose ("/dev/dri");
-  steer_application_find_schema ();
+  steer_application_prepare ();
   steer_init ();
   application = steer_application_new ();
   return g_application_run (G_APPLICATION (application), argc, argv);

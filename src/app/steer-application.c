@@ -31,13 +31,24 @@ struct _SteerApplication
 
 G_DEFINE_FINAL_TYPE (SteerApplication, steer_application, ADW_TYPE_APPLICATION)
 
+/* glibc puts small pieces of memory that are freed aside, and whoever next wants a large one has to merge them all: 6
+ * ms and more of the window's thread, after another has freed a chat of 10,000 messages. */
+static void
+merge_memory_when_freed (void)
+{
+#ifdef M_MXFAST
+  mallopt (M_MXFAST, 0);
+#endif
+}
+
 void
-steer_application_find_schema (void)
+steer_application_prepare (void)
 {
   g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
 
   if (program != NULL && g_str_has_prefix (program, STEER_BUILD_ROOT "/"))
     g_setenv ("GSETTINGS_SCHEMA_DIR", STEER_BUILD_ROOT "/data", FALSE);
+  merge_memory_when_freed ();
 }
 
 void
@@ -349,16 +360,6 @@ steer_application_class_init (SteerApplicationClass *klass)
   GTK_APPLICATION_CLASS (klass)->window_removed = steer_application_window_removed;
 }
 
-/* glibc puts small pieces of memory that are freed aside, and whoever next wants a large one has to merge them all: 6
- * ms and more of the window's thread, after another has freed a chat of 10,000 messages. */
-static void
-merge_memory_when_freed (void)
-{
-#ifdef M_MXFAST
-  mallopt (M_MXFAST, 0);
-#endif
-}
-
 static void
 steer_application_init (SteerApplication *self)
 {
@@ -370,7 +371,6 @@ steer_application_init (SteerApplication *self)
     { NULL },
   };
 
-  merge_memory_when_freed ();
   g_application_add_main_option_entries (G_APPLICATION (self), options);
   g_application_set_option_context_parameter_string (G_APPLICATION (self), _ ("[PRESET…]"));
 }

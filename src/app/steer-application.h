@@ -23,8 +23,9 @@ SteerApplication *steer_application_new (void);
 /* NULL before startup. */
 SteerWorkspace *steer_application_get_workspace (SteerApplication *self);
 
-/* A program that still lies in its build folder finds its settings' schema there. Call first, before GSettings. */
-void steer_application_find_schema (void);
+/* Of the whole process, once, before anything else of GTK or GSettings: a program that still lies in its build folder
+ * finds its settings' schema there, and memory is merged by whoever frees it. */
+void steer_application_prepare (void);
 
 /* Size of the text of messages and composer, relative to the desktop's. */
 void steer_application_set_text_scale (double scale);

@@ -95,15 +95,18 @@ steer_chat_list_delete (SteerChatList *self, gint64 id)
   g_autofree char *text = g_strdup_printf (_ ("“%s” deleted"), *title != '\0' ? title : _ ("New Chat"));
   g_autofree char *escaped = g_markup_escape_text (text, -1);
   g_autoptr (AdwToast) toast = adw_toast_new (escaped);
-  Step *step = step_new (self, id);
+  Step *step;
 
+  /* Its row may still be there for a moment. */
+  if (!steer_store_delete (steer_chat_list_get_store (self), id))
+    return;
+  step = step_new (self, id);
   step->was_open = steer_conversation_get_id (steer_chat_get_conversation (self->chat)) == id;
   if (step->was_open)
     {
       steer_chat_stop (self->chat);
       steer_chat_start_new (self->chat);
     }
-  steer_store_delete (steer_chat_list_get_store (self), id);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_undo), step, step_free_with_closure, 0);
   steer_chat_list_emit_toast (self, toast);

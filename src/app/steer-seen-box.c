@@ -7,8 +7,8 @@ struct _SteerSeenBox
 {
   GtkBox parent_instance;
 
-  GtkWidget *viewport;       /* nullable: the viewport around it while it is mapped */
-  GtkAdjustment *adjustment; /* (nullable): owned: its vertical one */
+  GtkWidget *viewport;       /* nullable: the viewport around it while it is mapped; not owned */
+  GtkAdjustment *adjustment; /* nullable: the viewport's vertical one */
 };
 
 G_DEFINE_FINAL_TYPE (SteerSeenBox, steer_seen_box, GTK_TYPE_BOX)

@@ -127,17 +127,18 @@ set_deleted (SteerStore *self, gint64 id, gboolean deleted)
   steer_store_write (self, group);
 }
 
-void
+gboolean
 steer_store_delete (SteerStore *self, gint64 id)
 {
   guint position;
 
-  g_return_if_fail (STEER_IS_STORE (self));
+  g_return_val_if_fail (STEER_IS_STORE (self), FALSE);
 
   if (!find_entry (self, id, &position))
-    return;
+    return FALSE;
   set_deleted (self, id, TRUE);
   g_hash_table_insert (self->deleted, g_memdup2 (&id, sizeof id), take_entry (self, position));
+  return TRUE;
 }
 
 void

@@ -8,7 +8,8 @@
 #define RETRY_US (2 * G_USEC_PER_SEC)
 
 /* Who has a core may keep it for a few milliseconds, whoever else wants it. A long transaction, as an import is, gives
- * it back that often by itself, and rests for as long, while nobody waits for it. */
+ * it back that often by itself, and rests for as long, while nobody waits for it. It keeps the file's lock meanwhile.
+ */
 #define WORK_US 1000
 
 /* In the order of SteerWriteKind; the values of a change are bound to ?1, ?2, ... */
@@ -156,7 +157,7 @@ rest (SteerWriter *self, gint64 *begun)
 static gboolean
 write_group (SteerWriter *self, const SteerWriteGroup *group, gboolean *hopeless, GError **error)
 {
-  gint64 begun = g_get_monotonic_time ();
+  gint64 begun;
   gboolean ok = TRUE;
 
   *hopeless = FALSE;
@@ -169,6 +170,7 @@ write_group (SteerWriter *self, const SteerWriteGroup *group, gboolean *hopeless
     }
   if (!steer_store_exec (self->db, "BEGIN IMMEDIATE", error))
     return FALSE;
+  begun = g_get_monotonic_time ();
   for (guint i = 0; ok && i < group->writes->len; i++)
     {
       const Write *write = &g_array_index (group->writes, Write, i);
@@ -181,7 +183,8 @@ write_group (SteerWriter *self, const SteerWriteGroup *group, gboolean *hopeless
         }
       sqlite3_reset (self->statements[write->kind]);
       sqlite3_clear_bindings (self->statements[write->kind]);
-      rest (self, &begun);
+      if (i + 1 < group->writes->len)
+        rest (self, &begun);
     }
   if (ok)
     ok = steer_store_exec (self->db, "COMMIT", error);

@@ -58,8 +58,8 @@ void steer_store_adopt (SteerStore *self, SteerConversation *conversation);
 void steer_store_rename (SteerStore *self, gint64 id, const char *title);
 
 /* Hides the conversation at once; it is erased by steer_store_purge() or when the store closes, and comes back with
- * steer_store_undelete() until then. */
-void steer_store_delete (SteerStore *self, gint64 id);
+ * steer_store_undelete() until then. FALSE when it is not in the list. */
+gboolean steer_store_delete (SteerStore *self, gint64 id);
 void steer_store_undelete (SteerStore *self, gint64 id);
 void steer_store_purge (SteerStore *self);
 

@@ -193,10 +193,15 @@ static void
 test_deletes (Fixture *f, gconstpointer data)
 {
   SteerChatRow *row = STEER_CHAT_ROW (find_row (f, "The sea, as a pirate"));
+  AdwToast *toast;
 
   steer_chat_list_step (STEER_CHAT_LIST (f->list), +1);
   test_wait_until (is_pirate_open, f, 10);
   gtk_widget_activate_action (GTK_WIDGET (row), "row.delete", NULL);
+  toast = f->toast;
+  /* A key that repeats finds the row still there. */
+  gtk_widget_activate_action (GTK_WIDGET (row), "row.delete", NULL);
+  g_assert_true (f->toast == toast);
   app_test_settle ();
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (f->store)), ==, 1);
   g_assert_null (find_row (f, "The sea, as a pirate"));

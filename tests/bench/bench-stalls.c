@@ -419,7 +419,7 @@ main (int argc, char **argv)
   g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
   g_setenv ("GSK_RENDERER", "cairo", FALSE);
   pose_as_window_manager ();
-  steer_application_find_schema ();
+  steer_application_prepare ();
   steer_init ();
   steer_niceness_put_tasks_behind ();
   longest = fill_store (dir);

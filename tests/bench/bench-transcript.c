@@ -243,7 +243,7 @@ main (int argc, char **argv)
     }
   g_setenv ("GSETTINGS_BACKEND", "memory", TRUE);
   g_setenv ("GSK_RENDERER", "cairo", FALSE);
-  steer_application_find_schema ();
+  steer_application_prepare ();
   adw_init ();
   styles = gtk_css_provider_new ();
   gtk_css_provider_load_from_resource (styles, "/com/example/SteerChat/style.css");
