@@ -195,19 +195,21 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   load (const Row &row, int unit, int t, int n_pieces)
   {
     const unsigned short *halves = row.scales + unit * STEER_TILE_PIECES;
-    unsigned words[4] = {};
 
     this->template load_data<whole> (row.data, unit, t, n_pieces);
-    if (whole)
-      {
-        scales = steer_load_weights (halves);
-        return;
-      }
+    scales = whole ? steer_load_weights (halves) : load_halves (halves, n_pieces - unit * STEER_TILE_PIECES);
+  }
+
+  static __device__ __forceinline__ uint4
+  load_halves (const unsigned short *halves, int n)
+  {
+    unsigned words[4] = {};
+
 #pragma unroll
     for (int i = 0; i < STEER_TILE_PIECES; i++)
-      if (unit * STEER_TILE_PIECES + i < n_pieces)
+      if (i < n)
         words[i / 2] |= (unsigned) __ldg (halves + i) << (i % 2 * 16);
-    scales = make_uint4 (words[0], words[1], words[2], words[3]);
+    return make_uint4 (words[0], words[1], words[2], words[3]);
   }
 
   __device__ __forceinline__ float
