@@ -246,9 +246,12 @@ shoot_conversation (Studio *studio)
   test_wait_until (is_idle, studio->chat, 60);
   shoot (GTK_WIDGET (studio->window), studio, "steered");
 
-  steer_chat_send (studio->chat, "What should I do this weekend?");
+  /* A story is long enough not to end within a frame. */
+  set_strength (studio, full, 0.3);
+  steer_chat_send (studio->chat, "Can you tell me another story?");
   run_until (studio, 16);
   shoot_now (GTK_WIDGET (studio->window), studio, "streaming");
+  set_strength (studio, full, 1);
   test_wait_until (is_idle, studio->chat, 60);
 }
 
