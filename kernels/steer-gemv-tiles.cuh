@@ -313,6 +313,7 @@ launch (const SteerCudaQueue *queue, const SteerGemv *job)
   if (Format::always_whole || job->depth % STEER_TILE_UNIT == 0)
     return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, true>, n_shared, staged)
                    : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, true>, n_shared, staged);
+  /* Types whose rows are always whole have no other kernel. */
   return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, Format::always_whole>, n_shared, staged)
                  : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, Format::always_whole>, n_shared, staged);
 }

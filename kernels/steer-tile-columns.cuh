@@ -82,6 +82,21 @@ steer_stage_vector (const SteerTileRoom &room, int c, unsigned i, bool inside, f
     room.totals[c * room.n_totals + i / scale_vectors] = -(float) Format::base * total;
 }
 
+/* What every thread has of column c from vector @begin on. ahead: [STEER_STAGE_AHEAD] */
+template <SteerCudaType type>
+static __device__ __forceinline__ void
+steer_stage_vectors (const SteerTileRoom &room, int c, unsigned begin, unsigned n_vectors, const float4 *ahead)
+{
+#pragma unroll
+  for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
+    if (begin + j * STEER_GEMV_THREADS < n_vectors)
+      {
+        unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
+
+        steer_stage_vector<type> (room, c, i, i < n_vectors, ahead[j]);
+      }
+}
+
 /* Elements first .. first + depth - 1 as they are, in place of what is staged and may still be read. */
 template <SteerCudaType type>
 static __device__ __forceinline__ void
@@ -106,14 +121,7 @@ steer_stage_columns (const SteerGemv &job, const SteerTileRoom &room, int first,
             }
           if (c == 0 && begin == 0)
             __syncthreads ();
-#pragma unroll
-          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
-            if (begin + j * STEER_GEMV_THREADS < n_vectors)
-              {
-                unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
-
-                steer_stage_vector<type> (room, c, i, i < n_vectors, ahead[j]);
-              }
+          steer_stage_vectors<type> (room, c, begin, n_vectors, ahead);
         }
     }
   __syncthreads ();
@@ -156,14 +164,7 @@ steer_stage_normed_columns (const SteerGemv &job, SteerTileRoom room, double *su
                 ahead[j] = steer_normalise (floats[c * room.stride + i], factors[c], ahead[j]);
             }
           __syncthreads ();
-#pragma unroll
-          for (unsigned j = 0; j < STEER_STAGE_AHEAD; j++)
-            if (begin + j * STEER_GEMV_THREADS < n_vectors)
-              {
-                unsigned i = begin + j * STEER_GEMV_THREADS + threadIdx.x;
-
-                steer_stage_vector<type> (room, c, i, i < n_vectors, ahead[j]);
-              }
+          steer_stage_vectors<type> (room, c, begin, n_vectors, ahead);
         }
     }
   __syncthreads ();

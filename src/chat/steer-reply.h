@@ -98,7 +98,8 @@ typedef struct
  * tokens-per-second (double: decode, over the last second while running, over the whole reply when done).
  *
  * Signals:
- * - chunk (const SteerChunk *): at most one batch a frame (16 ms), split where the plan changed.
+ * - chunk (const SteerChunk *): the first token at once, then at most one batch a frame (16 ms); split where the plan
+ *   changed.
  * - finished: state is DONE, all text has been emitted. Exactly once.
  */
 G_DECLARE_FINAL_TYPE (SteerReply, steer_reply, STEER, REPLY, GObject)
