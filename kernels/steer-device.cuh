@@ -138,3 +138,13 @@ steer_sum_block (T *values, T *room)
         values[i] += room[i * n_warps + w];
     }
 }
+
+/* Turns (a, b) by the angle with cosine @turn.x and sine @turn.y; rounded alike wherever it is compiled into. */
+static __device__ __forceinline__ void
+steer_turn (float2 turn, float *a, float *b)
+{
+  float turned = __fmaf_rn (*a, turn.x, -__fmul_rn (*b, turn.y));
+
+  *b = __fmaf_rn (*b, turn.x, __fmul_rn (*a, turn.y));
+  *a = turned;
+}

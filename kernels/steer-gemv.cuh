@@ -114,11 +114,13 @@ steer_stage_residuals (const SteerGemv &job, float4 *staged, int stride, int par
     factors[c] = 1.0f / sqrtf (factors[c] / (float) job.depth + job.eps);
 }
 
+/* Rounded wherever it is compiled into: what follows is a sum, and fused with it a column's bits would depend on how
+ * many are computed at once. */
 static __device__ __forceinline__ float4
 steer_normalise (float4 h, float factor, float4 weight)
 {
-  return make_float4 (weight.x * (h.x * factor), weight.y * (h.y * factor), weight.z * (h.z * factor),
-                      weight.w * (h.w * factor));
+  return make_float4 (__fmul_rn (weight.x, __fmul_rn (h.x, factor)), __fmul_rn (weight.y, __fmul_rn (h.y, factor)),
+                      __fmul_rn (weight.z, __fmul_rn (h.z, factor)), __fmul_rn (weight.w, __fmul_rn (h.w, factor)));
 }
 
 /* The pair of column c, by one lane. */
@@ -132,10 +134,8 @@ steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, floa
     {
       int half = job.head_dim / 2;
       float2 turn = reinterpret_cast<const float2 *> (job.turns)[c * half + pair.index % half];
-      float turned = a * turn.x - b * turn.y;
 
-      b = b * turn.x + a * turn.y;
-      a = turned;
+      steer_turn (turn, &a, &b);
     }
   if (pair.part == 0)
     {

@@ -81,10 +81,8 @@ rotate_pair (const RotateJob &job, size_t t, int part, int head, int i)
   if (part < 2)
     {
       float2 turn = reinterpret_cast<const float2 *> (job.turns)[t * (n / 2) + i];
-      float turned = a * turn.x - b * turn.y;
 
-      b = b * turn.x + a * turn.y;
-      a = turned;
+      steer_turn (turn, &a, &b);
     }
   if (part == 0)
     {
