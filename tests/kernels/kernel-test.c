@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-shim.h"
 #include "tensor/steer-dequantize.h"
 
 #include "kernels/steer-cuda-planes.h"
@@ -13,7 +14,10 @@ kernel_test_get_queue (void)
   static SteerCudaQueue queue;
 
   if (queue.n_processors == 0)
-    kernel_test_check (steer_cuda_queue_init (&queue, NULL));
+    {
+      kernel_test_check (steer_cuda_queue_init (&queue, NULL));
+      steer_shim_set_seed ((guint64) g_test_rand_int ());
+    }
   return &queue;
 }
 

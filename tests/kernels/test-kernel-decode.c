@@ -452,8 +452,8 @@ test_columns (void)
       }
 }
 
-/* An activation a million times as large as the others, as models have them, costs no more than float32's rounding of
- * its product with the row's largest weight. */
+/* An activation a million times as large as the others, as models have them, costs no more than some roundings of
+ * float32 of its product with the row's largest weight; tensor cores, which cut off, need a few more than the CPU. */
 static void
 test_large_activations (void)
 {
@@ -487,7 +487,7 @@ test_large_activations (void)
           sizes[r] = 10.0 + fabs ((double) largest * wide[large]);
         }
       multiply (&w, device_x, 0, 1, out);
-      kernel_test_compare_sized ("products", out, exact, sizes, n_rows, TOLERANCE / 10.0);
+      kernel_test_compare_sized ("products", out, exact, sizes, n_rows, TOLERANCE / 5.0);
       kernel_test_matrix_clear (&w);
       cudaFree (device_x);
     }

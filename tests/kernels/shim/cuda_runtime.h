@@ -11,6 +11,7 @@
 #include <functional>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #define STEER_SHIM 1
 
@@ -362,17 +363,33 @@ cudaFuncGetAttributes (cudaFuncAttributes *attributes, void (*) (Parameters...))
   return cudaSuccess;
 }
 
-cudaError_t
-steer_shim_launch (const cudaLaunchConfig_t *config, const void *kernel, const std::function<void ()> &thread);
+/* @parameters: as a kernel of a GPU gets them, one behind the other. */
+cudaError_t steer_shim_launch (const cudaLaunchConfig_t *config,
+                               const void *kernel,
+                               const std::function<void ()> &thread,
+                               std::vector<unsigned char> parameters);
 cudaError_t steer_shim_set_max_shared (const void *kernel, int bytes);
+
+template <typename T>
+static inline void
+steer_shim_pack (std::vector<unsigned char> *bytes, const T &parameter)
+{
+  size_t at = (bytes->size () + alignof (T) - 1) / alignof (T) * alignof (T);
+
+  bytes->resize (at + sizeof parameter);
+  std::memcpy (bytes->data () + at, &parameter, sizeof parameter);
+}
 
 template <typename... Parameters, typename... Arguments>
 static inline cudaError_t
 cudaLaunchKernelEx (const cudaLaunchConfig_t *config, void (*kernel) (Parameters...), Arguments &&...arguments)
 {
   std::tuple<Parameters...> copies (std::forward<Arguments> (arguments)...);
+  std::vector<unsigned char> bytes;
 
-  return steer_shim_launch (config, (const void *) kernel, [kernel, copies] { std::apply (kernel, copies); });
+  std::apply ([&bytes] (const Parameters &...parameters) { (steer_shim_pack (&bytes, parameters), ...); }, copies);
+  return steer_shim_launch (
+    config, (const void *) kernel, [kernel, copies] { std::apply (kernel, copies); }, std::move (bytes));
 }
 
 template <typename... Parameters>

@@ -67,7 +67,7 @@ struct Warp
 {
   unsigned order[WARP];
   unsigned next[WARP]; /* the lane that comes after a lane in this order; after the last one, the first */
-  unsigned mask; /* of the exchange that is under way */
+  unsigned mask;       /* of the exchange that is under way */
   unsigned size;
   unsigned arrived;
   unsigned generation; /* exchanges that were completed */
@@ -385,7 +385,8 @@ void
 steer_shim_run_grid (dim3 grid, dim3 block, size_t n_shared, const std::function<void ()> &thread, uint64_t seed)
 {
   std::mt19937_64 random (seed);
-  std::vector<unsigned> order;
+  std::vector<unsigned> order; /* of a block's warps */
+  std::vector<size_t> blocks;  /* in their order */
   /* Of exactly the size that was asked for, so that AddressSanitizer sees an access beyond it. */
   std::unique_ptr<void, decltype (&std::free)> shared (nullptr, std::free);
   void *memory = nullptr;
@@ -400,14 +401,18 @@ steer_shim_run_grid (dim3 grid, dim3 block, size_t n_shared, const std::function
   the_block.scheduler.bottom = nullptr;
   gridDim = grid;
   blockDim = block;
-  for (unsigned z = 0; z < grid.z; z++)
-    for (unsigned y = 0; y < grid.y; y++)
-      for (unsigned x = 0; x < grid.x; x++)
-        {
-          blockIdx = { x, y, z };
-          if (n_shared > 0)
-            std::memset (memory, 0xff, n_shared);
-          prepare_block (block, seed != 0 ? &random : nullptr, &order);
-          run_block (order);
-        }
+  blocks.resize ((size_t) grid.x * grid.y * grid.z);
+  std::iota (blocks.begin (), blocks.end (), 0);
+  if (seed != 0)
+    std::shuffle (blocks.begin (), blocks.end (), random);
+  for (size_t block_number : blocks)
+    {
+      blockIdx.x = (unsigned) (block_number % grid.x);
+      blockIdx.y = (unsigned) (block_number / grid.x % grid.y);
+      blockIdx.z = (unsigned) (block_number / grid.x / grid.y);
+      if (n_shared > 0)
+        std::memset (memory, 0xff, n_shared);
+      prepare_block (block, seed != 0 ? &random : nullptr, &order);
+      run_block (order);
+    }
 }

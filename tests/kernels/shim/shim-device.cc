@@ -2,7 +2,6 @@
  * orders that CUDA allows. */
 
 #include "shim-device.h"
-#include "shim-block.h"
 
 #include <chrono>
 #include <condition_variable>
@@ -43,6 +42,8 @@ struct CUgraphExec_st
   std::vector<Work> works;
 };
 
+void (*steer_shim_run_instead) (const SteerShimLaunch *launch);
+
 namespace
 {
 
@@ -63,6 +64,7 @@ struct Machine
   cudaError_t loss = cudaSuccess;
   uint64_t seed = 0;
   uint64_t n_launches = 0;
+  uint64_t n_operations = 0; /* only the device's thread counts them */
   CUstream_st default_stream;
   std::map<const void *, int> max_shared;
 
@@ -91,6 +93,7 @@ do_work (const Work &work)
     if (machine.n_before_loss > 0)
       machine.n_before_loss--;
   }
+  machine.n_operations++;
   work ();
 }
 
@@ -590,6 +593,7 @@ cudaGraphLaunch (cudaGraphExec_t exec, cudaStream_t stream)
   if (error != cudaSuccess)
     return error;
   resolve (stream)->last = push ([works = exec->works] {
+    machine.n_operations++;
     for (const Work &work : works)
       do_work (work);
   });
@@ -624,11 +628,15 @@ steer_shim_set_max_shared (const void *kernel, int bytes)
 }
 
 cudaError_t
-steer_shim_launch (const cudaLaunchConfig_t *config, const void *kernel, const std::function<void ()> &thread)
+steer_shim_launch (const cudaLaunchConfig_t *config,
+                   const void *kernel,
+                   const std::function<void ()> &thread,
+                   std::vector<unsigned char> parameters)
 {
   dim3 grid = config->gridDim;
   dim3 block = config->blockDim;
   size_t n_shared = config->dynamicSmemBytes;
+  bool overlaps = config->numAttrs > 0 && config->attrs[0].val.programmaticStreamSerializationAllowed != 0;
   size_t max_shared = MAX_SHARED;
   auto found = machine.max_shared.find (kernel);
 
@@ -638,9 +646,19 @@ steer_shim_launch (const cudaLaunchConfig_t *config, const void *kernel, const s
       || block.x == 0 || block.x > 1024 || n_shared > max_shared)
     return steer_shim_report (cudaErrorInvalidValue);
   return steer_shim_enqueue (config->stream, [=] {
+    uint64_t seed = machine.seed != 0 ? machine.seed + machine.n_launches + 1 : machine.seed;
+
     machine.n_launches++;
-    steer_shim_run_grid (grid, block, n_shared, thread,
-                         machine.seed != 0 ? machine.seed + machine.n_launches : machine.seed);
+    if (steer_shim_run_instead != nullptr)
+      {
+        SteerShimLaunch launch = {
+          kernel, grid, block, n_shared, overlaps, parameters.data (), parameters.size (), machine.n_operations, seed,
+        };
+
+        steer_shim_run_instead (&launch);
+      }
+    else
+      steer_shim_run_grid (grid, block, n_shared, thread, seed);
   });
 }
 

@@ -17,12 +17,14 @@ struct Block
 {
   size_t size;
   int device; /* -1: pinned host memory */
+  uint64_t serial;
 };
 
 std::mutex lock;
 std::map<const char *, Block> blocks; /* by address */
 size_t total_bytes = (size_t) 1 << 30;
 size_t used[MAX_DEVICES];
+uint64_t n_allocations;
 int n_before_failure = -1;
 
 bool
@@ -59,7 +61,7 @@ allocate (void **pointer, size_t size, int device)
   if (device >= 0)
     used[device] += size;
   std::memset (*pointer, POISON, size);
-  blocks[(const char *) *pointer] = { size, device };
+  blocks[(const char *) *pointer] = { size, device, ++n_allocations };
   return cudaSuccess;
 }
 
@@ -92,6 +94,19 @@ bool
 steer_shim_is_device (const void *pointer)
 {
   return find (pointer, true);
+}
+
+bool
+steer_shim_find_allocation (const void *address, SteerShimAllocation *allocation)
+{
+  std::lock_guard<std::mutex> guard (lock);
+  auto next = blocks.upper_bound ((const char *) address);
+
+  if (next == blocks.begin ())
+    return false;
+  --next;
+  *allocation = { next->second.serial, next->first, next->second.size };
+  return (const char *) address < next->first + next->second.size;
 }
 
 void

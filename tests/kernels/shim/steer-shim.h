@@ -27,8 +27,8 @@ extern "C"
    * the operation is not done, every call until cudaDeviceReset() returns the error. -1: never. */
   void steer_shim_lose_device_after (int n, cudaError_t error);
 
-  /* The threads of a block run in a shuffled order that follows from the seed; 0 is the order of their numbers. A
-   * kernel that lacks a barrier gives other results, or poison, under some seed. */
+  /* Blocks, and the threads of each, run in a shuffled order that follows from the seed; 0 is the order of their
+   * numbers. A kernel that lacks a barrier gives other results, or poison, under some seed. */
   void steer_shim_set_seed (uint64_t seed);
 
   /* Kernels launched so far, those of graphs included. */
