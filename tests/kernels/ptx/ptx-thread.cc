@@ -1,0 +1,336 @@
+/* What a thread does with memory and with others, and the rules that are checked. */
+
+#include "ptx-thread.h"
+#include "ptx-arithmetic.h"
+#include "ptx-block.h"
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+
+#define STACK_BYTES (256 * 1024)
+
+PtxThread::PtxThread () = default;
+
+void
+PtxThread::fail (const char *format, ...) const
+{
+  va_list arguments;
+
+  std::fflush (stdout);
+  std::fprintf (stderr, "%s, %s, block (%u, %u, %u), thread %u, %s:%u: ", ptx_launch.module->name,
+                ptx_launch.entry->name, blockIdx.x, blockIdx.y, blockIdx.z, threadIdx.x,
+                ptx_launch.module->files[place.file], place.line);
+  va_start (arguments, format);
+  std::vfprintf (stderr, format, arguments);
+  va_end (arguments);
+  std::fputc ('\n', stderr);
+  std::abort ();
+}
+
+/* --- Device memory --- */
+
+/* The thread's own variables lie on its fiber's stack, parameters and constants where nothing else is. */
+bool
+PtxThread::is_own (uint64_t address) const
+{
+  uint64_t self = (uint64_t) this;
+  uint64_t parameters = (uint64_t) ptx_launch.shim->parameters;
+
+  if (address <= self && self - address < STACK_BYTES)
+    return true;
+  if (address - parameters < ptx_launch.shim->n_parameter_bytes)
+    return true;
+  for (const PtxConstant *constant = ptx_launch.module->constants; constant->bytes != nullptr; constant++)
+    if (address - (uint64_t) constant->bytes < constant->n_bytes)
+      return true;
+  return false;
+}
+
+static PtxGlobalCell *
+find_cells (PtxAllocation *allocation, uint64_t address)
+{
+  return allocation->cells + (address - (uint64_t) allocation->start) / 2;
+}
+
+const unsigned char *
+PtxThread::see_global (uint64_t address, unsigned n, bool constant)
+{
+  PtxAllocation *allocation;
+  PtxGlobalCell *cells;
+
+  if (address % n != 0)
+    fail ("reads %u bytes at an address that is no multiple of it", n);
+  allocation = ptx_find_allocation (address);
+  if (allocation == nullptr)
+    {
+      if (is_own (address))
+        return (const unsigned char *) address;
+      fail ("reads %u bytes where nothing is allocated", n);
+    }
+  if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
+    fail ("reads %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
+          allocation->n_bytes);
+  cells = find_cells (allocation, address);
+  for (unsigned i = 0; i < (n + 1) / 2; i++)
+    {
+      uint32_t before = ptx_launch.number - cells[i].launch;
+
+      if (cells[i].read_launch != ptx_launch.number)
+        cells[i].reader = ptx_block.number;
+      else if (cells[i].reader != ptx_block.number)
+        cells[i].reader = PTX_MANY_BLOCKS;
+      cells[i].read_launch = ptx_launch.number;
+      if (cells[i].launch == 0)
+        continue;
+      if (before == 0 && constant)
+        fail ("reads with ld.global.nc what the same launch writes");
+      if (before == 0 && cells[i].block != ptx_block.number && !ptx_block.has_acquired)
+        fail ("reads what block %u of the same launch wrote, without an atomic operation and a fence before",
+              cells[i].block);
+      if (before > 0 && before <= ptx_launch.n_unordered && !waited)
+        fail ("reads before griddepcontrol.wait what the launch %u before wrote", before);
+    }
+  return (const unsigned char *) address;
+}
+
+const unsigned char *
+PtxThread::read_global (uint64_t address, unsigned n)
+{
+  return see_global (address, n, false);
+}
+
+const unsigned char *
+PtxThread::read_constant (uint64_t address, unsigned n)
+{
+  return see_global (address, n, true);
+}
+
+unsigned char *
+PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
+{
+  PtxAllocation *allocation;
+  PtxGlobalCell *cells;
+
+  if (address % n != 0)
+    fail ("writes %u bytes to an address that is no multiple of it", n);
+  allocation = ptx_find_allocation (address);
+  if (allocation == nullptr)
+    fail ("writes %u bytes where nothing is allocated", n);
+  if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
+    fail ("writes %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
+          allocation->n_bytes);
+  if (ptx_launch.shim->overlaps && !waited)
+    fail ("writes before griddepcontrol.wait");
+  cells = find_cells (allocation, address);
+  for (unsigned i = 0; i < (n + 1) / 2; i++)
+    {
+      PtxGlobalCell *cell = &cells[i];
+
+      if (cell->launch == ptx_launch.number && cell->block != ptx_block.number && !ptx_block.has_acquired
+          && !(cell->atomically && atomically))
+        fail ("writes what block %u of the same launch wrote", cell->block);
+      if (cell->read_launch == ptx_launch.number && cell->reader != ptx_block.number && !ptx_block.has_acquired)
+        fail ("writes what another block of the same launch reads");
+      cell->launch = ptx_launch.number;
+      cell->block = ptx_block.number;
+      cell->atomically = atomically;
+    }
+  return (unsigned char *) address;
+}
+
+unsigned char *
+PtxThread::write_global (uint64_t address, unsigned n)
+{
+  return touch_global (address, n, false);
+}
+
+unsigned char *
+PtxThread::change_global (uint64_t address, unsigned n)
+{
+  ptx_block.has_changed = true;
+  return touch_global (address, n, true);
+}
+
+/* --- Shared memory --- */
+
+static PtxSharedCell *
+find_shared (uint64_t offset)
+{
+  return &ptx_block.shared[offset / 2];
+}
+
+static void
+begin_cell (PtxSharedCell *cell)
+{
+  if (cell->block == ptx_block.serial)
+    return;
+  *cell = {};
+  cell->block = ptx_block.serial;
+}
+
+const unsigned char *
+PtxThread::read_shared (uint64_t offset, unsigned n)
+{
+  if (offset % n != 0)
+    fail ("reads %u bytes of shared memory at an address that is no multiple of it", n);
+  if (offset > ptx_launch.shim->n_shared || n > ptx_launch.shim->n_shared - offset)
+    fail ("reads %u bytes at byte %zu of %zu of shared memory", n, (size_t) offset, ptx_launch.shim->n_shared);
+  for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
+    {
+      begin_cell (cell);
+      if (cell->written == epoch && cell->writer != threadIdx.x)
+        fail ("reads shared memory that thread %u writes, without a barrier between them, %u bytes at byte %zu",
+              cell->writer, n, (size_t) offset);
+      if (cell->read == epoch && cell->reader != threadIdx.x)
+        cell->by_many = true;
+      else if (cell->read != epoch)
+        cell->by_many = false;
+      cell->read = epoch;
+      cell->reader = (uint16_t) threadIdx.x;
+    }
+  return steer_shim_get_shared () + offset;
+}
+
+unsigned char *
+PtxThread::write_shared (uint64_t offset, unsigned n)
+{
+  if (offset % n != 0)
+    fail ("writes %u bytes of shared memory at an address that is no multiple of it", n);
+  if (offset > ptx_launch.shim->n_shared || n > ptx_launch.shim->n_shared - offset)
+    fail ("writes %u bytes at byte %zu of %zu of shared memory", n, (size_t) offset, ptx_launch.shim->n_shared);
+  for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
+    {
+      begin_cell (cell);
+      if (cell->written == epoch && cell->writer != threadIdx.x)
+        fail ("writes shared memory that thread %u writes, without a barrier between them, %u bytes at byte %zu",
+              cell->writer, n, (size_t) offset);
+      if (cell->read == epoch && (cell->by_many || cell->reader != threadIdx.x))
+        fail ("writes shared memory that thread %u reads, without a barrier between them, %u bytes at byte %zu",
+              cell->reader, n, (size_t) offset);
+      cell->written = epoch;
+      cell->writer = (uint16_t) threadIdx.x;
+      cell->atomically = false;
+    }
+  return steer_shim_get_shared () + offset;
+}
+
+/* Others may change it at the same time, if they do so atomically. */
+unsigned char *
+PtxThread::change_shared (uint64_t offset, unsigned n)
+{
+  if (offset % n == 0 && offset < ptx_launch.shim->n_shared)
+    for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
+      {
+        begin_cell (cell);
+        if (cell->atomically && cell->written == epoch)
+          cell->writer = (uint16_t) threadIdx.x;
+      }
+  write_shared (offset, n);
+  for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
+    cell->atomically = true;
+  return steer_shim_get_shared () + offset;
+}
+
+uint64_t
+PtxThread::shared_to_generic (uint64_t offset)
+{
+  return (uint64_t) steer_shim_get_shared () + offset;
+}
+
+uint64_t
+PtxThread::generic_to_shared (uint64_t address)
+{
+  uint64_t offset = address - (uint64_t) steer_shim_get_shared ();
+
+  if (offset > ptx_launch.shim->n_shared)
+    fail ("takes an address for one of shared memory");
+  return offset;
+}
+
+/* --- Memory of any kind --- */
+
+const unsigned char *
+PtxThread::read_generic (uint64_t address, unsigned n)
+{
+  uint64_t offset = address - (uint64_t) steer_shim_get_shared ();
+
+  return offset < ptx_launch.shim->n_shared ? read_shared (offset, n) : read_global (address, n);
+}
+
+unsigned char *
+PtxThread::write_generic (uint64_t address, unsigned n)
+{
+  uint64_t offset = address - (uint64_t) steer_shim_get_shared ();
+
+  if (offset < ptx_launch.shim->n_shared)
+    return write_shared (offset, n);
+  if (address <= (uint64_t) this && (uint64_t) this - address < STACK_BYTES)
+    return (unsigned char *) address;
+  return write_global (address, n);
+}
+
+/* --- Together with others --- */
+
+void
+PtxThread::wait_for_block ()
+{
+  epoch++;
+  __syncthreads ();
+}
+
+void
+PtxThread::wait_for_previous ()
+{
+  waited = true;
+  ptx_block.waited = true;
+}
+
+void
+PtxThread::fence ()
+{
+  ptx_block.has_acquired |= ptx_block.has_changed;
+}
+
+/* The bytes are on their way, in no order: until they are waited for, others are there. */
+void
+PtxThread::copy_async (uint64_t to_shared, uint64_t from_global, uint32_t n_bytes)
+{
+  Copy copy = { to_shared, {} };
+
+  if (n_bytes != 0 && n_bytes != 16)
+    fail ("copies %u bytes", n_bytes);
+  if (n_bytes != 0)
+    std::memcpy (copy.bytes, read_global (from_global, 16), 16);
+  std::memset (write_shared (to_shared, 16), 0xa5, 16);
+  copies.push_back (copy);
+}
+
+void
+PtxThread::finish_copies ()
+{
+  for (const Copy &copy : copies)
+    std::memcpy (write_shared (copy.to, 16), copy.bytes, 16);
+  copies.clear ();
+}
+
+void
+PtxThread::load_matrices (uint32_t *fragments, uint64_t row, bool transposed)
+{
+  const unsigned char *mine = read_shared (row, 16);
+  const unsigned char *rows = steer_shim_share (0xffffffffu, &mine, sizeof mine);
+  uint32_t lane = threadIdx.x % 32;
+
+  for (uint32_t matrix = 0; matrix < 4; matrix++)
+    {
+      fragments[matrix] = 0;
+      for (uint32_t i = 0; i < 2; i++)
+        {
+          uint32_t r = transposed ? 2 * (lane % 4) + i : lane / 4;
+          uint32_t c = transposed ? lane / 4 : 2 * (lane % 4) + i;
+          const unsigned char *from = ptx_read<const unsigned char *> (rows + (8 * matrix + r) * STEER_SHIM_SLOT);
+
+          fragments[matrix] |= (uint32_t) ptx_read<uint16_t> (from + 2 * c) << (16 * i);
+        }
+    }
+}

@@ -1,0 +1,107 @@
+#include "faulty.h"
+
+#include <cuda_runtime_api.h>
+#include <glib.h>
+#include <string.h>
+
+#include "steer-shim.h"
+
+/* What translated kernels are watched for is seen: each kernel here breaks one rule. */
+
+typedef struct
+{
+  const char *name;
+  Faulty fault;
+  const char *message;
+} Rule;
+
+static const Rule rules[] = {
+  { "alignment", FAULTY_ALIGNMENT, "*faulty.cu:*reads 16 bytes at an address that is no multiple of it*" },
+  { "end-of-memory", FAULTY_END, "*thread 63, faulty.cu:*reads 4 bytes where nothing is allocated*" },
+  { "across-end-of-memory", FAULTY_ACROSS_END, "*faulty.cu:*reads 16 bytes at byte 256 of an allocation of 260*" },
+  { "end-of-shared", FAULTY_SHARED_END, "*faulty.cu:*writes 4 bytes at byte 256 of 256 of shared memory*" },
+  { "read-beside-write", FAULTY_SHARED_READ, "*faulty.cu:*shared memory that thread * without a barrier*" },
+  { "write-beside-read", FAULTY_SHARED_WRITE,
+    "*faulty.cu:*writes shared memory that thread * reads, without a barrier*" },
+  { "write-beside-write", FAULTY_SHARED_OVERWRITE, "*faulty.cu:*writes shared memory that thread * writes*" },
+  { "read-before-wait", FAULTY_EARLY_READ,
+    "*faulty.cu:*reads before griddepcontrol.wait what the launch 1 before wrote*" },
+  { "write-before-wait", FAULTY_EARLY_WRITE, "*faulty.cu:*writes before griddepcontrol.wait*" },
+  { "no-wait", FAULTY_NO_WAIT, "*faulty_pass*a block ended without griddepcontrol.wait*" },
+  { "constant-that-changes", FAULTY_CONSTANT, "*faulty.cu:*reads with ld.global.nc what the same launch writes*" },
+  { "other-block-wrote", FAULTY_OTHER_BLOCK_WROTE, "*faulty.cu:*reads what block 0 of the same launch wrote*" },
+  { "other-block-reads", FAULTY_OTHER_BLOCK_READS, "*faulty.cu:*writes what another block of the same launch reads*" },
+  { "other-block-overwrites", FAULTY_OTHER_BLOCK_OVERWRITES,
+    "*faulty.cu:*writes what block 0 of the same launch wrote*" },
+  { "launch-bounds", FAULTY_BOUNDS, "*faulty_turn*more threads than its launch bounds say*" },
+  { "lanes-missing", FAULTY_MEMBERS, "*shim:*wait for each other for ever*" },
+};
+
+static void
+run (Faulty fault, float *result)
+{
+  float *in, *out;
+
+  /* The threads in their order, so that the first to break the rule is known. */
+  steer_shim_set_seed (0);
+  g_assert_cmpint (cudaMalloc ((void **) &in, (FAULTY_N + 1) * sizeof *in), ==, cudaSuccess);
+  g_assert_cmpint (cudaMalloc ((void **) &out, FAULTY_N * sizeof *out), ==, cudaSuccess);
+  g_assert_cmpint (faulty_launch (fault, in, out), ==, cudaSuccess);
+  g_assert_cmpint (cudaMemcpy (result, out, FAULTY_N * sizeof *out, cudaMemcpyDeviceToHost), ==, cudaSuccess);
+  cudaFree (in);
+  cudaFree (out);
+}
+
+static void
+test_rule (gconstpointer data)
+{
+  const Rule *rule = data;
+  float result[FAULTY_N];
+
+  if (g_test_subprocess ())
+    {
+      run (rule->fault, result);
+      return;
+    }
+  g_test_trap_subprocess (NULL, 0, G_TEST_SUBPROCESS_DEFAULT);
+  g_test_trap_assert_failed ();
+  g_test_trap_assert_stderr (rule->message);
+}
+
+static void
+test_no_fault (void)
+{
+  float result[FAULTY_N];
+
+  run (FAULTY_NOTHING, result);
+  for (int i = 0; i < FAULTY_N; i++)
+    g_assert_cmpfloat (result[i], ==, (float) (FAULTY_N - 1 - i));
+}
+
+/* What is on its way is not there: other bytes are, and whoever takes them computes with these. */
+static void
+test_copy_not_waited_for (void)
+{
+  float result[FAULTY_N];
+  guint8 bytes[sizeof (float)];
+
+  run (FAULTY_COPY, result);
+  memset (bytes, 0xa5, sizeof bytes);
+  for (int i = 0; i < FAULTY_N; i++)
+    g_assert_cmpmem (&result[i], sizeof result[i], bytes, sizeof bytes);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/ptx/rules/all-kept", test_no_fault);
+  g_test_add_func ("/ptx/rules/copy-not-waited-for", test_copy_not_waited_for);
+  for (guint i = 0; i < G_N_ELEMENTS (rules); i++)
+    {
+      g_autofree char *path = g_strconcat ("/ptx/rules/", rules[i].name, NULL);
+
+      g_test_add_data_func (path, &rules[i], test_rule);
+    }
+  return g_test_run ();
+}
