@@ -8,9 +8,8 @@
 #define N_WARPS 4
 #define N_THREADS (N_WARPS * STEER_WARP)
 
-/* At most so many spans, and no span shorter than that many positions. */
-#define MAX_SPANS 32
-#define MIN_SPAN 64
+/* A lane for each, when they are joined. */
+#define MAX_SPANS STEER_WARP
 
 /* Positions whose keys and values a lane asks for before it uses the first. */
 #define UNROLL 4
@@ -27,7 +26,7 @@ struct AttentionJob
   const float *query; /* [n_columns, n_heads * head_dim] */
   float *attended;    /* [n_columns, n_heads * head_dim] */
   unsigned *n_ended;  /* [n_columns, gridDim.y]: spans of a head that are done; 0 between launches */
-  float *partials;    /* [n_columns, n_heads, MAX_SPANS, head_dim + 2]: weighted values, maximum, sum */
+  float *partials;    /* [n_columns, n_heads, MAX_SPANS, get_row_floats()] */
   int n_heads;
   int n_kv_heads;
   int head_dim;
@@ -35,7 +34,14 @@ struct AttentionJob
   int lanes; /* that share a position: a power of two, at least head_dim / N */
 };
 
-/* How the positions of a token are cut; depends on nothing else. */
+/* Of a partial result: weighted values, maximum and sum, and what keeps the next row aligned. */
+static __host__ __device__ __forceinline__ int
+get_row_floats (int head_dim)
+{
+  return head_dim + 4;
+}
+
+/* How the positions of a token are cut; depends on nothing else but the heads' width. */
 struct Spans
 {
   int first;
@@ -44,17 +50,19 @@ struct Spans
   int n;
 };
 
+/* Into what a block takes at a time, or several times that. */
 static __device__ __forceinline__ Spans
-cut_into_spans (int position, int window)
+cut_into_spans (const AttentionJob &job, int position)
 {
+  int at_a_time = N_WARPS * (STEER_WARP / job.lanes) * UNROLL;
   Spans spans;
   int n;
 
-  spans.first = window > 0 && position >= window ? position - window + 1 : 0;
+  spans.first = job.window > 0 && position >= job.window ? position - job.window + 1 : 0;
   spans.end = position + 1;
   n = spans.end - spans.first;
-  spans.length = max (MIN_SPAN, (n + MAX_SPANS - 1) / MAX_SPANS);
-  spans.n = (n + spans.length - 1) / spans.length;
+  spans.length = steer_divide_up (steer_divide_up (n, MAX_SPANS), at_a_time) * at_a_time;
+  spans.n = steer_divide_up (n, spans.length);
   return spans;
 }
 
@@ -70,6 +78,13 @@ static __device__ __forceinline__ float
 rescale (float old_max, float new_max)
 {
   return old_max == -INFINITY ? 0.0f : exp2f (old_max - new_max);
+}
+
+static __device__ __forceinline__ float4
+add_scaled (float4 sum, float4 values, float factor)
+{
+  return make_float4 (__fmaf_rn (values.x, factor, sum.x), __fmaf_rn (values.y, factor, sum.y),
+                      __fmaf_rn (values.z, factor, sum.z), __fmaf_rn (values.w, factor, sum.w));
 }
 
 template <int heads> struct LaneState
@@ -226,40 +241,64 @@ join_lanes (int lanes, LaneState<heads> *state)
       }
 }
 
-/* Row of a partial result: values, then maximum and sum. Joins @n rows, @stride floats apart, into element i of the
- * result. Rows in global memory were written by other blocks, so they are read past the first-level cache. */
-template <bool global>
-static __device__ __forceinline__ float
-load_row (const float *p)
+/* Four elements from @i on of what the warps' rows in shared memory, @stride floats apart, come to. */
+static __device__ __forceinline__ float4
+join_warps (const float *rows, int stride, int head_dim, int i, Softmax *softmax)
 {
-  return global ? __ldcg (p) : *p;
+  float4 values = make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+
+  *softmax = { -INFINITY, 0.0f };
+#pragma unroll
+  for (int w = 0; w < N_WARPS; w++)
+    softmax->max = fmaxf (softmax->max, rows[w * stride + head_dim]);
+#pragma unroll
+  for (int w = 0; w < N_WARPS; w++)
+    {
+      const float *row = rows + w * stride;
+      float factor = rescale (row[head_dim], softmax->max);
+
+      softmax->sum = __fmaf_rn (row[head_dim + 1], factor, softmax->sum);
+      values = add_scaled (values, *reinterpret_cast<const float4 *> (row + i), factor);
+    }
+  return values;
 }
 
-template <bool global>
-static __device__ __forceinline__ float
-join_rows (const float *rows, int n, int stride, int head_dim, int i, Softmax *softmax)
+/* What the values of each span of a head are multiplied with, by a warp. Rows that other blocks wrote are read past the
+ * first-level cache. factors: out: [MAX_SPANS] */
+static __device__ __forceinline__ void
+weigh_spans (const float *partial, int n_spans, int head_dim, float *factors)
 {
-  float value = 0.0f;
+  int lane = threadIdx.x % STEER_WARP;
+  float2 softmax = make_float2 (-INFINITY, 0.0f);
+  float max;
+  float factor;
 
-  softmax->max = -INFINITY;
-  softmax->sum = 0.0f;
-  for (int r = 0; r < n; r++)
-    softmax->max = fmaxf (softmax->max, load_row<global> (rows + r * stride + head_dim));
-  for (int r = 0; r < n; r++)
-    {
-      const float *row = rows + r * stride;
-      float factor = rescale (load_row<global> (row + head_dim), softmax->max);
+  if (lane < n_spans)
+    softmax = __ldcg (reinterpret_cast<const float2 *> (partial + lane * get_row_floats (head_dim) + head_dim));
+  max = softmax.x;
+  for (int offset = STEER_WARP / 2; offset > 0; offset /= 2)
+    max = fmaxf (max, __shfl_xor_sync (STEER_ALL_LANES, max, offset));
+  factor = rescale (softmax.x, max);
+  factors[lane] = factor / steer_sum_lanes (__fmul_rn (softmax.y, factor));
+}
 
-      softmax->sum += load_row<global> (row + head_dim + 1) * factor;
-      value += load_row<global> (row + i) * factor;
-    }
-  return value;
+/* Four elements of a head from all its spans. */
+static __device__ __forceinline__ float4
+join_spans (const float *partial, int n_spans, int head_dim, const float *factors)
+{
+  float4 values = make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+
+#pragma unroll 8
+  for (int r = 0; r < n_spans; r++)
+    values = add_scaled (values, __ldcg (reinterpret_cast<const float4 *> (partial + r * get_row_floats (head_dim))),
+                         factors[r]);
+  return values;
 }
 
 static __device__ __forceinline__ float *
 get_partial (const AttentionJob &job, int column, int head, int span)
 {
-  return job.partials + ((size_t) (column * job.n_heads + head) * MAX_SPANS + span) * (job.head_dim + 2);
+  return job.partials + ((size_t) (column * job.n_heads + head) * MAX_SPANS + span) * get_row_floats (job.head_dim);
 }
 
 /* Of all blocks of a column and its heads, the one that comes here last. */
@@ -279,98 +318,131 @@ ends_last (unsigned *n_ended, int n_blocks, int *room)
   return *room != 0;
 }
 
+/* A lane's elements of the queries, scaled for a softmax in base 2; zeros where there is no head or element. */
+template <int heads>
+static __device__ __forceinline__ void
+load_queries (const AttentionJob &job, int first_head, int n_heads, int element, float (*q)[N])
+{
+  float scale = LOG2_E / sqrtf ((float) job.head_dim);
+
+#pragma unroll
+  for (int h = 0; h < heads; h++)
+    {
+      const float *query = job.query + ((size_t) blockIdx.z * job.n_heads + first_head + h) * job.head_dim + element;
+      bool inside = h < n_heads && element < job.head_dim;
+
+#pragma unroll
+      for (int i = 0; i < N; i += 4)
+        {
+          float4 four = inside ? *reinterpret_cast<const float4 *> (query + i) : make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+
+          q[h][i] = four.x * scale;
+          q[h][i + 1] = four.y * scale;
+          q[h][i + 2] = four.z * scale;
+          q[h][i + 3] = four.w * scale;
+        }
+    }
+}
+
+/* What a warp has of its heads, to shared memory. rows: [heads, get_row_floats()] */
+template <int heads>
+static __device__ __forceinline__ void
+store_rows (const AttentionJob &job, int element, const LaneState<heads> &state, float *rows)
+{
+  if ((int) threadIdx.x % STEER_WARP >= job.lanes || element >= job.head_dim)
+    return;
+#pragma unroll
+  for (int h = 0; h < heads; h++)
+    {
+      float *row = rows + h * get_row_floats (job.head_dim);
+
+#pragma unroll
+      for (int i = 0; i < N; i += 4)
+        *reinterpret_cast<float4 *> (row + element + i)
+          = make_float4 (state.values[h][i], state.values[h][i + 1], state.values[h][i + 2], state.values[h][i + 3]);
+      if (element == 0)
+        *reinterpret_cast<float2 *> (row + job.head_dim) = make_float2 (state.softmax[h].max, state.softmax[h].sum);
+    }
+}
+
 /* grid: spans, groups of heads, columns. shared memory: int room[4], then the warps' rows. */
 template <SteerCudaType type, int heads>
 static __global__ void
 __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ AttentionJob job)
 {
   STEER_SHARED (int, room);
-  float *rows = reinterpret_cast<float *> (room + 4); /* [N_WARPS, heads, head_dim + 2] */
+  float *rows = reinterpret_cast<float *> (room + 4); /* [N_WARPS, heads, get_row_floats()], then [heads, MAX_SPANS] */
   int column = blockIdx.z;
   int group = job.n_heads / job.n_kv_heads;
   int parts = (group + heads - 1) / heads;
   int kv_head = blockIdx.y / parts;
   int first_head = kv_head * group + blockIdx.y % parts * heads;
   int n_heads = min (heads, (kv_head + 1) * group - first_head);
-  int stride = job.head_dim + 2;
-  int lane = threadIdx.x % STEER_WARP;
+  int stride = get_row_floats (job.head_dim);
+  int warp = threadIdx.x / STEER_WARP;
   int element = threadIdx.x % job.lanes * N;
   LaneState<heads> state;
-  float q[heads][N] = {};
+  float q[heads][N];
 
   steer_let_next_begin ();
   steer_wait_for_previous ();
 
   SteerCudaToken token = job.tokens[column];
-  Spans spans = cut_into_spans (token.position, job.window);
+  Spans spans = cut_into_spans (job, token.position);
   int begin = spans.first + blockIdx.x * spans.length;
 
   if ((int) blockIdx.x >= spans.n)
     return;
+  load_queries<heads> (job, first_head, n_heads, element, q);
 #pragma unroll
   for (int h = 0; h < heads; h++)
     {
-      const float *query = job.query + ((size_t) column * job.n_heads + first_head + h) * job.head_dim + element;
-
       state.softmax[h] = { -INFINITY, 0.0f };
 #pragma unroll
       for (int i = 0; i < N; i++)
-        {
-          q[h][i] = h < n_heads && element < job.head_dim ? query[i] * (LOG2_E / sqrtf ((float) job.head_dim)) : 0.0f;
-          state.values[h][i] = 0.0f;
-        }
+        state.values[h][i] = 0.0f;
     }
   attend_span<type, heads> (job, ((size_t) token.slot * job.n_kv_heads + kv_head) * job.cache.n_context, begin,
                             min (begin + spans.length, spans.end), q, &state);
   join_lanes<heads> (job.lanes, &state);
-  if (lane < job.lanes && element < job.head_dim)
-#pragma unroll
-    for (int h = 0; h < heads; h++)
-      {
-        float *row = rows + (threadIdx.x / STEER_WARP * heads + h) * stride;
-
-#pragma unroll
-        for (int i = 0; i < N; i++)
-          row[element + i] = state.values[h][i];
-        if (lane == 0)
-          {
-            row[job.head_dim] = state.softmax[h].max;
-            row[job.head_dim + 1] = state.softmax[h].sum;
-          }
-      }
+  store_rows<heads> (job, element, state, rows + warp * heads * stride);
   __syncthreads ();
-  for (int at = threadIdx.x; at < n_heads * job.head_dim; at += N_THREADS)
+  for (int at = threadIdx.x * 4; at < n_heads * job.head_dim; at += N_THREADS * 4)
     {
       int h = at / job.head_dim;
       int i = at % job.head_dim;
       Softmax softmax;
-      float value = join_rows<false> (rows + h * stride, N_WARPS, heads * stride, job.head_dim, i, &softmax);
+      float4 values = join_warps (rows + h * stride, heads * stride, job.head_dim, i, &softmax);
 
       if (spans.n == 1)
-        job.attended[((size_t) column * job.n_heads + first_head + h) * job.head_dim + i] = value / softmax.sum;
+        {
+          float *attended = job.attended + ((size_t) column * job.n_heads + first_head + h) * job.head_dim + i;
+
+          *reinterpret_cast<float4 *> (attended) = make_float4 (values.x / softmax.sum, values.y / softmax.sum,
+                                                                values.z / softmax.sum, values.w / softmax.sum);
+        }
       else
         {
           float *partial = get_partial (job, column, first_head + h, blockIdx.x);
 
-          partial[i] = value;
+          *reinterpret_cast<float4 *> (partial + i) = values;
           if (i == 0)
-            {
-              partial[job.head_dim] = softmax.max;
-              partial[job.head_dim + 1] = softmax.sum;
-            }
+            *reinterpret_cast<float2 *> (partial + job.head_dim) = make_float2 (softmax.max, softmax.sum);
         }
     }
   if (spans.n == 1 || !ends_last (job.n_ended + column * gridDim.y + blockIdx.y, spans.n, room))
     return;
-  for (int at = threadIdx.x; at < n_heads * job.head_dim; at += N_THREADS)
+  for (int h = warp; h < n_heads; h += N_WARPS)
+    weigh_spans (get_partial (job, column, first_head + h, 0), spans.n, job.head_dim, rows + h * MAX_SPANS);
+  __syncthreads ();
+  for (int at = threadIdx.x * 4; at < n_heads * job.head_dim; at += N_THREADS * 4)
     {
       int h = at / job.head_dim;
       int i = at % job.head_dim;
-      Softmax softmax;
-      float value
-        = join_rows<true> (get_partial (job, column, first_head + h, 0), spans.n, stride, job.head_dim, i, &softmax);
+      float *attended = job.attended + ((size_t) column * job.n_heads + first_head + h) * job.head_dim + i;
 
-      job.attended[((size_t) column * job.n_heads + first_head + h) * job.head_dim + i] = value / softmax.sum;
+      *reinterpret_cast<float4 *> (attended)
+        = join_spans (get_partial (job, column, first_head + h, 0) + i, spans.n, job.head_dim, rows + h * MAX_SPANS);
     }
 }
 
@@ -400,14 +472,16 @@ size_t
 steer_cuda_decode_attention_get_scratch (const SteerCudaShape *shape, int n_columns)
 {
   return get_counter_bytes (shape)
-         + (size_t) n_columns * shape->n_heads * MAX_SPANS * (shape->head_dim + 2) * sizeof (float);
+         + (size_t) n_columns * shape->n_heads * MAX_SPANS * get_row_floats (shape->head_dim) * sizeof (float);
 }
 
 template <SteerCudaType type, int heads>
 static cudaError_t
 launch (const SteerCudaQueue *queue, const SteerCudaShape *shape, int n_columns, const AttentionJob &job)
 {
-  size_t n_shared = 4 * sizeof (int) + (size_t) N_WARPS * heads * (shape->head_dim + 2) * sizeof (float);
+  size_t n_rows = (size_t) N_WARPS * heads * get_row_floats (shape->head_dim);
+  size_t n_factors = (size_t) heads * MAX_SPANS;
+  size_t n_shared = 4 * sizeof (int) + (n_rows > n_factors ? n_rows : n_factors) * sizeof (float);
 
   return steer_launch (queue, steer_attention_decode<type, heads>,
                        dim3 (MAX_SPANS, count_head_groups (shape), n_columns), N_THREADS, n_shared, job);

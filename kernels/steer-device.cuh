@@ -98,7 +98,7 @@ steer_launch (const SteerCudaQueue *queue,
   return cudaLaunchKernelEx (&config, kernel, arguments...);
 }
 
-static inline int
+static __host__ __device__ __forceinline__ int
 steer_divide_up (int a, int b)
 {
   return a / b + (a % b != 0);
