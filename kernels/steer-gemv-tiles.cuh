@@ -215,7 +215,7 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   int first_staged = job.norm != nullptr ? 0 : -1;
   int turn = 0;
 
-  room.n_totals = staged / STEER_TILE_PIECE * Format::n_scales;
+  room.totals_stride = steer_get_totals_stride<type> (staged / STEER_TILE_PIECE);
   room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
   room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
   room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
@@ -225,8 +225,8 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   steer_let_next_begin ();
   for (int unit = warp_unit; unit < min (n_units, 2 * span / STEER_TILE_UNIT); unit += span / STEER_TILE_UNIT)
     SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (unit);
-  for (int i = threadIdx.x; i < room.n_totals; i += STEER_GEMV_THREADS)
-    room.totals[job.n_columns * room.n_totals + i] = 0.0f;
+  for (int i = threadIdx.x; i < room.totals_stride; i += STEER_GEMV_THREADS)
+    room.totals[job.n_columns * room.totals_stride + i] = 0.0f;
   steer_wait_for_previous ();
   if (job.norm != nullptr)
     steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, room, shared);

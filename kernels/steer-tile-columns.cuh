@@ -13,16 +13,25 @@
 struct SteerTileRoom
 {
   uint4 *digits; /* [n_columns, stride]: of a column [n_pieces, 3, 4]: of digit d, quarter t: its four pairs */
-  float *totals; /* [n_columns + 1, n_pieces * n_scales]: of what shares a scale, times -base; last zeros */
+  float *totals; /* [n_columns + 1, totals_stride]: of what shares a scale, times -base; last zeros */
   float4 *sums;  /* [2, n_sets, warps, lanes] */
   int stride;    /* in vectors of digits */
-  int n_totals;  /* of a column */
+  int totals_stride;
 };
 
 static __host__ __device__ __forceinline__ int
 steer_get_digits_stride (int n_pieces)
 {
   return n_pieces * STEER_TILE_DIGITS * 4;
+}
+
+/* At least n_pieces * n_scales. Odd, because a warp reads the same total of several columns at once, which must lie in
+ * different banks. */
+template <SteerCudaType type>
+static __host__ __device__ __forceinline__ int
+steer_get_totals_stride (int n_pieces)
+{
+  return (n_pieces * SteerTileFormat<type>::n_scales) | 1;
 }
 
 static __host__ __device__ __forceinline__ int
@@ -39,7 +48,7 @@ steer_get_tile_bytes (int staged, int n_columns)
 
   return STEER_GEMV_ROOM * sizeof (double) + (size_t) n_columns * steer_get_digits_stride (n_pieces) * sizeof (uint4)
          + (size_t) 2 * steer_get_n_sets (n_columns) * STEER_GEMV_THREADS * sizeof (float4)
-         + (size_t) (n_columns + 1) * n_pieces * SteerTileFormat<type>::n_scales * sizeof (float);
+         + (size_t) (n_columns + 1) * steer_get_totals_stride<type> (n_pieces) * sizeof (float);
 }
 
 /* The three digits of two numbers, the first in the lower half. What the first two leave is such a number itself. */
@@ -79,7 +88,7 @@ steer_stage_vector (const SteerTileRoom &room, int c, unsigned i, bool inside, f
   for (unsigned offset = 1; offset < scale_vectors; offset *= 2)
     total += __shfl_xor_sync (STEER_ALL_LANES, total, offset);
   if (inside && i % scale_vectors == 0)
-    room.totals[c * room.n_totals + i / scale_vectors] = -(float) Format::base * total;
+    room.totals[c * room.totals_stride + i / scale_vectors] = -(float) Format::base * total;
 }
 
 /* What every thread has of column c from vector @begin on. ahead: [STEER_STAGE_AHEAD] */
@@ -201,7 +210,7 @@ steer_find_columns (const SteerTileRoom &room, int n_columns)
       int begins = s * STEER_TILE_SET_COLUMNS + lane % 4 / 2;
 
       columns.digits[s] = room.digits + c * room.stride + min (column % 4, STEER_TILE_DIGITS - 1) * 4 + lane % 4;
-      columns.totals[s] = room.totals + (lane % 2 == 0 && begins < n_columns ? begins : n_columns) * room.n_totals;
+      columns.totals[s] = room.totals + (lane % 2 == 0 && begins < n_columns ? begins : n_columns) * room.totals_stride;
     }
   return columns;
 }
