@@ -2,6 +2,7 @@
  * blocks. */
 
 #include "ptx-block.h"
+#include "ptx-traffic.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -80,6 +81,8 @@ end_block ()
 {
   if (ptx_launch.shim->overlaps && !ptx_block.waited)
     fail_launch (ptx_launch.entry->name, "a block ended without griddepcontrol.wait");
+  if (ptx_traffic_counts)
+    ptx_traffic_end_block ();
 }
 
 uint32_t

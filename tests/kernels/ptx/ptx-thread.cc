@@ -3,6 +3,7 @@
 #include "ptx-thread.h"
 #include "ptx-arithmetic.h"
 #include "ptx-block.h"
+#include "ptx-traffic.h"
 
 #include <cstdarg>
 #include <cstdio>
@@ -68,6 +69,8 @@ PtxThread::see_global (uint64_t address, unsigned n, bool constant)
         return (const unsigned char *) address;
       fail ("reads %u bytes where nothing is allocated", n);
     }
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, false, false, address, n);
   if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
     fail ("reads %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
           allocation->n_bytes);
@@ -117,6 +120,8 @@ PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
   allocation = ptx_find_allocation (address);
   if (allocation == nullptr)
     fail ("writes %u bytes where nothing is allocated", n);
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, false, true, address, n);
   if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
     fail ("writes %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
           allocation->n_bytes);
@@ -176,6 +181,8 @@ PtxThread::read_shared (uint64_t offset, unsigned n)
     fail ("reads %u bytes of shared memory at an address that is no multiple of it", n);
   if (offset > ptx_launch.shim->n_shared || n > ptx_launch.shim->n_shared - offset)
     fail ("reads %u bytes at byte %zu of %zu of shared memory", n, (size_t) offset, ptx_launch.shim->n_shared);
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, true, false, offset, n);
   for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
     {
       begin_cell (cell);
@@ -193,7 +200,7 @@ PtxThread::read_shared (uint64_t offset, unsigned n)
 }
 
 unsigned char *
-PtxThread::write_shared (uint64_t offset, unsigned n)
+PtxThread::touch_shared (uint64_t offset, unsigned n, bool atomically)
 {
   if (offset % n != 0)
     fail ("writes %u bytes of shared memory at an address that is no multiple of it", n);
@@ -202,7 +209,7 @@ PtxThread::write_shared (uint64_t offset, unsigned n)
   for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
     {
       begin_cell (cell);
-      if (cell->written == epoch && cell->writer != threadIdx.x)
+      if (cell->written == epoch && cell->writer != threadIdx.x && !(cell->atomically && atomically))
         fail ("writes shared memory that thread %u writes, without a barrier between them, %u bytes at byte %zu",
               cell->writer, n, (size_t) offset);
       if (cell->read == epoch && (cell->by_many || cell->reader != threadIdx.x))
@@ -210,26 +217,26 @@ PtxThread::write_shared (uint64_t offset, unsigned n)
               cell->reader, n, (size_t) offset);
       cell->written = epoch;
       cell->writer = (uint16_t) threadIdx.x;
-      cell->atomically = false;
+      cell->atomically = atomically;
     }
   return steer_shim_get_shared () + offset;
+}
+
+unsigned char *
+PtxThread::write_shared (uint64_t offset, unsigned n)
+{
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, true, true, offset, n);
+  return touch_shared (offset, n, false);
 }
 
 /* Others may change it at the same time, if they do so atomically. */
 unsigned char *
 PtxThread::change_shared (uint64_t offset, unsigned n)
 {
-  if (offset % n == 0 && offset < ptx_launch.shim->n_shared)
-    for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
-      {
-        begin_cell (cell);
-        if (cell->atomically && cell->written == epoch)
-          cell->writer = (uint16_t) threadIdx.x;
-      }
-  write_shared (offset, n);
-  for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
-    cell->atomically = true;
-  return steer_shim_get_shared () + offset;
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, true, true, offset, n);
+  return touch_shared (offset, n, true);
 }
 
 uint64_t
@@ -310,7 +317,7 @@ void
 PtxThread::finish_copies ()
 {
   for (const Copy &copy : copies)
-    std::memcpy (write_shared (copy.to, 16), copy.bytes, 16);
+    std::memcpy (touch_shared (copy.to, 16, false), copy.bytes, 16);
   copies.clear ();
 }
 

@@ -71,6 +71,7 @@ public:
   void load_matrices (uint32_t *fragments, uint64_t row, bool transposed);
 
   PtxPlace place = { 0, 0 }; /* in the source, of the instruction that is next */
+  unsigned instruction = 0;  /* number of the access that is next */
 
 private:
   struct Copy
@@ -81,6 +82,7 @@ private:
 
   const unsigned char *see_global (uint64_t address, unsigned n, bool constant);
   unsigned char *touch_global (uint64_t address, unsigned n, bool atomically);
+  unsigned char *touch_shared (uint64_t offset, unsigned n, bool atomically);
   bool is_own (uint64_t address) const;
   [[noreturn]] __attribute__ ((format (printf, 2, 3))) void fail (const char *format, ...) const;
 

@@ -95,6 +95,8 @@ ATOMIC = re.compile(r'atom\.(global|shared)\.(add|max|or)\.(\w+)$')
 SHUFFLE = re.compile(r'shfl\.sync\.(bfly|idx|up|down)\.b32$')
 MULTIPLY = re.compile(r'mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.(f16|bf16)\.\1\.f32$')
 MATRICES = re.compile(r'ldmatrix\.sync\.aligned\.m8n8\.x4(\.trans)?\.shared\.b16$')
+# Of memory that others see.
+ACCESS = re.compile(r'(ld|st)(?!.*\.(param|local))|atom|ldmatrix|cp\.async\.cg')
 COMPARISONS = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '>='}
 # What C++ computes by itself; the others are functions of their own.
 PLAIN_CONVERSIONS = {
@@ -223,6 +225,9 @@ class Function:
             condition = f'if ({guard.group(1)}{name_of(guard.group(2))}) '
         name, _, rest = text.partition(' ')
         first = len(self.lines)
+        if ACCESS.match(name):
+            self.module.n_accesses += 1
+            self.emit(f'thread.instruction = {self.module.n_accesses};')
         if not self.translate(name, split_operands(rest.strip())):
             fail(f'{self.name}: {text}: this instruction is not known')
         self.lines[first:] = [f'{condition}{{ {" ".join(self.lines[first:])} }}'] if first < len(self.lines) else []
@@ -483,6 +488,7 @@ def parse_variable(text):
 class Module:
     def __init__(self, text):
         self.paths, self.symbols, self.functions, self.order = {}, {}, {}, []
+        self.n_accesses = 0
         text = re.sub(r'//[^\n]*', '', text)
         text = re.sub(r'\.loc\s([^\n]*)', r'.loc \1;', text)
         text = re.sub(r'\.section.*', '', text, flags=re.S)
