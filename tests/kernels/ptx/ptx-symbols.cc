@@ -1,9 +1,10 @@
-/* The program's own symbol table: names of functions that no other file sees, kernels among them. */
+/* Symbol tables of the program and of its modules: names of functions that no other file sees, kernels among them. */
 
 #include "ptx-block.h"
 
 #include <cstdio>
 #include <cstring>
+#include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
 #include <string>
@@ -15,13 +16,13 @@ namespace
 using Names = std::unordered_map<uint64_t, std::string>;
 
 std::vector<char>
-read_program ()
+read_file (const char *path)
 {
   std::vector<char> bytes;
   char room[65536];
   size_t n;
 
-  if (FILE *file = std::fopen ("/proc/self/exe", "rb"))
+  if (FILE *file = std::fopen (path, "rb"))
     {
       while ((n = std::fread (room, 1, sizeof room, file)) > 0)
         bytes.insert (bytes.end (), room, room + n);
@@ -41,23 +42,14 @@ read_at (const std::vector<char> &bytes, size_t offset)
   return value;
 }
 
-/* What the loader added to the addresses of the file: the first object that it tells of is the program. */
-int
-take_base (dl_phdr_info *info, size_t, void *base)
-{
-  *(uint64_t *) base = info->dlpi_addr;
-  return 1;
-}
-
+/* @base: what the loader added to the addresses of the file. */
 Names
-read_names ()
+read_names (const char *path, uint64_t base)
 {
-  std::vector<char> bytes = read_program ();
+  std::vector<char> bytes = read_file (path);
   auto header = read_at<ElfW (Ehdr)> (bytes, 0);
-  uint64_t base = 0;
   Names names;
 
-  dl_iterate_phdr (take_base, &base);
   for (size_t i = 0; i < header.e_shnum; i++)
     {
       auto table = read_at<ElfW (Shdr)> (bytes, header.e_shoff + i * header.e_shentsize);
@@ -81,7 +73,15 @@ read_names ()
 const char *
 ptx_find_symbol (const void *address)
 {
-  static const Names names = read_names ();
+  static std::unordered_map<uint64_t, Names> objects; /* by the address of their beginning */
+  Dl_info info;
+  link_map *map;
+
+  if (dladdr1 (address, &info, (void **) &map, RTLD_DL_LINKMAP) == 0)
+    return nullptr;
+  Names &names = objects[(uint64_t) info.dli_fbase];
+  if (names.empty ())
+    names = read_names (map->l_name[0] != '\0' ? map->l_name : "/proc/self/exe", map->l_addr);
   auto name = names.find ((uint64_t) address);
 
   return name == names.end () ? nullptr : name->second.c_str ();
