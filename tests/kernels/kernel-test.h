@@ -8,8 +8,8 @@ G_BEGIN_DECLS
 
 /* Tests of the CUDA kernels, which run on the shim. Every output buffer begins poisoned, as the shim allocates it. */
 
-/* The queue that tests launch on, of the null stream. Blocks and threads run in an order that follows from the test's
- * seed. */
+/* The queue that tests launch on, of the null stream. How many multiprocessors there are, and in which order blocks and
+ * threads run, follows from the test's seed. */
 const SteerCudaQueue *kernel_test_get_queue (void);
 
 /* Fails the test when @error is one, or when what was launched so far fails. */
