@@ -91,7 +91,6 @@ find_dialog (App *app, gpointer data)
 
   if (application == NULL)
     return FALSE;
-  atspi_accessible_clear_cache (application); /* no main loop runs here that would hear of a new window */
   n = atspi_accessible_get_child_count (application, NULL);
   for (int i = 0; i < n && windows->found == NULL; i++)
     {

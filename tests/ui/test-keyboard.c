@@ -57,7 +57,6 @@ has_keys (App *app, gpointer dialog)
   gboolean found = FALSE;
   int n;
 
-  atspi_accessible_clear_cache (application); /* it does not tell of new windows */
   n = atspi_accessible_get_child_count (application, NULL);
   for (int i = 0; i < n && !found; i++)
     {

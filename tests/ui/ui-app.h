@@ -4,7 +4,9 @@
 
 #include "test-util.h"
 
-/* The real program, started and looked at from outside as assistive technology does: everything goes through AT-SPI. */
+/* The real program, started and looked at from outside as assistive technology does: everything goes through AT-SPI.
+ * Where no main loop runs, libatspi asks the program anew each time. Its memory must not be cleared: version 2.46 goes
+ * down through all it has seen, which can be a circle when windows come and go. */
 
 /* Only newer versions of the library know how to clean these up by themselves; under other names there is no clash. */
 typedef AtspiAccessible Node;
