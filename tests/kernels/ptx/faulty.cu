@@ -83,13 +83,35 @@ faulty_meet (int fault, float *in, float *out)
     out[i] = 0.0f;
 }
 
+/* Two blocks, of which the one that comes last takes what the other wrote. */
+static __global__ void
+faulty_gather (int fault, float *in, float *out, unsigned *n_ended)
+{
+  STEER_SHARED (unsigned, place);
+  int i = threadIdx.x;
+
+  steer_wait_for_previous ();
+  if (blockIdx.x == 0)
+    out[i] = in[FAULTY_N - 1 - i];
+  if (fault == FAULTY_OTHER_BLOCK_FENCED)
+    __threadfence ();
+  __syncthreads ();
+  if (i == 0)
+    *place = atomicAdd (n_ended, 1u);
+  __syncthreads ();
+  if (*place == 0)
+    return;
+  __threadfence ();
+  in[i] = *const_cast<volatile float *> (out + i);
+}
+
 static __global__ void
 faulty_pass ()
 {
 }
 
 cudaError_t
-faulty_launch (Faulty fault, float *in, float *out)
+faulty_launch (Faulty fault, float *in, float *out, unsigned *n_ended)
 {
   SteerCudaQueue queue = {};
   int n_threads = fault == FAULTY_BOUNDS ? 2 * FAULTY_N : FAULTY_N;
@@ -103,5 +125,7 @@ faulty_launch (Faulty fault, float *in, float *out)
     return steer_launch (&queue, faulty_pass, dim3 (1), FAULTY_N, 0);
   if (fault >= FAULTY_OTHER_BLOCK_WROTE && fault <= FAULTY_OTHER_BLOCK_OVERWRITES)
     return steer_launch (&queue, faulty_meet, dim3 (2), FAULTY_N, 0, (int) fault, in, out);
+  if (fault >= FAULTY_OTHER_BLOCK_FENCED && fault <= FAULTY_OTHER_BLOCK_UNFENCED)
+    return steer_launch (&queue, faulty_gather, dim3 (2), FAULTY_N, sizeof (unsigned), (int) fault, in, out, n_ended);
   return steer_launch (&queue, faulty_turn, dim3 (1), n_threads, FAULTY_N * sizeof (float), (int) fault, in, out);
 }

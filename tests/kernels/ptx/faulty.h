@@ -26,6 +26,8 @@ extern "C"
     FAULTY_OTHER_BLOCK_WROTE,
     FAULTY_OTHER_BLOCK_READS,
     FAULTY_OTHER_BLOCK_OVERWRITES,
+    FAULTY_OTHER_BLOCK_FENCED, /* keeps the rules too */
+    FAULTY_OTHER_BLOCK_UNFENCED,
     FAULTY_BOUNDS,
     FAULTY_MEMBERS,
   } Faulty;
@@ -33,8 +35,8 @@ extern "C"
 #define FAULTY_N 64
 
   /* Two launches after one another. @in: [FAULTY_N + 1] on the device; the first writes @in[i] = i, but not the last
-   * one. @out: [FAULTY_N]; the second writes @out[i] = @in[FAULTY_N - 1 - i], if it ends. */
-  cudaError_t faulty_launch (Faulty fault, float *in, float *out);
+   * one. @out: [FAULTY_N]; the second writes @out[i] = @in[FAULTY_N - 1 - i], if it ends. @n_ended: 0 */
+  cudaError_t faulty_launch (Faulty fault, float *in, float *out, unsigned *n_ended);
 
 #ifdef __cplusplus
 }

@@ -58,6 +58,8 @@ struct PtxBlock
   bool waited;
   bool has_acquired; /* an atomic operation on device memory, and a fence after it */
   bool has_changed;
+  bool is_unfenced;                 /* it wrote to device memory and had no fence since then */
+  std::vector<bool> ended_unfenced; /* by number: the blocks before it in this launch */
   std::vector<PtxSharedCell> shared;
 };
 

@@ -48,33 +48,34 @@ PtxThread::is_own (uint64_t address) const
   return false;
 }
 
-static PtxGlobalCell *
-find_cells (PtxAllocation *allocation, uint64_t address)
+/* What is known of the bytes; NULL: they are the thread's own. */
+PtxGlobalCell *
+PtxThread::find_cells (uint64_t address, unsigned n, const char *use) const
 {
+  PtxAllocation *allocation;
+
+  if (address % n != 0)
+    fail ("%s %u bytes at an address that is no multiple of it", use, n);
+  allocation = ptx_find_allocation (address);
+  if (allocation == nullptr && is_own (address))
+    return nullptr;
+  if (allocation == nullptr)
+    fail ("%s %u bytes where nothing is allocated", use, n);
+  if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
+    fail ("%s %u bytes at byte %zu of an allocation of %zu", use, n, (size_t) (address - (uint64_t) allocation->start),
+          allocation->n_bytes);
   return allocation->cells + (address - (uint64_t) allocation->start) / 2;
 }
 
 const unsigned char *
 PtxThread::see_global (uint64_t address, unsigned n, bool constant)
 {
-  PtxAllocation *allocation;
-  PtxGlobalCell *cells;
+  PtxGlobalCell *cells = find_cells (address, n, "reads");
 
-  if (address % n != 0)
-    fail ("reads %u bytes at an address that is no multiple of it", n);
-  allocation = ptx_find_allocation (address);
-  if (allocation == nullptr)
-    {
-      if (is_own (address))
-        return (const unsigned char *) address;
-      fail ("reads %u bytes where nothing is allocated", n);
-    }
+  if (cells == nullptr)
+    return (const unsigned char *) address;
   if (ptx_traffic_counts)
     ptx_traffic_note (instruction, place, false, false, address, n);
-  if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
-    fail ("reads %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
-          allocation->n_bytes);
-  cells = find_cells (allocation, address);
   for (unsigned i = 0; i < (n + 1) / 2; i++)
     {
       uint32_t before = ptx_launch.number - cells[i].launch;
@@ -91,6 +92,9 @@ PtxThread::see_global (uint64_t address, unsigned n, bool constant)
       if (before == 0 && cells[i].block != ptx_block.number && !ptx_block.has_acquired)
         fail ("reads what block %u of the same launch wrote, without an atomic operation and a fence before",
               cells[i].block);
+      if (before == 0 && cells[i].block != ptx_block.number && !cells[i].atomically
+          && ptx_block.ended_unfenced[cells[i].block])
+        fail ("reads what block %u of the same launch wrote, which had no fence after it", cells[i].block);
       if (before > 0 && before <= ptx_launch.n_unordered && !waited)
         fail ("reads before griddepcontrol.wait what the launch %u before wrote", before);
     }
@@ -112,22 +116,14 @@ PtxThread::read_constant (uint64_t address, unsigned n)
 unsigned char *
 PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
 {
-  PtxAllocation *allocation;
-  PtxGlobalCell *cells;
+  PtxGlobalCell *cells = find_cells (address, n, "writes");
 
-  if (address % n != 0)
-    fail ("writes %u bytes to an address that is no multiple of it", n);
-  allocation = ptx_find_allocation (address);
-  if (allocation == nullptr)
-    fail ("writes %u bytes where nothing is allocated", n);
+  if (cells == nullptr)
+    fail ("writes %u bytes to what must not change", n);
   if (ptx_traffic_counts)
     ptx_traffic_note (instruction, place, false, true, address, n);
-  if (address + n > (uint64_t) allocation->start + allocation->n_bytes)
-    fail ("writes %u bytes at byte %zu of an allocation of %zu", n, (size_t) (address - (uint64_t) allocation->start),
-          allocation->n_bytes);
   if (ptx_launch.shim->overlaps && !waited)
     fail ("writes before griddepcontrol.wait");
-  cells = find_cells (allocation, address);
   for (unsigned i = 0; i < (n + 1) / 2; i++)
     {
       PtxGlobalCell *cell = &cells[i];
@@ -147,6 +143,7 @@ PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
 unsigned char *
 PtxThread::write_global (uint64_t address, unsigned n)
 {
+  ptx_block.is_unfenced = true;
   return touch_global (address, n, false);
 }
 
@@ -297,6 +294,7 @@ void
 PtxThread::fence ()
 {
   ptx_block.has_acquired |= ptx_block.has_changed;
+  ptx_block.is_unfenced = false;
 }
 
 /* The bytes are on their way, in no order: until they are waited for, others are there. */

@@ -28,6 +28,8 @@ struct PtxPlace
   uint32_t line;
 };
 
+struct PtxGlobalCell;
+
 class PtxThread
 {
 public:
@@ -83,6 +85,7 @@ private:
   const unsigned char *see_global (uint64_t address, unsigned n, bool constant);
   unsigned char *touch_global (uint64_t address, unsigned n, bool atomically);
   unsigned char *touch_shared (uint64_t offset, unsigned n, bool atomically);
+  PtxGlobalCell *find_cells (uint64_t address, unsigned n, const char *use) const;
   bool is_own (uint64_t address) const;
   [[noreturn]] __attribute__ ((format (printf, 2, 3))) void fail (const char *format, ...) const;
 

@@ -33,6 +33,8 @@ static const Rule rules[] = {
   { "other-block-reads", FAULTY_OTHER_BLOCK_READS, "*faulty.cu:*writes what another block of the same launch reads*" },
   { "other-block-overwrites", FAULTY_OTHER_BLOCK_OVERWRITES,
     "*faulty.cu:*writes what block 0 of the same launch wrote*" },
+  { "other-block-unfenced", FAULTY_OTHER_BLOCK_UNFENCED,
+    "*faulty.cu:*reads what block 0 of the same launch wrote, which had no fence after it*" },
   { "launch-bounds", FAULTY_BOUNDS, "*faulty_turn*more threads than its launch bounds say*" },
   { "lanes-missing", FAULTY_MEMBERS, "*shim:*wait for each other for ever*" },
 };
@@ -41,15 +43,19 @@ static void
 run (Faulty fault, float *result)
 {
   float *in, *out;
+  unsigned *n_ended;
 
   /* The threads in their order, so that the first to break the rule is known. */
   steer_shim_set_seed (0);
   g_assert_cmpint (cudaMalloc ((void **) &in, (FAULTY_N + 1) * sizeof *in), ==, cudaSuccess);
   g_assert_cmpint (cudaMalloc ((void **) &out, FAULTY_N * sizeof *out), ==, cudaSuccess);
-  g_assert_cmpint (faulty_launch (fault, in, out), ==, cudaSuccess);
+  g_assert_cmpint (cudaMalloc ((void **) &n_ended, sizeof *n_ended), ==, cudaSuccess);
+  g_assert_cmpint (cudaMemset (n_ended, 0, sizeof *n_ended), ==, cudaSuccess);
+  g_assert_cmpint (faulty_launch (fault, in, out, n_ended), ==, cudaSuccess);
   g_assert_cmpint (cudaMemcpy (result, out, FAULTY_N * sizeof *out, cudaMemcpyDeviceToHost), ==, cudaSuccess);
   cudaFree (in);
   cudaFree (out);
+  cudaFree (n_ended);
 }
 
 static void
@@ -71,11 +77,15 @@ test_rule (gconstpointer data)
 static void
 test_no_fault (void)
 {
+  static const Faulty kept[] = { FAULTY_NOTHING, FAULTY_OTHER_BLOCK_FENCED };
   float result[FAULTY_N];
 
-  run (FAULTY_NOTHING, result);
-  for (int i = 0; i < FAULTY_N; i++)
-    g_assert_cmpfloat (result[i], ==, (float) (FAULTY_N - 1 - i));
+  for (guint k = 0; k < G_N_ELEMENTS (kept); k++)
+    {
+      run (kept[k], result);
+      for (int i = 0; i < FAULTY_N; i++)
+        g_assert_cmpfloat (result[i], ==, (float) (FAULTY_N - 1 - i));
+    }
 }
 
 /* What is on its way is not there: other bytes are, and whoever takes them computes with these. */
