@@ -371,7 +371,7 @@ static __global__ void
 __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ AttentionJob job)
 {
   STEER_SHARED (int, room);
-  float *rows = reinterpret_cast<float *> (room + 4); /* [N_WARPS, heads, get_row_floats()], then [heads, MAX_SPANS] */
+  float *rows = reinterpret_cast<float *> (room + 4); /* [N_WARPS, heads, get_row_floats()], later [heads, MAX_SPANS] */
   int column = blockIdx.z;
   int group = job.n_heads / job.n_kv_heads;
   int parts = (group + heads - 1) / heads;

@@ -32,6 +32,15 @@ __launch_bounds__ (FAULTY_N) faulty_turn (int fault, float *in, float *out)
     }
   if (fault == FAULTY_END)
     early = in[i + 2];
+  if (fault == FAULTY_WRITE_ALIGNMENT)
+    *reinterpret_cast<float2 *> (out + 1) = make_float2 (0.0f, 0.0f);
+  if (fault == FAULTY_WRITE_END)
+    out[FAULTY_N + i] = 0.0f;
+  if (fault == FAULTY_CONSTANT_BEFORE)
+    {
+      early = __ldg (in + i);
+      in[i] = early + 1.0f;
+    }
 
   if (fault == FAULTY_COPY)
     {
@@ -40,8 +49,19 @@ __launch_bounds__ (FAULTY_N) faulty_turn (int fault, float *in, float *out)
     }
   else
     room[i] = in[i];
+  if (fault == FAULTY_SHARED_ALIGNMENT)
+    *reinterpret_cast<float2 *> (room + 1) = make_float2 (early, early);
   if (fault == FAULTY_SHARED_END)
     room[FAULTY_N + i] = 0.0f;
+  if (fault == FAULTY_SHARED_ATOMIC)
+    atomicAdd (reinterpret_cast<unsigned *> (room), 1u); /* what thread 0 wrote above */
+  if (fault == FAULTY_MATRICES)
+    {
+      unsigned fragments[4];
+
+      steer_load_matrices<false> (fragments, room + i % 8 * 4);
+      early = __uint_as_float (fragments[0]);
+    }
   if (fault == FAULTY_SHARED_OVERWRITE)
     room[i / 2 * 2] = in[i];
   if (fault != FAULTY_SHARED_READ)
@@ -93,7 +113,8 @@ faulty_gather (int fault, float *in, float *out, unsigned *n_ended)
   steer_wait_for_previous ();
   if (blockIdx.x == 0)
     out[i] = in[FAULTY_N - 1 - i];
-  if (fault == FAULTY_OTHER_BLOCK_FENCED)
+  if (fault == FAULTY_OTHER_BLOCK_FENCED || fault == FAULTY_OTHER_BLOCK_UNACQUIRED
+      || (fault == FAULTY_OTHER_BLOCK_FENCED_BY_ONE && i == FAULTY_N - 1))
     __threadfence ();
   __syncthreads ();
   if (i == 0)
@@ -101,7 +122,8 @@ faulty_gather (int fault, float *in, float *out, unsigned *n_ended)
   __syncthreads ();
   if (*place == 0)
     return;
-  __threadfence ();
+  if (fault != FAULTY_OTHER_BLOCK_UNACQUIRED)
+    __threadfence ();
   in[i] = *const_cast<volatile float *> (out + i);
 }
 
@@ -125,7 +147,7 @@ faulty_launch (Faulty fault, float *in, float *out, unsigned *n_ended)
     return steer_launch (&queue, faulty_pass, dim3 (1), FAULTY_N, 0);
   if (fault >= FAULTY_OTHER_BLOCK_WROTE && fault <= FAULTY_OTHER_BLOCK_OVERWRITES)
     return steer_launch (&queue, faulty_meet, dim3 (2), FAULTY_N, 0, (int) fault, in, out);
-  if (fault >= FAULTY_OTHER_BLOCK_FENCED && fault <= FAULTY_OTHER_BLOCK_UNFENCED)
+  if (fault >= FAULTY_OTHER_BLOCK_FENCED && fault <= FAULTY_OTHER_BLOCK_UNACQUIRED)
     return steer_launch (&queue, faulty_gather, dim3 (2), FAULTY_N, sizeof (unsigned), (int) fault, in, out, n_ended);
   return steer_launch (&queue, faulty_turn, dim3 (1), n_threads, FAULTY_N * sizeof (float), (int) fault, in, out);
 }

@@ -42,10 +42,13 @@ ptx_truncate_s32 (float x)
   return x >= 2147483648.0f ? INT32_MAX : x < -2147483648.0f ? INT32_MIN : (int32_t) x;
 }
 
+/* Unlike narrower ones, what is no number becomes the highest bit. */
 uint64_t
 ptx_truncate_u64 (double x)
 {
-  if (!(x > 0))
+  if (std::isnan (x))
+    return (uint64_t) 1 << 63;
+  if (x <= 0)
     return 0;
   return x >= 18446744073709551616.0 ? UINT64_MAX : (uint64_t) x;
 }

@@ -143,6 +143,21 @@ ptx_prmt (uint32_t a, uint32_t b, uint32_t selector)
 
 float ptx_fma_down (float a, float b, float c);
 
+/* The number of the two where one is none; -0 is below +0. */
+template <typename T>
+static inline T
+ptx_min (T a, T b)
+{
+  return a == b ? (std::signbit (a) ? a : b) : std::fmin (a, b);
+}
+
+template <typename T>
+static inline T
+ptx_max (T a, T b)
+{
+  return a == b ? (std::signbit (a) ? b : a) : std::fmax (a, b);
+}
+
 /* As wrong as PTX allows, by 2 units of the last place, now above and now below; 2^0 is 1. */
 float ptx_exp2 (float x);
 

@@ -81,7 +81,6 @@ end_block ()
 {
   if (ptx_launch.shim->overlaps && !ptx_block.waited)
     fail_launch (ptx_launch.entry->name, "a block ended without griddepcontrol.wait");
-  ptx_block.ended_unfenced[ptx_block.number] = ptx_block.is_unfenced;
   if (ptx_traffic_counts)
     ptx_traffic_end_block ();
 }
@@ -100,9 +99,8 @@ begin_block ()
   ptx_block.serial = ++n_blocks;
   ptx_block.number = get_block_number ();
   ptx_block.waited = false;
-  ptx_block.has_changed = false;
-  ptx_block.has_acquired = false;
-  ptx_block.is_unfenced = false;
+  ptx_block.changed = 0;
+  ptx_block.acquired = 0;
 }
 
 void
@@ -140,7 +138,7 @@ run_launch (const SteerShimLaunch *launch)
   if (ptx_block.shared.size () < launch->n_shared / 2 + 1)
     ptx_block.shared.resize (launch->n_shared / 2 + 1);
   last_found = nullptr;
-  ptx_block.ended_unfenced.assign ((size_t) launch->grid.x * launch->grid.y * launch->grid.z, false);
+  ptx_block.fences.assign ((size_t) launch->grid.x * launch->grid.y * launch->grid.z, {});
   ptx_block.number = PTX_MANY_BLOCKS; /* none has begun */
   steer_shim_run_grid (launch->grid, launch->block, launch->n_shared, run_thread, launch->seed);
   end_block ();

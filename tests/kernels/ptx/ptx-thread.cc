@@ -67,6 +67,22 @@ PtxThread::find_cells (uint64_t address, unsigned n, const char *use) const
   return allocation->cells + (address - (uint64_t) allocation->start) / 2;
 }
 
+/* What other blocks wrote before an atomic operation of this one may be used. */
+bool
+PtxThread::has_acquired () const
+{
+  return acquired || (ptx_block.acquired != 0 && now > ptx_block.acquired);
+}
+
+static bool
+has_fence_behind (const PtxGlobalCell &cell)
+{
+  const PtxFences &fences = ptx_block.fences[cell.block];
+
+  return fences.last > cell.written
+         || (cell.writer < fences.counts.size () && fences.counts[cell.writer] > cell.n_fences);
+}
+
 const unsigned char *
 PtxThread::see_global (uint64_t address, unsigned n, bool constant)
 {
@@ -78,23 +94,29 @@ PtxThread::see_global (uint64_t address, unsigned n, bool constant)
     ptx_traffic_note (instruction, place, false, false, address, n);
   for (unsigned i = 0; i < (n + 1) / 2; i++)
     {
-      uint32_t before = ptx_launch.number - cells[i].launch;
+      PtxGlobalCell *cell = &cells[i];
+      uint32_t before = ptx_launch.number - cell->launch;
+      bool of_other_block = cell->launch != 0 && before == 0 && cell->block != ptx_block.number;
 
-      if (cells[i].read_launch != ptx_launch.number)
-        cells[i].reader = ptx_block.number;
-      else if (cells[i].reader != ptx_block.number)
-        cells[i].reader = PTX_MANY_BLOCKS;
-      cells[i].read_launch = ptx_launch.number;
-      if (cells[i].launch == 0)
+      if (cell->read_launch != ptx_launch.number)
+        {
+          cell->reader = ptx_block.number;
+          cell->as_constant = false;
+        }
+      else if (cell->reader != ptx_block.number)
+        cell->reader = PTX_MANY_BLOCKS;
+      cell->read_launch = ptx_launch.number;
+      cell->as_constant |= constant;
+      if (cell->launch == 0)
         continue;
       if (before == 0 && constant)
         fail ("reads with ld.global.nc what the same launch writes");
-      if (before == 0 && cells[i].block != ptx_block.number && !ptx_block.has_acquired)
+      if (of_other_block && !has_acquired ())
         fail ("reads what block %u of the same launch wrote, without an atomic operation and a fence before",
-              cells[i].block);
-      if (before == 0 && cells[i].block != ptx_block.number && !cells[i].atomically
-          && ptx_block.ended_unfenced[cells[i].block])
-        fail ("reads what block %u of the same launch wrote, which had no fence after it", cells[i].block);
+              cell->block);
+      if (of_other_block && !cell->atomically && !has_fence_behind (*cell))
+        fail ("reads what thread %u of block %u of the same launch wrote, which had no fence behind it", cell->writer,
+              cell->block);
       if (before > 0 && before <= ptx_launch.n_unordered && !waited)
         fail ("reads before griddepcontrol.wait what the launch %u before wrote", before);
     }
@@ -127,15 +149,20 @@ PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
   for (unsigned i = 0; i < (n + 1) / 2; i++)
     {
       PtxGlobalCell *cell = &cells[i];
+      bool again = cell->launch == ptx_launch.number;
 
-      if (cell->launch == ptx_launch.number && cell->block != ptx_block.number && !ptx_block.has_acquired
-          && !(cell->atomically && atomically))
+      if (again && cell->block != ptx_block.number && !(cell->atomically && atomically) && !has_acquired ())
         fail ("writes what block %u of the same launch wrote", cell->block);
-      if (cell->read_launch == ptx_launch.number && cell->reader != ptx_block.number && !ptx_block.has_acquired)
+      if (cell->read_launch == ptx_launch.number && cell->reader != ptx_block.number && !has_acquired ())
         fail ("writes what another block of the same launch reads");
+      if (cell->read_launch == ptx_launch.number && cell->as_constant)
+        fail ("writes what the same launch reads with ld.global.nc");
+      cell->atomically = atomically && (!again || cell->atomically);
       cell->launch = ptx_launch.number;
       cell->block = ptx_block.number;
-      cell->atomically = atomically;
+      cell->written = now;
+      cell->writer = (uint16_t) threadIdx.x;
+      cell->n_fences = n_fences;
     }
   return (unsigned char *) address;
 }
@@ -143,14 +170,14 @@ PtxThread::touch_global (uint64_t address, unsigned n, bool atomically)
 unsigned char *
 PtxThread::write_global (uint64_t address, unsigned n)
 {
-  ptx_block.is_unfenced = true;
   return touch_global (address, n, false);
 }
 
 unsigned char *
 PtxThread::change_global (uint64_t address, unsigned n)
 {
-  ptx_block.has_changed = true;
+  ptx_block.changed = now;
+  ptx_block.changer = threadIdx.x;
   return touch_global (address, n, true);
 }
 
@@ -171,50 +198,59 @@ begin_cell (PtxSharedCell *cell)
   cell->block = ptx_block.serial;
 }
 
-const unsigned char *
-PtxThread::read_shared (uint64_t offset, unsigned n)
+void
+PtxThread::check_shared (uint64_t offset, unsigned n, const char *use) const
 {
   if (offset % n != 0)
-    fail ("reads %u bytes of shared memory at an address that is no multiple of it", n);
+    fail ("%s %u bytes of shared memory at an address that is no multiple of it", use, n);
   if (offset > ptx_launch.shim->n_shared || n > ptx_launch.shim->n_shared - offset)
-    fail ("reads %u bytes at byte %zu of %zu of shared memory", n, (size_t) offset, ptx_launch.shim->n_shared);
-  if (ptx_traffic_counts)
-    ptx_traffic_note (instruction, place, true, false, offset, n);
+    fail ("%s %u bytes at byte %zu of %zu of shared memory", use, n, (size_t) offset, ptx_launch.shim->n_shared);
+}
+
+void
+PtxThread::mark_shared_read (uint64_t offset, unsigned n)
+{
   for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
     {
       begin_cell (cell);
-      if (cell->written == epoch && cell->writer != threadIdx.x)
-        fail ("reads shared memory that thread %u writes, without a barrier between them, %u bytes at byte %zu",
-              cell->writer, n, (size_t) offset);
-      if (cell->read == epoch && cell->reader != threadIdx.x)
-        cell->by_many = true;
-      else if (cell->read != epoch)
-        cell->by_many = false;
-      cell->read = epoch;
-      cell->reader = (uint16_t) threadIdx.x;
+      if (cell->written == now && cell->writer != threadIdx.x)
+        fail ("reads shared memory that another thread writes, without a barrier between them, %u bytes at byte %zu", n,
+              (size_t) offset);
+      cell->reader = (uint16_t) (cell->read == now && cell->reader != threadIdx.x ? PTX_MANY_THREADS : threadIdx.x);
+      cell->read = now;
     }
+}
+
+const unsigned char *
+PtxThread::read_shared (uint64_t offset, unsigned n)
+{
+  check_shared (offset, n, "reads");
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, true, false, offset, n);
+  mark_shared_read (offset, n);
   return steer_shim_get_shared () + offset;
 }
 
 unsigned char *
 PtxThread::touch_shared (uint64_t offset, unsigned n, bool atomically)
 {
-  if (offset % n != 0)
-    fail ("writes %u bytes of shared memory at an address that is no multiple of it", n);
-  if (offset > ptx_launch.shim->n_shared || n > ptx_launch.shim->n_shared - offset)
-    fail ("writes %u bytes at byte %zu of %zu of shared memory", n, (size_t) offset, ptx_launch.shim->n_shared);
+  check_shared (offset, n, "writes");
   for (PtxSharedCell *cell = find_shared (offset); cell < find_shared (offset) + (n + 1) / 2; cell++)
     {
+      bool again, by_other;
+
       begin_cell (cell);
-      if (cell->written == epoch && cell->writer != threadIdx.x && !(cell->atomically && atomically))
-        fail ("writes shared memory that thread %u writes, without a barrier between them, %u bytes at byte %zu",
-              cell->writer, n, (size_t) offset);
-      if (cell->read == epoch && (cell->by_many || cell->reader != threadIdx.x))
-        fail ("writes shared memory that thread %u reads, without a barrier between them, %u bytes at byte %zu",
-              cell->reader, n, (size_t) offset);
-      cell->written = epoch;
-      cell->writer = (uint16_t) threadIdx.x;
-      cell->atomically = atomically;
+      again = cell->written == now;
+      by_other = again && cell->writer != threadIdx.x;
+      if (by_other && !(cell->atomically && atomically))
+        fail ("writes shared memory that another thread writes, without a barrier between them, %u bytes at byte %zu",
+              n, (size_t) offset);
+      if (cell->read == now && cell->reader != threadIdx.x)
+        fail ("writes shared memory that another thread reads, without a barrier between them, %u bytes at byte %zu", n,
+              (size_t) offset);
+      cell->writer = (uint16_t) (by_other ? PTX_MANY_THREADS : threadIdx.x);
+      cell->atomically = atomically && (!again || cell->atomically);
+      cell->written = now;
     }
   return steer_shim_get_shared () + offset;
 }
@@ -279,7 +315,7 @@ PtxThread::write_generic (uint64_t address, unsigned n)
 void
 PtxThread::wait_for_block ()
 {
-  epoch++;
+  now++;
   __syncthreads ();
 }
 
@@ -293,8 +329,18 @@ PtxThread::wait_for_previous ()
 void
 PtxThread::fence ()
 {
-  ptx_block.has_acquired |= ptx_block.has_changed;
-  ptx_block.is_unfenced = false;
+  PtxFences *fences = &ptx_block.fences[ptx_block.number];
+
+  if (fences->counts.empty ())
+    fences->counts.resize (blockDim.x);
+  fences->counts[threadIdx.x] = ++n_fences;
+  fences->last = now;
+  if (ptx_block.changed != 0 && (ptx_block.changer == threadIdx.x || ptx_block.changed < now))
+    {
+      acquired = true;
+      if (ptx_block.acquired == 0)
+        ptx_block.acquired = now;
+    }
 }
 
 /* The bytes are on their way, in no order: until they are waited for, others are there. */
@@ -322,10 +368,13 @@ PtxThread::finish_copies ()
 void
 PtxThread::load_matrices (uint32_t *fragments, uint64_t row, bool transposed)
 {
-  const unsigned char *mine = read_shared (row, 16);
-  const unsigned char *rows = steer_shim_share (0xffffffffu, &mine, sizeof mine);
+  const unsigned char *rows;
   uint32_t lane = threadIdx.x % 32;
 
+  check_shared (row, 16, "reads");
+  if (ptx_traffic_counts)
+    ptx_traffic_note (instruction, place, true, false, row, 16);
+  rows = steer_shim_share (0xffffffffu, &row, sizeof row);
   for (uint32_t matrix = 0; matrix < 4; matrix++)
     {
       fragments[matrix] = 0;
@@ -333,9 +382,10 @@ PtxThread::load_matrices (uint32_t *fragments, uint64_t row, bool transposed)
         {
           uint32_t r = transposed ? 2 * (lane % 4) + i : lane / 4;
           uint32_t c = transposed ? lane / 4 : 2 * (lane % 4) + i;
-          const unsigned char *from = ptx_read<const unsigned char *> (rows + (8 * matrix + r) * STEER_SHIM_SLOT);
+          uint64_t from = ptx_read<uint64_t> (rows + (8 * matrix + r) * STEER_SHIM_SLOT) + 2 * c;
 
-          fragments[matrix] |= (uint32_t) ptx_read<uint16_t> (from + 2 * c) << (16 * i);
+          mark_shared_read (from, 2);
+          fragments[matrix] |= (uint32_t) ptx_read<uint16_t> (steer_shim_get_shared () + from) << (16 * i);
         }
     }
 }

@@ -11,9 +11,9 @@
  * - what cp.async copies is not there before it was waited for;
  * - a kernel that may begin before the one before it has ended (its launch says so) neither reads what a kernel wrote
  *   nor writes at all before griddepcontrol.wait, and every block waits;
- * - ld.global.nc reads nothing that the same launch writes;
- * - no two blocks of a launch use the same bytes of device memory when one of them writes, but with atomic operations,
- * or behind one and a fence.
+ * - ld.global.nc reads nothing that the same launch writes, before or after;
+ * - no two blocks of a launch use the same bytes of device memory when one of them writes, but with atomic operations;
+ * or behind one and a fence, when there was a fence behind what the other wrote.
  */
 
 #include "cuda_runtime.h"
@@ -86,12 +86,17 @@ private:
   unsigned char *touch_global (uint64_t address, unsigned n, bool atomically);
   unsigned char *touch_shared (uint64_t offset, unsigned n, bool atomically);
   PtxGlobalCell *find_cells (uint64_t address, unsigned n, const char *use) const;
+  bool has_acquired () const;
+  void check_shared (uint64_t offset, unsigned n, const char *use) const;
+  void mark_shared_read (uint64_t offset, unsigned n);
   bool is_own (uint64_t address) const;
   [[noreturn]] __attribute__ ((format (printf, 2, 3))) void fail (const char *format, ...) const;
 
   std::vector<Copy> copies;
-  uint32_t epoch = 1; /* barriers passed, and one */
+  uint32_t now = 1; /* barriers passed, and one */
+  uint16_t n_fences = 0;
   bool waited = false;
+  bool acquired = false; /* by a fence of its own */
 
   friend struct PtxBlock;
 };

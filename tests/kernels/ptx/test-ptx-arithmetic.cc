@@ -74,6 +74,11 @@ test_conversions ()
   g_assert_cmpint (ptx_round_s32 (2.5f), ==, 2);
   g_assert_cmpuint (ptx_truncate_u64 (-1), ==, 0);
   g_assert_cmpuint (ptx_truncate_u64 (1e30), ==, G_MAXUINT64);
+  g_assert_cmpuint (ptx_truncate_u64 (std::numeric_limits<double>::quiet_NaN ()), ==, G_GUINT64_CONSTANT (1) << 63);
+  g_assert_true (std::signbit (ptx_min (0.0f, -0.0f)) && std::signbit (ptx_min (-0.0f, 0.0f)));
+  g_assert_false (std::signbit (ptx_max (0.0f, -0.0f)) || std::signbit (ptx_max (-0.0f, 0.0f)));
+  g_assert_cmpfloat (ptx_min (none, 2.0f), ==, 2);
+  g_assert_cmpfloat (ptx_max (3.0f, none), ==, 3);
   g_assert_cmpfloat (ptx_saturate (none), ==, 0);
   g_assert_cmpfloat (ptx_saturate (1.5f), ==, 1);
   g_assert_cmpfloat (ptx_fma_down (1, 1, std::ldexp (-1.0f, -40)), ==, std::nextafter (1.0f, 0.0f));

@@ -47,6 +47,7 @@ assert_traffic (const char *what, double most_sectors, double most_passes)
     {
       g_test_message ("%s: %" G_GUINT64_FORMAT " %s, at least %" G_GUINT64_FORMAT, what, n_passes[shared],
                       names[shared], n_least[shared]);
+      g_assert_cmpuint (n_least[shared], >, 0);
       if (n_passes[shared] > most[shared] * n_least[shared])
         g_error ("%s: %.2f times as many %s as there need be", what, (double) n_passes[shared] / n_least[shared],
                  names[shared]);

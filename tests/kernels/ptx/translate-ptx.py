@@ -74,8 +74,8 @@ simple('fma.rm.f32', ('f32',), 'ptx_fma_down ($0, $1, $2)')
 simple('sqrt.rn.*', FLOATS, 'std::sqrt ($0)')
 simple('neg.*', FLOATS, '-$0')
 simple('abs.*', FLOATS, 'std::fabs ($0)')
-simple('min.*', FLOATS, 'std::fmin ($0, $1)')
-simple('max.*', FLOATS, 'std::fmax ($0, $1)')
+simple('min.*', FLOATS, 'ptx_min ($0, $1)')
+simple('max.*', FLOATS, 'ptx_max ($0, $1)')
 simple('ex2.approx.f32', ('f32',), 'ptx_exp2 ($0)')
 simple('ex2.approx.ftz.f32', ('f32',), 'ptx_flush (ptx_exp2 (ptx_flush ($0)))')
 simple('lop3.b32', ('b32',), 'ptx_lop3 ($0, $1, $2, $3)')
@@ -255,7 +255,8 @@ class Function:
 
     def look_at_product(self, name, operands):
         """The assembler may fuse a product with a sum, or not, as it sees fit. No bit of a float may depend on it; of
-        float64, which becomes float in the end, none is likely to."""
+        float64, which becomes float in the end, none is likely to. Products are not followed through copies and
+        selections, behind which nothing is fused as a rule."""
         operation, _, type_ = name.partition('.')
         if type_ != 'f32':
             return
@@ -303,9 +304,10 @@ class Function:
             self.set(target, f'({c_type}) {self.value(low, half)} | ({c_type}) {self.value(high, half)} << {bits}',
                      c_type)
         else:
+            low, high = split_operands(target[1:-1])
             self.emit(f'{c_type} whole = {self.value(source, type_)};')
-            for i, part in enumerate(split_operands(target[1:-1])):
-                self.set(part, f'({C_TYPES[half]}) (whole >> {bits * i})', C_TYPES[half])
+            self.set(low, f'({C_TYPES[half]}) whole', C_TYPES[half])
+            self.set(high, f'({C_TYPES[half]}) (whole >> {bits})', C_TYPES[half])
         return True
 
     def select(self, operands, type_):
@@ -497,6 +499,8 @@ class Module:
         for declaration, numbers in re.findall(r'^(?:\.visible\s+)?(\.(?:global|const)\s[^=;]*)=\s*\{([^}]*)\};', text,
                                                flags=re.M):
             variable = parse_variable(declaration)
+            if not re.search(r'\.[bu]8\s', declaration):
+                fail(f'{declaration}: only tables of bytes are known')
             self.symbols[variable['name']] = dict(variable, numbers=numbers)
         heads = re.finditer(
             r'^(?:\.visible\s+)?\.(entry|func)\s+(?:\((.*?)\)\s*)?([\w$]+)\s*\(([^)]*)\)([^{;]*)([{;])', text,
