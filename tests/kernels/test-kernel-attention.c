@@ -166,14 +166,25 @@ test_decode_shapes (void)
       }
 }
 
-/* Around the ends of spans: one span, just two, as many as there are, and longer ones. */
+/* Around the ends of spans: one span, just two, as many as there can be, and longer ones. A span has as many positions
+ * as a block takes at a time, which follows from the heads' width. */
 static void
 test_decode_lengths (void)
 {
-  static const int positions[] = { 0, 1, 62, 63, 64, 127, 128, 700, 2047, 2048, 2300 };
+  static const struct
+  {
+    int head_dim;
+    int n_span;
+  } heads[] = { { 64, 64 }, { 128, 32 }, { 256, 16 } };
 
-  for (guint i = 0; i < G_N_ELEMENTS (positions); i++)
-    check_decode (STEER_CUDA_F16, 16, 4, 2, 0, &positions[i], 1);
+  for (guint h = 0; h < G_N_ELEMENTS (heads); h++)
+    {
+      int n = heads[h].n_span;
+      const int positions[] = { 0, 1, n - 2, n - 1, n, 2 * n - 1, 2 * n, 11 * n - 4, 32 * n - 1, 32 * n, 36 * n - 4 };
+
+      for (guint i = 0; i < G_N_ELEMENTS (positions); i++)
+        check_decode (STEER_CUDA_F16, heads[h].head_dim, 4, 2, 0, &positions[i], 1);
+    }
 }
 
 static void

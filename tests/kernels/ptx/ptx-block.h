@@ -6,7 +6,6 @@
 #include "ptx-thread.h"
 #include "shim-device.h"
 
-#include <map>
 #include <vector>
 
 #define PTX_MANY_THREADS 0xffff

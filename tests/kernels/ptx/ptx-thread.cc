@@ -9,10 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define STACK_BYTES (256 * 1024)
-
-PtxThread::PtxThread () = default;
-
 void
 PtxThread::fail (const char *format, ...) const
 {
@@ -38,7 +34,7 @@ PtxThread::is_own (uint64_t address) const
   uint64_t self = (uint64_t) this;
   uint64_t parameters = (uint64_t) ptx_launch.shim->parameters;
 
-  if (address <= self && self - address < STACK_BYTES)
+  if (address <= self && self - address < STEER_SHIM_STACK_BYTES)
     return true;
   if (address - parameters < ptx_launch.shim->n_parameter_bytes)
     return true;
@@ -305,7 +301,7 @@ PtxThread::write_generic (uint64_t address, unsigned n)
 
   if (offset < ptx_launch.shim->n_shared)
     return write_shared (offset, n);
-  if (address <= (uint64_t) this && (uint64_t) this - address < STACK_BYTES)
+  if (address <= (uint64_t) this && (uint64_t) this - address < STEER_SHIM_STACK_BYTES)
     return (unsigned char *) address;
   return write_global (address, n);
 }

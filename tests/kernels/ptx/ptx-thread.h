@@ -12,8 +12,8 @@
  * - a kernel that may begin before the one before it has ended (its launch says so) neither reads what a kernel wrote
  *   nor writes at all before griddepcontrol.wait, and every block waits;
  * - ld.global.nc reads nothing that the same launch writes, before or after;
- * - no two blocks of a launch use the same bytes of device memory when one of them writes, but with atomic operations;
- * or behind one and a fence, when there was a fence behind what the other wrote.
+ * - no two blocks of a launch use the same bytes of device memory when one of them writes: unless both do so by atomic
+ *   operations, or one does behind such an operation and a fence, and the other had a fence behind what it wrote.
  */
 
 #include "cuda_runtime.h"
@@ -33,8 +33,6 @@ struct PtxGlobalCell;
 class PtxThread
 {
 public:
-  PtxThread ();
-
   /* --- Memory: of @n bytes, where they lie on the CPU --- */
 
   const unsigned char *read_global (uint64_t address, unsigned n);
@@ -97,8 +95,6 @@ private:
   uint16_t n_fences = 0;
   bool waited = false;
   bool acquired = false; /* by a fence of its own */
-
-  friend struct PtxBlock;
 };
 
 /* --- What a translated file has --- */

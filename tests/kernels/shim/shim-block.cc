@@ -22,7 +22,6 @@
 #endif
 
 #define WARP 32
-#define STACK_BYTES (256 * 1024)
 
 /* What the functions need that a fiber is still in when it ends; they never return, so nobody else tells
  * AddressSanitizer that their frames are gone. */
@@ -276,9 +275,9 @@ prepare_block (dim3 block, std::mt19937_64 *random, std::vector<unsigned> *order
     {
       Fiber fiber{};
 
-      fiber.stack.size = STACK_BYTES;
-      fiber.stack.bottom
-        = mmap (nullptr, STACK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      fiber.stack.size = STEER_SHIM_STACK_BYTES;
+      fiber.stack.bottom = mmap (nullptr, STEER_SHIM_STACK_BYTES, PROT_READ | PROT_WRITE,
+                                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (fiber.stack.bottom == MAP_FAILED)
         fail ("no memory for its stack");
       the_block.fibers.push_back (fiber);
@@ -288,8 +287,8 @@ prepare_block (dim3 block, std::mt19937_64 *random, std::vector<unsigned> *order
       the_block.fibers[i].state = State::ready;
       the_block.fibers[i].index = { i, 0, 0 };
 #ifdef __SANITIZE_ADDRESS__
-      ASAN_UNPOISON_MEMORY_REGION ((char *) the_block.fibers[i].stack.bottom + STACK_BYTES - LAST_FRAMES_BYTES,
-                                   LAST_FRAMES_BYTES);
+      ASAN_UNPOISON_MEMORY_REGION (
+        (char *) the_block.fibers[i].stack.bottom + STEER_SHIM_STACK_BYTES - LAST_FRAMES_BYTES, LAST_FRAMES_BYTES);
 #endif
       prepare_stack (&the_block.fibers[i].stack, begin_fiber);
     }
