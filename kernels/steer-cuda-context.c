@@ -142,7 +142,7 @@ lay_out (Layout *self, GError **error)
   steer_cuda_upload_measure (self->transfers, &self->upload);
   lay_out_cache (context, &self->cache);
   lay_out_work (context, &self->work, &self->host);
-  /* Nothing is computed while weights arrive, so they are quantised in the work areas. */
+  /* Nothing is computed while weights arrive, so what the device changes of them lies in the work areas. */
   self->work.used = MAX (self->work.used, self->upload.staging_bytes);
   if (!self->weights.overflow && !self->cache.overflow && !self->work.overflow && !self->host.overflow)
     return TRUE;

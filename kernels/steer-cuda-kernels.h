@@ -38,7 +38,8 @@ extern "C"
     STEER_CUDA_BF16,
 
     /* Quantised types lie in planes, each [n_rows, ...], so that every load is aligned and all of a warp's are
-     * neighbours. They hold the numbers of GGUF's blocks, to the bit; steer-cuda-planes.c splits those.
+     * neighbours. They hold the numbers of GGUF's blocks, to the bit; steer_cuda_split() takes those
+     * apart.
      *
      * 32 columns are a piece, of which quarter t, from 0 to 3, is elements 4 t + b and 16 + 4 t + b, b from 0 to 3. The
      * data plane of a row is [groups, 4 quarters, pieces of the group, bytes of a quarter], 64 bytes a group; the last
@@ -386,6 +387,27 @@ extern "C"
                                    int n_columns,
                                    int8_t *quants,
                                    void *scales);
+
+  /* GGUF's blocks whose numbers a type holds to the bit: those of the same name, Q5_0 and IQ4_NL in STEER_CUDA_Q8. */
+  typedef enum
+  {
+    STEER_CUDA_BLOCKS_Q8_0,
+    STEER_CUDA_BLOCKS_Q5_0,
+    STEER_CUDA_BLOCKS_IQ4_NL,
+    STEER_CUDA_BLOCKS_Q4_0,
+    STEER_CUDA_BLOCKS_Q4_K,
+    STEER_CUDA_BLOCKS_Q5_K,
+    STEER_CUDA_BLOCKS_Q6_K,
+  } SteerCudaBlocks;
+
+  /* @blocks: whole rows as they lie in a file, to rows first_row .. first_row + n_rows - 1 of the planes of @matrix,
+   * which is of the kind's type. */
+  cudaError_t steer_cuda_split (const SteerCudaQueue *queue,
+                                SteerCudaBlocks kind,
+                                const void *blocks,
+                                const SteerCudaMatrix *matrix,
+                                int first_row,
+                                int n_rows);
 
 #ifdef __cplusplus
 }

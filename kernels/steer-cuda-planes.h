@@ -27,21 +27,8 @@ typedef struct
 /* Any thread. */
 const SteerCudaPlanes *steer_cuda_planes_get (SteerCudaType type);
 
-/* The type that holds the numbers of GGUF's @dtype to the bit. FALSE when there is none. Any thread. */
-gboolean steer_cuda_planes_find (SteerDtype dtype, SteerCudaType *type);
-
-/**
- * steer_cuda_planes_split:
- * @dtype: one that steer_cuda_planes_find() has found
- * @blocks: whole rows of blocks, of any alignment
- * @planes: out: [STEER_CUDA_N_PLANES], where those lie that the type has
- *
- * Any thread.
- */
-void steer_cuda_planes_split (SteerDtype dtype,
-                              const guint8 *blocks,
-                              gsize n_rows,
-                              gsize n_columns,
-                              guint8 *const planes[STEER_CUDA_N_PLANES]);
+/* How the device calls blocks of GGUF's @dtype, and the type that holds their numbers to the bit. FALSE when there is
+ * none. Any thread. */
+gboolean steer_cuda_planes_find (SteerDtype dtype, SteerCudaBlocks *blocks, SteerCudaType *type);
 
 G_END_DECLS

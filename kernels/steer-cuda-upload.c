@@ -62,41 +62,28 @@ get_file_row_bytes (const SteerCudaTransfer *transfer)
   return transfer->n_columns / steer_dtype_get_block_elements (dtype) * steer_dtype_get_block_bytes (dtype);
 }
 
-/* Where in a buffer, or in the device's memory, the planes begin of rows that lie there one plane after the other.
- * Returns the bytes of all. */
-static gsize
-find_planes (const SteerCudaTransfer *transfer, gsize n_rows, gsize begin[STEER_CUDA_N_PLANES + 1])
+/* Where the device has row @row of a plane. */
+static guint8 *
+find_row (const SteerCudaTransfer *transfer, SteerCudaPlane plane, gsize row)
 {
   const SteerCudaPlanes *planes = steer_cuda_planes_get (transfer->type);
 
-  begin[0] = 0;
-  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
-    begin[i + 1] = begin[i] + n_rows * (transfer->n_columns / planes->n_columns) * planes->n_bytes[i];
-  return begin[STEER_CUDA_N_PLANES];
+  return transfer->planes[plane] + row * (transfer->n_columns / planes->n_columns) * planes->n_bytes[plane];
 }
 
 /* In the pinned buffer. */
 static gsize
 get_row_bytes (const SteerCudaTransfer *transfer)
 {
-  gsize begin[STEER_CUDA_N_PLANES + 1];
+  gboolean as_float = transfer->form == STEER_CUDA_REQUANTISE || transfer->form == STEER_CUDA_VECTOR;
 
-  switch (transfer->form)
-    {
-    case STEER_CUDA_REQUANTISE:
-    case STEER_CUDA_VECTOR:
-      return transfer->n_columns * sizeof (float);
-    case STEER_CUDA_SPLIT:
-      return find_planes (transfer, 1, begin);
-    default:
-      return get_file_row_bytes (transfer);
-    }
+  return as_float ? transfer->n_columns * sizeof (float) : get_file_row_bytes (transfer);
 }
 
 static gboolean
 is_staged (const SteerCudaTransfer *transfer)
 {
-  return transfer->form == STEER_CUDA_QUANTISE || transfer->form == STEER_CUDA_REQUANTISE;
+  return transfer->form != STEER_CUDA_COPY && transfer->form != STEER_CUDA_VECTOR;
 }
 
 void
@@ -156,19 +143,6 @@ make_present (const guint8 *data, gsize n_bytes)
 #endif
 }
 
-static void
-split (const SteerCudaTransfer *transfer, const guint8 *blocks, gsize n_rows, guint8 *buffer)
-{
-  gsize begin[STEER_CUDA_N_PLANES + 1];
-  guint8 *planes[STEER_CUDA_N_PLANES] = { NULL };
-
-  find_planes (transfer, n_rows, begin);
-  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
-    if (transfer->planes[i] != NULL)
-      planes[i] = buffer + begin[i];
-  steer_cuda_planes_split (transfer->tensor->dtype, blocks, n_rows, transfer->n_columns, planes);
-}
-
 static gboolean
 fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
 {
@@ -188,9 +162,6 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
     }
   switch (transfer->form)
     {
-    case STEER_CUDA_SPLIT:
-      split (transfer, data, piece->n_rows, buffer);
-      break;
     case STEER_CUDA_REQUANTISE:
     case STEER_CUDA_VECTOR:
       steer_tensor_read_f32 (transfer->tensor, (gint64) (piece->first_row * transfer->n_columns),
@@ -213,47 +184,39 @@ get_staged_type (const SteerCudaTransfer *transfer)
                                                        : STEER_CUDA_F32;
 }
 
-/* Rows whose planes lie in a buffer to where they belong. */
+/* Rows that the device quantises or takes apart, behind the copy of them. */
 static cudaError_t
-send_planes (const Worker *self, const Piece *piece, const guint8 *buffer)
+unpack (const Worker *self, const Piece *piece, const guint8 *staging)
 {
   const SteerCudaTransfer *transfer = piece->transfer;
-  gsize begin[STEER_CUDA_N_PLANES + 1];
-  gsize before[STEER_CUDA_N_PLANES + 1];
-  cudaError_t status = cudaSuccess;
+  const SteerCudaMatrix matrix = {
+    .type = transfer->type,
+    .data = transfer->planes[STEER_CUDA_DATA],
+    .scales = transfer->planes[STEER_CUDA_SCALES],
+    .high = transfer->planes[STEER_CUDA_HIGH],
+    .supers = transfer->planes[STEER_CUDA_SUPERS],
+    .n_rows = (int) transfer->n_rows,
+    .n_columns = (int) transfer->n_columns,
+  };
 
-  find_planes (transfer, piece->n_rows, begin);
-  find_planes (transfer, piece->first_row, before);
-  for (guint i = 0; i < STEER_CUDA_N_PLANES && status == cudaSuccess; i++)
-    if (transfer->planes[i] != NULL)
-      status = cudaMemcpyAsync (transfer->planes[i] + (before[i + 1] - before[i]), buffer + begin[i],
-                                begin[i + 1] - begin[i], cudaMemcpyHostToDevice, self->queue.stream);
-  return status;
-}
-
-/* Rows that the device quantises to 8 bits. */
-static cudaError_t
-send_staged (const Worker *self, const Piece *piece, guint buffer)
-{
-  const SteerCudaTransfer *transfer = piece->transfer;
-  guint8 *staging = self->upload->staging + (self->index * N_BUFFERS + buffer) * self->upload->piece_bytes;
-  gsize before[STEER_CUDA_N_PLANES + 1];
-  cudaError_t status = cudaMemcpyAsync (staging, self->buffers[buffer], piece->n_rows * get_row_bytes (transfer),
-                                        cudaMemcpyHostToDevice, self->queue.stream);
-
-  if (status != cudaSuccess)
-    return status;
-  find_planes (transfer, piece->first_row, before);
-  return steer_cuda_quantise (&self->queue, get_staged_type (transfer), staging, (int) piece->n_rows,
-                              (int) transfer->n_columns, (int8_t *) transfer->planes[STEER_CUDA_DATA] + before[1],
-                              transfer->planes[STEER_CUDA_SCALES] + (before[2] - before[1]));
+  if (transfer->form == STEER_CUDA_SPLIT)
+    return steer_cuda_split (&self->queue, transfer->blocks, staging, &matrix, (int) piece->first_row,
+                             (int) piece->n_rows);
+  return steer_cuda_quantise (&self->queue, get_staged_type (transfer), staging, (int) piece->n_rows, matrix.n_columns,
+                              (int8_t *) find_row (transfer, STEER_CUDA_DATA, piece->first_row),
+                              find_row (transfer, STEER_CUDA_SCALES, piece->first_row));
 }
 
 static cudaError_t
 send (const Worker *self, const Piece *piece, guint buffer)
 {
-  return is_staged (piece->transfer) ? send_staged (self, piece, buffer)
-                                     : send_planes (self, piece, self->buffers[buffer]);
+  gboolean staged = is_staged (piece->transfer);
+  guint8 *staging = self->upload->staging + (self->index * N_BUFFERS + buffer) * self->upload->piece_bytes;
+  guint8 *to = staged ? staging : find_row (piece->transfer, STEER_CUDA_DATA, piece->first_row);
+  cudaError_t status = cudaMemcpyAsync (to, self->buffers[buffer], piece->n_rows * get_row_bytes (piece->transfer),
+                                        cudaMemcpyHostToDevice, self->queue.stream);
+
+  return status == cudaSuccess && staged ? unpack (self, piece, staging) : status;
 }
 
 static gboolean

@@ -9,14 +9,15 @@ G_BEGIN_DECLS
  *
  * Several threads each own two pieces of pinned memory: while one is copied to the device, the other is filled from the
  * mapped file. A single thread that reads a file from the page cache reaches some 5 GB/s and one stream of copies
- * over 20, so it is the reading that is done by many. Quantising runs on the device, behind the copy.
+ * over 20, so it is the reading that is done by many. Quantising, and taking GGUF's blocks apart, run on the device,
+ * behind the copy.
  */
 
 typedef struct
 {
   guint n_threads;
-  gsize piece_bytes;   /* of pinned memory and, where weights are quantised, of device memory; two a thread */
-  gsize staging_bytes; /* device memory for all threads, 0 when nothing is quantised */
+  gsize piece_bytes;   /* of pinned memory and, where the device changes the weights, of its memory; two a thread */
+  gsize staging_bytes; /* device memory for all threads, 0 when all weights stay as they are */
 } SteerCudaUploadSize;
 
 /* @transfers: (element-type SteerCudaTransfer) */

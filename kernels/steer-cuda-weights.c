@@ -12,33 +12,35 @@ typedef struct
 /* How a matrix is to lie in the device's memory. @quantise: whether plain numbers become 8 bits. FALSE when there is no
  * way. */
 static gboolean
-choose_form (const SteerTensor *tensor, gboolean quantise, SteerCudaType *type, SteerCudaForm *form)
+choose_form (const SteerTensor *tensor, gboolean quantise, SteerCudaTransfer *transfer)
 {
   if (steer_dtype_is_quantized (tensor->dtype))
     {
-      *form = steer_cuda_planes_find (tensor->dtype, type) ? STEER_CUDA_SPLIT : STEER_CUDA_REQUANTISE;
-      if (*form == STEER_CUDA_REQUANTISE)
-        *type = STEER_CUDA_Q8;
+      transfer->form = STEER_CUDA_SPLIT;
+      if (steer_cuda_planes_find (tensor->dtype, &transfer->blocks, &transfer->type))
+        return TRUE;
+      transfer->form = STEER_CUDA_REQUANTISE;
+      transfer->type = STEER_CUDA_Q8;
       return TRUE;
     }
   quantise = quantise && tensor->shape[1] % steer_cuda_planes_get (STEER_CUDA_Q8)->n_columns == 0;
-  *form = quantise ? STEER_CUDA_QUANTISE : STEER_CUDA_COPY;
+  transfer->form = quantise ? STEER_CUDA_QUANTISE : STEER_CUDA_COPY;
   switch (tensor->dtype)
     {
     case STEER_DTYPE_F32:
-      *type = STEER_CUDA_F32;
+      transfer->type = STEER_CUDA_F32;
       break;
     case STEER_DTYPE_F16:
-      *type = STEER_CUDA_F16;
+      transfer->type = STEER_CUDA_F16;
       break;
     case STEER_DTYPE_BF16:
-      *type = STEER_CUDA_BF16;
+      transfer->type = STEER_CUDA_BF16;
       break;
     default:
       return FALSE;
     }
   if (quantise)
-    *type = STEER_CUDA_Q8;
+    transfer->type = STEER_CUDA_Q8;
   return steer_tensor_is_contiguous (tensor);
 }
 
@@ -67,8 +69,7 @@ take_matrix_as (const Layout *layout,
   SteerCudaTransfer transfer = { .tensor = tensor };
   const SteerCudaPlanes *planes;
 
-  if (tensor->shape[0] > G_MAXINT || tensor->shape[1] > G_MAXINT
-      || !choose_form (tensor, quantise, &transfer.type, &transfer.form))
+  if (tensor->shape[0] > G_MAXINT || tensor->shape[1] > G_MAXINT || !choose_form (tensor, quantise, &transfer))
     {
       g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
 

@@ -31,7 +31,7 @@ typedef struct
  * SteerCudaForm: how the bytes of a file become those of the device
  * @STEER_CUDA_COPY: as they are
  * @STEER_CUDA_QUANTISE: copied, then quantised to 8 bits on the device
- * @STEER_CUDA_SPLIT: GGUF's blocks, whose numbers a type holds to the bit, to its planes
+ * @STEER_CUDA_SPLIT: GGUF's blocks, whose numbers a type holds to the bit; copied, then taken apart on the device
  * @STEER_CUDA_REQUANTISE: other blocks, expanded to float32 by the host and quantised to 8 bits on the device
  * @STEER_CUDA_VECTOR: a norm or a bias, to float32
  */
@@ -49,8 +49,9 @@ typedef struct
 {
   const SteerTensor *tensor;
   SteerCudaForm form;
-  SteerCudaType type; /* what it becomes */
-  gsize n_rows;       /* 1 for a vector */
+  SteerCudaType type;     /* what it becomes */
+  SteerCudaBlocks blocks; /* of SPLIT */
+  gsize n_rows;           /* 1 for a vector */
   gsize n_columns;
   guint8 *planes[STEER_CUDA_N_PLANES]; /* device; those that the type has */
 } SteerCudaTransfer;

@@ -1,9 +1,10 @@
-/* What lies between the products, and the choice of a token. */
+/* What lies between the products, the choice of a token, and weights on their way. */
 
 #include "ladder.cuh"
 
 #include <cmath>
 #include <cstdio>
+#include <cstring>
 
 static void
 climb_norm (Ladder *ladder, const SteerCudaShape &shape, int n_tokens)
@@ -60,6 +61,90 @@ climb_silu (Ladder *ladder, const SteerCudaShape &shape, int n_tokens)
                  10.0 * n);
 }
 
+/* --- GGUF's blocks, taken apart as they come --- */
+
+static float
+read_half (const std::vector<uint8_t> &bytes, size_t at)
+{
+  uint16_t bits = (uint16_t) (bytes[at] | bytes[at + 1] << 8);
+  __half half;
+
+  std::memcpy (&half, &bits, sizeof half);
+  return __half2float (half);
+}
+
+/* Element @i of a block of Q8_0 that begins at @at. */
+static double
+compute_q8_0 (const std::vector<uint8_t> &bytes, size_t at, int i)
+{
+  return (double) read_half (bytes, at) * (int8_t) bytes[at + 2 + i];
+}
+
+/* Of Q4_K: halves that scale scales and minima, twelve bytes of those, quants. */
+static double
+compute_q4_k (const std::vector<uint8_t> &bytes, size_t at, int i)
+{
+  int j = i / 32;
+  size_t packed = at + 4 + j % 4;
+  int scale = j < 4 ? bytes[packed] & 63 : (bytes[packed + 8] & 15) | bytes[packed] >> 6 << 4;
+  int minimum = j < 4 ? bytes[packed + 4] & 63 : bytes[packed + 8] >> 4 | bytes[packed + 4] >> 6 << 4;
+  int quant = bytes[at + 16 + j / 2 * 32 + i % 32] >> (j % 2 * 4) & 15;
+
+  return (double) read_half (bytes, at) * scale * quant - (double) read_half (bytes, at + 2) * minimum;
+}
+
+static const struct
+{
+  const char *name;
+  SteerCudaBlocks kind;
+  SteerCudaType type;
+  int n_columns;
+  int n_bytes;
+  double (*compute) (const std::vector<uint8_t> &bytes, size_t at, int i);
+} block_kinds[] = {
+  { "q8_0 taken apart", STEER_CUDA_BLOCKS_Q8_0, STEER_CUDA_Q8, 32, 34, compute_q8_0 },
+  { "q4_k taken apart", STEER_CUDA_BLOCKS_Q4_K, STEER_CUDA_Q4_K, 256, 144, compute_q4_k },
+};
+
+/* Of the first row the numbers, of all the time: it has to keep up with the host. */
+static void
+climb_split (Ladder *ladder, int n_rows, int depth)
+{
+  size_t n = (size_t) n_rows * depth;
+  DeviceBuffer blocks (n / 32 * 34);
+  DeviceBuffer data (n);
+  DeviceBuffer scales (n / 16);
+  DeviceBuffer supers (n / 64);
+  DeviceBuffer expanded ((size_t) depth * sizeof (float));
+
+  /* Halves, so that those among the bytes that scale are numbers. */
+  ladder_fill (ladder, STEER_CUDA_F16, blocks.as<void> (), n / 32 * 17, 0.01f, 61);
+  for (const auto &kind : block_kinds)
+    {
+      SteerCudaMatrix matrix = {};
+      size_t row_bytes = (size_t) depth / kind.n_columns * kind.n_bytes;
+      std::vector<uint8_t> bytes (row_bytes);
+      std::vector<double> exact (depth);
+      double seconds;
+
+      matrix.type = kind.type;
+      matrix.data = data.as<void> ();
+      matrix.scales = scales.as<void> ();
+      matrix.supers = supers.as<void> ();
+      matrix.n_rows = n_rows;
+      matrix.n_columns = depth;
+      seconds = ladder_time (
+        ladder, [&] { return steer_cuda_split (&ladder->queue, kind.kind, blocks.as<void> (), &matrix, 0, n_rows); });
+      ladder_check (steer_cuda_expand (&ladder->queue, &matrix, 0, 1, STEER_CUDA_F32, expanded.as<void> ()));
+      blocks.download (bytes.data (), 0, row_bytes);
+      for (int i = 0; i < depth; i++)
+        exact[i] = kind.compute (bytes, (size_t) i / kind.n_columns * kind.n_bytes, i % kind.n_columns);
+      ladder_report (ladder, kind.name,
+                     ladder_compare (ladder_read (STEER_CUDA_F32, expanded, 0, (size_t) depth), exact), 1e-6, seconds,
+                     2.0 * n_rows * row_bytes);
+    }
+}
+
 void
 ladder_rows (Ladder *ladder)
 {
@@ -70,7 +155,10 @@ ladder_rows (Ladder *ladder)
   shape.rms_norm_eps = 1e-5f;
   climb_norm (ladder, shape, ladder->small ? 2 : 2048);
   climb_silu (ladder, shape, ladder->small ? 2 : 2048);
+  climb_split (ladder, ladder->small ? 3 : 8192, ladder->small ? 512 : 14336);
 }
+
+/* --- Choosing --- */
 
 /* The largest of the logits greedily, and by chance with a top-p that leaves only it. */
 static void

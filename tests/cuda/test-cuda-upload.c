@@ -30,7 +30,7 @@ static const struct
 {
   SteerDtype dtype;
   int scales[2];
-} blocks[] = {
+} kinds[] = {
   { STEER_DTYPE_Q8_0, { 0, -1 } }, { STEER_DTYPE_Q5_0, { 0, -1 } },   { STEER_DTYPE_IQ4_NL, { 0, -1 } },
   { STEER_DTYPE_Q4_0, { 0, -1 } }, { STEER_DTYPE_Q4_K, { 0, 2 } },    { STEER_DTYPE_Q5_K, { 0, 2 } },
   { STEER_DTYPE_Q5_1, { 0, 2 } },  { STEER_DTYPE_Q3_K, { 108, -1 } }, { STEER_DTYPE_Q6_K, { 208, -1 } },
@@ -58,13 +58,13 @@ fill_blocks (Source *self, SteerDtype dtype)
 
   for (gsize i = 0; i < self->tensor.n_bytes; i++)
     self->bytes[i] = (guint8) g_test_rand_int_range (0, 256);
-  for (guint kind = 0; kind < G_N_ELEMENTS (blocks); kind++)
-    for (gsize i = 0; blocks[kind].dtype == dtype && i < self->tensor.n_bytes; i += block)
-      for (guint j = 0; j < 2 && blocks[kind].scales[j] >= 0; j++)
+  for (guint kind = 0; kind < G_N_ELEMENTS (kinds); kind++)
+    for (gsize i = 0; kinds[kind].dtype == dtype && i < self->tensor.n_bytes; i += block)
+      for (guint j = 0; j < 2 && kinds[kind].scales[j] >= 0; j++)
         {
           guint16 half = steer_f32_to_f16 ((float) g_test_rand_double_range (0.001, 0.01));
 
-          memcpy (self->bytes + i + blocks[kind].scales[j], &half, 2);
+          memcpy (self->bytes + i + kinds[kind].scales[j], &half, 2);
         }
 }
 
@@ -91,17 +91,18 @@ source_init (Source *self, SteerDtype dtype)
   steer_tensor_read_f32 (&self->tensor, 0, (gint64) N_ROWS * N_COLUMNS, self->values);
 }
 
-/* What the device has of it, as float32. */
+/* What the device has of it, as float32. @blocks: of STEER_CUDA_SPLIT. */
 static float *
-upload (const Source *source, SteerCudaForm form, SteerCudaType type)
+upload (const Source *source, SteerCudaForm form, SteerCudaType type, SteerCudaBlocks blocks)
 {
   g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
   g_autoptr (GArray) transfers = g_array_new (FALSE, FALSE, sizeof (SteerCudaTransfer));
   g_autoptr (GError) error = NULL;
   const SteerCudaPlanes *planes = steer_cuda_planes_get (type);
   gsize n = (gsize) N_ROWS * N_COLUMNS;
-  SteerCudaTransfer transfer
-    = { .tensor = &source->tensor, .form = form, .type = type, .n_rows = N_ROWS, .n_columns = N_COLUMNS };
+  SteerCudaTransfer transfer = {
+    .tensor = &source->tensor, .form = form, .type = type, .blocks = blocks, .n_rows = N_ROWS, .n_columns = N_COLUMNS
+  };
   SteerCudaUploadSize size;
   SteerCudaQueue queue;
   SteerCudaMatrix matrix;
@@ -143,13 +144,13 @@ upload (const Source *source, SteerCudaForm form, SteerCudaType type)
 
 /* What is copied, and GGUF's blocks that have planes of their own, keep every bit. */
 static void
-check_kept (SteerDtype dtype, SteerCudaForm form, SteerCudaType type)
+check_kept (SteerDtype dtype, SteerCudaForm form, SteerCudaType type, SteerCudaBlocks blocks)
 {
   g_auto (Source) source = { 0 };
   g_autofree float *values = NULL;
 
   source_init (&source, dtype);
-  values = upload (&source, form, type);
+  values = upload (&source, form, type, blocks);
   g_assert_cmpmem (values, N_ROWS * N_COLUMNS * 4, source.values, N_ROWS * N_COLUMNS * 4);
 }
 
@@ -161,17 +162,19 @@ test_copy (gconstpointer data)
   check_kept (dtype, STEER_CUDA_COPY,
               dtype == STEER_DTYPE_F32   ? STEER_CUDA_F32
               : dtype == STEER_DTYPE_F16 ? STEER_CUDA_F16
-                                         : STEER_CUDA_BF16);
+                                         : STEER_CUDA_BF16,
+              0);
 }
 
 static void
 test_split (gconstpointer data)
 {
   SteerDtype dtype = GPOINTER_TO_INT (data);
-  SteerCudaType type = STEER_CUDA_F32;
+  SteerCudaBlocks blocks;
+  SteerCudaType type;
 
-  g_assert_true (steer_cuda_planes_find (dtype, &type));
-  check_kept (dtype, STEER_CUDA_SPLIT, type);
+  g_assert_true (steer_cuda_planes_find (dtype, &blocks, &type));
+  check_kept (dtype, STEER_CUDA_SPLIT, type, blocks);
 }
 
 /* No further from the value than half a step of its 32 columns' scale, and the rounding of the scale. */
@@ -183,8 +186,8 @@ test_quantise (gconstpointer data)
   g_autofree float *values = NULL;
 
   source_init (&source, dtype);
-  values
-    = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE, STEER_CUDA_Q8);
+  values = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE,
+                   STEER_CUDA_Q8, 0);
   for (gsize first = 0; first < (gsize) N_ROWS * N_COLUMNS; first += 32)
     {
       float largest = 0.0f;
@@ -211,14 +214,15 @@ main (int argc, char *argv[])
       g_test_add_data_func (copied, GINT_TO_POINTER (plain[i]), test_copy);
       g_test_add_data_func (quantised, GINT_TO_POINTER (plain[i]), test_quantise);
     }
-  for (guint i = 0; i < G_N_ELEMENTS (blocks); i++)
+  for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
+      SteerCudaBlocks blocks;
       SteerCudaType type;
-      gboolean kept = steer_cuda_planes_find (blocks[i].dtype, &type);
-      g_autofree char *path = g_strdup_printf ("/cuda/upload/%s %s", steer_dtype_get_name (blocks[i].dtype),
+      gboolean kept = steer_cuda_planes_find (kinds[i].dtype, &blocks, &type);
+      g_autofree char *path = g_strdup_printf ("/cuda/upload/%s %s", steer_dtype_get_name (kinds[i].dtype),
                                                kept ? "keeps every bit" : "becomes 8 bits");
 
-      g_test_add_data_func (path, GINT_TO_POINTER (blocks[i].dtype), kept ? test_split : test_quantise);
+      g_test_add_data_func (path, GINT_TO_POINTER (kinds[i].dtype), kept ? test_split : test_quantise);
     }
   return g_test_run ();
 }

@@ -6,8 +6,6 @@
 #include "steer-shim.h"
 #include "tensor/steer-dequantize.h"
 
-#include "kernels/steer-cuda-planes.h"
-
 const SteerCudaQueue *
 kernel_test_get_queue (void)
 {
@@ -104,35 +102,28 @@ kernel_test_round (SteerCudaType type, float value)
   return value;
 }
 
-/* Which of GGUF's blocks a type holds, where those have the halves that scale them, and how large they may be. */
+/* GGUF's blocks, where they have the halves that scale them, and how large these may be. */
 static const struct
 {
-  SteerCudaType type;
   SteerDtype dtype;
   int halves[2]; /* -1: no more */
   double largest;
 } blocks_of[] = {
-  { STEER_CUDA_Q8, STEER_DTYPE_Q8_0, { 0, -1 }, 0.01 },     { STEER_CUDA_Q4_0, STEER_DTYPE_Q4_0, { 0, -1 }, 0.1 },
-  { STEER_CUDA_Q4_K, STEER_DTYPE_Q4_K, { 0, 2 }, 0.001 },   { STEER_CUDA_Q5_K, STEER_DTYPE_Q5_K, { 0, 2 }, 0.0005 },
-  { STEER_CUDA_Q6_K, STEER_DTYPE_Q6_K, { 208, -1 }, 3e-4 },
+  { STEER_DTYPE_Q8_0, { 0, -1 }, 0.01 },   { STEER_DTYPE_Q5_0, { 0, -1 }, 0.1 },
+  { STEER_DTYPE_IQ4_NL, { 0, -1 }, 0.01 }, { STEER_DTYPE_Q4_0, { 0, -1 }, 0.1 },
+  { STEER_DTYPE_Q4_K, { 0, 2 }, 0.001 },   { STEER_DTYPE_Q5_K, { 0, 2 }, 0.0005 },
+  { STEER_DTYPE_Q6_K, { 208, -1 }, 3e-4 },
 };
 
-/* Any bytes with any scales. */
-static void
-init_quantised (KernelTestMatrix *self, gsize n)
+guint8 *
+kernel_test_random_blocks (SteerDtype dtype, gsize n_blocks)
 {
-  const SteerCudaPlanes *planes = steer_cuda_planes_get (self->matrix.type);
-  guint8 *host[STEER_CUDA_N_PLANES] = { NULL };
-  const void **device[] = { &self->matrix.data, &self->matrix.scales, &self->matrix.high, &self->matrix.supers };
-  g_autofree guint8 *blocks = NULL;
-  gsize n_blocks, n_bytes;
+  gsize n_bytes = steer_dtype_get_block_bytes (dtype);
+  guint8 *blocks = g_malloc (n_blocks * n_bytes);
   guint kind = 0;
 
-  while (blocks_of[kind].type != self->matrix.type)
+  while (blocks_of[kind].dtype != dtype)
     kind++;
-  n_blocks = n / steer_dtype_get_block_elements (blocks_of[kind].dtype);
-  n_bytes = steer_dtype_get_block_bytes (blocks_of[kind].dtype);
-  blocks = g_malloc (n_blocks * n_bytes);
   for (gsize i = 0; i < n_blocks * n_bytes; i++)
     blocks[i] = (guint8) g_test_rand_int_range (0, 256);
   for (gsize i = 0; i < n_blocks; i++)
@@ -143,17 +134,48 @@ init_quantised (KernelTestMatrix *self, gsize n)
 
         memcpy (blocks + i * n_bytes + blocks_of[kind].halves[j], &half, sizeof half);
       }
-  steer_dequantize (blocks_of[kind].dtype, blocks, n_blocks, self->values);
+  return blocks;
+}
+
+void
+kernel_test_alloc_planes (SteerCudaMatrix *matrix)
+{
+  const SteerCudaPlanes *planes = steer_cuda_planes_get (matrix->type);
+  const void **places[] = { &matrix->data, &matrix->scales, &matrix->high, &matrix->supers };
+  gsize n_parts = (gsize) matrix->n_rows * (gsize) (matrix->n_columns / planes->n_columns);
+
   for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
-    if (planes->n_bytes[i] > 0)
-      host[i] = g_malloc (n / planes->n_columns * planes->n_bytes[i]);
-  steer_cuda_planes_split (blocks_of[kind].dtype, blocks, (gsize) self->matrix.n_rows, (gsize) self->matrix.n_columns,
-                           host);
-  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
-    if (host[i] != NULL)
-      *device[i] = kernel_test_upload (host[i], n / planes->n_columns * planes->n_bytes[i]);
-  for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
-    g_free (host[i]);
+    *places[i] = planes->n_bytes[i] > 0 ? kernel_test_alloc (n_parts * planes->n_bytes[i]) : NULL;
+}
+
+void
+kernel_test_free_planes (SteerCudaMatrix *matrix)
+{
+  cudaFree ((gpointer) matrix->data);
+  cudaFree ((gpointer) matrix->scales);
+  cudaFree ((gpointer) matrix->high);
+  cudaFree ((gpointer) matrix->supers);
+}
+
+static void
+init_quantised (KernelTestMatrix *self, gsize n)
+{
+  static const SteerDtype dtypes[]
+    = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q4_0, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K };
+  SteerDtype dtype = dtypes[self->matrix.type - STEER_CUDA_Q8];
+  gsize n_blocks = n / steer_dtype_get_block_elements (dtype);
+  g_autofree guint8 *blocks = kernel_test_random_blocks (dtype, n_blocks);
+  gpointer device_blocks = kernel_test_upload (blocks, n_blocks * steer_dtype_get_block_bytes (dtype));
+  SteerCudaBlocks kind;
+  SteerCudaType type;
+
+  g_assert_true (steer_cuda_planes_find (dtype, &kind, &type));
+  g_assert_cmpint (type, ==, self->matrix.type);
+  steer_dequantize (dtype, blocks, n_blocks, self->values);
+  kernel_test_alloc_planes (&self->matrix);
+  kernel_test_check (
+    steer_cuda_split (kernel_test_get_queue (), kind, device_blocks, &self->matrix, 0, self->matrix.n_rows));
+  cudaFree (device_blocks);
 }
 
 int
@@ -198,10 +220,7 @@ kernel_test_matrix_init (KernelTestMatrix *self, SteerCudaType type, int n_rows,
 void
 kernel_test_matrix_clear (KernelTestMatrix *self)
 {
-  cudaFree ((gpointer) self->matrix.data);
-  cudaFree ((gpointer) self->matrix.scales);
-  cudaFree ((gpointer) self->matrix.high);
-  cudaFree ((gpointer) self->matrix.supers);
+  kernel_test_free_planes (&self->matrix);
   cudaFree ((gpointer) self->matrix.bias);
   g_free (self->values);
   g_free (self->bias);

@@ -2,7 +2,7 @@
 
 #include <glib.h>
 
-#include "kernels/steer-cuda-kernels.h"
+#include "kernels/steer-cuda-planes.h"
 
 G_BEGIN_DECLS
 
@@ -31,6 +31,14 @@ float kernel_test_round (SteerCudaType type, float value);
 gsize kernel_test_get_bytes (SteerCudaType type); /* of an element; not of a quantised type */
 gpointer kernel_test_store (SteerCudaType type, const float *values, gsize n); /* free with g_free() */
 void kernel_test_load (SteerCudaType type, gconstpointer stored, gsize n, float *values);
+
+/* [n_blocks] of any bytes, with scales that leave numbers small. @dtype: one that the device knows. Free with g_free().
+ */
+guint8 *kernel_test_random_blocks (SteerDtype dtype, gsize n_blocks);
+
+/* The planes of a matrix whose type and shape are set, poisoned. */
+void kernel_test_alloc_planes (SteerCudaMatrix *matrix);
+void kernel_test_free_planes (SteerCudaMatrix *matrix);
 
 /* The least number of columns from @n_columns on that a matrix of this type may have. */
 int kernel_test_fit_columns (SteerCudaType type, int n_columns);

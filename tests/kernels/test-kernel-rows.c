@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "tensor/steer-dtype.h"
+#include "tensor/steer-dequantize.h"
 
 /* What lies between the matrix products of a prefill, and the forms of weights, against float64. */
 
@@ -353,6 +353,72 @@ test_expand (void)
       check_expand (types[t], plain_types[o]);
 }
 
+/* Rows of blocks in the middle of a matrix. */
+static void
+check_split (SteerDtype dtype, int n_columns)
+{
+  enum
+  {
+    n_rows = 6,
+    first = 1,
+    n_split = 4,
+  };
+  gsize row_bytes = (gsize) n_columns / steer_dtype_get_block_elements (dtype) * steer_dtype_get_block_bytes (dtype);
+  gsize n = (gsize) n_split * (gsize) n_columns;
+  gsize n_blocks = n / steer_dtype_get_block_elements (dtype);
+  g_autofree guint8 *blocks = kernel_test_random_blocks (dtype, n_blocks);
+  g_autofree float *exact = g_new (float, n);
+  g_autofree float *values = g_new (float, n);
+  SteerCudaMatrix matrix = { .n_rows = n_rows, .n_columns = n_columns };
+  const void *const *planes[] = { &matrix.data, &matrix.scales, &matrix.high, &matrix.supers };
+  gpointer device_blocks = kernel_test_upload (blocks, n_split * row_bytes);
+  float *expanded = kernel_test_alloc (n * sizeof (float));
+  const SteerCudaPlanes *sizes;
+  SteerCudaBlocks kind;
+
+  g_assert_true (steer_cuda_planes_find (dtype, &kind, &matrix.type));
+  kernel_test_alloc_planes (&matrix);
+  kernel_test_check (steer_cuda_split (kernel_test_get_queue (), kind, device_blocks, &matrix, first, n_split));
+  kernel_test_check (steer_cuda_expand (kernel_test_get_queue (), &matrix, first, n_split, STEER_CUDA_F32, expanded));
+  kernel_test_download (expanded, values, n * sizeof (float));
+  steer_dequantize (dtype, blocks, n_blocks, exact);
+  g_assert_cmpmem (values, n * sizeof (float), exact, n * sizeof (float));
+
+  sizes = steer_cuda_planes_get (matrix.type);
+  for (guint i = 0; i < G_N_ELEMENTS (planes); i++)
+    {
+      gsize row = (gsize) (n_columns / sizes->n_columns) * sizes->n_bytes[i];
+      g_autofree guint8 *bytes = g_malloc (n_rows * row);
+
+      if (row > 0)
+        kernel_test_download (*planes[i], bytes, n_rows * row);
+      for (gsize j = 0; j < row; j++)
+        {
+          g_assert_cmpuint (bytes[j], ==, 0xff);
+          g_assert_cmpuint (bytes[(first + n_split) * row + j], ==, 0xff);
+        }
+    }
+  kernel_test_free_planes (&matrix);
+  cudaFree (device_blocks);
+  cudaFree (expanded);
+}
+
+/* What the planes hold is what GGUF's definition says of the blocks, to the bit, and no other row is touched. Groups at
+ * the ends of rows are whole, or have a piece or more too few. */
+static void
+test_split (void)
+{
+  static const SteerDtype small[] = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q5_0, STEER_DTYPE_IQ4_NL, STEER_DTYPE_Q4_0 };
+  static const SteerDtype large[] = { STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K };
+
+  for (guint i = 0; i < G_N_ELEMENTS (small); i++)
+    for (int n_columns = 32; n_columns <= 288; n_columns += 32)
+      check_split (small[i], n_columns);
+  for (guint i = 0; i < G_N_ELEMENTS (large); i++)
+    for (int n_columns = 256; n_columns <= 768; n_columns += 256)
+      check_split (large[i], n_columns);
+}
+
 /* No weight is further from its number than half a step, but for what rounding the step itself costs at the ends. */
 static void
 test_quantise (void)
@@ -444,6 +510,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/rows/bias", test_bias);
   g_test_add_func ("/kernels/rows/rotate", test_rotate);
   g_test_add_func ("/kernels/rows/expand", test_expand);
+  g_test_add_func ("/kernels/rows/split", test_split);
   g_test_add_func ("/kernels/rows/quantise", test_quantise);
   g_test_add_func ("/kernels/rows/shapes", test_shapes);
   return g_test_run ();
