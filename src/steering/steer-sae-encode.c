@@ -3,24 +3,17 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-sae-hits.h"
 #include "steer-sae-private.h"
 #include "steer-sae-product.h"
 
 #define WIDTH STEER_SAE_TILE_FEATURES
 #define MAX_THREADS 64
 /* All that fire, together: 1 GiB of them is no sparse code any more. */
-#define MAX_HITS (64u << 20)
+#define MAX_HITS (64 << 20)
 
 /* Of SAELens. */
 #define LAYER_NORM_EPSILON 1e-5f
-
-typedef struct
-{
-  guint32 token;
-  guint32 feature;
-  float value;
-  float score; /* what top-k compares */
-} Hit;
 
 /* What all workers share; they write the atomics only. */
 typedef struct
@@ -31,6 +24,7 @@ typedef struct
   guint n_tokens;
   gint next_tile; /* atomic */
   gint n_done;    /* atomic: tiles */
+  gint budget;    /* atomic: hits that there may still be */
   gint failed;    /* atomic: out of memory */
   guint n_tiles;
   SteerSaeProgressFunc progress;
@@ -41,11 +35,11 @@ typedef struct
 typedef struct
 {
   Job *job;
-  GArray *hits;  /* (element-type Hit) */
-  Hit *heaps;    /* [n_tokens, k]: TOPK; the least of a token's comes first */
-  guint *n_kept; /* [n_tokens] */
-  float *tile;   /* [STEER_SAE_TILE_DEPTH, WIDTH] */
-  float *pre;    /* [n_tokens, WIDTH] */
+  SteerSaeHits hits;
+  SteerSaeHit *heaps; /* [n_tokens, k]: TOPK; the least of a token's comes first */
+  guint *n_kept;      /* [n_tokens] */
+  float *tile;        /* [STEER_SAE_TILE_DEPTH, WIDTH] */
+  float *pre;         /* [n_tokens, WIDTH] */
 } Worker;
 
 void
@@ -160,58 +154,8 @@ activate (const SteerSaeWeights *weights, const TileConstants *constants, guint 
     }
 }
 
-/* Lower scores come first, and of equal ones the higher index, so that the lower index is kept. */
+/* FALSE when there are too many, or no memory for them. */
 static gboolean
-is_less (const Hit *a, const Hit *b)
-{
-  if (a->score != b->score)
-    return a->score < b->score;
-  return a->feature > b->feature;
-}
-
-static void
-sift_down (Hit *heap, guint n, guint at)
-{
-  for (;;)
-    {
-      guint least = at;
-      Hit hit;
-
-      for (guint child = 2 * at + 1; child <= 2 * at + 2 && child < n; child++)
-        if (is_less (&heap[child], &heap[least]))
-          least = child;
-      if (least == at)
-        return;
-      hit = heap[at];
-      heap[at] = heap[least];
-      heap[least] = hit;
-      at = least;
-    }
-}
-
-/* Keeps the k best of a token in a heap whose root is the least of them. */
-static void
-keep (Hit *heap, guint *n_kept, guint k, const Hit *hit)
-{
-  if (*n_kept == k)
-    {
-      if (!is_less (&heap[0], hit))
-        return;
-      heap[0] = *hit;
-      sift_down (heap, k, 0);
-      return;
-    }
-  heap[(*n_kept)++] = *hit;
-  for (guint at = *n_kept - 1; at > 0 && is_less (&heap[at], &heap[(at - 1) / 2]); at = (at - 1) / 2)
-    {
-      Hit swapped = heap[at];
-
-      heap[at] = heap[(at - 1) / 2];
-      heap[(at - 1) / 2] = swapped;
-    }
-}
-
-static void
 collect (Worker *self, gint64 feature, guint n, const TileConstants *constants)
 {
   const SteerSaeWeights *weights = self->job->weights;
@@ -219,16 +163,17 @@ collect (Worker *self, gint64 feature, guint n, const TileConstants *constants)
   for (guint t = 0; t < self->job->n_tokens; t++)
     for (guint f = 0; f < n; f++)
       {
-        Hit hit = { .token = t, .feature = (guint32) (feature + f) };
+        SteerSaeHit hit = { .token = t, .feature = (guint32) (feature + f) };
 
         hit.value = activate (weights, constants, f, self->pre[(gsize) t * WIDTH + f], &hit.score);
         if (!(hit.value > 0.0f))
           continue;
         if (weights->activation == STEER_SAE_TOPK)
-          keep (self->heaps + (gsize) t * weights->k, &self->n_kept[t], weights->k, &hit);
-        else
-          g_array_append_val (self->hits, hit);
+          steer_sae_hits_keep_best (self->heaps + (gsize) t * weights->k, &self->n_kept[t], weights->k, &hit);
+        else if (!steer_sae_hits_append (&self->hits, &hit, &self->job->budget))
+          return FALSE;
       }
+  return TRUE;
 }
 
 static gpointer
@@ -249,8 +194,7 @@ work (gpointer data)
       n = (guint) MIN (WIDTH, (gint64) job->weights->n_features - feature);
       read_constants (self, feature, n, &constants);
       compute_products (self, feature, n);
-      collect (self, feature, n, &constants);
-      if (self->hits->len > MAX_HITS)
+      if (!collect (self, feature, n, &constants))
         g_atomic_int_set (&job->failed, 1);
       g_atomic_int_inc (&job->n_done);
       if (job->progress != NULL && tile % 64 == 0)
@@ -332,12 +276,11 @@ worker_init (Worker *self, Job *job)
   gsize n_heaps = job->weights->activation == STEER_SAE_TOPK ? job->weights->k : 0;
 
   self->job = job;
-  self->hits = g_array_new (FALSE, FALSE, sizeof (Hit));
   self->tile = g_try_new (float, (gsize) STEER_SAE_TILE_DEPTH *WIDTH);
   self->pre = g_try_new (float, (gsize) job->n_tokens *WIDTH);
   self->n_kept = g_try_new0 (guint, job->n_tokens);
-  self->heaps = n_heaps > 0 && n_heaps <= G_MAXSIZE / sizeof (Hit) / job->n_tokens
-                  ? g_try_new (Hit, n_heaps * job->n_tokens)
+  self->heaps = n_heaps > 0 && n_heaps <= G_MAXSIZE / sizeof (SteerSaeHit) / job->n_tokens
+                  ? g_try_new (SteerSaeHit, n_heaps * job->n_tokens)
                   : NULL;
   return self->tile != NULL && self->pre != NULL && self->n_kept != NULL && (n_heaps == 0 || self->heaps != NULL);
 }
@@ -345,66 +288,11 @@ worker_init (Worker *self, Job *job)
 static void
 worker_clear (Worker *self)
 {
-  g_clear_pointer (&self->hits, g_array_unref);
+  steer_sae_hits_clear (&self->hits);
   g_free (self->heaps);
   g_free (self->n_kept);
   g_free (self->tile);
   g_free (self->pre);
-}
-
-static int
-compare_hits (gconstpointer a, gconstpointer b)
-{
-  const Hit *x = a;
-  const Hit *y = b;
-
-  if (x->token != y->token)
-    return x->token < y->token ? -1 : 1;
-  return x->feature < y->feature ? -1 : x->feature > y->feature;
-}
-
-/* The best k of each token over all workers. */
-static void
-merge_heaps (const Worker *workers, guint n_workers, const Job *job, GArray *hits)
-{
-  guint k = job->weights->k;
-
-  for (guint t = 0; t < job->n_tokens; t++)
-    {
-      Hit *heap = workers[0].heaps + (gsize) t * k;
-
-      for (guint w = 1; w < n_workers; w++)
-        for (guint i = 0; i < workers[w].n_kept[t]; i++)
-          keep (heap, &workers[0].n_kept[t], k, &workers[w].heaps[(gsize) t * k + i]);
-      g_array_append_vals (hits, heap, workers[0].n_kept[t]);
-    }
-}
-
-static SteerSaeCodes *
-make_codes (const Worker *workers, guint n_workers, const Job *job)
-{
-  SteerSaeCodes *codes = g_new0 (SteerSaeCodes, 1);
-  GArray *hits = workers[0].hits;
-
-  if (job->weights->activation == STEER_SAE_TOPK)
-    merge_heaps (workers, n_workers, job, hits);
-  else
-    for (guint w = 1; w < n_workers; w++)
-      g_array_append_vals (hits, workers[w].hits->data, workers[w].hits->len);
-  g_array_sort (hits, compare_hits);
-  codes->n_tokens = job->n_tokens;
-  codes->begin = g_new0 (gsize, job->n_tokens + 1);
-  codes->active = g_new (SteerSaeActive, MAX (hits->len, 1));
-  for (guint i = 0; i < hits->len; i++)
-    {
-      const Hit *hit = &g_array_index (hits, Hit, i);
-
-      codes->begin[hit->token + 1]++;
-      codes->active[i] = (SteerSaeActive){ hit->feature, hit->value };
-    }
-  for (guint t = 0; t < job->n_tokens; t++)
-    codes->begin[t + 1] += codes->begin[t];
-  return codes;
 }
 
 static gboolean
@@ -413,6 +301,43 @@ fail_memory (guint n_tokens, GError **error)
   g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_NO_MEMORY,
                "not enough memory for the activations of %u tokens: encode fewer at a time", n_tokens);
   return FALSE;
+}
+
+/* The best k of each token over all workers, as the first one's hits. */
+static gboolean
+merge_heaps (Worker *workers, guint n_workers, Job *job)
+{
+  guint k = job->weights->k;
+
+  for (guint t = 0; t < job->n_tokens; t++)
+    {
+      SteerSaeHit *heap = workers[0].heaps + (gsize) t * k;
+
+      for (guint w = 1; w < n_workers; w++)
+        for (guint i = 0; i < workers[w].n_kept[t]; i++)
+          steer_sae_hits_keep_best (heap, &workers[0].n_kept[t], k, &workers[w].heaps[(gsize) t * k + i]);
+      for (guint i = 0; i < workers[0].n_kept[t]; i++)
+        if (!steer_sae_hits_append (&workers[0].hits, &heap[i], &job->budget))
+          return FALSE;
+    }
+  return TRUE;
+}
+
+static SteerSaeCodes *
+make_codes (Worker *workers, guint n_workers, Job *job, GError **error)
+{
+  SteerSaeHits lists[MAX_THREADS];
+  SteerSaeCodes *codes = NULL;
+
+  if (job->weights->activation != STEER_SAE_TOPK || merge_heaps (workers, n_workers, job))
+    {
+      for (guint w = 0; w < n_workers; w++)
+        lists[w] = workers[w].hits;
+      codes = steer_sae_hits_make_codes (lists, n_workers, job->n_tokens);
+    }
+  if (codes == NULL)
+    fail_memory (job->n_tokens, error);
+  return codes;
 }
 
 static gboolean
@@ -470,13 +395,14 @@ steer_sae_encode (SteerSae *self,
                .input = input,
                .product = steer_sae_list_products ()[0],
                .n_tokens = n_tokens,
+               .budget = MAX_HITS,
                .n_tiles = (guint) ((weights->n_features + WIDTH - 1) / WIDTH),
                .progress = progress,
                .progress_data = progress_data,
                .cancellable = cancellable };
   n_workers = CLAMP (n_threads > 0 ? n_threads : g_get_num_processors (), 1, MIN (job.n_tiles, MAX_THREADS));
   if (run_workers (&job, workers, n_workers, error))
-    codes = make_codes (workers, n_workers, &job);
+    codes = make_codes (workers, n_workers, &job, error);
   for (guint w = 0; w < n_workers; w++)
     worker_clear (&workers[w]);
   return codes;
