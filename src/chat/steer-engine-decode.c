@@ -113,8 +113,6 @@ on_prefilled (guint done, guint total, gpointer data)
 static gboolean
 check_request (SteerWorker *worker, SteerRequest *request, const GArray *tokens, GError **error)
 {
-  guint n_vocab = steer_model_get_config (worker->loaded->model)->n_vocab;
-
   if (tokens->len == 0)
     {
       g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
@@ -130,18 +128,7 @@ check_request (SteerWorker *worker, SteerRequest *request, const GArray *tokens,
         tokens->len, worker->loaded->n_context);
       return FALSE;
     }
-  for (guint i = 0; i < tokens->len; i++)
-    {
-      gint32 token = g_array_index (tokens, gint32, i);
-
-      if (token < 0 || (guint) token >= n_vocab)
-        {
-          g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
-                       "token %d at position %u is outside the model's vocabulary of %u", token, i, n_vocab);
-          return FALSE;
-        }
-    }
-  return TRUE;
+  return steer_worker_check_tokens (worker, tokens, error);
 }
 
 /* Encodes the prompt and computes it; on return the session has the logits of its last token, or the first one of the

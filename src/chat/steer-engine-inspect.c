@@ -47,6 +47,8 @@ check_inspection (SteerWorker *self, SteerJob *job, GError **error)
         job->tokens->len, self->context->options.n_context);
       return FALSE;
     }
+  if (!steer_worker_check_tokens (self, job->tokens, error))
+    return FALSE;
   config = steer_model_get_config (self->loaded->model);
   for (guint i = 0; i < job->saes->len; i++)
     if (!steer_vector_source_check_model (g_ptr_array_index (job->saes, i), config->d_model, config->n_layers, error))

@@ -127,6 +127,9 @@ void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded
 /* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. */
 void steer_worker_leave_device (SteerWorker *self);
 
+/* Whether the loaded model has all tokens; asked before a timeline is made of them, which looks them up. */
+gboolean steer_worker_check_tokens (SteerWorker *self, const GArray *tokens, GError **error);
+
 void steer_worker_inspect (SteerWorker *self, SteerJob *job);
 void steer_worker_measure_norms (SteerWorker *self, SteerJob *job);
 void steer_worker_write_replies (SteerWorker *self, SteerJob *job);

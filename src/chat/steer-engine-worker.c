@@ -219,6 +219,24 @@ steer_worker_load (SteerWorker *self, SteerJob *job)
     g_task_return_error (job->task, error);
 }
 
+gboolean
+steer_worker_check_tokens (SteerWorker *self, const GArray *tokens, GError **error)
+{
+  guint n_vocab = steer_model_get_config (self->loaded->model)->n_vocab;
+
+  for (guint i = 0; i < tokens->len; i++)
+    {
+      gint32 token = g_array_index (tokens, gint32, i);
+
+      if (token >= 0 && (guint) token < n_vocab)
+        continue;
+      g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                   "token %d at position %u is outside the model's vocabulary of %u", token, i, n_vocab);
+      return FALSE;
+    }
+  return TRUE;
+}
+
 void
 steer_trace_free (SteerTrace *trace)
 {
@@ -261,6 +279,8 @@ make_trace (SteerWorker *self, SteerJob *job, GError **error)
       g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID, "there are no tokens to trace");
       return NULL;
     }
+  if (!steer_worker_check_tokens (self, job->tokens, error))
+    return NULL;
   config = steer_model_get_config (self->loaded->model);
   for (guint i = 0; i < job->layers->len; i++)
     {

@@ -263,6 +263,7 @@ test_inspect_labels (void)
 static void
 test_inspect_refusals (void)
 {
+  g_autofree char *sae = get_sae ();
   g_auto (CliResult) result = { 0 };
 
   CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), IDS);
@@ -271,6 +272,12 @@ test_inspect_refusals (void)
   CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), "--sae", cli_vectors (), IDS);
   g_assert_cmpint (result.status, ==, 1);
   g_assert_nonnull (strstr (result.err, "no SAE"));
+  cli_result_clear (&result);
+  /* Where special tokens are looked up, too. */
+  CLI_RUN (&result, NULL, "inspect", "--model", cli_model (), "--sae", sae, "--vectors", sae, "--steer", "2:97=60",
+           "--skip-special", "yes", "--ids", "72,2000000000");
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "2000000000"));
 }
 
 /* A label is imported, found, shown with its SAE's numbers, and gives way to the user's. */

@@ -179,6 +179,11 @@ test_errors (void)
   CLI_RUN (&result, NULL, "trace", "--model", cli_model (), "--ids", "259", "-o", path);
   g_assert_cmpint (result.status, ==, 1);
   g_assert_nonnull (strstr (result.err, "259"));
+  /* Where special tokens are looked up, too. */
+  CLI_RUN (&result, NULL, "trace", "--model", cli_model (), "--vectors", cli_vectors (), "--steer", "2:98=1",
+           "--skip-special", "yes", "--ids", "72,2000000000", "-o", path);
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "2000000000"));
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   test_remove_dir (g_steal_pointer (&dir));
 }
