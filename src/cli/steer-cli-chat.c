@@ -62,10 +62,10 @@ drop_turns (SteerCliChat *self, guint n)
     g_array_remove_range (self->messages.turns, n_turns - n, n);
 }
 
-static SteerRole
-get_last_role (SteerCliChat *self)
+static const SteerTurn *
+get_last_turn (SteerCliChat *self)
 {
-  return g_array_index (self->messages.turns, SteerTurn, count_turns (self) - 1).role;
+  return &g_array_index (self->messages.turns, SteerTurn, count_turns (self) - 1);
 }
 
 static void
@@ -154,14 +154,18 @@ on_finished (SteerReply *reply, SteerCliChat *self)
   tell_end (self, reply);
   if (failed)
     {
-      /* The question goes too, so that the conversation stays one of questions and answers. */
-      drop_turns (self, 1);
+      if (self->replaced != NULL)
+        steer_cli_messages_append (&self->messages, STEER_ROLE_ASSISTANT, self->replaced);
+      else
+        /* The question goes too, so that the conversation stays one of questions and answers. */
+        drop_turns (self, 1);
       self->status = STEER_CLI_FAILED;
       if (self->then == STEER_CLI_THEN_REGENERATE || self->then == STEER_CLI_THEN_UNDO)
         self->then = STEER_CLI_THEN_NOTHING;
     }
   else
     steer_cli_messages_append (&self->messages, STEER_ROLE_ASSISTANT, text);
+  g_clear_pointer (&self->replaced, g_free);
   g_clear_object (&self->reply);
   finish_then (self);
   go_on (self);
@@ -282,12 +286,15 @@ steer_cli_chat_regenerate (SteerCliChat *self)
 {
   if (stop_then (self, STEER_CLI_THEN_REGENERATE))
     return;
-  if (count_turns (self) > 0 && get_last_role (self) == STEER_ROLE_ASSISTANT)
-    drop_turns (self, 1);
   if (count_turns (self) == 0)
     {
       steer_cli_terminal_complain (self->terminal, "there is nothing to answer again");
       return;
+    }
+  if (get_last_turn (self)->role == STEER_ROLE_ASSISTANT)
+    {
+      self->replaced = g_strdup (get_last_turn (self)->content);
+      drop_turns (self, 1);
     }
   self->n_again++;
   answer (self);
@@ -303,7 +310,7 @@ steer_cli_chat_undo (SteerCliChat *self)
       steer_cli_terminal_complain (self->terminal, "there is nothing to undo");
       return;
     }
-  drop_turns (self, get_last_role (self) == STEER_ROLE_ASSISTANT ? 2 : 1);
+  drop_turns (self, get_last_turn (self)->role == STEER_ROLE_ASSISTANT ? 2 : 1);
   self->n_again = 0;
   steer_cli_terminal_note (self->terminal, "[the last question and its answer are gone]");
 }
@@ -391,6 +398,7 @@ run (SteerCliChat *self)
   if (self->reply != NULL)
     g_signal_handlers_disconnect_by_data (self->reply, self);
   g_clear_object (&self->reply);
+  g_clear_pointer (&self->replaced, g_free);
   g_clear_pointer (&self->terminal, steer_cli_terminal_free);
   g_clear_pointer (&self->loop, g_main_loop_unref);
   g_queue_clear_full (&self->questions, g_free);

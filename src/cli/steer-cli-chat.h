@@ -38,6 +38,7 @@ typedef struct
   SteerCliMessages messages; /* what was said, without the system prompt */
 
   SteerReply *reply; /* nullable */
+  char *replaced;    /* (nullable): the answer that the reply is to replace; it stays where the reply fails */
   gint64 asked_at;
   SteerCliThen then;
   GQueue questions; /* char *, waiting */

@@ -151,6 +151,21 @@ test_regenerate (void)
   g_assert_cmpstr (answers[1], ==, answers[2]);
 }
 
+/* An answer is there until a better one is. */
+static void
+test_regenerate_fails (void)
+{
+  g_autofree char *system = g_strnfill (700, 'x');
+  g_autofree char *input = g_strdup_printf ("Hello\n/system %s\n/regenerate\n/system\n/undo\n/undo\n", system);
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, input, "chat", "--model", cli_model (), "--vectors", cli_vectors (), GREEDY, "--context", "600");
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "the context holds"));
+  g_assert_nonnull (strstr (result.err, "the last question and its answer are gone"));
+  g_assert_nonnull (strstr (result.err, "there is nothing to undo"));
+}
+
 static void
 test_system (void)
 {
@@ -481,6 +496,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/chat/off is as without steering", test_off);
   g_test_add_func ("/cli/chat/undo forgets the last exchange", test_undo);
   g_test_add_func ("/cli/chat/regenerate answers with the next seed", test_regenerate);
+  g_test_add_func ("/cli/chat/an answer stays where the next one fails", test_regenerate_fails);
   g_test_add_func ("/cli/chat/the system prompt comes first", test_system);
   g_test_add_func ("/cli/chat/a preset is saved and loaded", test_presets);
   g_test_add_func ("/cli/chat/a bad command is told and the chat goes on", test_bad_commands);
