@@ -103,11 +103,12 @@ steer_conversation_edit (SteerConversation *self, SteerMessage *message, const c
 void
 steer_conversation_select_alternative (SteerConversation *self, SteerMessage *message, guint index)
 {
-  SteerMessage *parent = message->parent;
+  SteerMessage *parent;
 
   g_return_if_fail (STEER_IS_CONVERSATION (self));
   g_return_if_fail (STEER_IS_MESSAGE (message));
 
+  parent = message->parent;
   if (!is_attached (self, message) || index >= steer_message_get_n_children (parent) || index == parent->active_child)
     return;
   parent->active_child = index;
@@ -144,13 +145,14 @@ steer_conversation_show_message (SteerConversation *self, gint64 id, guint *posi
 SteerRemoval *
 steer_conversation_remove (SteerConversation *self, SteerMessage *message)
 {
-  SteerMessage *parent = message->parent;
+  SteerMessage *parent;
   SteerRemoval *removal;
   g_autoptr (GPtrArray) subtree = NULL;
 
   g_return_val_if_fail (STEER_IS_CONVERSATION (self), NULL);
   g_return_val_if_fail (STEER_IS_MESSAGE (message), NULL);
 
+  parent = message->parent;
   removal = g_new0 (SteerRemoval, 1);
   removal->conversation = g_object_ref (self);
   /* Whoever stops a reply may come too late to remove it. */

@@ -117,7 +117,7 @@ take_loaded (gpointer data)
     return G_SOURCE_REMOVE;
   g_clear_pointer (&self->loaded, steer_loaded_unref);
   self->loaded = g_steal_pointer (&news->loaded);
-  for (guint i = PROP_MODEL_NAME; i < N_PROPS; i++)
+  for (guint i = PROP_MODEL_NAME; i <= PROP_N_CONTEXT; i++)
     g_object_notify_by_pspec (G_OBJECT (self), properties[i]);
   notify_state (self);
   return G_SOURCE_REMOVE;
@@ -319,10 +319,11 @@ steer_engine_load_async (SteerEngine *self,
                          GAsyncReadyCallback callback,
                          gpointer user_data)
 {
-  SteerJob *job = steer_job_new (STEER_JOB_LOAD);
+  SteerJob *job;
 
   g_return_if_fail (STEER_IS_ENGINE (self));
 
+  job = steer_job_new (STEER_JOB_LOAD);
   job->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (job->task, steer_engine_load_async);
   /* A model that is in use is not told as cancelled, however late the wish to cancel came. */
@@ -352,10 +353,11 @@ steer_engine_unload_async (SteerEngine *self,
                            GAsyncReadyCallback callback,
                            gpointer user_data)
 {
-  SteerJob *job = steer_job_new (STEER_JOB_UNLOAD);
+  SteerJob *job;
 
   g_return_if_fail (STEER_IS_ENGINE (self));
 
+  job = steer_job_new (STEER_JOB_UNLOAD);
   job->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (job->task, steer_engine_unload_async);
   g_task_set_check_cancellable (job->task, FALSE);
@@ -438,11 +440,12 @@ steer_engine_reply (SteerEngine *self, SteerRequest *request)
 void
 steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies)
 {
-  SteerJob *job = steer_job_new (STEER_JOB_REPLIES);
+  SteerJob *job;
 
   g_return_if_fail (STEER_IS_ENGINE (self));
   g_return_if_fail (n_requests >= 1 && n_requests <= STEER_MAX_SLOTS);
 
+  job = steer_job_new (STEER_JOB_REPLIES);
   for (guint i = 0; i < n_requests; i++)
     {
       replies[i] = steer_reply_new (self->context, requests[i]);
@@ -542,10 +545,11 @@ steer_engine_trace_async (SteerEngine *self,
                           GAsyncReadyCallback callback,
                           gpointer user_data)
 {
-  SteerJob *job = steer_job_new (STEER_JOB_TRACE);
+  SteerJob *job;
 
   g_return_if_fail (STEER_IS_ENGINE (self));
 
+  job = steer_job_new (STEER_JOB_TRACE);
   job->task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (job->task, steer_engine_trace_async);
   job->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));

@@ -195,10 +195,11 @@ load_batches (SteerReader *self, gint64 id, GHashTable *by_id, GError **error)
       gint64 message_id = sqlite3_column_int64 (statement, 0);
       g_autofree char *text = steer_store_dup_column (statement, 1);
       g_autofree char *steering = steer_store_dup_column (statement, 3);
+      gint64 n_tokens = sqlite3_column_int64 (statement, 2);
       SteerMessage *message = g_hash_table_lookup (by_id, &message_id);
 
       if (message != NULL && text != NULL)
-        steer_message_append (message, text, strlen (text), (guint) sqlite3_column_int (statement, 2), steering);
+        steer_message_append (message, text, strlen (text), (guint) CLAMP (n_tokens, 0, G_MAXUINT), steering);
     }
   return finish_query (self, statement, status, error);
 }
