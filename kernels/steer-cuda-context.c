@@ -323,10 +323,10 @@ destroy_graphs (SteerCudaContext *self)
 {
   for (guint i = 0; i < STEER_CUDA_MAX_COLUMNS; i++)
     {
-      if (self->graphs[i].step != NULL)
-        cudaGraphExecDestroy (self->graphs[i].step);
-      if (self->graphs[i].choosing != NULL)
-        cudaGraphExecDestroy (self->graphs[i].choosing);
+      if (self->graphs[i].step.exec != NULL)
+        cudaGraphExecDestroy (self->graphs[i].step.exec);
+      if (self->graphs[i].choosing.exec != NULL)
+        cudaGraphExecDestroy (self->graphs[i].choosing.exec);
     }
 }
 

@@ -57,8 +57,14 @@ typedef struct
 /* One step of decoding as a graph. */
 typedef struct
 {
-  cudaGraphExec_t step;     /* up to the logits */
-  cudaGraphExec_t choosing; /* and the choice of a token */
+  cudaGraphExec_t exec; /* NULL: not captured yet */
+  gboolean has_run;     /* kernel by kernel */
+} SteerCudaGraph;
+
+typedef struct
+{
+  SteerCudaGraph step;     /* up to the logits */
+  SteerCudaGraph choosing; /* and the choice of a token */
 } SteerCudaGraphs;
 
 typedef struct

@@ -104,20 +104,22 @@ capture (SteerCudaContext *self, guint n, gboolean choosing)
   return NULL;
 }
 
-/* As a graph, which is captured when it is first needed; kernel by kernel where that does not work. */
+/* As a graph, which is captured at the second such step; kernel by kernel where that does not work. The first step has
+ * the driver load, or compile, what it has not yet: that may be more than a capture allows. */
 static cudaError_t
 launch_step (SteerCudaContext *self, guint n, gboolean choosing)
 {
   SteerCudaGraphs *graphs = &self->graphs[n - 1];
-  cudaGraphExec_t *exec = choosing ? &graphs->choosing : &graphs->step;
+  SteerCudaGraph *graph = choosing ? &graphs->choosing : &graphs->step;
 
-  if (*exec == NULL && !self->graphs_fail)
+  if (graph->exec == NULL && graph->has_run && !self->graphs_fail)
     {
-      *exec = capture (self, n, choosing);
-      self->graphs_fail = *exec == NULL;
+      graph->exec = capture (self, n, choosing);
+      self->graphs_fail = graph->exec == NULL;
       cudaGetLastError ();
     }
-  return *exec != NULL ? cudaGraphLaunch (*exec, self->queue.stream) : enqueue_step (self, n, choosing);
+  graph->has_run = TRUE;
+  return graph->exec != NULL ? cudaGraphLaunch (graph->exec, self->queue.stream) : enqueue_step (self, n, choosing);
 }
 
 static cudaError_t

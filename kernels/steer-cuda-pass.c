@@ -77,9 +77,13 @@ steer_cuda_wait_for_tokens (SteerCudaContext *self, guint n_columns, GError **er
 {
   gint64 begin = g_get_monotonic_time ();
   gboolean ended = FALSE;
+  gboolean overslept = FALSE;
 
   if (self->step_us > SLEEP_FROM_US)
-    g_usleep ((gulong) (self->step_us * 6 / 10));
+    {
+      g_usleep ((gulong) (self->step_us * 6 / 10));
+      overslept = have_arrived (self, n_columns);
+    }
   while (!have_arrived (self, n_columns))
     {
       cudaError_t status;
@@ -96,7 +100,9 @@ steer_cuda_wait_for_tokens (SteerCudaContext *self, guint n_columns, GError **er
       if (status != cudaSuccess && status != cudaErrorNotReady)
         return steer_cuda_context_check (self, status, "computing a token", error);
     }
-  self->step_us = g_get_monotonic_time () - begin;
+  /* A step that was slept through has only told how long the sleep was; the next one is measured awake. Else a single
+   * stall would be slept off over many steps. */
+  self->step_us = overslept ? 0 : g_get_monotonic_time () - begin;
   return TRUE;
 }
 
