@@ -8,41 +8,66 @@
 /* Bytes of activations that a block keeps when they need not be there whole. Fewer bytes, more blocks at a time. */
 #define STEER_GEMV_TILE_BYTES (32 * 1024)
 
-/* Bytes of a row that are asked for ahead: all blocks' together are to fit into a second-level cache. */
+/* Bytes of a row that are asked for ahead of those that are loaded: all blocks' together are to fit into a second-level
+ * cache. */
 #define STEER_GEMV_AHEAD 4096
 
-/* A pair's weights into the second-level cache, by a warp: they do not depend on the kernel before. */
-template <SteerCudaType type>
-static __device__ STEER_NOINLINE void
-steer_prefetch_pair (const SteerGemv &job, int p)
+/* Where the rows of pair p lie. */
+struct SteerLaneRows
 {
+  const char *rows[2];
+};
+
+template <SteerCudaType type>
+static __device__ __forceinline__ unsigned
+steer_get_row_bytes (int depth)
+{
+  return (unsigned) depth * (type == STEER_CUDA_F32 ? 4 : 2);
+}
+
+template <SteerCudaType type>
+static __device__ __forceinline__ SteerLaneRows
+steer_find_lane_rows (const SteerGemv &job, int p)
+{
+  size_t n_bytes = steer_get_row_bytes<type> (job.depth);
   SteerPair pair = steer_find_pair (job, p);
-  size_t n_bytes = (size_t) job.depth * (type == STEER_CUDA_F32 ? 4 : 2);
+  SteerLaneRows found;
 
-  for (int r = 0; r < pair.n; r++)
-    {
-      const char *row = static_cast<const char *> (steer_get_matrix (job, pair, r).data) + pair.row[r] * n_bytes;
+#pragma unroll
+  for (int r = 0; r < 2; r++)
+    found.rows[r] = static_cast<const char *> (steer_get_matrix (job, pair, r).data) + pair.row[r] * n_bytes;
+  return found;
+}
 
-      for (size_t i = threadIdx.x % STEER_WARP * STEER_PREFETCH_BYTES; i < min (n_bytes, (size_t) STEER_GEMV_AHEAD);
-           i += STEER_WARP * STEER_PREFETCH_BYTES)
-        steer_prefetch (row + i);
-    }
+/* What a warp loads at a time of a row: what each lane asks of it for once, too. */
+#define STEER_GEMV_CHUNK_BYTES (STEER_WARP * STEER_PREFETCH_BYTES)
+
+/* Weights do not depend on the kernel before, so they may be asked for early. */
+static __device__ __forceinline__ void
+steer_prefetch_rows (const SteerLaneRows &rows, unsigned from, unsigned n_bytes)
+{
+  unsigned at = from + threadIdx.x % STEER_WARP * STEER_PREFETCH_BYTES;
+
+  if (at >= n_bytes)
+    return;
+  steer_prefetch (rows.rows[0] + at);
+  steer_prefetch (rows.rows[1] + at);
 }
 
 /* Steering and RMS norm of whole rows. */
-template <int columns>
-static __device__ STEER_NOINLINE void
-steer_stage_normed (const SteerGemv &job, float4 *staged, int stride, int parts, double *room)
+template <int columns, unsigned parts>
+static __device__ __forceinline__ void
+steer_stage_normed (const SteerGemv &job, const SteerHookOps *ops, float4 *staged, int stride, double *room)
 {
   const float4 *norm = reinterpret_cast<const float4 *> (job.norm);
   float factors[columns];
   int n_vectors = job.depth / 4;
 
-  steer_stage_residuals<columns> (job, staged, stride, parts, room, factors);
+  steer_stage_residuals<columns, parts> (job, ops, staged, stride, room, factors);
 #pragma unroll
   for (int c = 0; c < columns; c++)
     {
-      SteerRow row = { staged + c * stride, parts };
+      SteerRow<parts> row = { staged + c * stride };
 
       if (c >= job.n_columns)
         break;
@@ -67,49 +92,60 @@ steer_stage_normed (const SteerGemv &job, float4 *staged, int stride, int parts,
 }
 
 /* Elements first .. first + depth - 1 as they are. */
-static __device__ STEER_NOINLINE void
-steer_stage_plain (const SteerGemv &job, int first, int depth, float4 *staged, int stride, int parts)
+template <unsigned parts>
+static __device__ __forceinline__ void
+steer_stage_plain (const SteerGemv &job, int first, int depth, float4 *staged, int stride)
 {
+  int n_vectors = depth / 4;
+
   for (int c = 0; c < job.n_columns; c++)
     {
       const float4 *x = reinterpret_cast<const float4 *> (job.x + (size_t) c * job.depth + first);
-      SteerRow row = { staged + c * stride, parts };
+      SteerRow<parts> row = { staged + c * stride };
 
-      for (int i = threadIdx.x; i < depth / 4; i += STEER_GEMV_THREADS)
-        row.at (i) = x[i];
+      for (int begin = threadIdx.x; begin < n_vectors; begin += STEER_STAGE_AHEAD * STEER_GEMV_THREADS)
+        {
+          float4 h[STEER_STAGE_AHEAD];
+
+#pragma unroll
+          for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+            if (begin + i * STEER_GEMV_THREADS < n_vectors)
+              h[i] = x[begin + i * STEER_GEMV_THREADS];
+#pragma unroll
+          for (int i = 0; i < STEER_STAGE_AHEAD; i++)
+            if (begin + i * STEER_GEMV_THREADS < n_vectors)
+              row.at (begin + i * STEER_GEMV_THREADS) = h[i];
+        }
     }
 }
 
-/* A lane's Format::unroll pieces of both rows, a warp's step apart, of which the first begins at element @k. whole: all
- * lie before @depth; addresses and loads then follow each other without a branch. */
+/* A lane's Format::unroll pieces of both rows, a warp's step apart, the first at byte @at; n_bytes: of the rows. whole:
+ * all lie before their ends; addresses and loads then follow each other without a branch. */
 template <SteerCudaType type, int columns, bool whole>
 static __device__ __forceinline__ void
-steer_multiply_pieces (const SteerCudaMatrix &matrix0,
-                       const SteerCudaMatrix &matrix1,
-                       const SteerPair &pair,
-                       int first,
-                       int k,
-                       int depth,
+steer_multiply_pieces (const SteerLaneRows &rows,
+                       unsigned at,
+                       unsigned n_bytes,
                        const float4 *staged,
                        int stride,
                        float (*sums)[columns])
 {
   typedef SteerFormat<type> Format;
   const int parts = Format::n / 4;
-  const int step = STEER_WARP * Format::n;
+  const unsigned step = STEER_WARP * sizeof (typename Format::Raw);
   int lane = threadIdx.x % STEER_WARP;
   typename Format::Raw raw[Format::unroll][2];
 
 #pragma unroll
   for (int u = 0; u < Format::unroll; u++)
-    if (whole || k + u * step < depth)
+    if (whole || at + u * step < n_bytes)
       {
-        raw[u][0] = Format::load (matrix0, pair.row[0], first + k + u * step);
-        raw[u][1] = Format::load (matrix1, pair.row[1], first + k + u * step);
+        raw[u][0] = steer_load_weights (rows.rows[0] + at + u * step);
+        raw[u][1] = steer_load_weights (rows.rows[1] + at + u * step);
       }
 #pragma unroll
   for (int u = 0; u < Format::unroll; u++)
-    if (whole || k + u * step < depth)
+    if (whole || at + u * step < n_bytes)
       {
         float w[2][Format::n];
 
@@ -141,11 +177,13 @@ steer_multiply_pieces (const SteerCudaMatrix &matrix0,
       }
 }
 
-/* sums[r][c] += row r . x[c] over elements first .. first + depth - 1 of the rows. */
+/* sums[r][c] += row r . x[c] over elements first .. first + depth - 1 of the rows. What lies ahead is asked for
+ * meanwhile, of these rows and then of @next, those that the warp takes after them. */
 template <SteerCudaType type, int columns>
 static __device__ __forceinline__ void
 steer_multiply_pair (const SteerGemv &job,
-                     const SteerPair &pair,
+                     const SteerLaneRows &rows,
+                     const SteerLaneRows &next,
                      int first,
                      int depth,
                      const float4 *staged,
@@ -154,15 +192,23 @@ steer_multiply_pair (const SteerGemv &job,
 {
   typedef SteerFormat<type> Format;
   const int chunk = STEER_WARP * Format::n * Format::unroll;
-  const SteerCudaMatrix &matrix0 = steer_get_matrix (job, pair, 0);
-  const SteerCudaMatrix &matrix1 = steer_get_matrix (job, pair, 1);
-  int k = threadIdx.x % STEER_WARP * Format::n;
-  int begin = 0;
+  static_assert (STEER_WARP * Format::unroll * sizeof (typename Format::Raw) == STEER_GEMV_CHUNK_BYTES, "");
+  unsigned row_bytes = steer_get_row_bytes<type> (job.depth);
+  unsigned at = steer_get_row_bytes<type> (first);
+  unsigned end = at + steer_get_row_bytes<type> (depth);
+  unsigned mine = threadIdx.x % STEER_WARP * (unsigned) sizeof (typename Format::Raw);
 
-  for (; begin + chunk <= depth; begin += chunk, staged += chunk / 4)
-    steer_multiply_pieces<type, columns, true> (matrix0, matrix1, pair, first, begin + k, depth, staged, stride, sums);
-  if (begin < depth)
-    steer_multiply_pieces<type, columns, false> (matrix0, matrix1, pair, first, begin + k, depth, staged, stride, sums);
+  for (; at < end; at += STEER_GEMV_CHUNK_BYTES, staged += chunk / 4)
+    {
+      if (at + STEER_GEMV_AHEAD < row_bytes)
+        steer_prefetch_rows (rows, at + STEER_GEMV_AHEAD, row_bytes);
+      else
+        steer_prefetch_rows (next, at + STEER_GEMV_AHEAD - row_bytes, row_bytes);
+      if (at + STEER_GEMV_CHUNK_BYTES <= end)
+        steer_multiply_pieces<type, columns, true> (rows, at + mine, end, staged, stride, sums);
+      else
+        steer_multiply_pieces<type, columns, false> (rows, at + mine, end, staged, stride, sums);
+    }
 }
 
 /**
@@ -171,7 +217,8 @@ steer_multiply_pair (const SteerGemv &job,
  */
 template <SteerCudaType type, int columns>
 __global__ void
-__launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__ SteerGemv job, int tile)
+__launch_bounds__ (STEER_GEMV_THREADS, columns == 1 ? 3 : 2)
+  steer_gemv_lanes (const __grid_constant__ SteerGemv job, int tile)
 {
   const int parts = SteerFormat<type>::n / 4;
   STEER_SHARED (double, room);
@@ -180,22 +227,28 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__
   int warp = threadIdx.x / STEER_WARP;
   int lane = threadIdx.x % STEER_WARP;
   int n_pairs = job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2];
+  int n_at_once = gridDim.x * STEER_GEMV_WARPS;
+  int p = blockIdx.x * STEER_GEMV_WARPS + warp; /* the pair that the warp is at */
+  SteerLaneRows rows = steer_find_lane_rows<type> (job, min (p, n_pairs - 1));
+  SteerHookOps ops[columns];
 
   steer_let_next_begin ();
-  if ((int) blockIdx.x * STEER_GEMV_WARPS + warp < n_pairs)
-    steer_prefetch_pair<type> (job, blockIdx.x * STEER_GEMV_WARPS + warp);
+  steer_prepare_staging<columns> (job, ops);
+  if (p < n_pairs)
+    for (int from = 0; from < STEER_GEMV_AHEAD; from += STEER_GEMV_CHUNK_BYTES)
+      steer_prefetch_rows (rows, from, steer_get_row_bytes<type> (job.depth));
   steer_wait_for_previous ();
 
   if (job.norm != nullptr)
-    steer_stage_normed<columns> (job, staged, stride, parts, room);
+    steer_stage_normed<columns, parts> (job, ops, staged, stride, room);
   else if (tile >= job.depth)
-    steer_stage_plain (job, 0, job.depth, staged, stride, parts);
+    steer_stage_plain<parts> (job, 0, job.depth, staged, stride);
   __syncthreads ();
 
-  for (int begin = blockIdx.x * STEER_GEMV_WARPS; begin < n_pairs; begin += gridDim.x * STEER_GEMV_WARPS)
+  for (; p - warp < n_pairs; p += n_at_once)
     {
-      bool active = begin + warp < n_pairs;
-      SteerPair pair = steer_find_pair (job, active ? begin + warp : 0);
+      bool active = p < n_pairs;
+      SteerLaneRows next = steer_find_lane_rows<type> (job, min (p + n_at_once, n_pairs - 1));
       float sums[2][columns] = {};
 
       for (int first = 0; first < job.depth; first += tile)
@@ -205,14 +258,14 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__
           if (tile < job.depth)
             {
               __syncthreads (); /* the tile before may still be read */
-              steer_stage_plain (job, first, depth, staged, stride, parts);
+              steer_stage_plain<parts> (job, first, depth, staged, stride);
               __syncthreads ();
             }
           if (active)
-            steer_multiply_pair<type, columns> (job, pair, first, depth, staged, stride, sums);
+            steer_multiply_pair<type, columns> (job, rows, next, first, depth, staged, stride, sums);
         }
       if (!active)
-        continue;
+        break;
 
       float mine[2] = { 0.0f, 0.0f }; /* lane c ends column c */
 
@@ -226,7 +279,8 @@ __launch_bounds__ (STEER_GEMV_THREADS) steer_gemv_lanes (const __grid_constant__
           mine[1] = lane == c ? b : mine[1];
         }
       if (lane < job.n_columns)
-        steer_end_pair (job, pair, lane, mine[0], mine[1]);
+        steer_end_pair (job, steer_find_pair (job, p), lane, mine[0], mine[1]);
+      rows = next;
     }
 }
 

@@ -213,6 +213,7 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   int n_pieces = job.depth / STEER_TILE_PIECE;
   int n_units = (n_pieces + STEER_TILE_PIECES - 1) / STEER_TILE_PIECES;
   int first_staged = job.norm != nullptr ? 0 : -1;
+  SteerHookOps ops[n_sets * STEER_TILE_SET_COLUMNS];
   int turn = 0;
 
   room.totals_stride = steer_get_totals_stride<type> (staged / STEER_TILE_PIECE);
@@ -223,13 +224,14 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   columns = steer_find_columns<type, n_sets> (room, job.n_columns);
 
   steer_let_next_begin ();
+  steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
   for (int unit = warp_unit; unit < min (n_units, 2 * span / STEER_TILE_UNIT); unit += span / STEER_TILE_UNIT)
     SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (unit);
   for (int i = threadIdx.x; i < room.totals_stride; i += STEER_GEMV_THREADS)
     room.totals[job.n_columns * room.totals_stride + i] = 0.0f;
   steer_wait_for_previous ();
   if (job.norm != nullptr)
-    steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, room, shared);
+    steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);
 
   for (int tile = blockIdx.x; tile < n_tiles; tile += gridDim.x)
     {

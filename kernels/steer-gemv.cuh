@@ -62,9 +62,36 @@ steer_get_matrix (const SteerGemv &job, const SteerPair &pair, int r)
 /* Vectors that a thread asks for before it uses the first. */
 #define STEER_STAGE_AHEAD 4
 
+/* What is asked for before the kernel before has ended, since only the host writes it: where the columns' operations
+ * lie, and the norm's weights. */
+template <int columns>
+static __device__ __forceinline__ void
+steer_prepare_staging (const SteerGemv &job, SteerHookOps *ops)
+{
+  int i = (blockIdx.x * STEER_GEMV_THREADS + threadIdx.x) * (STEER_PREFETCH_BYTES / (int) sizeof (float));
+
+#pragma unroll
+  for (int c = 0; c < columns; c++)
+    ops[c] = job.steer_layer >= 0 && c < job.n_columns ? steer_find_ops (job.tokens[c].plan, job.steer_layer)
+                                                       : SteerHookOps{ nullptr, 0 };
+  if (job.norm != nullptr && i < job.depth)
+    steer_prefetch (job.norm + i);
+}
+
+/* Rounded alike wherever it is compiled into. */
+static __device__ __forceinline__ float
+steer_add_squares (float sum, float4 h)
+{
+  float first = __fmaf_rn (h.x, h.x, __fmul_rn (h.y, h.y));
+  float last = __fmaf_rn (h.z, h.z, __fmul_rn (h.w, h.w));
+
+  return __fadd_rn (sum, __fadd_rn (first, last));
+}
+
 /* Steering of row c, into @row, and this thread's part of its sum of squares. */
-static __device__ STEER_NOINLINE float
-steer_stage_residual (const SteerGemv &job, int c, SteerRow row, double *room)
+template <unsigned parts>
+static __device__ __forceinline__ float
+steer_stage_residual (const SteerGemv &job, int c, const SteerHookOps &ops, SteerRow<parts> row, double *room)
 {
   const float4 *x = reinterpret_cast<const float4 *> (job.x + (size_t) c * job.depth);
   /* By one block: the last, which never has more to do than others. */
@@ -85,15 +112,23 @@ steer_stage_residual (const SteerGemv &job, int c, SteerRow row, double *room)
 #pragma unroll
       for (int i = 0; i < STEER_STAGE_AHEAD; i++)
         if (begin + i * STEER_GEMV_THREADS < n_vectors)
-          row.at (begin + i * STEER_GEMV_THREADS) = h[i];
+          {
+            row.at (begin + i * STEER_GEMV_THREADS) = h[i];
+            squares = steer_add_squares (squares, h[i]);
+            if (steered != nullptr && ops.n == 0)
+              steered[begin + i * STEER_GEMV_THREADS] = h[i];
+          }
     }
-  if (job.steer_layer >= 0)
-    steer_apply_plan (row, n_vectors, job.tokens[c].plan, job.steer_layer, room);
+  if (ops.n == 0)
+    return squares;
+
+  steer_apply_ops (row, n_vectors, ops, room);
+  squares = 0.0f;
   for (int i = threadIdx.x; i < n_vectors; i += STEER_GEMV_THREADS)
     {
       float4 h = row.at (i);
 
-      squares += h.x * h.x + h.y * h.y + (h.z * h.z + h.w * h.w);
+      squares = steer_add_squares (squares, h);
       if (steered != nullptr)
         steered[i] = h;
     }
@@ -101,13 +136,19 @@ steer_stage_residual (const SteerGemv &job, int c, SteerRow row, double *room)
 }
 
 /* Steering of all rows, column c's to staged + c * stride, and what RMS norm multiplies each by: [columns]. */
-template <int columns>
+template <int columns, unsigned parts>
 static __device__ __forceinline__ void
-steer_stage_residuals (const SteerGemv &job, float4 *staged, int stride, int parts, double *room, float *factors)
+steer_stage_residuals (const SteerGemv &job,
+                       const SteerHookOps *ops,
+                       float4 *staged,
+                       int stride,
+                       double *room,
+                       float *factors)
 {
 #pragma unroll
   for (int c = 0; c < columns; c++)
-    factors[c] = c < job.n_columns ? steer_stage_residual (job, c, { staged + c * stride, parts }, room) : 0.0f;
+    factors[c]
+      = c < job.n_columns ? steer_stage_residual (job, c, ops[c], SteerRow<parts>{ staged + c * stride }, room) : 0.0f;
   steer_sum_block<columns> (factors, reinterpret_cast<float *> (room));
 #pragma unroll
   for (int c = 0; c < columns; c++)
@@ -124,7 +165,7 @@ steer_normalise (float4 h, float factor, float4 weight)
 }
 
 /* The pair of column c, by one lane. */
-static __device__ STEER_NOINLINE void
+static __device__ __forceinline__ void
 steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, float b)
 {
   int head = pair.row[0] / job.head_dim;

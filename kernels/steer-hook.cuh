@@ -69,8 +69,9 @@ struct SteerHookSums
 };
 
 /* row: the residual of one position; thread t of the block owns vectors t, t + blockDim.x, ... of it. */
+template <unsigned parts>
 static __device__ __forceinline__ SteerHookSums
-steer_measure (SteerRow row, int n_vectors, const float *direction, double *room)
+steer_measure (SteerRow<parts> row, int n_vectors, const float *direction, double *room)
 {
   const float4 *vectors = reinterpret_cast<const float4 *> (direction);
   SteerExactSum projection, squares, plain;
@@ -138,8 +139,9 @@ steer_get_amount (const SteerCudaOp &op, const SteerHookSums &sums, double n)
     }
 }
 
+template <unsigned parts>
 static __device__ __forceinline__ void
-steer_apply_op (SteerRow row, int n_vectors, const SteerCudaOp &op, double *room)
+steer_apply_op (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
 {
   const float4 *vectors = reinterpret_cast<const float4 *> (op.vector);
   float amount = op.strength;
@@ -180,13 +182,30 @@ steer_apply_op (SteerRow row, int n_vectors, const SteerCudaOp &op, double *room
     }
 }
 
-/* The operations of @layer in their order. plan: (nullable). Every thread of the block must call it. room:
- * [STEER_HOOK_ROOM] in shared memory. */
-static __device__ STEER_NOINLINE void
-steer_apply_plan (SteerRow row, int n_vectors, const SteerCudaPlan *plan, int layer, double *room)
+/* The operations of a layer, in their order. */
+struct SteerHookOps
+{
+  const SteerCudaOp *ops;
+  int n;
+};
+
+/* @plan: (nullable) */
+static __device__ __forceinline__ SteerHookOps
+steer_find_ops (const SteerCudaPlan *plan, int layer)
 {
   if (plan == nullptr)
-    return;
-  for (int i = plan->first[layer]; i < plan->first[layer + 1]; i++)
-    steer_apply_op (row, n_vectors, plan->ops[i], room);
+    return { nullptr, 0 };
+
+  int first = plan->first[layer];
+
+  return { plan->ops + first, plan->first[layer + 1] - first };
+}
+
+/* Every thread of the block must call it. room: [STEER_HOOK_ROOM] in shared memory. */
+template <unsigned parts>
+static __device__ STEER_NOINLINE void
+steer_apply_ops (SteerRow<parts> row, int n_vectors, SteerHookOps ops, double *room)
+{
+  for (int i = 0; i < ops.n; i++)
+    steer_apply_op (row, n_vectors, ops.ops[i], room);
 }

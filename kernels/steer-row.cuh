@@ -5,20 +5,19 @@
 /**
  * SteerRow:
  *
- * A row of activations, as vectors of four floats. In shared memory it may be staged for products: @parts is how many
- * vectors of it a lane multiplies with one piece of the weights, and the vectors lie so that the lanes of a warp, each
- * at its own piece, read neighbours. With one part they lie in their own order.
+ * A row of activations, as vectors of four floats. In shared memory it may be staged for products: @parts, a power of
+ * two, is how many vectors of it a lane multiplies with one piece of the weights, and the vectors lie so that the lanes
+ * of a warp, each at its own piece, read neighbours. With one part they lie in their own order.
  */
-struct SteerRow
+template <unsigned parts> struct SteerRow
 {
   float4 *vectors;
-  int parts; /* a power of two */
 
   __device__ __forceinline__ float4 &
-  at (int i) const
+  at (unsigned i) const
   {
-    int chunk = i / (STEER_WARP * parts);
-    int rest = i % (STEER_WARP * parts);
+    unsigned chunk = i / (STEER_WARP * parts);
+    unsigned rest = i % (STEER_WARP * parts);
 
     return vectors[(chunk * parts + rest % parts) * STEER_WARP + rest / parts];
   }

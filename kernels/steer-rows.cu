@@ -224,11 +224,11 @@ static __global__ void
 steer_steer_rows (int layer, const SteerCudaToken *tokens, int d_model, float *residual)
 {
   STEER_SHARED (double, room);
-  SteerRow row = { reinterpret_cast<float4 *> (residual + (size_t) blockIdx.x * d_model), 1 };
+  SteerRow<1> row = { reinterpret_cast<float4 *> (residual + (size_t) blockIdx.x * d_model) };
 
   steer_let_next_begin ();
   steer_wait_for_previous ();
-  steer_apply_plan (row, d_model / 4, tokens[blockIdx.x].plan, layer, room);
+  steer_apply_ops (row, d_model / 4, steer_find_ops (tokens[blockIdx.x].plan, layer), room);
 }
 
 cudaError_t

@@ -139,15 +139,15 @@ steer_stage_columns (const SteerGemv &job, const SteerTileRoom &room, int first,
 /* Steering and RMS norm of whole columns. The floats lie at the end of the place of their digits, which are written
  * from its beginning on, 192 bytes for 128: never beyond the floats that have been read. */
 template <SteerCudaType type, int columns>
-static __device__ STEER_NOINLINE void
-steer_stage_normed_columns (const SteerGemv &job, SteerTileRoom room, double *sum_room)
+static __device__ __forceinline__ void
+steer_stage_normed_columns (const SteerGemv &job, const SteerHookOps *ops, const SteerTileRoom &room, double *sum_room)
 {
   const float4 *norm = reinterpret_cast<const float4 *> (job.norm);
   unsigned n_vectors = (unsigned) job.depth / 4;
   float4 *floats = reinterpret_cast<float4 *> (room.digits) + room.stride - n_vectors;
   float factors[columns];
 
-  steer_stage_residuals<columns> (job, floats, room.stride, 1, sum_room, factors);
+  steer_stage_residuals<columns, 1> (job, ops, floats, room.stride, sum_room, factors);
 #pragma unroll
   for (int c = 0; c < columns; c++)
     {
