@@ -31,7 +31,7 @@ enum
 /* Below this share of |h|^2 what is orthogonal to v is rounding. */
 #define STEER_HOOK_NO_REST 1e-6
 
-/* Doubles of room that steer_apply_plan() needs in shared memory. */
+/* Doubles of room that steer_apply_ops() needs in shared memory. */
 #define STEER_HOOK_ROOM(n_threads) (4 * (n_threads) / STEER_WARP)
 
 /* A sum of exact products whose roundings are summed beside it: as good as float64, which many GPUs have only for show.
@@ -45,12 +45,28 @@ struct SteerExactSum
   add_product (float a, float b)
   {
     float product = __fmul_rn (a, b);
-    float sum = __fadd_rn (high, product);
-    float part = __fadd_rn (sum, -high);
-    float lost = __fadd_rn (__fadd_rn (high, -__fadd_rn (sum, -part)), __fadd_rn (product, -part));
 
-    low = __fadd_rn (low, __fadd_rn (lost, __fmaf_rn (a, b, -product)));
+    add (product, __fmaf_rn (a, b, -product));
+  }
+
+  /* A number and what its rounding lost. */
+  __device__ __forceinline__ void
+  add (float value, float rest)
+  {
+    float sum = __fadd_rn (high, value);
+    float part = __fadd_rn (sum, -high);
+    float lost = __fadd_rn (__fadd_rn (high, -__fadd_rn (sum, -part)), __fadd_rn (value, -part));
+
+    low = __fadd_rn (low, __fadd_rn (lost, rest));
     high = sum;
+  }
+
+  /* The lanes' sums, of which lane 0 has the whole one. */
+  __device__ __forceinline__ void
+  add_lanes ()
+  {
+    for (int offset = STEER_WARP / 2; offset > 0; offset /= 2)
+      add (__shfl_down_sync (STEER_ALL_LANES, high, offset), __shfl_down_sync (STEER_ALL_LANES, low, offset));
   }
 
   __device__ __forceinline__ double
@@ -68,37 +84,75 @@ struct SteerHookSums
   double sum;
 };
 
-/* row: the residual of one position; thread t of the block owns vectors t, t + blockDim.x, ... of it. */
-template <unsigned parts>
+/* Whether a mode asks for more than the projection. */
+static __device__ __forceinline__ bool
+steer_needs_squares (const SteerCudaOp &op)
+{
+  return op.mode == STEER_HOOK_ORTHOGONAL || (op.mode == STEER_HOOK_SAE_CLAMP && op.input != STEER_HOOK_PLAIN);
+}
+
+/* The block's sums, of which its first thread has the whole ones. room: [n, warps of the block] */
+template <int n>
+static __device__ __forceinline__ void
+steer_sum_exactly (SteerExactSum *sums, float2 *room)
+{
+  int n_warps = blockDim.x / STEER_WARP;
+  int warp = threadIdx.x / STEER_WARP;
+  int lane = threadIdx.x % STEER_WARP;
+
+  __syncthreads (); /* the room may still be read from the last time */
+#pragma unroll
+  for (int i = 0; i < n; i++)
+    {
+      sums[i].add_lanes ();
+      if (lane == 0)
+        room[i * n_warps + warp] = make_float2 (sums[i].high, sums[i].low);
+    }
+  __syncthreads ();
+  if (warp > 0)
+    return;
+#pragma unroll
+  for (int i = 0; i < n; i++)
+    {
+      float2 part = lane < n_warps ? room[i * n_warps + lane] : make_float2 (0.0f, 0.0f);
+
+      sums[i].high = part.x;
+      sums[i].low = part.y;
+      sums[i].add_lanes ();
+    }
+}
+
+/* row: the residual of one position; thread t of the block owns vectors t, t + blockDim.x, ... of it. The block's first
+ * thread gets the sums. */
+template <bool squares, unsigned parts>
 static __device__ __forceinline__ SteerHookSums
 steer_measure (SteerRow<parts> row, int n_vectors, const float *direction, double *room)
 {
   const float4 *vectors = reinterpret_cast<const float4 *> (direction);
-  SteerExactSum projection, squares, plain;
+  SteerExactSum sums[squares ? 3 : 1];
 
   for (int i = threadIdx.x; i < n_vectors; i += blockDim.x)
     {
       float4 h = row.at (i);
       float4 v = __ldg (vectors + i);
 
-      projection.add_product (h.x, v.x);
-      projection.add_product (h.y, v.y);
-      projection.add_product (h.z, v.z);
-      projection.add_product (h.w, v.w);
-      squares.add_product (h.x, h.x);
-      squares.add_product (h.y, h.y);
-      squares.add_product (h.z, h.z);
-      squares.add_product (h.w, h.w);
-      plain.add_product (h.x, 1.0f);
-      plain.add_product (h.y, 1.0f);
-      plain.add_product (h.z, 1.0f);
-      plain.add_product (h.w, 1.0f);
+      sums[0].add_product (h.x, v.x);
+      sums[0].add_product (h.y, v.y);
+      sums[0].add_product (h.z, v.z);
+      sums[0].add_product (h.w, v.w);
+      if (!squares)
+        continue;
+      sums[1].add_product (h.x, h.x);
+      sums[1].add_product (h.y, h.y);
+      sums[1].add_product (h.z, h.z);
+      sums[1].add_product (h.w, h.w);
+      sums[2].add (h.x, 0.0f);
+      sums[2].add (h.y, 0.0f);
+      sums[2].add (h.z, 0.0f);
+      sums[2].add (h.w, 0.0f);
     }
-
-  double sums[3] = { projection.get (), squares.get (), plain.get () };
-
-  steer_sum_block<3> (sums, room);
-  return { sums[0], sums[1], sums[2] };
+  steer_sum_exactly<squares ? 3 : 1> (sums, reinterpret_cast<float2 *> (room));
+  return { sums[0].get (), squares ? sums[1].get () : 0.0, squares ? sums[2].get () : 0.0 };
 }
 
 static __device__ __forceinline__ double
@@ -139,31 +193,47 @@ steer_get_amount (const SteerCudaOp &op, const SteerHookSums &sums, double n)
     }
 }
 
+/* h = numbers.x * h + numbers.y * v */
+static __device__ __forceinline__ float2
+steer_get_numbers (const SteerCudaOp &op, const SteerHookSums &sums, double n)
+{
+  double a = (double) op.strength;
+  double rest = sums.squares - sums.projection * sums.projection;
+  double s;
+
+  if (op.mode != STEER_HOOK_ORTHOGONAL)
+    return make_float2 (1.0f, (float) steer_get_amount (op, sums, n));
+  s = rest > STEER_HOOK_NO_REST * sums.squares ? sqrt (fmax (sums.squares - a * a, 0.0) / rest) : 0.0;
+  return make_float2 ((float) s, (float) (a - s * sums.projection));
+}
+
+/* The same, of which each thread has its part of h. By one thread, which tells the others: of float64 many GPUs can do
+ * little. */
+template <unsigned parts>
+static __device__ __forceinline__ float2
+steer_find_numbers (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
+{
+  const float *direction = op.mode == STEER_HOOK_SAE_CLAMP ? op.encoder : op.vector;
+  float2 *result = reinterpret_cast<float2 *> (room + 3 * (blockDim.x / STEER_WARP));
+  SteerHookSums sums = steer_needs_squares (op) ? steer_measure<true> (row, n_vectors, direction, room)
+                                                : steer_measure<false> (row, n_vectors, direction, room);
+
+  if (threadIdx.x == 0)
+    *result = steer_get_numbers (op, sums, 4.0 * n_vectors);
+  __syncthreads ();
+  return *result;
+}
+
 template <unsigned parts>
 static __device__ __forceinline__ void
 steer_apply_op (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
 {
   const float4 *vectors = reinterpret_cast<const float4 *> (op.vector);
-  float amount = op.strength;
-  float factor = 1.0f;
+  float2 numbers
+    = op.mode == STEER_HOOK_ADD ? make_float2 (1.0f, op.strength) : steer_find_numbers (row, n_vectors, op, room);
+  float factor = numbers.x;
+  float amount = numbers.y;
 
-  if (op.mode != STEER_HOOK_ADD)
-    {
-      const float *direction = op.mode == STEER_HOOK_SAE_CLAMP ? op.encoder : op.vector;
-      SteerHookSums sums = steer_measure (row, n_vectors, direction, room);
-
-      if (op.mode == STEER_HOOK_ORTHOGONAL)
-        {
-          double a = (double) op.strength;
-          double rest = sums.squares - sums.projection * sums.projection;
-          double s = rest > STEER_HOOK_NO_REST * sums.squares ? sqrt (fmax (sums.squares - a * a, 0.0) / rest) : 0.0;
-
-          factor = (float) s;
-          amount = (float) (a - s * sums.projection);
-        }
-      else
-        amount = (float) steer_get_amount (op, sums, 4.0 * n_vectors);
-    }
   if (amount == 0.0f && op.mode != STEER_HOOK_ORTHOGONAL)
     return;
   for (int i = threadIdx.x; i < n_vectors; i += blockDim.x)
