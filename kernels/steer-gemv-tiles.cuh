@@ -156,6 +156,26 @@ steer_get_span ()
   return SteerTileFormat<type>::units * STEER_GEMV_WARPS * STEER_TILE_UNIT;
 }
 
+/* The units of a span that a warp takes. Of a last span that is not whole all warps have about as many: they wait for
+ * each other at its end. */
+struct SteerTileShare
+{
+  int unit; /* the first */
+  int n;
+};
+
+template <SteerCudaType type>
+static __device__ __forceinline__ SteerTileShare
+steer_find_share (int first, int n_units)
+{
+  const int units = SteerTileFormat<type>::units;
+  int left = n_units - first / STEER_TILE_UNIT;
+  int n = min (units, steer_divide_up (left, STEER_GEMV_WARPS));
+  int before = (int) threadIdx.x / STEER_WARP * n;
+
+  return { first / STEER_TILE_UNIT + before, max (min (n, left - before), 0) };
+}
+
 /* Rows g and g + 8 of a tile, of which lane 4 g + t has quarter t. */
 template <SteerCudaType type> struct SteerTileRows
 {
@@ -181,14 +201,25 @@ template <SteerCudaType type> struct SteerTileRows
     raw[1].template load<whole> (rows[1], unit, threadIdx.x % 4, n_pieces);
   }
 
-  /* What a warp takes at a time. */
+  /* A warp's share of a span. */
   __device__ __forceinline__ void
-  prefetch (int unit) const
+  prefetch (const SteerTileShare &share) const
   {
     const int units = SteerTileFormat<type>::units;
 
-    SteerTileFormat<type>::template prefetch<units> (rows[0], unit, threadIdx.x % 4);
-    SteerTileFormat<type>::template prefetch<units> (rows[1], unit, threadIdx.x % 4);
+    if (share.n == units)
+      prefetch_units<units> (share.unit);
+    else if (share.n == 1)
+      prefetch_units<1> (share.unit);
+  }
+
+private:
+  template <int n_units>
+  __device__ __forceinline__ void
+  prefetch_units (int unit) const
+  {
+    SteerTileFormat<type>::template prefetch<n_units> (rows[0], unit, threadIdx.x % 4);
+    SteerTileFormat<type>::template prefetch<n_units> (rows[1], unit, threadIdx.x % 4);
   }
 };
 
@@ -207,7 +238,6 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   STEER_SHARED (double, shared);
   SteerTileRoom room;
   SteerTileColumns<n_sets> columns;
-  int warp_unit = threadIdx.x / STEER_WARP * units; /* the warp's first of a span */
   int n_pairs = job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2];
   int n_tiles = (n_pairs + STEER_GEMV_WARPS - 1) / STEER_GEMV_WARPS;
   int n_pieces = job.depth / STEER_TILE_PIECE;
@@ -225,8 +255,8 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
 
   steer_let_next_begin ();
   steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
-  for (int unit = warp_unit; unit < min (n_units, 2 * span / STEER_TILE_UNIT); unit += span / STEER_TILE_UNIT)
-    SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (unit);
+  for (int first = 0; first < min (job.depth, 2 * span); first += span)
+    SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (steer_find_share<type> (first, n_units));
   for (int i = threadIdx.x; i < room.totals_stride; i += STEER_GEMV_THREADS)
     room.totals[job.n_columns * room.totals_stride + i] = 0.0f;
   steer_wait_for_previous ();
@@ -241,28 +271,25 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
 
       for (int first = 0; first < job.depth; first += span)
         {
-          int first_unit = first / STEER_TILE_UNIT + warp_unit;
+          const SteerTileShare share = steer_find_share<type> (first, n_units);
 
 #pragma unroll
           for (int begin = 0; begin < units; begin += at_once)
             {
               Format raw[at_once][2];
-              int unit = first_unit + begin;
+              int unit = share.unit + begin;
 
 #pragma unroll
               for (int u = 0; u < at_once; u++)
-                if (unit + u < n_units)
+                if (begin + u < share.n)
                   rows.template load<whole> (raw[u], unit + u, n_pieces);
               if (begin == 0)
                 {
                   /* What this warp will load next. */
                   if (first + span < job.depth)
-                    {
-                      if (unit + span / STEER_TILE_UNIT < n_units)
-                        rows.prefetch (unit + span / STEER_TILE_UNIT);
-                    }
-                  else if (warp_unit < n_units && tile + (int) gridDim.x < n_tiles)
-                    SteerTileRows<type> (job, tile + gridDim.x, n_pairs).prefetch (warp_unit);
+                    rows.prefetch (steer_find_share<type> (first + span, n_units));
+                  else if (tile + (int) gridDim.x < n_tiles)
+                    SteerTileRows<type> (job, tile + gridDim.x, n_pairs).prefetch (steer_find_share<type> (0, n_units));
                   if (job.norm == nullptr && (first_staged < 0 || (staged < job.depth && first_staged != first)))
                     {
                       steer_stage_columns<type> (job, room, first, min (staged, job.depth - first));
@@ -271,7 +298,7 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
                 }
 #pragma unroll
               for (int u = 0; u < at_once; u++)
-                if (unit + u < n_units)
+                if (begin + u < share.n)
                   steer_multiply_unit<type, n_sets, whole> (
                     raw[u], columns, (unit + u) * STEER_TILE_PIECES - first_staged / STEER_TILE_PIECE,
                     n_pieces - (unit + u) * STEER_TILE_PIECES, sums);
