@@ -8,7 +8,9 @@
  * the columns. The weights are numbers of bfloat16, exactly. A column of activations is the exact sum of three such
  * numbers, its digits, which fill three columns of the mma, so products are as those of float32.
  *
- * What the weights' base adds is taken off before: a piece's sum begins with -base times the sum of its activations. */
+ * What the weights' base adds is taken off: a piece's sum begins with -base times the sum of its activations. Where
+ * scales and minima are whole numbers with super-scales, a product of these with such sums does it for a unit at once,
+ * and another one takes the minima off. */
 
 #include "steer-tensor-core.cuh"
 #include "steer-tile-columns.cuh"
@@ -25,20 +27,48 @@ steer_add_scaled (float *sums, const float *products, float scale0, float scale1
   sums[3] = __fmaf_rn (scale1, products[3], sums[3]);
 }
 
+/* products: of half @h of piece j with x, where @begins of nothing. */
+template <SteerCudaType type, int n_sets>
+static __device__ __forceinline__ void
+steer_multiply_half (const SteerTileFormat<type> *raw,
+                     int j,
+                     int h,
+                     bool begins,
+                     const uint4 *x,
+                     float (*products)[STEER_TILE_FRAGMENT])
+{
+#pragma unroll
+  for (int part = 0; part < SteerTileFormat<type>::n_parts; part++)
+    {
+      unsigned pairs0[2], pairs1[2];
+
+      raw[0].get_pairs (j, h, part, pairs0);
+      raw[1].get_pairs (j, h, part, pairs1);
+      const unsigned a[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
+#pragma unroll
+      for (int s = 0; s < n_sets; s++)
+        {
+          unsigned b0 = h == 0 ? x[s].x : x[s].z;
+          unsigned b1 = h == 0 ? x[s].y : x[s].w;
+
+          if (begins && part == 0)
+            steer_begin_fragments<STEER_CUDA_BF16> (products[s], a, b0, b1);
+          else
+            steer_multiply_fragments<STEER_CUDA_BF16> (products[s], a, b0, b1);
+        }
+    }
+}
+
 /* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: of the unit, where it
  * may be fewer than @whole ones. */
 template <SteerCudaType type, int n_sets, bool whole>
 static __device__ __forceinline__ void
-steer_multiply_unit (const SteerTileFormat<type> *raw,
-                     const SteerTileColumns<n_sets> &columns,
-                     int piece,
-                     int n_pieces,
-                     float (*sums)[STEER_TILE_FRAGMENT])
+steer_multiply_scaled (const SteerTileFormat<type> *raw,
+                       const SteerTileColumns<n_sets> &columns,
+                       int piece,
+                       int n_pieces,
+                       float (*sums)[STEER_TILE_FRAGMENT])
 {
-  typedef SteerTileFormat<type> Format;
-  float scaled[n_sets][STEER_TILE_FRAGMENT] = {};
-  float minima[n_sets][2] = {}; /* of rows g and g + 8; the total is of one column alone */
-
 #pragma unroll
   for (int j = 0; j < STEER_TILE_PIECES; j++)
     {
@@ -49,62 +79,95 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
         break;
 #pragma unroll
       for (int s = 0; s < n_sets; s++)
+        {
+          x[s] = columns.digits[s][(piece + j) * STEER_TILE_DIGITS * 4];
+          products[s][0] = products[s][2] = columns.totals[s][piece + j];
+          products[s][1] = products[s][3] = 0.0f;
+        }
+      steer_multiply_half<type, n_sets> (raw, j, 0, false, x, products);
+      steer_multiply_half<type, n_sets> (raw, j, 1, false, x, products);
+#pragma unroll
+      for (int s = 0; s < n_sets; s++)
+        steer_add_scaled (sums[s], products[s], raw[0].get_scale (j), raw[1].get_scale (j));
+    }
+}
+
+/* The same for types with super-scales, whose units are whole. */
+template <SteerCudaType type, int n_sets>
+static __device__ __forceinline__ void
+steer_multiply_super_scaled (const SteerTileFormat<type> *raw,
+                             const SteerTileColumns<n_sets> &columns,
+                             int piece,
+                             float (*sums)[STEER_TILE_FRAGMENT])
+{
+  typedef SteerTileFormat<type> Format;
+  const int n_pairs = STEER_TILE_PIECES * Format::n_scales / 2;
+  int t = threadIdx.x % 4;
+  float scaled[n_sets][STEER_TILE_FRAGMENT] = {};
+  float2 supers0 = raw[0].get_supers ();
+  float2 supers1 = raw[1].get_supers ();
+  unsigned pairs0[2], pairs1[2];
+
+#pragma unroll
+  for (int j = 0; j < STEER_TILE_PIECES; j++)
+    {
+      uint4 x[n_sets];
+      float products[n_sets][STEER_TILE_FRAGMENT];
+
+#pragma unroll
+      for (int s = 0; s < n_sets; s++)
         x[s] = columns.digits[s][(piece + j) * STEER_TILE_DIGITS * 4];
 #pragma unroll
       for (int h = 0; h < 2; h++)
         {
           const int scale = j * Format::n_scales + h * (Format::n_scales - 1);
-          const bool begins = h == 0 || Format::n_scales == 2;
-          const bool ends = h == 1 || Format::n_scales == 2;
 
+          steer_multiply_half<type, n_sets> (raw, j, h, h == 0 || Format::n_scales == 2, x, products);
 #pragma unroll
-          for (int s = 0; begins && s < n_sets; s++)
-            {
-              float total = columns.totals[s][piece * Format::n_scales + scale];
-
-              products[s][0] = products[s][2] = total;
-              products[s][1] = products[s][3] = 0.0f;
-              if (Format::has_minima)
-                {
-                  minima[s][0] = __fmaf_rn (raw[0].get_minimum (scale), total, minima[s][0]);
-                  minima[s][1] = __fmaf_rn (raw[1].get_minimum (scale), total, minima[s][1]);
-                }
-            }
-#pragma unroll
-          for (int part = 0; part < Format::n_parts; part++)
-            {
-              unsigned pairs0[2], pairs1[2];
-
-              raw[0].get_pairs (j, h, part, pairs0);
-              raw[1].get_pairs (j, h, part, pairs1);
-              const unsigned a[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
-#pragma unroll
-              for (int s = 0; s < n_sets; s++)
-                steer_multiply_fragments<STEER_CUDA_BF16> (products[s], a, h == 0 ? x[s].x : x[s].z,
-                                                           h == 0 ? x[s].y : x[s].w);
-            }
-#pragma unroll
-          for (int s = 0; ends && s < n_sets; s++)
-            steer_add_scaled (Format::has_supers ? scaled[s] : sums[s], products[s], raw[0].get_scale (scale),
-                              raw[1].get_scale (scale));
+          for (int s = 0; (h == 1 || Format::n_scales == 2) && s < n_sets; s++)
+            steer_add_scaled (scaled[s], products[s], raw[0].get_scale (scale), raw[1].get_scale (scale));
         }
     }
-  if (!Format::has_supers)
-    return;
 
-  float2 supers0 = raw[0].get_supers ();
-  float2 supers1 = raw[1].get_supers ();
+  raw[0].get_scale_pairs (t, pairs0);
+  raw[1].get_scale_pairs (t, pairs1);
+  const unsigned scales[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
+  raw[0].get_minimum_pairs (t, pairs0);
+  raw[1].get_minimum_pairs (t, pairs1);
+  const unsigned minima[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
 
 #pragma unroll
   for (int s = 0; s < n_sets; s++)
     {
+      const unsigned *totals = columns.total_digits[s] + piece / STEER_TILE_PIECES * n_pairs;
+      unsigned b0 = totals[0];
+      unsigned b1 = n_pairs > 4 ? totals[4] : 0;
+
+      steer_multiply_fragments<STEER_CUDA_BF16> (scaled[s], scales, b0, b1);
       steer_add_scaled (sums[s], scaled[s], supers0.x, supers1.x);
       if (Format::has_minima) /* of which -base times the activations is known */
         {
-          sums[s][0] = __fmaf_rn (supers0.y / Format::base, minima[s][0], sums[s][0]);
-          sums[s][2] = __fmaf_rn (supers1.y / Format::base, minima[s][1], sums[s][2]);
+          float taken[STEER_TILE_FRAGMENT];
+
+          steer_begin_fragments<STEER_CUDA_BF16> (taken, minima, b0, b1);
+          steer_add_scaled (sums[s], taken, supers0.y / Format::base, supers1.y / Format::base);
         }
     }
+}
+
+/* The one of both that the type wants. */
+template <SteerCudaType type, int n_sets, bool whole>
+static __device__ __forceinline__ void
+steer_multiply_unit (const SteerTileFormat<type> *raw,
+                     const SteerTileColumns<n_sets> &columns,
+                     int piece,
+                     int n_pieces,
+                     float (*sums)[STEER_TILE_FRAGMENT])
+{
+  if constexpr (SteerTileFormat<type>::has_supers)
+    steer_multiply_super_scaled<type, n_sets> (raw, columns, piece, sums);
+  else
+    steer_multiply_scaled<type, n_sets, whole> (raw, columns, piece, n_pieces, sums);
 }
 
 /* The warps' sums of a tile, each [16, 8] in fragments, to its eight pairs: the first four warps, of which 16 lanes
@@ -250,15 +313,15 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
   room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
   room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
-  room.totals = reinterpret_cast<float *> (room.sums + 2 * n_sets * STEER_GEMV_THREADS);
+  room.totals = room.sums + 2 * n_sets * STEER_GEMV_THREADS;
   columns = steer_find_columns<type, n_sets> (room, job.n_columns);
 
   steer_let_next_begin ();
   steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
   for (int first = 0; first < min (job.depth, 2 * span); first += span)
     SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (steer_find_share<type> (first, n_units));
-  for (int i = threadIdx.x; i < room.totals_stride; i += STEER_GEMV_THREADS)
-    room.totals[job.n_columns * room.totals_stride + i] = 0.0f;
+  for (int i = threadIdx.x; !Format::has_supers && i < room.totals_stride; i += STEER_GEMV_THREADS)
+    static_cast<float *> (room.totals)[job.n_columns * room.totals_stride + i] = 0.0f;
   steer_wait_for_previous ();
   if (job.norm != nullptr)
     steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);

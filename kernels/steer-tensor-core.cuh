@@ -99,6 +99,23 @@ steer_multiply_fragments (float *c, const unsigned *a, unsigned b0, unsigned b1)
 #endif
 }
 
+/* The same where c is nothing before; the zeros take no registers. */
+template <SteerCudaType type>
+static __device__ __forceinline__ void
+steer_begin_fragments (float *c, const unsigned *a, unsigned b0, unsigned b1)
+{
+#ifdef __CUDA_ARCH__
+  static_assert (type == STEER_CUDA_BF16, "nobody needs another");
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+               "{%10, %10, %10, %10};"
+               : "=f"(c[0]), "=f"(c[1]), "=f"(c[2]), "=f"(c[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.0f));
+#else
+  c[0] = c[1] = c[2] = c[3] = 0.0f;
+  steer_multiply_fragments<type> (c, a, b0, b1);
+#endif
+}
+
 /* 16 bytes from global to shared memory, on the way while the thread goes on; zeros when @inside is false. */
 static __device__ __forceinline__ void
 steer_copy_async (void *to, const void *from, bool inside)

@@ -13,9 +13,11 @@
 struct SteerTileRoom
 {
   uint4 *digits; /* [n_columns, stride]: of a column [n_pieces, 3, 4]: of digit d, quarter t: its four pairs */
-  float *totals; /* [n_columns + 1, totals_stride]: of what shares a scale, times -base; last zeros */
-  float4 *sums;  /* [2, n_sets, warps, lanes] */
-  int stride;    /* in vectors of digits */
+  /* Of what shares a scale, times -base. Without super-scales [n_columns + 1, totals_stride] floats, of which the last
+   * are zeros; with them [n_columns, 3, totals_stride] words: digit d of two of them. */
+  void *totals;
+  float4 *sums; /* [2, n_sets, warps, lanes] */
+  int stride;   /* in vectors of digits */
   int totals_stride;
 };
 
@@ -25,13 +27,22 @@ steer_get_digits_stride (int n_pieces)
   return n_pieces * STEER_TILE_DIGITS * 4;
 }
 
-/* At least n_pieces * n_scales. Odd, because a warp reads the same total of several columns at once, which must lie in
- * different banks. */
+/* At least what n_pieces need. What a warp reads at once must lie in different banks: the same total of several
+ * columns, or four words of each of several digits. */
 template <SteerCudaType type>
 static __host__ __device__ __forceinline__ int
 steer_get_totals_stride (int n_pieces)
 {
-  return (n_pieces * SteerTileFormat<type>::n_scales) | 1;
+  int n = n_pieces * SteerTileFormat<type>::n_scales;
+
+  return SteerTileFormat<type>::has_supers ? (n / 2 + 31 - 4) / 32 * 32 + 4 : n | 1;
+}
+
+template <SteerCudaType type>
+static __host__ __device__ __forceinline__ int
+steer_get_n_total_rows (int n_columns)
+{
+  return SteerTileFormat<type>::has_supers ? n_columns * STEER_TILE_DIGITS : n_columns + 1;
 }
 
 static __host__ __device__ __forceinline__ int
@@ -48,7 +59,8 @@ steer_get_tile_bytes (int staged, int n_columns)
 
   return STEER_GEMV_ROOM * sizeof (double) + (size_t) n_columns * steer_get_digits_stride (n_pieces) * sizeof (uint4)
          + (size_t) 2 * steer_get_n_sets (n_columns) * STEER_GEMV_THREADS * sizeof (float4)
-         + (size_t) (n_columns + 1) * steer_get_totals_stride<type> (n_pieces) * sizeof (float);
+         + (size_t) steer_get_n_total_rows<type> (n_columns) * steer_get_totals_stride<type> (n_pieces)
+             * sizeof (float);
 }
 
 /* The three digits of two numbers, the first in the lower half. What the first two leave is such a number itself. */
@@ -62,6 +74,23 @@ steer_split_pair (float a, float b, unsigned *digits)
       a -= __uint_as_float (__float_as_uint (a) & 0xffff0000u);
       b -= __uint_as_float (__float_as_uint (b) & 0xffff0000u);
     }
+}
+
+/* Total @i of column c. */
+template <SteerCudaType type>
+static __device__ __forceinline__ void
+steer_stage_total (const SteerTileRoom &room, int c, unsigned i, float total)
+{
+  if constexpr (SteerTileFormat<type>::has_supers)
+    for (int d = 0; d < STEER_TILE_DIGITS; d++)
+      {
+        unsigned row = (c * STEER_TILE_DIGITS + d) * room.totals_stride;
+
+        static_cast<uint16_t *> (room.totals)[2 * row + i] = (uint16_t) (__float_as_uint (total) >> 16);
+        total -= __uint_as_float (__float_as_uint (total) & 0xffff0000u);
+      }
+  else
+    static_cast<float *> (room.totals)[c * room.totals_stride + i] = total;
 }
 
 /* Vector i of column c. Every lane of a warp must call it, with neighbouring vectors; @inside: there is such one. */
@@ -88,7 +117,7 @@ steer_stage_vector (const SteerTileRoom &room, int c, unsigned i, bool inside, f
   for (unsigned offset = 1; offset < scale_vectors; offset *= 2)
     total += __shfl_xor_sync (STEER_ALL_LANES, total, offset);
   if (inside && i % scale_vectors == 0)
-    room.totals[c * room.totals_stride + i / scale_vectors] = -(float) Format::base * total;
+    steer_stage_total<type> (room, c, i / scale_vectors, __fmul_rn (-(float) Format::base, total));
 }
 
 /* What every thread has of column c from vector @begin on. ahead: [STEER_STAGE_AHEAD] */
@@ -183,7 +212,8 @@ steer_stage_normed_columns (const SteerGemv &job, const SteerHookOps *ops, const
 template <int n_sets> struct SteerTileColumns
 {
   const uint4 *digits[n_sets];
-  const float *totals[n_sets];
+  const float *totals[n_sets];          /* without super-scales */
+  const unsigned *total_digits[n_sets]; /* with them */
 };
 
 /* Column 0 of an mma is the first digit of a column of activations, column 4 that of the other: the two that begin with
@@ -207,10 +237,16 @@ steer_find_columns (const SteerTileRoom &room, int n_columns)
     {
       /* Where there is no such column, any will do: nobody reads its sums. */
       int c = min (s * STEER_TILE_SET_COLUMNS + column / 4, n_columns - 1);
+      int digit = min (column % 4, STEER_TILE_DIGITS - 1);
       int begins = s * STEER_TILE_SET_COLUMNS + lane % 4 / 2;
 
-      columns.digits[s] = room.digits + c * room.stride + min (column % 4, STEER_TILE_DIGITS - 1) * 4 + lane % 4;
-      columns.totals[s] = room.totals + (lane % 2 == 0 && begins < n_columns ? begins : n_columns) * room.totals_stride;
+      columns.digits[s] = room.digits + c * room.stride + digit * 4 + lane % 4;
+      if (SteerTileFormat<type>::has_supers)
+        columns.total_digits[s] = static_cast<const unsigned *> (room.totals)
+                                  + (c * STEER_TILE_DIGITS + digit) * room.totals_stride + lane % 4;
+      else
+        columns.totals[s] = static_cast<const float *> (room.totals)
+                            + (lane % 2 == 0 && begins < n_columns ? begins : n_columns) * room.totals_stride;
     }
   return columns;
 }

@@ -31,8 +31,10 @@
  * is not @whole
  * prefetch<n_units> (row, unit, t): what one of four lanes asks for of so many units
  * get_pairs (j, h, part, pairs): two pairs of half h of piece j
- * get_scale (i), get_minimum (i): of the unit
+ * get_scale (i): of the unit
  * get_supers: {of the scales, of the minima}
+ * get_scale_pairs (t, pairs), get_minimum_pairs (t, pairs): with supers: numbers 2 t and the next, 2 t + 8 and the next
+ * of the unit's scales or minima, in bfloat16
  */
 template <SteerCudaType type> struct SteerTileFormat;
 
@@ -86,6 +88,23 @@ static __device__ __forceinline__ float
 steer_widen_byte (const uint4 &bytes, int i)
 {
   return steer_add_byte (steer_get_word (bytes, i / 4), i % 4) - 8388608.0f;
+}
+
+/* Word @i where that is not known before. */
+static __device__ __forceinline__ unsigned
+steer_pick_word (const uint4 &words, int i)
+{
+  unsigned low = i % 2 == 0 ? words.x : words.y;
+  unsigned high = i % 2 == 0 ? words.z : words.w;
+
+  return i < 2 ? low : high;
+}
+
+/* Whole numbers up to 256 are numbers of bfloat16: the upper halves of the floats. */
+static __device__ __forceinline__ unsigned
+steer_pack_numbers (float first, float second)
+{
+  return __byte_perm (__float_as_uint (first), __float_as_uint (second), 0x7632);
 }
 
 static __device__ __forceinline__ float
@@ -158,12 +177,6 @@ template <int piece_words> struct SteerTileData
   find_data (const SteerCudaMatrix &matrix, int row, int n_pieces)
   {
     return static_cast<const uint4 *> (matrix.data) + (size_t) row * n_pieces * piece_words;
-  }
-
-  __device__ __forceinline__ float
-  get_minimum (int) const
-  {
-    return 0.0f;
   }
 };
 
@@ -372,10 +385,27 @@ template <typename High> struct SteerTileMinima : SteerTileSupers<unsigned, High
     return steer_widen_byte (this->scales, 2 * i);
   }
 
-  __device__ __forceinline__ float
-  get_minimum (int i) const
+  __device__ __forceinline__ void
+  get_scale_pairs (int t, unsigned *pairs) const
   {
-    return steer_widen_byte (this->scales, 2 * i + 1);
+    get_pairs_of (0, t, pairs);
+  }
+
+  __device__ __forceinline__ void
+  get_minimum_pairs (int t, unsigned *pairs) const
+  {
+    get_pairs_of (1, t, pairs);
+  }
+
+private:
+  __device__ __forceinline__ void
+  get_pairs_of (int byte, int t, unsigned *pairs) const
+  {
+    unsigned word = steer_pick_word (this->scales, t);
+
+    pairs[0]
+      = steer_pack_numbers (steer_add_byte (word, byte) - 8388608.0f, steer_add_byte (word, 2 + byte) - 8388608.0f);
+    pairs[1] = 0; /* there are eight */
   }
 };
 
@@ -448,5 +478,23 @@ template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<unsigned s
   get_scale (int i) const
   {
     return steer_add_byte (steer_get_word (scales, i / 4) ^ 0x80808080u, i % 4) - 8388736.0f;
+  }
+
+  __device__ __forceinline__ void
+  get_scale_pairs (int t, unsigned *pairs) const
+  {
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+      {
+        unsigned word = (t < 2 ? steer_get_word (scales, 2 * i) : steer_get_word (scales, 2 * i + 1)) ^ 0x80808080u;
+
+        pairs[i] = steer_pack_numbers (steer_add_byte (word, t % 2 * 2) - 8388736.0f,
+                                       steer_add_byte (word, t % 2 * 2 + 1) - 8388736.0f);
+      }
+  }
+
+  __device__ __forceinline__ void
+  get_minimum_pairs (int, unsigned *) const
+  {
   }
 };
