@@ -12,6 +12,7 @@ struct _SteerWindow
   AdwApplicationWindow parent_instance;
 
   SteerChat *chat;
+  SteerConversation *conversation; /* nullable: the chat's, whose signals are heard */
   gboolean empty;
   gboolean folding;      /* the flaps open and close by themselves, which is nobody's choice */
   GCancellable *opening; /* nullable: of the chat that is being loaded */

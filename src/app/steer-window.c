@@ -147,14 +147,20 @@ update_title (SteerWindow *self)
 
 /* The conversations that the window has shown may go on changing: only the present one's signals count. */
 static void
+forget_conversation (SteerWindow *self)
+{
+  if (self->conversation != NULL)
+    g_signal_handlers_disconnect_by_data (self->conversation, self);
+  g_clear_object (&self->conversation);
+}
+
+static void
 on_conversation_changed (SteerWindow *self, GParamSpec *pspec, SteerChat *chat)
 {
-  SteerConversation *old = g_object_get_data (G_OBJECT (self), "conversation");
   SteerConversation *conversation = steer_chat_get_conversation (chat);
 
-  if (old != NULL)
-    g_signal_handlers_disconnect_by_data (old, self);
-  g_object_set_data_full (G_OBJECT (self), "conversation", g_object_ref (conversation), g_object_unref);
+  forget_conversation (self);
+  self->conversation = g_object_ref (conversation);
   g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (update_empty), self);
   g_signal_connect_swapped (conversation, "notify::title", G_CALLBACK (update_title), self);
   update_empty (self);
@@ -351,11 +357,8 @@ static void
 steer_window_dispose (GObject *object)
 {
   SteerWindow *self = STEER_WINDOW (object);
-  SteerConversation *conversation = g_object_get_data (object, "conversation");
 
-  if (conversation != NULL)
-    g_signal_handlers_disconnect_by_data (conversation, self);
-  g_object_set_data (object, "conversation", NULL);
+  forget_conversation (self);
   if (self->chat != NULL)
     steer_window_remove_actions (self);
   g_cancellable_cancel (self->opening);
