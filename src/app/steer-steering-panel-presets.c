@@ -47,6 +47,15 @@ use_new (SteerSteeringPanel *self, const char *path, GError **error)
   return TRUE;
 }
 
+gboolean
+steer_steering_panel_use (SteerSteeringPanel *self, const char *path)
+{
+  g_return_val_if_fail (STEER_IS_STEERING_PANEL (self), FALSE);
+  g_return_val_if_fail (path != NULL, FALSE);
+
+  return leave_preset (self, use_file, path);
+}
+
 static void
 new_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -56,7 +65,7 @@ new_preset (GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 load (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  leave_preset (data, use_file, g_variant_get_string (parameter, NULL));
+  steer_steering_panel_use (data, g_variant_get_string (parameter, NULL));
 }
 
 /* A disk may take its time to make a file durable, so files are written by a thread, from a copy of the preset. */
@@ -277,7 +286,7 @@ steer_steering_panel_import (SteerSteeringPanel *self, GFile *file)
   if (path == NULL)
     steer_steering_panel_show_error (self, _ ("The preset could not be imported"), error);
   else
-    leave_preset (self, use_file, path);
+    steer_steering_panel_use (self, path);
 }
 
 static void

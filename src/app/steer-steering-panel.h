@@ -24,6 +24,10 @@ GtkWidget *steer_steering_panel_new (SteerWorkspace *workspace);
 /* Appends @feature to the preset in use, in the mode of new ones; says so when it is nearly another row's direction. */
 void steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature);
 
+/* Puts the preset of a file in use: every way to another preset leads through it. A toast offers Undo where unsaved
+ * changes were left, and says what was wrong where FALSE comes back. */
+gboolean steer_steering_panel_use (SteerSteeringPanel *self, const char *path);
+
 /* Takes a preset from a file into the user's folder and uses it, and writes the one in use to a file. What came of it
  * is told in a toast. */
 void steer_steering_panel_import (SteerSteeringPanel *self, GFile *file);

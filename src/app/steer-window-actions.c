@@ -4,6 +4,7 @@
 #include <glib/gi18n.h>
 
 #include "steer-dialogs.h"
+#include "steer-steering-panel.h"
 
 void
 steer_window_install_accels (GtkApplication *application)
@@ -176,12 +177,10 @@ suggest (GSimpleAction *action, GVariant *parameter, gpointer data)
   for (guint i = 0; *name != '\0' && i < g_list_model_get_n_items (presets); i++)
     {
       g_autoptr (SteerPresetEntry) entry = g_list_model_get_item (presets, i);
-      g_autoptr (GError) error = NULL;
 
       if (g_strcmp0 (steer_preset_entry_get_name (entry), name) != 0)
         continue;
-      if (!steer_workspace_open_preset (workspace, steer_preset_entry_get_path (entry), &error))
-        steer_window_show_message (self, error->message);
+      steer_steering_panel_use (STEER_STEERING_PANEL (self->panel), steer_preset_entry_get_path (entry));
       break;
     }
   steer_chat_send (self->chat, prompt);

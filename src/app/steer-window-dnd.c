@@ -3,11 +3,28 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-steering-panel.h"
+
+/* The panel tells what was left by it, where there is anything to tell, and that is enough. */
+static void
+open_preset (SteerWindow *self, const char *path)
+{
+  SteerWorkspace *workspace = steer_window_get_workspace (self);
+  gboolean modified = steer_workspace_get_preset_modified (workspace);
+  const char *name;
+  g_autofree char *text = NULL;
+
+  if (!steer_steering_panel_use (STEER_STEERING_PANEL (self->panel), path) || modified)
+    return;
+  name = steer_preset_get_name (steer_workspace_get_preset (workspace));
+  text = g_strdup_printf (_ ("Preset “%s” is in use"), name != NULL ? name : _ ("Untitled"));
+  steer_window_show_message (self, text);
+}
+
 void
 steer_window_open_file (SteerWindow *self, GFile *file)
 {
   SteerWorkspace *workspace;
-  g_autoptr (GError) error = NULL;
   g_autofree char *path = NULL;
 
   g_return_if_fail (STEER_IS_WINDOW (self));
@@ -26,19 +43,8 @@ steer_window_open_file (SteerWindow *self, GFile *file)
     }
   else if (g_str_has_suffix (path, ".json"))
     steer_chat_list_import (self->chat_list, file);
-  else if (steer_workspace_open_preset (workspace, path, &error))
-    {
-      const char *name = steer_preset_get_name (steer_workspace_get_preset (workspace));
-      g_autofree char *text = g_strdup_printf (_ ("Preset “%s” is in use"), name != NULL ? name : _ ("Untitled"));
-
-      steer_window_show_message (self, text);
-    }
   else
-    {
-      g_autofree char *text = g_strdup_printf (_ ("The preset could not be opened: %s"), error->message);
-
-      steer_window_show_message (self, text);
-    }
+    open_preset (self, path);
 }
 
 static gboolean

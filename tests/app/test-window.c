@@ -277,6 +277,67 @@ test_opens_preset (Fixture *f, gconstpointer data)
   g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Letter");
 }
 
+/* "Letter" at 7 where its file says 4. */
+static void
+change_letter (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (f->dir, "letter.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autoptr (SteerFeature) feature = NULL;
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  g_assert_true (steer_workspace_open_preset (f->workspace, path, NULL));
+  feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  steer_feature_set_strength (feature, 7);
+}
+
+static void
+assert_undo_brings_letter_back (Fixture *f)
+{
+  g_autoptr (SteerFeature) feature = NULL;
+  GtkWidget *undo;
+
+  app_test_settle ();
+  undo = app_test_find (GTK_WIDGET (f->window), GTK_TYPE_BUTTON, "label", "_Undo");
+  g_assert_nonnull (undo);
+  g_signal_emit_by_name (undo, "clicked");
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Letter");
+  g_assert_true (steer_workspace_get_preset_modified (f->workspace));
+  feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
+  g_assert_cmpfloat (steer_feature_get_strength (feature), ==, 7);
+}
+
+/* By Open Preset, by a drop, or by the desktop. */
+static void
+test_opened_preset_can_be_undone (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "number.yaml", NULL);
+  g_autoptr (SteerPreset) preset = app_test_preset ("Number", 98, 2);
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  g_assert_true (steer_preset_save (preset, path, NULL));
+  open_window (f, 1240, 800);
+  change_letter (f);
+  steer_window_open_file (f->window, file);
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Number");
+  assert_undo_brings_letter_back (f);
+}
+
+static void
+test_suggested_preset_can_be_undone (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerPreset) preset = app_test_preset ("Number", 98, 2);
+  g_autofree char *path = steer_preset_folder_save (steer_workspace_get_presets (f->workspace), preset, FALSE, NULL);
+
+  g_assert_nonnull (path);
+  open_window (f, 1240, 800);
+  change_letter (f);
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "suggest", g_variant_new ("(ss)", "Number", "Hello"));
+  g_assert_cmpstr (steer_preset_get_name (steer_workspace_get_preset (f->workspace)), ==, "Number");
+  test_wait_until (is_idle, steer_window_get_chat (f->window), 20);
+  assert_undo_brings_letter_back (f);
+}
+
 static gboolean
 has_model (gpointer workspace)
 {
@@ -428,6 +489,8 @@ main (int argc, char **argv)
   ADD ("/window/a suggestion puts its preset in force", TRUE, test_suggested_preset);
   ADD ("/window/a preset that is opened is in use and a broken one changes nothing", FALSE, test_opens_preset);
   ADD ("/window/a preset that is dropped is in use", FALSE, test_drop);
+  ADD ("/window/a preset that is opened over unsaved changes can be undone", FALSE, test_opened_preset_can_be_undone);
+  ADD ("/window/a suggestion over unsaved changes can be undone", TRUE, test_suggested_preset_can_be_undone);
   ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
   ADD ("/window/a model that does not load leaves a page that says so", FALSE, test_load_error);
   ADD ("/window/every control has a name", TRUE, test_names);
