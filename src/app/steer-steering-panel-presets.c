@@ -71,9 +71,9 @@ load (GSimpleAction *action, GVariant *parameter, gpointer data)
 /* A disk may take its time to make a file durable, so files are written by a thread, from a copy of the preset. */
 typedef struct
 {
-  SteerPreset *preset;
+  SteerPreset *original; /* nullable: whose file this is from now on */
+  SteerPreset *preset;   /* its copy, which the thread has to itself */
   char *path;
-  gboolean adopt; /* the file is the preset in use from now on */
 } Writing;
 
 static void
@@ -81,6 +81,7 @@ writing_free (gpointer data)
 {
   Writing *writing = data;
 
+  g_clear_object (&writing->original);
   g_object_unref (writing->preset);
   g_free (writing->path);
   g_free (writing);
@@ -96,6 +97,22 @@ write_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
+}
+
+static void
+adopt (SteerSteeringPanel *self, Writing *writing)
+{
+  g_autoptr (SteerPreset) newer = NULL;
+
+  if (steer_preset_equal (writing->original, writing->preset))
+    {
+      steer_workspace_preset_saved (self->workspace, writing->path);
+      return;
+    }
+  /* A slider moved while the file was written. */
+  newer = steer_preset_copy (writing->original);
+  if (steer_workspace_open_preset (self->workspace, writing->path, NULL))
+    steer_preset_assign (steer_steering_panel_get_preset (self), newer);
 }
 
 static void
@@ -115,29 +132,23 @@ on_written (GObject *source, GAsyncResult *result, gpointer data)
   if (self->workspace == NULL)
     return;
   steer_preset_folder_refresh (steer_workspace_get_presets (self->workspace));
-  if (!writing->adopt)
-    steer_steering_panel_show_text (self, text);
-  else if (steer_preset_equal (steer_steering_panel_get_preset (self), writing->preset))
-    steer_workspace_preset_saved (self->workspace, writing->path);
+  /* Another preset may have been chosen meanwhile: the file is not its. */
+  if (writing->original == steer_steering_panel_get_preset (self))
+    adopt (self, writing);
   else
-    {
-      /* A slider moved while the file was written. */
-      g_autoptr (SteerPreset) newer = steer_preset_copy (steer_steering_panel_get_preset (self));
-
-      if (steer_workspace_open_preset (self->workspace, writing->path, NULL))
-        steer_preset_assign (steer_steering_panel_get_preset (self), newer);
-    }
+    steer_steering_panel_show_text (self, text);
 }
 
 static void
-write_preset (SteerSteeringPanel *self, const char *path, gboolean adopt)
+write_preset (SteerSteeringPanel *self, const char *path, gboolean keep)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, on_written, NULL);
   Writing *writing = g_new0 (Writing, 1);
+  SteerPreset *preset = steer_steering_panel_get_preset (self);
 
-  writing->preset = steer_preset_copy (steer_steering_panel_get_preset (self));
+  writing->original = keep ? g_object_ref (preset) : NULL;
+  writing->preset = steer_preset_copy (preset);
   writing->path = g_strdup (path);
-  writing->adopt = adopt;
   g_task_set_task_data (task, writing, writing_free);
   g_task_run_in_thread (task, write_in_thread);
 }

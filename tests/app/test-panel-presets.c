@@ -85,6 +85,52 @@ test_saves_and_shows_what_is_changed (PanelTest *fixture, gconstpointer data)
   g_assert_true (steer_preset_equal (saved, panel_test_get_preset (fixture)));
 }
 
+static gboolean
+says_7 (gpointer path)
+{
+  g_autoptr (SteerPreset) preset = steer_preset_new_from_file (path, NULL);
+  g_autoptr (SteerFeature) feature = preset != NULL ? g_list_model_get_item (G_LIST_MODEL (preset), 0) : NULL;
+
+  return feature != NULL && steer_feature_get_strength (feature) == 7.0;
+}
+
+/* Saving takes a thread's time; what is chosen meanwhile keeps its own file, and the file its own preset. */
+static void
+test_another_is_chosen_while_it_saves (PanelTest *fixture, gconstpointer data)
+{
+  g_autofree char *sea = NULL, *other = panel_test_keep (fixture, "Sky", 3.0);
+
+  open_kept (fixture, "Sea", 2.0);
+  sea = g_strdup (steer_workspace_get_preset_path (fixture->workspace));
+  steer_feature_set_strength (panel_test_get_feature (fixture, 0), 7.0);
+  panel_test_act (fixture, "steering.save");
+  g_assert_true (steer_workspace_open_preset (fixture->workspace, other, NULL));
+  test_wait_until (says_7, sea, 5);
+  app_test_settle ();
+  g_assert_cmpstr (steer_preset_get_name (panel_test_get_preset (fixture)), ==, "Sky");
+  g_assert_cmpstr (steer_workspace_get_preset_path (fixture->workspace), ==, other);
+  g_assert_false (steer_workspace_get_preset_modified (fixture->workspace));
+  g_assert_nonnull (strstr (adw_toast_get_title (fixture->toast), "Sea.yaml"));
+}
+
+static void
+test_slider_moves_while_it_saves (PanelTest *fixture, gconstpointer data)
+{
+  g_autofree char *path = NULL;
+
+  open_kept (fixture, "Sea", 2.0);
+  path = g_strdup (steer_workspace_get_preset_path (fixture->workspace));
+  steer_feature_set_strength (panel_test_get_feature (fixture, 0), 7.0);
+  panel_test_act (fixture, "steering.save");
+  steer_feature_set_strength (panel_test_get_feature (fixture, 0), 9.0);
+  app_test_settle ();
+  g_assert_cmpfloat (steer_feature_get_strength (panel_test_get_feature (fixture, 0)), ==, 9.0);
+  g_assert_true (steer_workspace_get_preset_modified (fixture->workspace));
+  g_assert_cmpstr (steer_workspace_get_preset_path (fixture->workspace), ==, path);
+  steer_feature_set_strength (panel_test_get_feature (fixture, 0), 7.0);
+  test_wait_until (is_unmodified, fixture->workspace, 5);
+}
+
 static void
 test_saves_as_another (PanelTest *fixture, gconstpointer data)
 {
@@ -207,6 +253,9 @@ main (int argc, char *argv[])
   ADD ("resets to the file, and Undo goes back", test_reset_can_be_undone);
   ADD ("resets to what is recommended where there is no file", test_resets_to_recommended_without_a_file);
   ADD ("saves, and shows what is changed", test_saves_and_shows_what_is_changed);
+  ADD ("saves a file that stays what it was when another preset is chosen meanwhile",
+       test_another_is_chosen_while_it_saves);
+  ADD ("saves, and what moves meanwhile is a change", test_slider_moves_while_it_saves);
   ADD ("saves as another preset", test_saves_as_another);
   ADD ("asks before it replaces a preset", test_asks_before_it_replaces);
   ADD ("renames, and keeps what is changed", test_renames_and_keeps_what_is_changed);
