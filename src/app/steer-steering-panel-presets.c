@@ -71,9 +71,10 @@ load (GSimpleAction *action, GVariant *parameter, gpointer data)
 /* A disk may take its time to make a file durable, so files are written by a thread, from a copy of the preset. */
 typedef struct
 {
-  SteerPreset *original; /* nullable: whose file this is from now on */
+  SteerPreset *original; /* nullable: whose file and whose name these are once they are on disk */
   SteerPreset *preset;   /* its copy, which the thread has to itself */
   char *path;
+  gboolean renamed; /* the copy has a name of its own */
 } Writing;
 
 static void
@@ -104,6 +105,8 @@ adopt (SteerSteeringPanel *self, Writing *writing)
 {
   g_autoptr (SteerPreset) newer = NULL;
 
+  if (writing->renamed)
+    steer_preset_set_name (writing->original, steer_preset_get_name (writing->preset));
   if (steer_preset_equal (writing->original, writing->preset))
     {
       steer_workspace_preset_saved (self->workspace, writing->path);
@@ -139,64 +142,98 @@ on_written (GObject *source, GAsyncResult *result, gpointer data)
     steer_steering_panel_show_text (self, text);
 }
 
+/* @name: (nullable): what the preset is called from then on; NULL: as before. @keep: the file is the preset's from then
+ * on. */
 static void
-write_preset (SteerSteeringPanel *self, const char *path, gboolean keep)
+write_preset (SteerSteeringPanel *self, SteerPreset *preset, const char *path, const char *name, gboolean keep)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, on_written, NULL);
   Writing *writing = g_new0 (Writing, 1);
-  SteerPreset *preset = steer_steering_panel_get_preset (self);
 
   writing->original = keep ? g_object_ref (preset) : NULL;
   writing->preset = steer_preset_copy (preset);
   writing->path = g_strdup (path);
+  writing->renamed = name != NULL;
+  if (name != NULL)
+    steer_preset_set_name (writing->preset, name);
   g_task_set_task_data (task, writing, writing_free);
   g_task_run_in_thread (task, write_in_thread);
 }
 
+/* What Save As asks about. Until the file is written it may end with nothing done. */
+typedef struct
+{
+  SteerSteeringPanel *panel;
+  SteerPreset *preset;
+  char *name; /* NULL until it is told */
+} Naming;
+
+static Naming *
+naming_new (SteerSteeringPanel *panel, SteerPreset *preset, const char *name)
+{
+  Naming *naming = g_new0 (Naming, 1);
+
+  naming->panel = g_object_ref (panel);
+  naming->preset = g_object_ref (preset);
+  naming->name = g_strdup (name);
+  return naming;
+}
+
+static void
+naming_free (Naming *naming)
+{
+  g_object_unref (naming->panel);
+  g_object_unref (naming->preset);
+  g_free (naming->name);
+  g_free (naming);
+}
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Naming, naming_free)
+
 static void
 on_overwrite (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (SteerSteeringPanel) self = data;
+  g_autoptr (Naming) naming = data;
   g_autofree char *path = NULL;
 
   if (!steer_dialog_confirm_finish (result, NULL))
     return;
-  path = steer_preset_folder_dup_path (steer_workspace_get_presets (self->workspace),
-                                       steer_preset_get_name (steer_steering_panel_get_preset (self)));
-  write_preset (self, path, TRUE);
+  path = steer_preset_folder_dup_path (steer_workspace_get_presets (naming->panel->workspace), naming->name);
+  write_preset (naming->panel, naming->preset, path, naming->name, TRUE);
 }
 
 static void
 on_name_to_save (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (SteerSteeringPanel) self = data;
+  g_autoptr (Naming) naming = data;
+  SteerSteeringPanel *self = naming->panel;
   g_autofree char *name = steer_dialog_ask_text_finish (result, NULL);
   g_autofree char *path = NULL, *body = NULL;
 
   if (name == NULL)
     return;
   path = steer_preset_folder_dup_path (steer_workspace_get_presets (self->workspace), name);
-  steer_preset_set_name (steer_steering_panel_get_preset (self), name);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     {
-      write_preset (self, path, TRUE);
+      write_preset (self, naming->preset, path, name, TRUE);
       return;
     }
   body = g_strdup_printf (_ ("There is already a preset called “%s”. Replacing it loses what is in it."), name);
   steer_dialog_confirm_async (steer_steering_panel_get_window (self), _ ("Replace Preset?"), body, _ ("_Replace"), TRUE,
-                              on_overwrite, g_object_ref (self));
+                              on_overwrite, naming_new (self, naming->preset, name));
 }
 
 static void
 save_as (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   SteerSteeringPanel *self = data;
-  const char *name = steer_preset_get_name (steer_steering_panel_get_preset (self));
+  SteerPreset *preset = steer_steering_panel_get_preset (self);
+  const char *name = steer_preset_get_name (preset);
   g_autofree char *proposed
     = steer_steering_panel_is_bundled (self) ? g_strdup_printf (_ ("My %s"), name) : g_strdup (name);
 
   steer_dialog_ask_text_async (steer_steering_panel_get_window (self), _ ("Save Preset As"), _ ("Name"), proposed,
-                               _ ("_Save"), on_name_to_save, g_object_ref (self));
+                               _ ("_Save"), on_name_to_save, naming_new (self, preset, NULL));
 }
 
 static void
@@ -208,7 +245,7 @@ save (GSimpleAction *action, GVariant *parameter, gpointer data)
   if (path == NULL || steer_steering_panel_is_bundled (self))
     save_as (action, parameter, data);
   else
-    write_preset (self, path, TRUE);
+    write_preset (self, steer_steering_panel_get_preset (self), path, NULL, TRUE);
 }
 
 static void
@@ -325,7 +362,7 @@ steer_steering_panel_export (SteerSteeringPanel *self, GFile *file)
   g_return_if_fail (STEER_IS_STEERING_PANEL (self));
 
   if (is_local (self, file))
-    write_preset (self, g_file_peek_path (file), FALSE);
+    write_preset (self, steer_steering_panel_get_preset (self), g_file_peek_path (file), NULL, FALSE);
 }
 
 static void

@@ -40,6 +40,12 @@ is_unmodified (gpointer workspace)
   return !steer_workspace_get_preset_modified (workspace);
 }
 
+static gboolean
+has_file (gpointer workspace)
+{
+  return steer_workspace_get_preset_path (workspace) != NULL;
+}
+
 static void
 test_reset_can_be_undone (PanelTest *fixture, gconstpointer data)
 {
@@ -139,9 +145,10 @@ test_saves_as_another (PanelTest *fixture, gconstpointer data)
   panel_test_act (fixture, "steering.save");
   answer ("The <i>Tower</i>", "accept");
   path = steer_preset_folder_dup_path (steer_workspace_get_presets (fixture->workspace), "The <i>Tower</i>");
-  test_wait_until (is_unmodified, fixture->workspace, 5);
+  test_wait_until (has_file, fixture->workspace, 5);
   g_assert_cmpstr (steer_workspace_get_preset_path (fixture->workspace), ==, path);
   g_assert_nonnull (app_test_find (fixture->panel, GTK_TYPE_LABEL, "label", "The <i>Tower</i>"));
+  g_assert_false (steer_workspace_get_preset_modified (fixture->workspace));
 }
 
 static void
@@ -153,12 +160,14 @@ test_asks_before_it_replaces (PanelTest *fixture, gconstpointer data)
   panel_test_act (fixture, "steering.save-as");
   answer ("Sea", "accept");
   answer (NULL, "cancel");
+  g_assert_cmpstr (steer_preset_get_name (panel_test_get_preset (fixture)), ==, "Eiffel Tower");
   kept = steer_preset_new_from_file (path, NULL);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (kept)), ==, 1);
   panel_test_act (fixture, "steering.save-as");
   answer ("Sea", "accept");
   answer (NULL, "accept");
-  test_wait_until (is_unmodified, fixture->workspace, 5);
+  test_wait_until (has_file, fixture->workspace, 5);
+  g_assert_cmpstr (steer_preset_get_name (panel_test_get_preset (fixture)), ==, "Sea");
   replaced = steer_preset_new_from_file (path, NULL);
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (replaced)), ==, 3);
 }
