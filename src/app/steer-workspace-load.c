@@ -213,41 +213,64 @@ forget_sources (SteerWorkspace *self)
     }
 }
 
-/* Both the model and its vectors are there: from now on the library is this model's. */
+static void
+take_sources (SteerWorkspace *self, GPtrArray *entries, const SteerModelConfig *config)
+{
+  forget_sources (self);
+  for (guint i = 0; i < entries->len; i++)
+    {
+      SteerSourceEntry *entry = g_ptr_array_index (entries, i);
+      SteerVectorSource *source = steer_source_entry_get_source (entry);
+      g_autoptr (GError) error = NULL;
+
+      if (source == NULL)
+        continue;
+      if (steer_vector_source_check_model (source, config->d_model, config->n_layers, &error))
+        steer_library_add (self->library, source);
+      else
+        steer_source_entry_set_error (entry, error->message);
+    }
+  g_list_store_splice (self->sources, 0, g_list_model_get_n_items (G_LIST_MODEL (self->sources)), entries->pdata,
+                       entries->len);
+}
+
+static void reopen_sources (SteerWorkspace *self);
+
+static void
+remember_sources_path (SteerWorkspace *self, const char *path)
+{
+  g_free (self->sources_path);
+  self->sources_path = g_strdup (path);
+}
+
+/* Both the model and its vectors are there: from now on the library is this model's. The model in use need not be the
+ * one that was asked for last, which may have failed, or come although it was cancelled: then its sources come first.
+ */
 static void
 settle (SteerWorkspace *self)
 {
-  SteerModelProbe *probe = self->probe;
+  g_autoptr (SteerModelProbe) probe = NULL;
   SteerModel *model = steer_engine_get_model (self->engine);
+  const char *path = model != NULL ? steer_model_get_path (model) : NULL;
   g_autofree char *title = NULL;
 
-  if (self->loading_path != NULL || probe == NULL || probe->workspace != NULL)
+  if (self->loading_path != NULL || (self->probe != NULL && self->probe->workspace != NULL))
     return;
-  self->probe = NULL;
-  if (model != NULL && g_strcmp0 (steer_model_get_path (model), probe->path) == 0)
+  probe = g_steal_pointer (&self->probe);
+  if (path != NULL && probe != NULL && g_str_equal (path, probe->path))
     {
-      const SteerModelConfig *config = steer_model_get_config (model);
-
-      forget_sources (self);
-      for (guint i = 0; i < probe->entries->len; i++)
-        {
-          SteerSourceEntry *entry = g_ptr_array_index (probe->entries, i);
-          SteerVectorSource *source = steer_source_entry_get_source (entry);
-          g_autoptr (GError) error = NULL;
-
-          if (source == NULL)
-            continue;
-          if (steer_vector_source_check_model (source, config->d_model, config->n_layers, &error))
-            steer_library_add (self->library, source);
-          else
-            steer_source_entry_set_error (entry, error->message);
-        }
-      g_list_store_splice (self->sources, 0, g_list_model_get_n_items (G_LIST_MODEL (self->sources)),
-                           probe->entries->pdata, probe->entries->len);
+      take_sources (self, probe->entries, steer_model_get_config (model));
       update_device_note (self, probe);
+      remember_sources_path (self, path);
     }
-  steer_model_probe_unref (probe);
-  title = model != NULL ? steer_model_dup_name (steer_model_get_path (model)) : NULL;
+  else if (path != NULL && g_strcmp0 (path, self->sources_path) != 0)
+    {
+      reopen_sources (self);
+      return;
+    }
+  else if (probe == NULL)
+    return;
+  title = path != NULL ? steer_model_dup_name (path) : NULL;
   steer_label_book_refresh (self->labels, title); /* which describes and plans anew */
 }
 
@@ -306,6 +329,7 @@ reopen_sources (SteerWorkspace *self)
   g_autofree char *bundled = steer_dup_demo_model_path ();
   g_autofree char *path = model != NULL ? g_strdup (steer_model_get_path (model)) : NULL;
 
+  remember_sources_path (self, NULL);
   /* A model that is being loaded looks at its sources itself; without one nobody knows what fits. */
   if (path != NULL && self->loading_path == NULL)
     start_probe (self, path, g_strcmp0 (path, bundled) == 0);
@@ -382,6 +406,16 @@ load_free (Load *load)
   g_free (load);
 }
 
+/* @error: (nullable) */
+static void
+end_load (SteerWorkspace *self, const GError *error)
+{
+  g_clear_object (&self->loading);
+  steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
+  if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    steer_workspace_set_string (self, &self->load_error, error->message, STEER_WORKSPACE_PROP_LOAD_ERROR);
+}
+
 static void
 on_loaded (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -390,18 +424,17 @@ on_loaded (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   gboolean loaded = steer_engine_load_finish (STEER_ENGINE (source), result, &error);
 
-  /* A newer load has taken this one's place. */
-  if (self == NULL || self->loading != load->cancellable)
+  if (self == NULL)
     {
       load_free (load);
       return;
     }
-  g_clear_object (&self->loading);
-  steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
+  if (self->loading == load->cancellable)
+    end_load (self, error);
+  else if (loaded)
+    remember_sources_path (self, NULL); /* cancelled too late: nobody has looked for this model's */
   if (loaded)
     remember (self, load->path);
-  else if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    steer_workspace_set_string (self, &self->load_error, error->message, STEER_WORKSPACE_PROP_LOAD_ERROR);
   settle (self);
   load_free (load);
 }

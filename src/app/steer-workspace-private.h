@@ -40,6 +40,7 @@ struct _SteerWorkspace
   guint64 loading_bytes;
   SteerModelProbe *probe; /* nullable: of the newest load */
   GListStore *sources;    /* SteerSourceEntry */
+  char *sources_path;     /* nullable: of the model that they were looked for with */
   SteerLabelBook *labels;
   SteerInspector *inspector;
 };
@@ -80,5 +81,6 @@ void steer_workspace_refresh_steering (SteerWorkspace *self);
 void steer_workspace_on_device_note (SteerWorkspace *self);
 
 void steer_model_probe_unref (SteerModelProbe *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerModelProbe, steer_model_probe_unref)
 
 G_END_DECLS

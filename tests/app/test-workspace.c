@@ -4,6 +4,9 @@
 
 #include <glib/gstdio.h>
 
+/* Of another width than the vectors of the tests. */
+#define OTHER_MODEL "cpu/llama-odd-sizes"
+
 typedef struct
 {
   char *dir;
@@ -305,21 +308,6 @@ is_idle (gpointer workspace)
   return steer_engine_get_state (steer_workspace_get_engine (workspace)) == STEER_ENGINE_READY;
 }
 
-static void
-test_cancelled_load (Fixture *f, gconstpointer data)
-{
-  g_autofree char *model = test_fixture_path ("cli/model");
-  g_autofree char *error = NULL, *loading = NULL;
-
-  steer_workspace_load_model (f->workspace, model);
-  steer_workspace_cancel_load (f->workspace);
-  g_object_get (f->workspace, "loading-path", &loading, NULL);
-  g_assert_cmpstr (loading, ==, NULL);
-  test_wait_until (is_idle, f->workspace, 10);
-  g_object_get (f->workspace, "load-error", &error, NULL);
-  g_assert_cmpstr (error, ==, NULL);
-}
-
 static SteerSourceEntry *
 find_source (SteerWorkspace *workspace, const char *path)
 {
@@ -334,6 +322,127 @@ find_source (SteerWorkspace *workspace, const char *path)
         return entry;
     }
   return NULL;
+}
+
+static void
+load_other (Fixture *f)
+{
+  g_autofree char *path = test_fixture_path (OTHER_MODEL);
+
+  g_settings_set_uint (f->settings, "context-size", 0);
+  steer_workspace_load_model (f->workspace, path);
+}
+
+static char *
+dup_model_path (SteerWorkspace *workspace)
+{
+  char *path;
+
+  g_object_get (steer_workspace_get_engine (workspace), "model-path", &path, NULL);
+  return path;
+}
+
+/* The one source of the tests fits its model alone. */
+static SteerSourceEntry *
+get_letters (Fixture *f)
+{
+  g_autofree char *path = g_build_filename (f->dir, "vectors", "letters.safetensors", NULL);
+  SteerSourceEntry *entry = find_source (f->workspace, path);
+
+  g_assert_nonnull (entry);
+  return entry;
+}
+
+static void
+test_cancelled_load (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  g_autofree char *error = NULL, *loading = NULL, *loaded = NULL;
+
+  load_other (f);
+  steer_workspace_cancel_load (f->workspace);
+  g_object_get (f->workspace, "loading-path", &loading, NULL);
+  g_assert_cmpstr (loading, ==, NULL);
+  test_wait_until (is_idle, f->workspace, 10);
+  app_test_settle ();
+  g_object_get (f->workspace, "load-error", &error, NULL);
+  g_assert_cmpstr (error, ==, NULL);
+  loaded = dup_model_path (f->workspace);
+  g_assert_cmpstr (loaded, ==, model);
+  g_assert_null (steer_source_entry_get_error (get_letters (f)));
+}
+
+static gboolean
+letters_do_not_fit (gpointer fixture)
+{
+  return steer_source_entry_get_error (get_letters (fixture)) != NULL;
+}
+
+static gboolean
+letters_fit (gpointer fixture)
+{
+  return !letters_do_not_fit (fixture);
+}
+
+/* Its sources, its labels and its plan; and it is what the next start begins with. */
+static void
+assert_other_model_is_in_use (Fixture *f)
+{
+  g_autofree char *other = test_fixture_path (OTHER_MODEL), *loaded = dup_model_path (f->workspace);
+  g_autofree char *remembered = g_settings_get_string (f->settings, "model-path");
+  g_autoptr (SteerPreset) preset = app_test_preset ("Letter", 97, 4);
+  g_autofree char *error = NULL;
+
+  g_assert_cmpstr (loaded, ==, other);
+  g_assert_cmpstr (remembered, ==, other);
+  test_wait_until (letters_do_not_fit, f, 10);
+  steer_workspace_set_preset (f->workspace, preset);
+  g_assert_cmpuint (count_ops (f->workspace), ==, 0);
+  g_object_get (f->workspace, "plan-error", &error, NULL);
+  g_assert_nonnull (error);
+}
+
+static void
+cancel_once (SteerEngine *engine, GParamSpec *pspec, SteerWorkspace *workspace)
+{
+  g_signal_handlers_disconnect_by_func (engine, cancel_once, workspace);
+  steer_workspace_cancel_load (workspace);
+}
+
+static void
+test_cancelled_too_late (Fixture *f, gconstpointer data)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+
+  /* The engine has the model, and is about to say that the load ended. */
+  g_signal_connect (steer_workspace_get_engine (f->workspace), "notify::model-path", G_CALLBACK (cancel_once),
+                    f->workspace);
+  load_other (f);
+  test_wait_until (is_idle, f->workspace, 10);
+  app_test_settle ();
+  assert_other_model_is_in_use (f);
+
+  steer_workspace_load_model (f->workspace, model);
+  test_wait_until (letters_fit, f, 10);
+}
+
+static void
+load_missing_once (SteerEngine *engine, GParamSpec *pspec, SteerWorkspace *workspace)
+{
+  g_signal_handlers_disconnect_by_func (engine, load_missing_once, workspace);
+  steer_workspace_load_model (workspace, "/no/such/model");
+}
+
+static void
+test_overtaken_by_a_failure (Fixture *f, gconstpointer data)
+{
+  g_signal_connect (steer_workspace_get_engine (f->workspace), "notify::model-path", G_CALLBACK (load_missing_once),
+                    f->workspace);
+  load_other (f);
+  test_wait_until (has_load_error, f->workspace, 10);
+  test_wait_until (is_idle, f->workspace, 10);
+  app_test_settle ();
+  assert_other_model_is_in_use (f);
 }
 
 typedef struct
@@ -458,7 +567,9 @@ main (int argc, char **argv)
   ADD ("/workspace/the authors' advice counts where nothing was chosen", test_advice);
   ADD ("/workspace/a model that does not load leaves the one before", test_failed_load);
   ADD ("/workspace/a model that loaded is remembered", test_recent);
-  ADD ("/workspace/a cancelled load is no error", test_cancelled_load);
+  ADD ("/workspace/a cancelled load is no error and leaves the model before with its sources", test_cancelled_load);
+  ADD ("/workspace/a load that is cancelled too late brings all that belongs to its model", test_cancelled_too_late);
+  ADD ("/workspace/so does one that was given up for a model that then does not load", test_overtaken_by_a_failure);
   ADD ("/workspace/a load that is prepared is shown, and can be cancelled before it begins", test_prepared_load);
   ADD ("/workspace/weights and cache are kept in 8 bits when that is preferred", test_eight_bits);
   ADD ("/workspace/sources are added and removed, and what is wrong with one is told", test_sources);
