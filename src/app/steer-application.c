@@ -14,7 +14,8 @@
 #include "steer-preferences.h"
 #include "steer-window.h"
 
-/* What was written when the program was told to quit has this long to reach the store. */
+/* A reply that was told to stop has this long to do so. The engine's thread is joined all the same when the workspace
+ * goes, however long its device takes; by then all is on disk, so that ending the process loses nothing. */
 #define QUIT_SECONDS 2
 
 struct _SteerApplication
@@ -254,17 +255,35 @@ steer_application_startup (GApplication *application)
   on_text_scale_changed (self);
 }
 
-/* Replies end where they are and what they said is on disk before the process goes. */
+static gboolean
+wake (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+wait_for_replies (SteerEngine *engine)
+{
+  gint64 end = g_get_monotonic_time () + QUIT_SECONDS * G_TIME_SPAN_SECOND;
+  /* The loop sleeps while the worker posts nothing. */
+  guint deadline = g_timeout_add (QUIT_SECONDS * 1000, wake, NULL);
+
+  while (steer_engine_get_state (engine) == STEER_ENGINE_BUSY && g_get_monotonic_time () < end)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (deadline);
+}
+
+/* Replies end where they are and what they said is on disk before the process goes; what they have said until now at
+ * once, since the rest may take its time. */
 static void
 finish_replies (SteerApplication *self)
 {
   SteerStore *store = steer_workspace_get_store (self->workspace);
-  SteerEngine *engine = steer_workspace_get_engine (self->workspace);
-  gint64 end = g_get_monotonic_time () + QUIT_SECONDS * G_TIME_SPAN_SECOND;
 
   steer_workspace_cancel_load (self->workspace);
-  while (steer_engine_get_state (engine) == STEER_ENGINE_BUSY && g_get_monotonic_time () < end)
-    g_main_context_iteration (NULL, TRUE);
+  if (store != NULL)
+    steer_store_flush (store, NULL);
+  wait_for_replies (steer_workspace_get_engine (self->workspace));
   if (store != NULL)
     steer_store_flush (store, NULL);
 }

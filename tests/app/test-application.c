@@ -1,12 +1,15 @@
 /* The program is started with files, as a file manager does: what becomes of them, and of what would have been loaded
  * without them. */
 #include "app-test-util.h"
+#include "cpu/steer-cpu.h"
 #include "steer-application.h"
 #include "steer-preferences.h"
 #include "steer-window.h"
 #include "test-util.h"
 
 #define PATIENCE_SECONDS 30
+/* Longer than anyone should wait for a device. */
+#define HANG_SECONDS 10
 
 typedef gboolean (*Condition) (SteerWorkspace *workspace, const char *wanted);
 
@@ -245,6 +248,127 @@ test_preferences (void)
   app_test_assert_finalizes (self.application);
 }
 
+/* A device that is the CPU until it is told to hang. */
+static struct
+{
+  gint hangs;    /* atomic */
+  gint hanging;  /* atomic: it does */
+  gint left;     /* atomic: the workspace has written what it had to write */
+  gint released; /* atomic: and that ended the hang */
+} toy;
+
+static const SteerBackend toy_backend;
+
+static GPtrArray *
+list_toys (void)
+{
+  GPtrArray *devices = steer_cpu_backend ()->list_devices ();
+  SteerDevice *device = g_ptr_array_index (devices, 0);
+
+  g_free (device->id);
+  device->id = g_strdup ("toy:0");
+  return devices;
+}
+
+static gboolean
+estimate_toy (SteerModel *model,
+              const char *device,
+              const SteerContextOptions *options,
+              SteerMemoryEstimate *result,
+              GError **error)
+{
+  return steer_cpu_backend ()->estimate (model, "cpu", options, result, error);
+}
+
+static SteerContext *
+open_toy (SteerModel *model,
+          const char *device,
+          const SteerContextOptions *options,
+          SteerProgressFunc progress,
+          gpointer data,
+          GCancellable *cancellable,
+          GError **error)
+{
+  SteerContext *context = steer_cpu_backend ()->open (model, "cpu", options, progress, data, cancellable, error);
+
+  if (context == NULL)
+    return NULL;
+  context->backend = &toy_backend;
+  g_free (context->device_id);
+  context->device_id = g_strdup ("toy:0");
+  return context;
+}
+
+static void
+close_toy (SteerContext *context)
+{
+  steer_cpu_backend ()->close (context);
+}
+
+static gboolean
+forward_toy (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
+{
+  gint64 end = g_get_monotonic_time () + HANG_SECONDS * G_TIME_SPAN_SECOND;
+
+  if (g_atomic_int_compare_and_exchange (&toy.hangs, TRUE, FALSE))
+    {
+      g_atomic_int_set (&toy.hanging, TRUE);
+      while (!g_atomic_int_get (&toy.left) && g_get_monotonic_time () < end)
+        g_usleep (1000);
+      g_atomic_int_set (&toy.released, g_atomic_int_get (&toy.left));
+    }
+  return steer_cpu_backend ()->forward (context, runs, n_runs, cancellable, error);
+}
+
+static const SteerBackend toy_backend = {
+  .name = "toy",
+  .list_devices = list_toys,
+  .estimate = estimate_toy,
+  .open = open_toy,
+  .close = close_toy,
+  .forward = forward_toy,
+};
+
+static void
+on_left (gpointer data, GObject *workspace)
+{
+  g_atomic_int_set (&toy.left, TRUE);
+}
+
+/* Asks something, and closes the window while the device hangs. */
+static gboolean
+quit_while_it_hangs (gpointer application)
+{
+  SteerWindow *window = STEER_WINDOW (find_window (STEER_TYPE_WINDOW));
+
+  if (window == NULL || !steer_chat_get_can_send (steer_window_get_chat (window)))
+    return G_SOURCE_CONTINUE;
+  g_atomic_int_set (&toy.hangs, TRUE);
+  steer_chat_send (steer_window_get_chat (window), "Hello");
+  while (!g_atomic_int_get (&toy.hanging))
+    g_usleep (1000);
+  g_object_weak_ref (G_OBJECT (steer_application_get_workspace (application)), on_left, NULL);
+  gtk_window_close (GTK_WINDOW (window));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+test_hanging_device (void)
+{
+  g_autofree char *model = test_fixture_path ("cli/model");
+  char *arguments[] = { (char *) "steer-chat", model, NULL };
+  SteerApplication *application = steer_application_new ();
+  g_autoptr (GSettings) settings = g_settings_new (STEER_APPLICATION_ID);
+
+  g_settings_set_string (settings, "device", "toy");
+  g_application_set_flags (G_APPLICATION (application), G_APPLICATION_HANDLES_OPEN | G_APPLICATION_NON_UNIQUE);
+  g_timeout_add (20, quit_while_it_hangs, application);
+  g_assert_cmpint (g_application_run (G_APPLICATION (application), 2, arguments), ==, 0);
+  g_assert_true (toy.released);
+  g_settings_set_string (settings, "device", "cpu");
+  app_test_assert_finalizes (application);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -252,6 +376,7 @@ main (int argc, char **argv)
 
   app_test_init (&argc, &argv);
   steer_init ();
+  steer_backend_register (&toy_backend);
   /* The backend in memory is one for the whole process. */
   settings = g_settings_new (STEER_APPLICATION_ID);
   g_settings_set_string (settings, "device", "cpu");
@@ -264,6 +389,7 @@ main (int argc, char **argv)
   g_test_add_func ("/application/a GGUF file that it is started with is loaded", test_gguf);
   g_test_add_func ("/application/a model and a preset can come together", test_both);
   g_test_add_func ("/application/a folder without a model says so", test_no_model);
+  g_test_add_func ("/application/a device that hangs does not keep from disk what is to be kept", test_hanging_device);
 #ifndef __SANITIZE_ADDRESS__ /* with so much of GTK in use GLib's table of quarks grows, and leaves the first behind   \
                               */
   g_test_add_func ("/application/the preferences are one window, which goes with the main one", test_preferences);
