@@ -30,6 +30,8 @@ struct _SteerWorkspace
   gboolean modified;
   guint autosave_id;
 
+  gboolean reading;   /* a thread reads vectors */
+  gboolean plan_late; /* the live plan is of an earlier moment, until it has */
   char *plan_error;
   char *load_error;
   char *device_note;
@@ -76,6 +78,9 @@ void steer_workspace_leave_preset (SteerWorkspace *self);
 
 /* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
 void steer_workspace_refresh_steering (SteerWorkspace *self);
+
+/* Makes the live plan that of the preset as it is now, even if files have to be read for it. */
+void steer_workspace_finish_plan (SteerWorkspace *self);
 
 /* The engine says itself why it has not taken, or has left, a device. */
 void steer_workspace_on_device_note (SteerWorkspace *self);

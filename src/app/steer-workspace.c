@@ -274,6 +274,7 @@ SteerLivePlan *
 steer_workspace_get_live_plan (SteerWorkspace *self)
 {
   g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  steer_workspace_finish_plan (self);
   return self->live_plan;
 }
 

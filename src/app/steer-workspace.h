@@ -26,7 +26,8 @@ G_BEGIN_DECLS
  * The preset in use, its unsaved changes included, is kept in the data folder and is there again at the next start.
  *
  * The live plan follows every change of the preset at once: steer_live_plan_set() is called inside the change's own
- * signal, so that the next decode step of a running reply sees it.
+ * signal, so that the next decode step of a running reply sees it. Where a change needs vectors that have not been read
+ * yet (a feature was added, another preset chosen), a thread reads them, and the plan follows when they are there.
  */
 G_DECLARE_FINAL_TYPE (SteerWorkspace, steer_workspace, STEER, WORKSPACE, GObject)
 
@@ -52,6 +53,7 @@ SteerPresetFolder *steer_workspace_get_presets (SteerWorkspace *self);
 GSettings *steer_workspace_get_settings (SteerWorkspace *self);
 SteerPreset *steer_workspace_get_preset (SteerWorkspace *self);
 void steer_workspace_set_preset (SteerWorkspace *self, SteerPreset *preset);
+/* Of the preset as it is now: a reply that begins with it is steered from its first token on. May read files. */
 SteerLivePlan *steer_workspace_get_live_plan (SteerWorkspace *self);
 /* The features of whatever preset is in use, for looking up their labels. (transfer none) */
 GListModel *steer_workspace_get_features (SteerWorkspace *self);

@@ -234,6 +234,34 @@ steer_library_load_encoder (SteerLibrary *self, const char *source_id, guint lay
   return load (self, STEER_TYPE_ENCODER, source_id, layer, index, error);
 }
 
+static gboolean
+is_cached (SteerLibrary *self, const Cached *key)
+{
+  gboolean cached;
+
+  g_mutex_lock (&self->mutex);
+  cached = g_hash_table_contains (self->cache, key);
+  g_mutex_unlock (&self->mutex);
+  return cached;
+}
+
+gboolean
+steer_library_would_read (SteerLibrary *self, const char *source_id, guint layer, guint64 index, gboolean encoder)
+{
+  g_autoptr (SteerVectorSource) source = NULL;
+  Cached key = { .layer = layer, .index = index, .type = G_TYPE_BYTES };
+
+  g_return_val_if_fail (STEER_IS_LIBRARY (self), FALSE);
+  source = find_source (self, source_id, layer, index);
+  if (source == NULL)
+    return FALSE;
+  key.source = source;
+  if (!is_cached (self, &key))
+    return TRUE;
+  key.type = STEER_TYPE_ENCODER;
+  return encoder && STEER_VECTOR_SOURCE_GET_IFACE (source)->load_encoder != NULL && !is_cached (self, &key);
+}
+
 void
 steer_library_describe (SteerLibrary *self, SteerFeature *feature)
 {

@@ -33,6 +33,11 @@ steer_library_load_vector (SteerLibrary *self, const char *source_id, guint laye
 SteerEncoder *
 steer_library_load_encoder (SteerLibrary *self, const char *source_id, guint layer, guint64 index, GError **error);
 
+/* Whether loading them would read a file now: a source has them, and they are not cached. @encoder: that of the feature
+ * too. */
+gboolean
+steer_library_would_read (SteerLibrary *self, const char *source_id, guint layer, guint64 index, gboolean encoder);
+
 /* Fills label, recommended, minimum, maximum and layer-norm where the feature has none and a source knows them. Main
  * thread, as the feature is. */
 void steer_library_describe (SteerLibrary *self, SteerFeature *feature);

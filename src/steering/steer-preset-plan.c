@@ -61,6 +61,33 @@ add_sae_clamp (SteerPlanBuilder *builder,
   return FALSE;
 }
 
+static guint
+count_steering (SteerPreset *self)
+{
+  return steer_preset_get_master_enabled (self) ? g_list_model_get_n_items (G_LIST_MODEL (self)) : 0;
+}
+
+gboolean
+steer_preset_plan_would_read (SteerPreset *self, SteerLibrary *library)
+{
+  guint n;
+
+  g_return_val_if_fail (STEER_IS_PRESET (self), FALSE);
+  g_return_val_if_fail (STEER_IS_LIBRARY (library), FALSE);
+  n = count_steering (self);
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self), i);
+      gboolean encoder = steer_feature_get_mode (feature) == STEER_MODE_SAE_CLAMP;
+
+      if (steer_feature_get_enabled (feature)
+          && steer_library_would_read (library, steer_feature_get_source (feature), steer_feature_get_layer (feature),
+                                       steer_feature_get_index (feature), encoder))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static SteerPlanBuilder *
 new_builder (SteerPreset *self, guint d_model)
 {
@@ -82,7 +109,7 @@ steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model,
   g_return_val_if_fail (STEER_IS_PRESET (self), NULL);
   g_return_val_if_fail (STEER_IS_LIBRARY (library), NULL);
   multiplier = steer_preset_get_master_multiplier (self);
-  n = steer_preset_get_master_enabled (self) ? g_list_model_get_n_items (G_LIST_MODEL (self)) : 0;
+  n = count_steering (self);
   for (guint i = 0; i < n; i++)
     {
       g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self), i);

@@ -98,4 +98,7 @@ void steer_preset_set_sampling_fields (SteerPreset *self, const SteerSampling *s
 SteerPlan *
 steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model, guint n_layers, GError **error);
 
+/* Whether that would read files now, which may take its time: what it has read once, the library keeps. */
+gboolean steer_preset_plan_would_read (SteerPreset *self, SteerLibrary *library);
+
 G_END_DECLS

@@ -56,6 +56,24 @@ test_asks_a_source_once_for_a_vector (void)
 }
 
 static void
+test_knows_what_it_would_read (void)
+{
+  g_autoptr (SteerLibrary) library = steer_library_new ();
+  g_autoptr (TestSource) source = test_source_new ("one", 4, 2);
+
+  g_assert_false (steer_library_would_read (library, NULL, 1, 3, FALSE));
+  steer_library_add (library, STEER_VECTOR_SOURCE (source));
+  g_assert_true (steer_library_would_read (library, NULL, 1, 3, FALSE));
+  g_assert_false (steer_library_would_read (library, "other", 1, 3, FALSE));
+  g_assert_false (steer_library_would_read (library, NULL, 2, 3, FALSE));
+  g_bytes_unref (load (library, NULL, 1, 3));
+  g_assert_false (steer_library_would_read (library, NULL, 1, 3, FALSE));
+  /* It has no encoders, and no file is read to say so. */
+  g_assert_false (steer_library_would_read (library, NULL, 1, 3, TRUE));
+  g_assert_cmpuint (test_source_get_n_loads (source), ==, 1);
+}
+
+static void
 expect_not_found (SteerLibrary *library, const char *source, const char *message)
 {
   g_autoptr (GError) error = NULL;
@@ -173,6 +191,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/library/takes the named source, else the first that covers the feature",
                    test_takes_the_named_source_else_the_first_that_covers);
   g_test_add_func ("/library/asks a source only once for a vector", test_asks_a_source_once_for_a_vector);
+  g_test_add_func ("/library/knows what it would read a file for", test_knows_what_it_would_read);
   g_test_add_func ("/library/says which feature is missing and why", test_says_what_is_missing);
   g_test_add_func ("/library/forgets a source that is removed, but not the vectors in use",
                    test_forgets_a_source_that_is_removed);

@@ -172,6 +172,30 @@ test_reads_no_file_when_a_slider_moves (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (test_source_get_n_loads (fixture->source), ==, 3);
 }
 
+static gboolean
+would_read (Fixture *fixture)
+{
+  return steer_preset_plan_would_read (fixture->preset, fixture->library);
+}
+
+static void
+test_knows_whether_it_would_read (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
+  g_autoptr (SteerPlan) plan = NULL;
+
+  g_assert_true (would_read (fixture));
+  steer_preset_set_master_enabled (fixture->preset, FALSE);
+  g_assert_false (would_read (fixture));
+  steer_preset_set_master_enabled (fixture->preset, TRUE);
+  plan = make (fixture, 4, 9);
+  g_assert_false (would_read (fixture));
+  steer_feature_set_strength (feature, 7.0);
+  g_assert_false (would_read (fixture));
+  add (fixture, 5, 2, 1.0, FALSE);
+  g_assert_true (would_read (fixture));
+}
+
 static void
 expect_error (Fixture *fixture, guint d_model, guint n_layers, SteerSteeringError code, const char *message)
 {
@@ -220,6 +244,7 @@ main (int argc, char *argv[])
   ADD ("leaves out what cannot change anything", test_leaves_out_what_changes_nothing);
   ADD ("carries the options", test_carries_the_options);
   ADD ("reads no file when a slider moves", test_reads_no_file_when_a_slider_moves);
+  ADD ("knows whether it would read a file", test_knows_whether_it_would_read);
   ADD ("names the feature that does not fit", test_names_the_feature_that_does_not_fit);
   ADD ("takes any width, but one only", test_takes_any_width_but_one_only);
   return g_test_run ();

@@ -7,7 +7,8 @@ struct _TestSource
   char *id;
   guint d_model;
   guint n_layers;
-  guint n_loads; /* atomic */
+  guint n_loads;   /* atomic */
+  GThread *reader; /* atomic: of the newest load */
 };
 
 static void test_source_init_interface (SteerVectorSourceInterface *iface);
@@ -52,6 +53,12 @@ test_source_get_n_loads (TestSource *self)
   return g_atomic_int_get (&self->n_loads);
 }
 
+GThread *
+test_source_get_reader (TestSource *self)
+{
+  return g_atomic_pointer_get (&self->reader);
+}
+
 static const char *
 get_id (SteerVectorSource *source)
 {
@@ -77,6 +84,7 @@ load_vector (SteerVectorSource *source, guint layer, guint64 index, GCancellable
   float *vector = g_new0 (float, self->d_model);
 
   g_atomic_int_inc (&self->n_loads);
+  g_atomic_pointer_set (&self->reader, g_thread_self ());
   vector[index % self->d_model] = 1.0f;
   return g_bytes_new_take (vector, self->d_model * sizeof (float));
 }
