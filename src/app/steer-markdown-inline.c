@@ -112,40 +112,64 @@ collect_image (Collector *self, cmark_node *node, SteerRichFlags flags, guint de
 }
 
 static void
+append_leaf (Collector *self, cmark_node *node, SteerRichFlags flags, const char *uri)
+{
+  switch (cmark_node_get_type (node))
+    {
+    case CMARK_NODE_TEXT:
+    case CMARK_NODE_HTML_INLINE:
+    case CMARK_NODE_CUSTOM_INLINE:
+      append_text (self, cmark_node_get_literal (node), flags, uri);
+      break;
+    case CMARK_NODE_CODE:
+      append_text (self, cmark_node_get_literal (node), flags | STEER_RICH_CODE, uri);
+      break;
+    case CMARK_NODE_SOFTBREAK:
+    case CMARK_NODE_LINEBREAK:
+      append_text (self, "\n", flags, uri);
+      break;
+    default:
+      break;
+    }
+}
+
+/* All that is below @node, as what is around it: an iterator goes to any depth. */
+static void
+collect_unformatted (Collector *self, cmark_node *node, SteerRichFlags flags, const char *uri)
+{
+  cmark_iter *iter = cmark_iter_new (node);
+
+  while (cmark_iter_next (iter) != CMARK_EVENT_DONE)
+    append_leaf (self, cmark_iter_get_node (iter), flags, uri);
+  cmark_iter_free (iter);
+}
+
+static void
 collect (Collector *self, cmark_node *parent, SteerRichFlags flags, const char *uri, guint depth)
 {
   for (cmark_node *node = cmark_node_first_child (parent); node != NULL; node = cmark_node_next (node))
     {
+      if (depth >= MAX_DEPTH)
+        {
+          collect_unformatted (self, node, flags, uri);
+          continue;
+        }
       switch (cmark_node_get_type (node))
         {
-        case CMARK_NODE_TEXT:
-        case CMARK_NODE_HTML_INLINE:
-        case CMARK_NODE_CUSTOM_INLINE:
-          append_text (self, cmark_node_get_literal (node), flags, uri);
-          break;
-        case CMARK_NODE_CODE:
-          append_text (self, cmark_node_get_literal (node), flags | STEER_RICH_CODE, uri);
-          break;
-        case CMARK_NODE_SOFTBREAK:
-        case CMARK_NODE_LINEBREAK:
-          append_text (self, "\n", flags, uri);
-          break;
         case CMARK_NODE_EMPH:
+          collect (self, node, flags | STEER_RICH_ITALIC, uri, depth + 1);
+          break;
         case CMARK_NODE_STRONG:
+          collect (self, node, flags | STEER_RICH_BOLD, uri, depth + 1);
+          break;
         case CMARK_NODE_LINK:
+          collect_link (self, node, flags, uri, depth + 1);
+          break;
         case CMARK_NODE_IMAGE:
-          if (depth >= MAX_DEPTH)
-            break;
-          if (cmark_node_get_type (node) == CMARK_NODE_EMPH)
-            collect (self, node, flags | STEER_RICH_ITALIC, uri, depth + 1);
-          else if (cmark_node_get_type (node) == CMARK_NODE_STRONG)
-            collect (self, node, flags | STEER_RICH_BOLD, uri, depth + 1);
-          else if (cmark_node_get_type (node) == CMARK_NODE_LINK)
-            collect_link (self, node, flags, uri, depth + 1);
-          else
-            collect_image (self, node, flags, depth + 1);
+          collect_image (self, node, flags, depth + 1);
           break;
         default:
+          append_leaf (self, node, flags, uri);
           break;
         }
     }
