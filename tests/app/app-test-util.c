@@ -86,33 +86,30 @@ app_test_find (GtkWidget *root, GType type, const char *property, const char *va
 
 /* NULL while the widget waits to be laid out or drawn again. */
 static GskRenderNode *
-snapshot (GtkWidget *widget, float scale)
+snapshot (GtkWidget *widget)
 {
   g_autoptr (GdkPaintable) paintable = gtk_widget_paintable_new (widget);
   g_autoptr (GtkSnapshot) snapshot = gtk_snapshot_new ();
 
-  gtk_snapshot_scale (snapshot, scale, scale);
   gdk_paintable_snapshot (paintable, snapshot, gtk_widget_get_width (widget), gtk_widget_get_height (widget));
   return gtk_snapshot_to_node (snapshot);
 }
 
-void
-app_test_save_png (GtkWidget *widget, int scale, const char *path)
+GdkTexture *
+app_test_draw (GtkWidget *widget)
 {
-  int width = gtk_widget_get_width (widget) * scale, height = gtk_widget_get_height (widget) * scale;
+  float width = (float) gtk_widget_get_width (widget), height = (float) gtk_widget_get_height (widget);
   g_autoptr (GskRenderNode) node = NULL;
-  g_autoptr (GdkTexture) texture = NULL;
 
   for (guint i = 0; node == NULL && i < 1000; i++)
     {
-      node = snapshot (widget, (float) scale);
+      node = snapshot (widget);
       if (node == NULL && !g_main_context_iteration (NULL, FALSE))
         g_usleep (1000);
     }
   g_assert_nonnull (node);
-  texture = gsk_renderer_render_texture (gtk_native_get_renderer (gtk_widget_get_native (widget)), node,
-                                         &GRAPHENE_RECT_INIT (0, 0, width, height));
-  g_assert_true (gdk_texture_save_to_png (texture, path));
+  return gsk_renderer_render_texture (gtk_native_get_renderer (gtk_widget_get_native (widget)), node,
+                                      &GRAPHENE_RECT_INIT (0, 0, width, height));
 }
 
 GSettings *

@@ -18,9 +18,8 @@ GtkWindow *app_test_show (GtkWidget *widget, int width, int height);
 /* The first widget at or below @root of @type whose @property (a string property) is @value; both nullable. */
 GtkWidget *app_test_find (GtkWidget *root, GType type, const char *property, const char *value);
 
-/* Renders @widget as it is shown now, @scale pixels of the picture for one of its own. Fails the test when the file
- * cannot be written. */
-void app_test_save_png (GtkWidget *widget, int scale, const char *path);
+/* @widget as it is shown now. (transfer full) */
+GdkTexture *app_test_draw (GtkWidget *widget);
 
 /* Settings in memory, at their defaults. (transfer full) */
 GSettings *app_test_settings (void);

@@ -10,16 +10,37 @@ panel_test_is_shown (gpointer widget)
 }
 
 void
-panel_test_picture (GtkWidget *widget, const char *name)
+panel_test_wait_until_drawn (GtkWidget *widget)
 {
-  const char *dir = g_getenv ("STEER_TEST_PICTURES");
-  g_autofree char *file = g_strconcat (name, ".png", NULL);
-  g_autofree char *path = dir != NULL ? g_build_filename (dir, file, NULL) : NULL;
-
   test_wait_until (panel_test_is_shown, gtk_widget_get_root (widget), 10);
   app_test_settle ();
-  if (path != NULL)
-    app_test_save_png (GTK_WIDGET (gtk_widget_get_root (widget)), 1, path);
+}
+
+PanelLook
+panel_test_look (GtkWidget *widget)
+{
+  g_autoptr (GdkTexture) texture = NULL;
+  g_autofree guint32 *pixels = NULL; /* [n], as cairo's CAIRO_FORMAT_ARGB32 */
+  PanelLook look = { 0 };
+  gsize width, n;
+
+  panel_test_wait_until_drawn (widget);
+  texture = app_test_draw (widget);
+  width = (gsize) gdk_texture_get_width (texture);
+  n = width * (gsize) gdk_texture_get_height (texture);
+  pixels = g_new (guint32, n);
+  gdk_texture_download (texture, (guchar *) pixels, width * sizeof *pixels);
+  for (gsize i = 0; i < n; i++)
+    {
+      guint red = pixels[i] >> 16 & 255, green = pixels[i] >> 8 & 255, blue = pixels[i] & 255;
+      guint most = MAX (red, MAX (green, blue)), least = MIN (red, MIN (green, blue));
+
+      look.light += (most + least) / 510.0;
+      look.color += (most - least) / 255.0;
+    }
+  look.light /= (double) n;
+  look.color /= (double) n;
+  return look;
 }
 
 static void

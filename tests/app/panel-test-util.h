@@ -44,8 +44,16 @@ GtkWidget *panel_test_find (GtkWidget *root, GType type);
 GtkWidget *panel_test_get_dialog (GType type);
 
 gboolean panel_test_is_shown (gpointer widget);
-/* Waits until the window of @widget is drawn. With STEER_TEST_PICTURES naming a folder, it leaves a picture of it
- * there. */
-void panel_test_picture (GtkWidget *widget, const char *name);
+/* Waits until the window of @widget is drawn. */
+void panel_test_wait_until_drawn (GtkWidget *widget);
+
+/* What is drawn of a widget, on the average of its pixels. */
+typedef struct
+{
+  double light; /* 0: black .. 1: white */
+  double color; /* 0: grey .. 1 */
+} PanelLook;
+
+PanelLook panel_test_look (GtkWidget *widget);
 
 G_END_DECLS

@@ -241,7 +241,6 @@ test_offers_presets_when_empty (PanelTest *fixture, gconstpointer data)
   GtkWidget *list;
 
   show_empty (fixture);
-  panel_test_picture (fixture->panel, "panel-empty");
   label = app_test_find (fixture->panel, GTK_TYPE_LABEL, "label", "Sea & Sand");
   row = gtk_widget_get_ancestor (label, GTK_TYPE_LIST_BOX_ROW);
   list = gtk_widget_get_parent (row);
