@@ -312,5 +312,6 @@ steer_steering_panel_add_actions (SteerSteeringPanel *self)
   self->actions = g_simple_action_group_new ();
   g_action_map_add_action_entries (G_ACTION_MAP (self->actions), entries, G_N_ELEMENTS (entries), self);
   steer_steering_panel_add_preset_actions (self);
+  steer_steering_panel_add_save_actions (self);
   gtk_widget_insert_action_group (GTK_WIDGET (self), "steering", G_ACTION_GROUP (self->actions));
 }

@@ -43,6 +43,9 @@ void steer_steering_panel_focus_row (SteerSteeringPanel *self, guint position);
 /* steer-steering-panel-presets.c */
 void steer_steering_panel_add_preset_actions (SteerSteeringPanel *self);
 
+/* steer-steering-panel-save.c */
+void steer_steering_panel_add_save_actions (SteerSteeringPanel *self);
+
 /* steer-steering-panel-undo.c */
 
 /* (nullable) */
@@ -58,6 +61,8 @@ AdwToast *steer_steering_make_toast (const char *text);
 void steer_steering_panel_take_toast (SteerSteeringPanel *self, AdwToast *toast);
 void steer_steering_panel_show_text (SteerSteeringPanel *self, const char *text);
 void steer_steering_panel_show_error (SteerSteeringPanel *self, const char *what, GError *error);
+/* Tells it where FALSE comes back. */
+gboolean steer_steering_panel_is_local (SteerSteeringPanel *self, GFile *file);
 
 /* What Undo goes back to: the preset as it is now, and the file it belongs to. */
 typedef struct _SteerSteeringUndo SteerSteeringUndo;

@@ -79,6 +79,14 @@ steer_steering_panel_show_error (SteerSteeringPanel *self, const char *what, GEr
   steer_steering_panel_show_text (self, text);
 }
 
+gboolean
+steer_steering_panel_is_local (SteerSteeringPanel *self, GFile *file)
+{
+  if (g_file_peek_path (file) == NULL)
+    steer_steering_panel_show_text (self, _ ("Only files of this computer can be opened"));
+  return g_file_peek_path (file) != NULL;
+}
+
 void
 steer_steering_undo_free (SteerSteeringUndo *undo)
 {

@@ -79,6 +79,9 @@ void steer_workspace_leave_preset (SteerWorkspace *self);
 /* The library or the model changed: ranges and labels are looked up again, and the plan is made anew. */
 void steer_workspace_refresh_steering (SteerWorkspace *self);
 
+/* steer-workspace-plan.c: the preset, the library or the model changed. */
+void steer_workspace_update_plan (SteerWorkspace *self);
+
 /* Makes the live plan that of the preset as it is now, even if files have to be read for it. */
 void steer_workspace_finish_plan (SteerWorkspace *self);
 
