@@ -216,6 +216,8 @@ steer_conversation_save_completion (SteerConversation *self, SteerMessage *messa
                          STEER_INT (message->n_tokens), STEER_REAL (message->tokens_per_second),
                          STEER_INT (message->stop_reason));
   steer_write_group_add (group, STEER_WRITE_DROP_BATCHES, STEER_INT (message->id));
+  /* A program that knows nothing of this one's lock may have completed the message in the meantime. */
+  steer_write_group_add (group, STEER_WRITE_DROP_RUNS, STEER_INT (message->id));
   for (guint i = 0; i < message->runs->len; i++)
     add_run (group, message, i, &g_array_index (message->runs, SteerTextRun, i));
   end (self, group);

@@ -24,6 +24,7 @@ typedef enum
   STEER_WRITE_REMOVE_MESSAGE,
   STEER_WRITE_ADD_BATCH,
   STEER_WRITE_DROP_BATCHES,
+  STEER_WRITE_DROP_RUNS,
   STEER_WRITE_ADD_RUN,
 
   STEER_N_WRITES
@@ -80,14 +81,23 @@ gboolean steer_writer_wait (SteerWriter *self, gint64 conversation, GError **err
 
 /* Opens a connection; a file that is not ours, damaged or of a newer version is refused. */
 sqlite3 *steer_store_connect (const char *path, gboolean writable, GError **error);
-/* Makes or migrates the tables, and completes what a crash interrupted. */
+/* Makes or migrates the tables. */
 gboolean steer_store_prepare (sqlite3 *db, const char *path, GError **error);
+/* Completes what a crash interrupted, and erases what was deleted or never begun: only if nobody else has the file
+ * open, who may be in the middle of it. *@alone tells. @lock: the store's own. */
+gboolean steer_store_recover (sqlite3 *db, int lock, gboolean *alone, GError **error);
 gboolean steer_store_exec (sqlite3 *db, const char *sql, GError **error);
 gboolean steer_store_prepare_statement (sqlite3 *db, const char *sql, sqlite3_stmt **statement, GError **error);
 /* Sets an error from the connection's last one, with what to do about it. */
 void steer_store_set_error (sqlite3 *db, const char *doing, GError **error);
 /* (nullable) for NULL; what is not UTF-8 is made so. */
 char *steer_store_dup_column (sqlite3_stmt *statement, int column);
+
+/* Tells all other stores on the file, of this process and others, that it is open, until the descriptor is closed.
+ * -1: it cannot be told, and so not be known of others either. Never waits. */
+int steer_store_lock (const char *path);
+/* FALSE, too, where that cannot be known. */
+gboolean steer_store_is_alone (int lock);
 
 /* The connection that reads, and its statements; used by one thread at a time. */
 typedef struct
@@ -112,6 +122,8 @@ struct _SteerStore
   GObject parent_instance;
 
   char *path;
+  int lock;       /* see steer_store_lock() */
+  gboolean alone; /* when it was opened */
   GMainContext *context;
   SteerWriter *writer;
   SteerReader *reader;

@@ -34,6 +34,7 @@ static const char *const statements[STEER_N_WRITES] = {
   [STEER_WRITE_ADD_BATCH]
   = "INSERT INTO batch (message, sequence, text, n_tokens, steering) VALUES (?1, ?2, ?3, ?4, ?5)",
   [STEER_WRITE_DROP_BATCHES] = "DELETE FROM batch WHERE message = ?1",
+  [STEER_WRITE_DROP_RUNS] = "DELETE FROM run WHERE message = ?1",
   [STEER_WRITE_ADD_RUN]
   = "INSERT INTO run (message, sequence, start, length, n_tokens, steering) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 };

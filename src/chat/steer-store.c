@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 #include "steer-sampler.h"
 
@@ -32,6 +33,8 @@ steer_store_finalize (GObject *object)
       steer_writer_free (self->writer);
     }
   g_clear_pointer (&self->reader, steer_reader_free);
+  if (self->lock >= 0)
+    close (self->lock);
   g_clear_object (&self->unsent);
   g_weak_ref_clear (self->weak_self);
   g_free (self->weak_self);
@@ -55,6 +58,7 @@ steer_store_class_init (SteerStoreClass *klass)
 static void
 steer_store_init (SteerStore *self)
 {
+  self->lock = -1;
   self->context = g_main_context_ref_thread_default ();
   self->entries = g_ptr_array_new_with_free_func (g_object_unref);
   self->deleted = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);
@@ -142,7 +146,7 @@ load_entries (SteerStore *self, sqlite3 *db, gint64 *unsent, GError **error)
   if (steer_store_prepare_statement (db,
                                      "SELECT id, title, preview, modified, EXISTS (SELECT 1 FROM message"
                                      " WHERE message.conversation = conversation.id), draft <> '' FROM conversation"
-                                     " ORDER BY modified DESC, id DESC",
+                                     " WHERE NOT deleted ORDER BY modified DESC, id DESC",
                                      &statement, error))
     {
       while ((status = sqlite3_step (statement)) == SQLITE_ROW)
@@ -163,18 +167,6 @@ load_entries (SteerStore *self, sqlite3 *db, gint64 *unsent, GError **error)
     }
   sqlite3_finalize (statement);
   return status == SQLITE_DONE;
-}
-
-/* Empty conversations that nobody will ask for again: all but the newest with a draft. */
-static gboolean
-drop_empty (sqlite3 *db, gint64 unsent, GError **error)
-{
-  g_autofree char *sql
-    = g_strdup_printf ("DELETE FROM conversation WHERE id <> %" G_GINT64_FORMAT
-                       " AND NOT EXISTS (SELECT 1 FROM message WHERE message.conversation = conversation.id)",
-                       unsent);
-
-  return steer_store_exec (db, sql, error);
 }
 
 static gboolean
@@ -262,6 +254,16 @@ answer (gpointer data, gpointer user_data)
   g_source_attach (source, context);
 }
 
+/* A file that is refused is left alone: not even a lock lies beside it. */
+static gboolean
+take_file (SteerStore *self, sqlite3 *db, GError **error)
+{
+  if (!steer_store_prepare (db, self->path, error))
+    return FALSE;
+  self->lock = steer_store_lock (self->path);
+  return steer_store_recover (db, self->lock, &self->alone, error);
+}
+
 static gboolean
 open_file (SteerStore *self, GError **error)
 {
@@ -279,8 +281,7 @@ open_file (SteerStore *self, GError **error)
   db = steer_store_connect (self->path, TRUE, error);
   if (db == NULL)
     return FALSE;
-  if (!steer_store_prepare (db, self->path, error) || !load_entries (self, db, &unsent, error)
-      || !drop_empty (db, unsent, error) || !reserve_message_ids (db, error))
+  if (!take_file (self, db, error) || !load_entries (self, db, &unsent, error) || !reserve_message_ids (db, error))
     {
       sqlite3_close_v2 (db);
       return FALSE;
@@ -293,8 +294,8 @@ open_file (SteerStore *self, GError **error)
   self->reader = steer_reader_new (self->path, error);
   if (self->reader == NULL)
     return FALSE;
-  /* What was typed into a new chat and never sent is found again in the next new chat. */
-  if (unsent != 0)
+  /* What was typed into a new chat and never sent is found again in the next new chat; another program's is its own. */
+  if (unsent != 0 && self->alone)
     self->unsent = steer_reader_load (self->reader, unsent, NULL);
   self->pool = g_thread_pool_new (answer, self, 1, FALSE, error);
   return self->pool != NULL;

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  * Conversations in one SQLite file (WAL), with full-text search. A thread of its own writes; the main thread never
  * waits for the disk except in steer_store_flush(). Each batch of a reply is one transaction: after kill -9 at any
  * moment the file opens and holds everything up to the last committed batch. A file made by a newer version is
- * refused with a message, never changed; an older one is migrated.
+ * refused with a message, never changed; an older one is migrated. Several programs may have the file open: who is not
+ * alone leaves what is unfinished, hidden or unsent to the others, until somebody is.
  *
  * It is itself a GListModel of SteerChatEntry, newest first, kept current as conversations change.
  *

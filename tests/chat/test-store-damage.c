@@ -234,6 +234,36 @@ test_full_disk (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+/* A program of an older version takes a reply that is being written for one that was interrupted. */
+static void
+test_completed_by_another (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place);
+  SteerConversation *conversation = steer_store_create (store);
+  gint64 id = steer_conversation_get_id (conversation);
+  g_autoptr (SteerReply) reply = test_reply_new ();
+  g_autofree char *path = NULL;
+
+  steer_conversation_append (conversation, STEER_ROLE_USER, "Count");
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
+  test_reply_write (reply, "one", NULL);
+  store_flush (store);
+  exec (place, "INSERT INTO run SELECT id, 0, 0, 3, 1, NULL FROM message WHERE complete = 0;"
+               "UPDATE message SET text = 'one', complete = 1 WHERE complete = 0; DELETE FROM batch");
+  test_reply_write (reply, " two", NULL);
+  test_reply_finish (reply, STEER_STOP_EOS);
+  g_object_unref (conversation);
+  store_close (store);
+
+  store = store_open (place);
+  conversation = store_load (store, id);
+  path = test_conversation_dup_path (conversation);
+  g_assert_cmpstr (path, ==, "u:Count|a:one two");
+  g_object_unref (conversation);
+  store_close (store);
+}
+
+/* The other program of the durability test: appends to a reply and reports each batch once it is on disk. */
 static int
 write_until_killed (const char *path)
 {
@@ -317,8 +347,6 @@ test_kill (StorePlace *place, gconstpointer data)
   g_test_message ("%u batches survived %u kills", n_batches, n_rounds);
 }
 
-/* The message that was found is told, and shown with the alternatives that lead to it. */
-
 #define ADD(name, function)                                                                                            \
   g_test_add ("/store-damage/" name, StorePlace, program, store_set_up, function, store_tear_down)
 
@@ -339,5 +367,6 @@ main (int argc, char **argv)
   ADD ("an-older-file-is-migrated", test_migration);
   ADD ("a-full-disk-is-told-and-nothing-is-lost", test_full_disk);
   ADD ("nothing-committed-is-lost-at-a-kill", test_kill);
+  ADD ("a-reply-that-another-program-completed-is-kept-as-it-ended", test_completed_by_another);
   return g_test_run ();
 }

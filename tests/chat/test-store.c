@@ -537,7 +537,107 @@ test_ten_thousand_messages (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
-/* The other program of the durability test: appends to a reply and reports each batch once it is on disk. */
+/* Two stores on one file lock each other out as two programs do. */
+
+static void
+count_failure (SteerStore *store, const GError *error, guint *n_failures)
+{
+  (*n_failures)++;
+}
+
+static void
+test_second_program_in_mid_reply (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place), *second;
+  SteerConversation *conversation = steer_store_create (store), *seen;
+  gint64 id = steer_conversation_get_id (conversation);
+  g_autoptr (SteerReply) reply = test_reply_new ();
+  g_autoptr (SteerMessage) message = NULL;
+  g_autofree char *seen_path = NULL;
+  g_autofree char *path = NULL;
+  guint n_failures = 0;
+
+  g_signal_connect (store, "failed", G_CALLBACK (count_failure), &n_failures);
+  steer_conversation_append (conversation, STEER_ROLE_USER, "Count");
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
+  test_reply_write (reply, "one", NULL);
+  store_flush (store);
+
+  second = store_open (place);
+  seen = store_load (second, id);
+  seen_path = test_conversation_dup_path (seen);
+  g_assert_cmpstr (seen_path, ==, "u:Count|a:one");
+  test_reply_write (reply, " two", NULL);
+  test_reply_finish (reply, STEER_STOP_EOS);
+  store_flush (store);
+  g_object_unref (seen);
+  g_object_unref (conversation);
+  store_close (second);
+  store_close (store);
+  g_assert_cmpuint (n_failures, ==, 0);
+
+  store = store_open (place);
+  conversation = store_load (store, id);
+  path = test_conversation_dup_path (conversation);
+  g_assert_cmpstr (path, ==, "u:Count|a:one two");
+  message = g_list_model_get_item (G_LIST_MODEL (conversation), 1);
+  g_assert_cmpint (steer_message_get_stop_reason (message), ==, STEER_STOP_EOS);
+  g_object_unref (conversation);
+  store_close (store);
+}
+
+static void
+test_second_program_and_what_is_hidden (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place), *second;
+  gint64 deleted = store_add_chat (store, "deleted");
+  SteerConversation *unsent = steer_store_create (store), *other;
+  gint64 id = steer_conversation_get_id (unsent);
+
+  g_assert_true (steer_store_delete (store, deleted));
+  steer_conversation_set_draft (unsent, "not sent yet");
+  store_flush (store);
+
+  second = store_open (place);
+  g_assert_cmpuint (store_count (second), ==, 0);
+  other = steer_store_create (second);
+  g_assert_cmpint (steer_conversation_get_id (other), !=, id);
+  g_assert_cmpstr (steer_conversation_get_draft (other), ==, "");
+  steer_store_undelete (store, deleted);
+  steer_conversation_append (unsent, STEER_ROLE_USER, "sent");
+  g_object_unref (other);
+  g_object_unref (unsent);
+  store_close (second);
+  store_close (store);
+
+  store = store_open (place);
+  g_assert_cmpuint (store_count (store), ==, 2);
+  unsent = store_load (store, id);
+  g_assert_cmpuint (store_count (unsent), ==, 1);
+  g_object_unref (unsent);
+  store_close (store);
+}
+
+/* What one program left is mended by the first that is alone, not only by the next. */
+static void
+test_mended_when_alone (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place), *second;
+  SteerConversation *unsent = steer_store_create (store);
+
+  steer_conversation_set_draft (unsent, "kept");
+  store_flush (store);
+  second = store_open (place);
+  g_object_unref (unsent);
+  store_close (store);
+  store_close (second);
+
+  store = store_open (place);
+  unsent = steer_store_create (store);
+  g_assert_cmpstr (steer_conversation_get_draft (unsent), ==, "kept");
+  g_object_unref (unsent);
+  store_close (store);
+}
 
 #define ADD(name, function) g_test_add ("/store/" name, StorePlace, NULL, store_set_up, function, store_tear_down)
 
@@ -563,5 +663,8 @@ main (int argc, char **argv)
   ADD ("a-chat-is-exported-from-what-is-on-disk", test_export);
   ADD ("no-query-breaks-the-search", test_search_syntax);
   ADD ("ten-thousand-messages-come-back", test_ten_thousand_messages);
+  ADD ("a-second-program-leaves-the-reply-of-the-first-alone", test_second_program_in_mid_reply);
+  ADD ("a-second-program-leaves-what-is-deleted-or-unsent-alone", test_second_program_and_what_is_hidden);
+  ADD ("whoever-is-alone-takes-up-what-others-left", test_mended_when_alone);
   return g_test_run ();
 }
