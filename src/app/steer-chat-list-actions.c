@@ -181,11 +181,10 @@ import_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 {
   SteerConversation *conversation = NULL;
   GError *error = NULL;
-  g_autofree char *json = NULL;
-  gsize length;
+  g_autoptr (GFileInputStream) stream = g_file_read (data, cancellable, &error);
 
-  if (g_file_load_contents (data, cancellable, &json, &length, NULL, &error))
-    conversation = steer_conversation_new_from_json (json, (gssize) length, &error);
+  if (stream != NULL)
+    conversation = steer_conversation_new_from_stream (G_INPUT_STREAM (stream), cancellable, &error);
   if (conversation == NULL)
     {
       g_task_return_error (task, error);

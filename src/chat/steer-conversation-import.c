@@ -17,6 +17,7 @@
 #include "tensor/steer-json-scanner.h"
 
 #define MAX_BYTES ((gsize) 256 << 20)
+#define FIRST_BYTES ((gsize) 64 << 10)
 #define MAX_MESSAGES 1000000
 #define MAX_STEERING_BYTES 65536
 
@@ -355,4 +356,41 @@ steer_conversation_new_from_json (const char *json, gssize length, GError **erro
   steer_conversation_follow_active (conversation, conversation->root);
   steer_conversation_name (conversation);
   return g_steal_pointer (&conversation);
+}
+
+/* Twice as much room, but for no more than one byte above the limit, which tells that it is passed. */
+static gboolean
+grow (char **bytes, gsize *size, GError **error)
+{
+  gsize wanted = *size > 0 ? MIN (*size * 2, MAX_BYTES + 1) : FIRST_BYTES;
+  char *grown = g_try_realloc (*bytes, wanted);
+
+  if (grown == NULL)
+    {
+      g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_NO_MEMORY,
+                   "the conversation cannot be imported: no memory for %" G_GSIZE_FORMAT " bytes of it", wanted);
+      return FALSE;
+    }
+  *bytes = grown;
+  *size = wanted;
+  return TRUE;
+}
+
+SteerConversation *
+steer_conversation_new_from_stream (GInputStream *stream, GCancellable *cancellable, GError **error)
+{
+  g_autofree char *json = NULL;
+  gsize size = 0, length = 0, n_read;
+
+  g_return_val_if_fail (G_IS_INPUT_STREAM (stream), NULL);
+
+  do
+    {
+      if (!grow (&json, &size, error)
+          || !g_input_stream_read_all (stream, json + length, size - length, &n_read, cancellable, error))
+        return NULL;
+      length += n_read;
+    }
+  while (length == size && length <= MAX_BYTES);
+  return steer_conversation_new_from_json (json, (gssize) length, error);
 }

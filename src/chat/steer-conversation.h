@@ -81,5 +81,8 @@ void steer_conversation_fill_request (SteerConversation *self, SteerMessage *las
 char *steer_conversation_to_markdown (SteerConversation *self);
 char *steer_conversation_to_json (SteerConversation *self);
 SteerConversation *steer_conversation_new_from_json (const char *json, gssize length, GError **error);
+/* Reads no more of @stream than a conversation may have. Any thread; blocks. Errors of the stream, too, and
+ * STEER_TENSOR_ERROR_NO_MEMORY. */
+SteerConversation *steer_conversation_new_from_stream (GInputStream *stream, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

@@ -214,6 +214,23 @@ test_deletes (Fixture *f, gconstpointer data)
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (f->store)), ==, 2);
 }
 
+static gboolean
+has_toast (gpointer data)
+{
+  return ((Fixture *) data)->toast != NULL;
+}
+
+static void
+test_imports_no_file_without_end (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GFile) zeros = g_file_new_for_path ("/dev/zero");
+
+  steer_chat_list_import (STEER_CHAT_LIST (f->list), zeros);
+  test_wait_until (has_toast, f, 20);
+  g_assert_nonnull (strstr (adw_toast_get_title (f->toast), "larger than 256 MiB"));
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (f->store)), ==, 0);
+}
+
 static void
 test_selection (Fixture *f, gconstpointer data)
 {
@@ -277,6 +294,7 @@ main (int argc, char **argv)
   ADD ("/chat-list/a search without a hit says so", TRUE, test_nothing_found);
   ADD ("/chat-list/without chats it says so", FALSE, test_empty);
   ADD ("/chat-list/a deleted chat comes back with undo", TRUE, test_deletes);
+  ADD ("/chat-list/a file without end is refused once it is too large", FALSE, test_imports_no_file_without_end);
   ADD ("/chat-list/the selected row is the chat that is open wherever it moves", TRUE, test_selection);
   ADD ("/chat-list/its controls have names", TRUE, test_accessible);
   ADD ("/chat-list/its rows are told apart, and take the focus", TRUE, test_rows_are_told_apart);

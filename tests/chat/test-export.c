@@ -168,6 +168,67 @@ test_nesting (void)
   g_assert_no_error (error);
 }
 
+/* Spaces without end; counts what is read of it. */
+
+#define TEST_TYPE_ENDLESS (test_endless_get_type ())
+G_DECLARE_FINAL_TYPE (TestEndless, test_endless, TEST, ENDLESS, GInputStream)
+
+struct _TestEndless
+{
+  GInputStream parent_instance;
+  gsize n_read;
+};
+
+G_DEFINE_FINAL_TYPE (TestEndless, test_endless, G_TYPE_INPUT_STREAM)
+
+static gssize
+test_endless_read (GInputStream *stream, void *buffer, gsize size, GCancellable *cancellable, GError **error)
+{
+  memset (buffer, ' ', size);
+  TEST_ENDLESS (stream)->n_read += size;
+  return (gssize) size;
+}
+
+static void
+test_endless_class_init (TestEndlessClass *klass)
+{
+  G_INPUT_STREAM_CLASS (klass)->read_fn = test_endless_read;
+}
+
+static void
+test_endless_init (TestEndless *self)
+{
+}
+
+static void
+test_no_more_is_read_than_may_be (void)
+{
+  g_autoptr (TestEndless) endless = g_object_new (TEST_TYPE_ENDLESS, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerConversation) conversation
+    = steer_conversation_new_from_stream (G_INPUT_STREAM (endless), NULL, &error);
+
+  g_assert_null (conversation);
+  g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, "larger than 256 MiB"));
+  g_assert_cmpuint (endless->n_read, ==, ((gsize) 256 << 20) + 1);
+}
+
+static void
+test_a_stream_is_read_to_its_end (void)
+{
+  g_autoptr (SteerConversation) conversation = make_conversation ();
+  char *json = steer_conversation_to_json (conversation);
+  g_autofree char *again = NULL;
+  g_autoptr (GInputStream) stream = g_memory_input_stream_new_from_data (json, (gssize) strlen (json), g_free);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerConversation) copy = steer_conversation_new_from_stream (stream, NULL, &error);
+
+  g_assert_no_error (error);
+  again = steer_conversation_to_json (copy);
+  g_assert_cmpstr (json, ==, again);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -179,5 +240,7 @@ main (int argc, char **argv)
   g_test_add_func ("/import/what-is-no-conversation-is-refused-with-a-reason", test_refusals);
   g_test_add_func ("/import/messages-follow-earlier-ones-only", test_cycles);
   g_test_add_func ("/import/deep-nesting-is-refused-before-it-is-parsed", test_nesting);
+  g_test_add_func ("/import/a-stream-is-read-to-its-end", test_a_stream_is_read_to_its_end);
+  g_test_add_func ("/import/no-more-is-read-than-a-conversation-may-have", test_no_more_is_read_than_may_be);
   return g_test_run ();
 }

@@ -356,6 +356,31 @@ check_store (Place *place, gboolean is_new)
   g_assert_true (has_new || !is_new);
 }
 
+static void
+prepare_export (Place *place)
+{
+  g_autoptr (SteerConversation) conversation = steer_conversation_new ();
+  g_autofree char *long_text = g_strnfill (300000, 'x');
+  g_autofree char *json = NULL;
+
+  steer_conversation_append (conversation, STEER_ROLE_USER, long_text);
+  json = steer_conversation_to_json (conversation);
+  place->path = g_build_filename (place->dir, "chat.json", NULL);
+  g_assert_true (g_file_set_contents (place->path, json, -1, NULL));
+}
+
+static gboolean
+import_chat (Place *place, GError **error)
+{
+  g_autoptr (GFile) file = g_file_new_for_path (place->path);
+  g_autoptr (GFileInputStream) stream = g_file_read (file, NULL, error);
+  g_autoptr (SteerConversation) conversation = NULL;
+
+  if (stream != NULL)
+    conversation = steer_conversation_new_from_stream (G_INPUT_STREAM (stream), NULL, error);
+  return conversation != NULL;
+}
+
 static const Operation operations[] = {
   { "saving a preset", IO_FAULTS | 1u << FAULT_MEMORY, prepare_preset, save_preset, check_preset },
   { "loading a preset", READ_FAULTS, prepare_preset, load_preset, check_nothing },
@@ -364,6 +389,7 @@ static const Operation operations[] = {
   { "loading vectors", READ_FAULTS, prepare_torch, load_vectors, check_nothing },
   { "loading a model and one turn", READ_FAULTS, prepare_model, talk, check_nothing },
   { "saving a chat", IO_FAULTS | 1u << FAULT_MEMORY, prepare_store, add_to_store, check_store, 23 },
+  { "importing a chat", READ_FAULTS, prepare_export, import_chat, check_nothing },
 };
 
 static int
