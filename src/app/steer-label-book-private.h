@@ -19,7 +19,8 @@ struct _SteerLabelBook
   GPtrArray *labels;      /* (element-type SteerLabelSource): what the store holds */
   SteerLabelTies *ties;
   GListStore *entries;
-  GPtrArray *unwritten; /* (element-type SteerUserLabel): what the worker has yet to write, oldest first */
+  GPtrArray *unwritten; /* (element-type SteerUserLabel): what is not in the database yet, oldest first */
+  gboolean told;        /* that some of it could not be written */
 };
 
 /* What the user has called a feature a moment ago. */
@@ -28,7 +29,8 @@ typedef struct
   char *model; /* the first of steer_label_ties_dup_models() */
   guint layer;
   guint64 index;
-  char *label; /* nullable */
+  char *label;      /* nullable */
+  gboolean writing; /* the worker has been told; else it could not be written, and is tried again with the next */
 } SteerUserLabel;
 
 /* steer-label-book-work.c: what the worker does. Each ends with steer_label_book_take_labels() or _changed(). */

@@ -13,6 +13,7 @@ typedef struct
 {
   char *path;
   SteerLabelStore *store; /* nullable */
+  GError *closed;         /* nullable: why there is none */
 } Desk;
 
 struct _Job
@@ -25,7 +26,8 @@ struct _Job
   GPtrArray *labels;      /* nullable: what it holds */
   GError *error;
 
-  SteerUserLabel *own;
+  SteerUserLabel *own;       /* what the thread writes */
+  SteerUserLabel *unwritten; /* of the book's, which waits for that; main thread */
   gint64 removed;
 
   SteerLabelEntry *entry; /* of an import; main thread */
@@ -127,6 +129,8 @@ open_store (Job *job, Desk *desk)
 
   g_mkdir_with_parents (folder, 0700); /* what fails here fails at the file, with its name */
   desk->store = steer_label_store_open (desk->path, &job->error);
+  if (job->error != NULL)
+    desk->closed = g_error_copy (job->error);
   g_set_object (&job->store, desk->store);
   list_labels (job, desk);
 }
@@ -151,6 +155,7 @@ end_desk (gpointer data)
   Desk *desk = data;
 
   g_clear_object (&desk->store);
+  g_clear_error (&desk->closed);
   g_free (desk->path);
   g_free (desk);
 }
@@ -164,24 +169,6 @@ steer_label_book_start (SteerLabelBook *self, const char *path)
   self->worker = g_thread_pool_new_full (work, desk, NULL, 1, FALSE, NULL);
   g_object_set_data_full (G_OBJECT (self), "steer-desk", desk, end_desk);
   push (self, job_new (self, open_store, on_opened));
-}
-
-void
-steer_label_book_close (SteerLabelBook *self)
-{
-  GListModel *entries;
-
-  g_return_if_fail (STEER_IS_LABEL_BOOK (self));
-
-  entries = G_LIST_MODEL (self->entries);
-  for (guint i = 0; i < g_list_model_get_n_items (entries); i++)
-    {
-      g_autoptr (SteerLabelEntry) entry = g_list_model_get_item (entries, i);
-
-      steer_label_entry_cancel (entry);
-    }
-  if (self->worker != NULL)
-    g_thread_pool_free (g_steal_pointer (&self->worker), FALSE, TRUE);
 }
 
 static void
@@ -277,26 +264,95 @@ write_name (Job *job, Desk *desk)
 
   if (desk->store != NULL)
     steer_label_store_set_user_label (desk->store, own->model, (int) own->layer, own->index, own->label, &job->error);
+  else
+    job->error = g_error_copy (desk->closed);
+  if (job->error != NULL)
+    g_message ("a label could not be kept: %s", job->error->message);
+}
+
+static gboolean
+is_of_same_feature (const SteerUserLabel *a, const SteerUserLabel *b)
+{
+  return a->layer == b->layer && a->index == b->index && g_str_equal (a->model, b->model);
+}
+
+/* What could not be written is not tried again once the feature is called otherwise. */
+static void
+drop_outdated (SteerLabelBook *self)
+{
+  for (guint i = self->unwritten->len; i-- > 0;)
+    {
+      const SteerUserLabel *own = g_ptr_array_index (self->unwritten, i);
+      gboolean outdated = FALSE;
+
+      for (guint j = i + 1; !own->writing && !outdated && j < self->unwritten->len; j++)
+        outdated = is_of_same_feature (own, g_ptr_array_index (self->unwritten, j));
+      if (outdated)
+        g_ptr_array_remove_index (self->unwritten, i);
+    }
 }
 
 static void
 on_written (SteerLabelBook *book, Job *job)
 {
-  if (job->error != NULL)
-    g_message ("a label could not be kept: %s", job->error->message);
-  if (book->unwritten->len > 0)
-    g_ptr_array_remove_index (book->unwritten, 0);
+  if (job->error == NULL)
+    {
+      g_ptr_array_remove (book->unwritten, job->unwritten);
+      book->told = book->told && book->unwritten->len > 0;
+      return;
+    }
+  job->unwritten->writing = FALSE;
+  drop_outdated (book);
+  if (book->told)
+    return;
+  book->told = TRUE;
+  g_signal_emit_by_name (book, "failed", job->error);
+}
+
+static void
+write_unwritten (SteerLabelBook *self)
+{
+  for (guint i = 0; i < self->unwritten->len; i++)
+    {
+      SteerUserLabel *own = g_ptr_array_index (self->unwritten, i);
+      Job *job;
+
+      if (own->writing)
+        continue;
+      job = job_new (self, write_name, on_written);
+      job->own = g_memdup2 (own, sizeof *own);
+      job->own->model = g_strdup (own->model);
+      job->own->label = g_strdup (own->label);
+      job->unwritten = own;
+      own->writing = TRUE;
+      push (self, job);
+    }
 }
 
 void
 steer_label_book_do_name (SteerLabelBook *self, SteerUserLabel *own)
 {
-  Job *job = job_new (self, write_name, on_written);
-  SteerUserLabel *copy = g_memdup2 (own, sizeof *own);
+  g_ptr_array_add (self->unwritten, own);
+  drop_outdated (self);
+  write_unwritten (self);
+}
 
-  copy->model = g_strdup (own->model);
-  copy->label = g_strdup (own->label);
-  g_ptr_array_add (self->unwritten, copy);
-  job->own = own;
-  push (self, job);
+void
+steer_label_book_close (SteerLabelBook *self)
+{
+  GListModel *entries;
+
+  g_return_if_fail (STEER_IS_LABEL_BOOK (self));
+
+  entries = G_LIST_MODEL (self->entries);
+  for (guint i = 0; i < g_list_model_get_n_items (entries); i++)
+    {
+      g_autoptr (SteerLabelEntry) entry = g_list_model_get_item (entries, i);
+
+      steer_label_entry_cancel (entry);
+    }
+  if (self->worker == NULL)
+    return;
+  write_unwritten (self);
+  g_thread_pool_free (g_steal_pointer (&self->worker), FALSE, TRUE);
 }

@@ -10,6 +10,7 @@
 enum
 {
   CHANGED,
+  FAILED,
   N_SIGNALS
 };
 
@@ -51,6 +52,8 @@ steer_label_book_class_init (SteerLabelBookClass *klass)
   object_class->finalize = steer_label_book_finalize;
   signals[CHANGED]
     = g_signal_new ("changed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  signals[FAILED] = g_signal_new ("failed", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, G_TYPE_ERROR | G_SIGNAL_TYPE_STATIC_SCOPE);
 }
 
 static void

@@ -15,7 +15,9 @@ G_BEGIN_DECLS
  * feature has none. Main thread. The database is opened, and all of it but one feature's label read and written, by
  * threads.
  *
- * Signal `changed`: features may be called otherwise from now on.
+ * Signals: `changed`: features may be called otherwise from now on. `failed` (const GError *): what the user calls a
+ * feature could not be written; it is kept, and tried again with the next one and when the book closes. Told once,
+ * until all is written.
  */
 G_DECLARE_FINAL_TYPE (SteerLabelBook, steer_label_book, STEER, LABEL_BOOK, GObject)
 

@@ -257,6 +257,14 @@ on_store_failed (SteerWindow *self, const GError *error)
 }
 
 static void
+on_label_failed (SteerWindow *self, const GError *error)
+{
+  g_autofree char *text = g_strdup_printf (_ ("Your label could not be kept: %s"), error->message);
+
+  steer_window_show_message (self, text);
+}
+
+static void
 add_toast (SteerWindow *self, AdwToast *toast)
 {
   steer_window_add_toast (self, toast);
@@ -332,6 +340,8 @@ steer_window_constructed (GObject *object)
   g_signal_connect_object (self->chat, "replied", G_CALLBACK (on_replied), self, G_CONNECT_SWAPPED);
   if (store != NULL)
     g_signal_connect_object (store, "failed", G_CALLBACK (on_store_failed), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (steer_workspace_get_labels (steer_window_get_workspace (self)), "failed",
+                           G_CALLBACK (on_label_failed), self, G_CONNECT_SWAPPED);
   on_conversation_changed (self, NULL, self->chat);
   steer_composer_focus (self->composer);
 }

@@ -1,4 +1,6 @@
 /* What features are called: imported labels, tied to the autoencoder that they are of, and the user's own. */
+#include <sqlite3.h>
+
 #include "app-test-util.h"
 #include "steer-add-feature-dialog.h"
 #include "steer-firing-dialog.h"
@@ -299,6 +301,119 @@ test_the_users_label_wins (Fixture *f, gconstpointer data)
   g_assert_cmpstr (steer_feature_get_label (feature), ==, "rivers");
 }
 
+typedef struct
+{
+  guint n;
+  char *message; /* the last one */
+} Failures;
+
+static void
+on_failed (SteerLabelBook *book, const GError *error, Failures *failures)
+{
+  failures->n++;
+  g_free (failures->message);
+  failures->message = g_strdup (error->message);
+}
+
+static gboolean
+has_failed (gpointer data)
+{
+  return ((Failures *) data)->n > 0;
+}
+
+static void
+call (Fixture *f, guint64 index, const char *label)
+{
+  SteerFeature *feature = use_feature (f, index, NULL);
+
+  steer_feature_set_label (feature, label);
+  steer_label_book_name (f->book, feature);
+}
+
+/* SQLite takes the file beside it away then. Before, it would find a whole database in that. */
+static gboolean
+is_closed (gpointer path)
+{
+  g_autofree char *log = g_strconcat (path, "-wal", NULL);
+
+  return !g_file_test (log, G_FILE_TEST_EXISTS);
+}
+
+static void
+test_a_database_that_does_not_open_is_told (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = g_build_filename (f->dir, "labels.sqlite", NULL);
+  Failures failures = { 0, NULL };
+
+  close_workspace (f);
+  test_wait_until (is_closed, path, 20);
+  g_assert_true (g_file_set_contents (path, "no database, and longer than the header of one", -1, NULL));
+  open_workspace (f);
+  g_signal_connect (f->book, "failed", G_CALLBACK (on_failed), &failures);
+  call (f, 5, "the Loire");
+  test_wait_until (has_failed, &failures, 20);
+  g_assert_nonnull (strstr (failures.message, "labels.sqlite"));
+  /* It is called so as long as the program runs. */
+  assert_label (f, 5, "the Loire");
+  g_free (failures.message);
+}
+
+static gboolean
+has_label (gpointer data)
+{
+  g_autofree char *label = get_label (data, 7);
+
+  return label != NULL;
+}
+
+static void
+change_database (Fixture *f, const char *sql)
+{
+  g_autofree char *path = g_build_filename (f->dir, "labels.sqlite", NULL);
+  sqlite3 *db;
+  char *message = NULL;
+
+  g_assert_cmpint (sqlite3_open (path, &db), ==, SQLITE_OK);
+  sqlite3_busy_timeout (db, 10000);
+  sqlite3_exec (db, sql, NULL, NULL, &message);
+  g_assert_cmpstr (message, ==, NULL);
+  sqlite3_close (db);
+}
+
+static void
+test_a_label_that_is_not_kept_is_tried_again (Fixture *f, gconstpointer data)
+{
+  Failures failures = { 0, NULL };
+
+  g_signal_connect (f->book, "failed", G_CALLBACK (on_failed), &failures);
+  call (f, 4, "kept");
+  close_workspace (f); /* which waits until it is written */
+  open_workspace (f);
+  g_signal_connect (f->book, "failed", G_CALLBACK (on_failed), &failures);
+  change_database (f, "CREATE TRIGGER full BEFORE INSERT ON own BEGIN SELECT RAISE (ABORT, 'no room'); END");
+  call (f, 5, "the Loire");
+  test_wait_until (has_failed, &failures, 20);
+  g_assert_nonnull (strstr (failures.message, "no room"));
+  call (f, 6, "the Alps");
+  call (f, 5, "the Seine");
+  assert_label (f, 5, "the Seine");
+  assert_label (f, 6, "the Alps");
+  app_test_settle ();
+  /* Told once, not at every try. */
+  g_assert_cmpuint (failures.n, ==, 1);
+
+  change_database (f, "DROP TRIGGER full");
+  call (f, 7, "the Po");
+  close_workspace (f);
+  open_workspace (f);
+  test_wait_until (has_label, f, 20);
+  assert_label (f, 4, "kept");
+  assert_label (f, 5, "the Seine");
+  assert_label (f, 6, "the Alps");
+  assert_label (f, 7, "the Po");
+  g_free (failures.message);
+}
+
 /* Another autoencoder has another feature of this number. */
 static void
 test_the_users_label_is_of_one_source (Fixture *f, gconstpointer data)
@@ -458,6 +573,9 @@ main (int argc, char **argv)
   ADD ("what is wrong with a file is told", test_errors_are_told);
   ADD ("the user's label wins", test_the_users_label_wins);
   ADD ("the user's label is of one source", test_the_users_label_is_of_one_source);
+  ADD ("a database that does not open is told when the user names a feature",
+       test_a_database_that_does_not_open_is_told);
+  ADD ("a label that could not be kept is told once and tried again", test_a_label_that_is_not_kept_is_tried_again);
   ADD ("a row that is renamed names the feature", test_a_row_that_is_renamed_names_the_feature);
   ADD ("features are found as one types", test_features_are_found_as_one_types);
   ADD ("what fires is called by its label", test_what_fires_is_called_by_its_label);

@@ -241,6 +241,18 @@ test_suggestions (Fixture *f, gconstpointer data)
 }
 
 static void
+test_tells_of_labels_that_are_not_kept (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = g_error_new_literal (STEER_LABEL_ERROR, STEER_LABEL_ERROR_STORE, "no room");
+
+  open_window (f, 1240, 800);
+  g_signal_emit_by_name (steer_workspace_get_labels (f->workspace), "failed", error);
+  app_test_settle ();
+  g_assert_nonnull (
+    app_test_find (GTK_WIDGET (f->window), GTK_TYPE_LABEL, "label", "Your label could not be kept: no room"));
+}
+
+static void
 test_suggested_preset (Fixture *f, gconstpointer data)
 {
   g_autofree char *path = NULL;
@@ -491,6 +503,7 @@ main (int argc, char **argv)
   ADD ("/window/a preset that is dropped is in use", FALSE, test_drop);
   ADD ("/window/a preset that is opened over unsaved changes can be undone", FALSE, test_opened_preset_can_be_undone);
   ADD ("/window/a suggestion over unsaved changes can be undone", TRUE, test_suggested_preset_can_be_undone);
+  ADD ("/window/labels that could not be kept are told of", FALSE, test_tells_of_labels_that_are_not_kept);
   ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
   ADD ("/window/a model that does not load leaves a page that says so", FALSE, test_load_error);
   ADD ("/window/every control has a name", TRUE, test_names);
