@@ -73,9 +73,9 @@ on_reply_finished (SteerReply *reply, SteerChat *self)
     finish_turn (self, turn);
 }
 
-/* Answers @parent ((nullable): the last message). */
+/* @n_before: replies to @asked that are there already */
 static void
-start_turn (SteerChat *self, SteerMessage *parent, guint n_before, gboolean compare)
+start_turn (SteerChat *self, SteerMessage *asked, guint n_before, gboolean compare)
 {
   SteerChatTurn *old = steer_chat_find_turn (self, self->conversation);
   SteerChatTurn *turn;
@@ -83,7 +83,7 @@ start_turn (SteerChat *self, SteerMessage *parent, guint n_before, gboolean comp
   /* Whoever goes on without choosing keeps the steered one, which is the active alternative. */
   if (old != NULL)
     g_ptr_array_remove (self->turns, old);
-  turn = steer_chat_turn_start (self->workspace, self->conversation, parent, n_before, compare);
+  turn = steer_chat_turn_start (self->workspace, self->conversation, asked, n_before, compare);
   g_ptr_array_add (self->turns, turn);
   for (guint i = 0; i < turn->n_replies; i++)
     {
@@ -115,6 +115,7 @@ void
 steer_chat_send (SteerChat *self, const char *text)
 {
   g_autofree char *said = NULL;
+  SteerMessage *asked;
 
   g_return_if_fail (STEER_IS_CHAT (self));
   g_return_if_fail (text != NULL);
@@ -124,9 +125,19 @@ steer_chat_send (SteerChat *self, const char *text)
     return;
   if (g_list_model_get_n_items (G_LIST_MODEL (self->conversation)) == 0)
     choose_system_prompt (self);
-  steer_conversation_append (self->conversation, STEER_ROLE_USER, said);
+  asked = steer_conversation_append (self->conversation, STEER_ROLE_USER, said);
   steer_conversation_set_draft (self->conversation, "");
-  start_turn (self, NULL, 0, self->comparing);
+  start_turn (self, asked, 0, self->comparing);
+}
+
+gboolean
+steer_chat_can_regenerate (SteerChat *self, SteerMessage *message)
+{
+  g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
+  g_return_val_if_fail (STEER_IS_MESSAGE (message), FALSE);
+
+  return steer_chat_get_can_send (self) && steer_message_get_role (message) == STEER_ROLE_ASSISTANT
+         && steer_conversation_get_parent (self->conversation, message) != NULL;
 }
 
 void
@@ -135,7 +146,7 @@ steer_chat_regenerate (SteerChat *self, SteerMessage *message)
   g_return_if_fail (STEER_IS_CHAT (self));
   g_return_if_fail (STEER_IS_MESSAGE (message));
 
-  if (!steer_chat_get_can_send (self) || steer_message_get_role (message) != STEER_ROLE_ASSISTANT)
+  if (!steer_chat_can_regenerate (self, message))
     return;
   start_turn (self, steer_conversation_get_parent (self->conversation, message),
               steer_message_get_n_alternatives (message), FALSE);
@@ -144,15 +155,17 @@ steer_chat_regenerate (SteerChat *self, SteerMessage *message)
 void
 steer_chat_edit (SteerChat *self, SteerMessage *message, const char *text)
 {
+  SteerMessage *edited;
+
   g_return_if_fail (STEER_IS_CHAT (self));
   g_return_if_fail (STEER_IS_MESSAGE (message));
   g_return_if_fail (text != NULL);
 
   if (!steer_message_get_complete (message))
     return;
-  steer_conversation_edit (self->conversation, message, text);
-  if (steer_message_get_role (message) == STEER_ROLE_USER && steer_chat_get_can_send (self))
-    start_turn (self, NULL, 0, self->comparing);
+  edited = steer_conversation_edit (self->conversation, message, text);
+  if (edited != NULL && steer_message_get_role (edited) == STEER_ROLE_USER && steer_chat_get_can_send (self))
+    start_turn (self, edited, 0, self->comparing);
 }
 
 void
@@ -165,7 +178,7 @@ steer_chat_continue (SteerChat *self)
   n = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
   last = n > 0 ? g_list_model_get_item (G_LIST_MODEL (self->conversation), n - 1) : NULL;
   if (last != NULL && steer_message_get_role (last) == STEER_ROLE_USER && steer_chat_get_can_send (self))
-    start_turn (self, NULL, 0, self->comparing);
+    start_turn (self, last, 0, self->comparing);
 }
 
 void

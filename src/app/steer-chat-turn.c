@@ -58,18 +58,14 @@ begin (SteerChatTurn *self,
 SteerChatTurn *
 steer_chat_turn_start (SteerWorkspace *workspace,
                        SteerConversation *conversation,
-                       SteerMessage *parent,
+                       SteerMessage *asked,
                        guint n_before,
                        gboolean compare)
 {
   SteerEngine *engine = steer_workspace_get_engine (workspace);
   SteerChatTurn *self = g_new0 (SteerChatTurn, 1);
-  g_autoptr (SteerMessage) asked = NULL;
-  guint n = g_list_model_get_n_items (G_LIST_MODEL (conversation));
   SteerSampling sampling;
 
-  /* Both columns answer the same message, and the first of them becomes the last one of the path. */
-  asked = parent != NULL ? g_object_ref (parent) : g_list_model_get_item (G_LIST_MODEL (conversation), n - 1);
   steer_workspace_get_sampling (workspace, &sampling);
   sampling.seed = choose_seed (sampling.seed, n_before);
 

@@ -26,11 +26,11 @@ typedef struct
   gboolean waiting; /* a comparison of which neither was chosen */
 } SteerChatTurn;
 
-/* @parent: (nullable): what is answered; NULL: the last message. @n_before: alternatives there are already, so that a
- * fixed seed gives each its own. Sampling, reuse and steering are those of the workspace. */
+/* @asked: the message that is answered. @n_before: alternatives there are already, so that a fixed seed gives each its
+ * own. Sampling, reuse and steering are those of the workspace. */
 SteerChatTurn *steer_chat_turn_start (SteerWorkspace *workspace,
                                       SteerConversation *conversation,
-                                      SteerMessage *parent,
+                                      SteerMessage *asked,
                                       guint n_before,
                                       gboolean compare);
 void steer_chat_turn_free (SteerChatTurn *self);

@@ -45,7 +45,9 @@ void steer_chat_start_new (SteerChat *self);
 /* Appends what the person said and starts the reply: two, side by side, while comparing. */
 void steer_chat_send (SteerChat *self, const char *text);
 
-/* Another answer in the place of @message (an assistant's), with another seed. */
+/* @message is the assistant's, answers another one, and nothing is being written here. */
+gboolean steer_chat_can_regenerate (SteerChat *self, SteerMessage *message);
+/* Another answer in the place of @message, with another seed, where that can be. */
 void steer_chat_regenerate (SteerChat *self, SteerMessage *message);
 
 /* Changes @message's text as a new alternative. An edited user message is answered at once. */

@@ -83,7 +83,7 @@ steer_message_view_update_actions (SteerMessageView *self)
 
   gtk_widget_action_set_enabled (widget, "message.edit", complete && !self->compact);
   gtk_widget_action_set_enabled (widget, "message.regenerate",
-                                 complete && reply && !self->compact && steer_chat_get_can_send (self->chat));
+                                 complete && !self->compact && steer_chat_can_regenerate (self->chat, self->message));
   gtk_widget_action_set_enabled (widget, "message.branch", complete && !self->compact);
   gtk_widget_action_set_enabled (widget, "message.inspect", complete && steer_chat_get_can_send (self->chat));
   gtk_widget_action_set_enabled (widget, "message.delete", !self->compact);

@@ -68,13 +68,32 @@ toggle_steering (GSimpleAction *action, GVariant *parameter, gpointer data)
   steer_preset_set_master_enabled (preset, !steer_preset_get_master_enabled (preset));
 }
 
+/* (transfer full) (nullable) */
+static SteerMessage *
+dup_last_message (SteerWindow *self)
+{
+  GListModel *messages = G_LIST_MODEL (steer_chat_get_conversation (self->chat));
+  guint n = g_list_model_get_n_items (messages);
+
+  return n > 0 ? g_list_model_get_item (messages, n - 1) : NULL;
+}
+
+static gboolean
+can_regenerate (SteerWindow *self)
+{
+  g_autoptr (SteerMessage) last = dup_last_message (self);
+
+  if (last == NULL)
+    return FALSE;
+  return steer_message_get_role (last) == STEER_ROLE_USER ? steer_chat_get_can_send (self->chat)
+                                                          : steer_chat_can_regenerate (self->chat, last);
+}
+
 static void
 regenerate (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   SteerWindow *self = data;
-  GListModel *messages = G_LIST_MODEL (steer_chat_get_conversation (self->chat));
-  guint n = g_list_model_get_n_items (messages);
-  g_autoptr (SteerMessage) last = n > 0 ? g_list_model_get_item (messages, n - 1) : NULL;
+  g_autoptr (SteerMessage) last = dup_last_message (self);
 
   if (last == NULL)
     return;
@@ -228,7 +247,7 @@ steer_window_update_actions (SteerWindow *self)
   gboolean empty = g_list_model_get_n_items (G_LIST_MODEL (steer_chat_get_conversation (self->chat))) == 0;
 
   set_enabled (self, "stop", steer_chat_get_busy (self->chat));
-  set_enabled (self, "regenerate", can_send && !empty);
+  set_enabled (self, "regenerate", can_regenerate (self));
   set_enabled (self, "suggest", can_send);
   set_enabled (self, "delete-chat", !empty);
 }
@@ -274,7 +293,6 @@ steer_window_add_actions (SteerWindow *self)
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (self->chat, "notify::can-send", G_CALLBACK (steer_window_update_actions), self,
                            G_CONNECT_SWAPPED);
-  g_signal_connect_object (self, "notify::empty", G_CALLBACK (steer_window_update_actions), self, 0);
   steer_window_update_actions (self);
 }
 

@@ -145,6 +145,13 @@ update_title (SteerWindow *self)
   gtk_window_set_title (GTK_WINDOW (self), *title != '\0' ? title : _ ("Steer Chat"));
 }
 
+static void
+on_messages_changed (SteerWindow *self)
+{
+  update_empty (self);
+  steer_window_update_actions (self);
+}
+
 /* The conversations that the window has shown may go on changing: only the present one's signals count. */
 static void
 forget_conversation (SteerWindow *self)
@@ -162,8 +169,12 @@ on_conversation_changed (SteerWindow *self, GParamSpec *pspec, SteerChat *chat)
   forget_conversation (self);
   self->conversation = g_object_ref (conversation);
   g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (update_empty), self);
+  if (old != NULL)
+    g_signal_handlers_disconnect_by_data (old, self);
+  g_object_set_data_full (G_OBJECT (self), "conversation", g_object_ref (conversation), g_object_unref);
+  g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (on_messages_changed), self);
   g_signal_connect_swapped (conversation, "notify::title", G_CALLBACK (update_title), self);
-  update_empty (self);
+  on_messages_changed (self);
   update_title (self);
   g_settings_set_int64 (steer_window_get_settings (self), "last-chat", steer_conversation_get_id (conversation));
   if (steer_chat_list_has_keys (self->chat_list))

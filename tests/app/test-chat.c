@@ -189,6 +189,42 @@ test_regenerate (Fixture *f, gconstpointer data)
   g_assert_cmpint (steer_message_get_text (get (f, 1))[0], ==, 'a');
 }
 
+/* As chats from elsewhere may. */
+static void
+begin_with_assistant (Fixture *f)
+{
+  const char *json = "{\"messages\": [{\"role\": \"assistant\", \"content\": \"Welcome\"},"
+                     "{\"role\": \"user\", \"content\": \"Hello\"}]}";
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerConversation) conversation = steer_conversation_new_from_json (json, -1, &error);
+
+  g_assert_no_error (error);
+  steer_chat_set_conversation (f->chat, conversation);
+}
+
+static void
+test_regenerate_first (Fixture *f, gconstpointer data)
+{
+  begin_with_assistant (f);
+  steer_chat_continue (f->chat);
+  wait_idle (f);
+  g_assert_cmpuint (count (f), ==, 3);
+  g_assert_false (steer_chat_can_regenerate (f->chat, get (f, 0)));
+  g_assert_false (steer_chat_can_regenerate (f->chat, get (f, 1)));
+  g_assert_true (steer_chat_can_regenerate (f->chat, get (f, 2)));
+
+  steer_chat_regenerate (f->chat, get (f, 0));
+  g_assert_false (steer_chat_get_busy (f->chat));
+  g_assert_cmpuint (count (f), ==, 3);
+  g_assert_cmpuint (steer_message_get_n_alternatives (get (f, 0)), ==, 1);
+
+  steer_chat_regenerate (f->chat, get (f, 2));
+  g_assert_false (steer_chat_can_regenerate (f->chat, get (f, 2))); /* while something is written */
+  wait_idle (f);
+  g_assert_cmpuint (count (f), ==, 3);
+  g_assert_cmpuint (steer_message_get_n_alternatives (get (f, 2)), ==, 2);
+}
+
 static void
 test_seeds (Fixture *f, gconstpointer data)
 {
@@ -415,6 +451,7 @@ main (int argc, char **argv)
        test_change_in_reply);
   ADD ("/chat/stopping keeps what was written", 8000, test_stop);
   ADD ("/chat/regenerating adds an alternative", 16, test_regenerate);
+  ADD ("/chat/what answers nothing is not regenerated", 16, test_regenerate_first);
   ADD ("/chat/a fixed seed repeats a reply and gives each alternative its own", 16, test_seeds);
   ADD ("/chat/an edited question is answered and an edited answer is not", 16, test_edit);
   ADD ("/chat/a comparison answers twice and keeps the one that is chosen", 16, test_compare);

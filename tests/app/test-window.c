@@ -219,6 +219,25 @@ test_conversation (Fixture *f, gconstpointer data)
 }
 
 static void
+test_regenerates_answers_only (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) conversation = steer_conversation_new ();
+  GActionGroup *actions;
+
+  open_window (f, 1240, 800);
+  actions = G_ACTION_GROUP (f->window);
+  g_assert_false (g_action_group_get_action_enabled (actions, "regenerate"));
+  steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, "Welcome");
+  steer_chat_set_conversation (steer_window_get_chat (f->window), conversation);
+  g_assert_false (g_action_group_get_action_enabled (actions, "regenerate"));
+  steer_conversation_append (conversation, STEER_ROLE_USER, "Hello");
+  g_assert_true (g_action_group_get_action_enabled (actions, "regenerate"));
+  steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, "Hello");
+  g_assert_true (g_action_group_get_action_enabled (actions, "regenerate"));
+  app_test_settle ();
+}
+
+static void
 test_suggestions (Fixture *f, gconstpointer data)
 {
   static const char *const presets[] = { "Eiffel Tower", "Pirate at Sea", "Cowboy with a Guitar", "Only Cats" };
@@ -497,6 +516,7 @@ main (int argc, char **argv)
   ADD ("/window/nothing is animated where the CPU paints", FALSE, test_animations);
   ADD ("/window/one action switches all steering", FALSE, test_master_switch);
   ADD ("/window/a suggestion asks and the window follows the conversation", TRUE, test_conversation);
+  ADD ("/window/what answers nothing cannot be regenerated", TRUE, test_regenerates_answers_only);
   ADD ("/window/the suggestions are of presets that are there", FALSE, test_suggestions);
   ADD ("/window/a suggestion puts its preset in force", TRUE, test_suggested_preset);
   ADD ("/window/a preset that is opened is in use and a broken one changes nothing", FALSE, test_opens_preset);
