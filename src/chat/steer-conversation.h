@@ -48,8 +48,8 @@ void steer_conversation_select_alternative (SteerConversation *self, SteerMessag
  * FALSE: there is none. */
 gboolean steer_conversation_show_message (SteerConversation *self, gint64 id, guint *position);
 
-/* Removes the message with everything below it from the tree. The token restores it until another change is made to
- * the same place; for Undo. */
+/* Removes the message with everything below it from the tree. The token restores it, whatever has changed in the
+ * meantime, unless what it followed was removed too; for Undo. */
 typedef struct _SteerRemoval SteerRemoval;
 void steer_removal_free (SteerRemoval *removal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRemoval, steer_removal_free)

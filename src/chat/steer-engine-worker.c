@@ -249,7 +249,7 @@ steer_trace_free (SteerTrace *trace)
   g_free (trace);
 }
 
-/* [a, b, c] floats, or NULL with an error. */
+/* *@array: [a, b, c]. FALSE with an error where there is no memory for it. */
 static gboolean
 allocate (float **array, gsize a, gsize b, gsize c, const char *what, GError **error)
 {

@@ -7,9 +7,6 @@
 #include "steer-sae-private.h"
 #include "tensor/steer-archive.h"
 
-/* Lengths are told where it does not take long to read all vectors. */
-#define MAX_MEASURED 4096
-
 /* A vector that is there, found by bisection. Ordered by layer, then index. */
 typedef struct
 {
@@ -17,7 +14,7 @@ typedef struct
   guint64 index;
   const SteerTensor *tensor; /* owned by the archive */
   gint64 row;                /* of a matrix; 0 for a vector */
-  double norm;               /* of the vector as it is in the file; 0: not measured */
+  double norm;               /* of the vector as it is in the file; 0: it has no direction */
 } Entry;
 
 struct _SteerVectorDict

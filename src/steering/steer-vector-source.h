@@ -40,7 +40,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerFeatureInfo, steer_feature_info_free)
 /**
  * SteerVectorSource:
  *
- * Where unit vectors come from: a vector library, and later an SAE, a control vector file, a dict of tensors.
+ * Where unit vectors come from: a vector library, an SAE or several of them, a control vector file, a dict of tensors.
  * Implementations are immutable and may be used from any thread.
  */
 G_DECLARE_INTERFACE (SteerVectorSource, steer_vector_source, STEER, VECTOR_SOURCE, GObject)
