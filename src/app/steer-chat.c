@@ -309,13 +309,6 @@ steer_chat_get_steered_message (SteerChat *self)
   return get_column (self, STEER_CHAT_TURN_STEERED);
 }
 
-gboolean
-steer_chat_get_comparing (SteerChat *self)
-{
-  g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
-  return self->comparing;
-}
-
 void
 steer_chat_set_comparing (SteerChat *self, gboolean comparing)
 {

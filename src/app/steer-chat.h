@@ -36,7 +36,6 @@ gboolean steer_chat_get_busy (SteerChat *self);
 gboolean steer_chat_get_can_send (SteerChat *self);
 /* A reply is being written into any conversation of this chat's. */
 gboolean steer_chat_get_writing (SteerChat *self);
-gboolean steer_chat_get_comparing (SteerChat *self);
 void steer_chat_set_comparing (SteerChat *self, gboolean comparing);
 
 /* A new, empty conversation becomes the chat's. */

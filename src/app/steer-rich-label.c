@@ -49,16 +49,6 @@ steer_rich_text_append (GArray *segments,
   g_array_append_val (segments, segment);
 }
 
-char *
-steer_rich_text_dup_plain (const GArray *segments)
-{
-  GString *text = g_string_new (NULL);
-
-  for (guint i = 0; i < segments->len; i++)
-    g_string_append (text, g_array_index (segments, SteerRichSegment, i).text);
-  return g_string_free (text, FALSE);
-}
-
 static void
 append_span (GString *markup,
              const SteerRichSegment *segment,

@@ -33,8 +33,6 @@ void steer_rich_text_append (GArray *segments,
                              const char *uri,
                              gsize source,
                              gboolean literal);
-/* Its text without format; free with g_free(). */
-char *steer_rich_text_dup_plain (const GArray *segments);
 
 /**
  * steer_rich_label_new:

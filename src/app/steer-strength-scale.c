@@ -214,12 +214,6 @@ steer_strength_scale_init (SteerStrengthScale *self)
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self));
 }
 
-GtkWidget *
-steer_strength_scale_new (void)
-{
-  return g_object_new (STEER_TYPE_STRENGTH_SCALE, NULL);
-}
-
 void
 steer_strength_scale_set_useful (SteerStrengthScale *self, double lower, double upper)
 {

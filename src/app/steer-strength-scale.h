@@ -17,8 +17,6 @@ G_BEGIN_DECLS
 #define STEER_TYPE_STRENGTH_SCALE (steer_strength_scale_get_type ())
 G_DECLARE_FINAL_TYPE (SteerStrengthScale, steer_strength_scale, STEER, STRENGTH_SCALE, GtkScale)
 
-GtkWidget *steer_strength_scale_new (void);
-
 /* The ends of the useful part; equal to the adjustment's ends (or beyond) where there is no danger zone. */
 void steer_strength_scale_set_useful (SteerStrengthScale *self, double lower, double upper);
 

@@ -306,13 +306,6 @@ steer_conversation_set_system_prompt (SteerConversation *self, const char *syste
   steer_conversation_save_system_prompt (self);
 }
 
-gint64
-steer_conversation_get_modified (SteerConversation *self)
-{
-  g_return_val_if_fail (STEER_IS_CONVERSATION (self), 0);
-  return self->modified;
-}
-
 void
 steer_conversation_fill_request (SteerConversation *self, SteerMessage *last, SteerRequest *request)
 {

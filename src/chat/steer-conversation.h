@@ -28,7 +28,6 @@ const char *steer_conversation_get_draft (SteerConversation *self);
 void steer_conversation_set_draft (SteerConversation *self, const char *draft);
 const char *steer_conversation_get_system_prompt (SteerConversation *self);
 void steer_conversation_set_system_prompt (SteerConversation *self, const char *system_prompt);
-gint64 steer_conversation_get_modified (SteerConversation *self);
 
 /* What @message answers; NULL for the first of a conversation. (transfer none) */
 SteerMessage *steer_conversation_get_parent (SteerConversation *self, SteerMessage *message);

@@ -418,13 +418,6 @@ steer_message_get_seed (SteerMessage *self)
   return self->seed;
 }
 
-gint64
-steer_message_get_created (SteerMessage *self)
-{
-  g_return_val_if_fail (STEER_IS_MESSAGE (self), 0);
-  return self->created;
-}
-
 guint
 steer_message_get_n_alternatives (SteerMessage *self)
 {

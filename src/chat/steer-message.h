@@ -46,7 +46,6 @@ guint steer_message_get_n_tokens (SteerMessage *self);
 double steer_message_get_tokens_per_second (SteerMessage *self);
 SteerStopReason steer_message_get_stop_reason (SteerMessage *self);
 guint64 steer_message_get_seed (SteerMessage *self);
-gint64 steer_message_get_created (SteerMessage *self); /* Unix time, microseconds */
 guint steer_message_get_n_alternatives (SteerMessage *self);
 guint steer_message_get_alternative (SteerMessage *self);
 

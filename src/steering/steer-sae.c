@@ -224,13 +224,6 @@ steer_sae_get_k (SteerSae *self)
   return self->weights.k;
 }
 
-double
-steer_sae_get_threshold (SteerSae *self)
-{
-  g_return_val_if_fail (STEER_IS_SAE (self), 0.0);
-  return self->weights.activation == STEER_SAE_THRESHOLD ? self->weights.scalar_threshold : 0.0;
-}
-
 const char *
 steer_sae_get_encoder_problem (SteerSae *self)
 {

@@ -43,8 +43,6 @@ guint64 steer_sae_get_n_features (SteerSae *self);
 SteerSaeActivation steer_sae_get_activation (SteerSae *self);
 /* Features that fire on one token, as the SAE was trained; 0: not told. */
 guint steer_sae_get_k (SteerSae *self);
-/* For THRESHOLD; else 0. */
-double steer_sae_get_threshold (SteerSae *self);
 
 /* Tells the system that the direction of a feature will be read soon. Whoever reads several asks for all of them first,
  * so that the disk fetches them together. */

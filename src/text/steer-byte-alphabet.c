@@ -12,10 +12,9 @@ is_itself (guint byte)
 #define N_SHIFTED 68
 
 static guint8 shifted[N_SHIFTED]; /* the byte of U+0100 + i; written once */
-static guint16 characters[256];   /* of each byte; written once */
 
 static void
-ensure_tables (void)
+ensure_table (void)
 {
   static gsize done = 0;
 
@@ -24,32 +23,11 @@ ensure_tables (void)
       guint n = 0;
 
       for (guint byte = 0; byte < 256; byte++)
-        if (is_itself (byte))
-          characters[byte] = (guint16) byte;
-        else
-          {
-            characters[byte] = (guint16) (0x100 + n);
-            shifted[n++] = (guint8) byte;
-          }
+        if (!is_itself (byte))
+          shifted[n++] = (guint8) byte;
       g_assert (n == N_SHIFTED);
       g_once_init_leave (&done, 1);
     }
-}
-
-gunichar
-steer_byte_alphabet_get (guint8 byte)
-{
-  ensure_tables ();
-  return characters[byte];
-}
-
-int
-steer_byte_alphabet_find (gunichar character)
-{
-  ensure_tables ();
-  if (character < 0x100)
-    return is_itself (character) ? (int) character : -1;
-  return character < 0x100 + N_SHIFTED ? shifted[character - 0x100] : -1;
 }
 
 gssize
@@ -58,7 +36,7 @@ steer_byte_alphabet_read (const char *text, gsize length, char *bytes)
   gssize n = 0;
   guint size;
 
-  ensure_tables ();
+  ensure_table ();
   for (gsize at = 0; at < length; at += size)
     {
       gunichar character = steer_utf8_get (text + at, &size);

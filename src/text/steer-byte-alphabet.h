@@ -6,12 +6,6 @@ G_BEGIN_DECLS
 
 /* Byte-level vocabularies spell every byte as one printable character: GPT-2's alphabet. */
 
-/* The character of @byte. */
-gunichar steer_byte_alphabet_get (guint8 byte);
-
-/* The byte of @character, or -1. */
-int steer_byte_alphabet_find (gunichar character);
-
 /* Replaces the @length bytes of @text (UTF-8) by what they spell, in @bytes, which has room for @length bytes. Returns
  * how many bytes, or -1 when @text has a character outside the alphabet. */
 gssize steer_byte_alphabet_read (const char *text, gsize length, char *bytes);
