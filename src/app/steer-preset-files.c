@@ -60,27 +60,6 @@ steer_preset_folder_dup_path (SteerPresetFolder *self, const char *name)
   return g_build_filename (steer_preset_folder_get_user_dir (self), file, NULL);
 }
 
-char *
-steer_preset_folder_save (SteerPresetFolder *self, SteerPreset *preset, gboolean overwrite, GError **error)
-{
-  g_autofree char *path = NULL;
-
-  g_return_val_if_fail (STEER_IS_PRESET_FOLDER (self), NULL);
-  g_return_val_if_fail (STEER_IS_PRESET (preset), NULL);
-
-  path = steer_preset_folder_dup_path (self, steer_preset_get_name (preset));
-  if (!overwrite && g_file_test (path, G_FILE_TEST_EXISTS))
-    {
-      g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_EXIST, _ ("there is already a preset called “%s”"),
-                   steer_preset_get_name (preset));
-      return NULL;
-    }
-  if (!steer_preset_save (preset, path, error))
-    return NULL;
-  steer_preset_folder_refresh (self);
-  return g_steal_pointer (&path);
-}
-
 static gboolean
 check_own (SteerPresetEntry *entry, GError **error)
 {

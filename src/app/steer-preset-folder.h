@@ -43,10 +43,6 @@ void steer_preset_folder_refresh (SteerPresetFolder *self);
 /* Copies a preset from anywhere into the user's folder, under a name that is free there. Returns the path. */
 char *steer_preset_folder_import (SteerPresetFolder *self, const char *path, GError **error);
 
-/* Writes @preset under its name (a safe file name is made of it); an existing file of that name is replaced only when
- * @overwrite. Returns the path. */
-char *steer_preset_folder_save (SteerPresetFolder *self, SteerPreset *preset, gboolean overwrite, GError **error);
-
 gboolean
 steer_preset_folder_rename (SteerPresetFolder *self, SteerPresetEntry *entry, const char *name, GError **error);
 

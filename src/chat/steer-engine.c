@@ -476,13 +476,6 @@ count_tokens (SteerLoaded *loaded, SteerRequest *request)
   return ids != NULL ? ids->len : 0;
 }
 
-guint
-steer_engine_count_tokens (SteerEngine *self, SteerRequest *request)
-{
-  g_return_val_if_fail (STEER_IS_ENGINE (self), 0);
-  return count_tokens (self->loaded, request);
-}
-
 typedef struct
 {
   SteerLoaded *loaded; /* nullable */

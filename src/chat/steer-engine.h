@@ -97,11 +97,8 @@ SteerReply *steer_engine_reply (SteerEngine *self, SteerRequest *request);
 void
 steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies);
 
-/* Number of tokens the messages of @request take as a prompt, by the worker's rules; for the context gauge.
- * Main thread, no waiting. 0 without a tokenizer. */
-guint steer_engine_count_tokens (SteerEngine *self, SteerRequest *request);
-
-/* The same, in a thread of its own: not behind a reply that is being written. Nobody changes @request until it has
+/* Number of tokens the messages of @request take as a prompt, by the worker's rules; for the context gauge. 0 without a
+ * tokenizer. In a thread of its own: not behind a reply that is being written. Nobody changes @request until it has
  * ended. It holds no reference to the engine, so its callback gets no source. Once @cancellable is cancelled the result
  * is that error, even of a count that had ended. */
 void steer_engine_count_tokens_async (SteerEngine *self,

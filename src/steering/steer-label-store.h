@@ -103,14 +103,6 @@ GPtrArray *steer_label_store_search (SteerLabelStore *self,
                                      guint n_most,
                                      GCancellable *cancellable,
                                      GError **error);
-void steer_label_store_search_async (SteerLabelStore *self,
-                                     const char *query,
-                                     const SteerLabelFilter *filter,
-                                     guint n_most,
-                                     GCancellable *cancellable,
-                                     GAsyncReadyCallback callback,
-                                     gpointer user_data);
-GPtrArray *steer_label_store_search_finish (SteerLabelStore *self, GAsyncResult *result, GError **error);
 
 /* What a feature is called: the user's label, else that of the first source that fits. NULL without an error when it
  * has none. @filter: (nullable): its model and its source are looked at. */
@@ -176,16 +168,5 @@ gboolean steer_label_store_import (SteerLabelStore *self,
                                    gpointer progress_data,
                                    GCancellable *cancellable,
                                    GError **error);
-void steer_label_store_import_async (SteerLabelStore *self,
-                                     const char *path,
-                                     const char *model,
-                                     const char *source,
-                                     SteerLabelProgressFunc progress,
-                                     gpointer progress_data,
-                                     GCancellable *cancellable,
-                                     GAsyncReadyCallback callback,
-                                     gpointer user_data);
-gboolean
-steer_label_store_import_finish (SteerLabelStore *self, GAsyncResult *result, SteerLabelImport *counts, GError **error);
 
 G_END_DECLS

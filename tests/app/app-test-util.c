@@ -179,6 +179,18 @@ app_test_preset (const char *name, guint64 index, double strength)
   return preset;
 }
 
+char *
+app_test_keep_preset (SteerPresetFolder *folder, SteerPreset *preset)
+{
+  g_autoptr (GError) error = NULL;
+  char *path = steer_preset_folder_dup_path (folder, steer_preset_get_name (preset));
+
+  steer_preset_save (preset, path, &error);
+  g_assert_no_error (error);
+  steer_preset_folder_refresh (folder);
+  return path;
+}
+
 static gboolean
 is_gone (gpointer data)
 {

@@ -31,6 +31,9 @@ SteerWorkspace *app_test_workspace (GSettings *settings, const char *data_dir, g
 /* A preset with one feature of layer 2. (transfer full) */
 SteerPreset *app_test_preset (const char *name, guint64 index, double strength);
 
+/* Writes @preset to where the folder keeps one of its name, and has it listed. Returns the path. */
+char *app_test_keep_preset (SteerPresetFolder *folder, SteerPreset *preset);
+
 /* Drops the last reference and waits until the object is gone: its threads may hold it for a moment. */
 void app_test_assert_finalizes (gpointer object);
 

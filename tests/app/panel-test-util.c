@@ -142,14 +142,10 @@ char *
 panel_test_keep (PanelTest *fixture, const char *name, double strength)
 {
   g_autoptr (SteerPreset) preset = steer_preset_new ();
-  g_autoptr (GError) error = NULL;
-  char *path;
 
   steer_preset_set_name (preset, name);
   panel_test_add (preset, 2, 5, NULL, strength);
-  path = steer_preset_folder_save (steer_workspace_get_presets (fixture->workspace), preset, FALSE, &error);
-  g_assert_no_error (error);
-  return path;
+  return app_test_keep_preset (steer_workspace_get_presets (fixture->workspace), preset);
 }
 
 void

@@ -3,6 +3,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "app-test-util.h"
 #include "test-util.h"
 
 typedef struct
@@ -63,23 +64,19 @@ assert_names (Fixture *fixture, const char *expected)
 }
 
 static char *
-save (Fixture *fixture, const char *name, gboolean overwrite)
+save (Fixture *fixture, const char *name)
 {
   g_autoptr (SteerPreset) preset = steer_preset_new ();
-  g_autoptr (GError) error = NULL;
-  char *path;
 
   steer_preset_set_name (preset, name);
-  path = steer_preset_folder_save (fixture->folder, preset, overwrite, &error);
-  g_assert_no_error (error);
-  return path;
+  return app_test_keep_preset (fixture->folder, preset);
 }
 
 static void
 test_lists_bundled_then_own_by_name (Fixture *fixture, gconstpointer data)
 {
-  g_free (save (fixture, "Sea", FALSE));
-  g_free (save (fixture, "apple", FALSE));
+  g_free (save (fixture, "Sea"));
+  g_free (save (fixture, "apple"));
   assert_names (fixture, "Zoo|apple|Sea");
   g_assert_true (steer_preset_entry_get_bundled (get (fixture, 0)));
   g_assert_false (steer_preset_entry_get_bundled (get (fixture, 1)));
@@ -141,28 +138,13 @@ test_keeps_entries_and_tells_what_changed (Fixture *fixture, gconstpointer data)
   guint n = 1;
 
   g_signal_connect (fixture->folder, "items-changed", G_CALLBACK (on_items_changed), &n);
-  g_free (save (fixture, "b", FALSE));
-  g_free (save (fixture, "a", FALSE));
-  g_free (save (fixture, "c", FALSE));
+  g_free (save (fixture, "b"));
+  g_free (save (fixture, "a"));
+  g_free (save (fixture, "c"));
   g_assert_cmpuint (n, ==, 4);
   g_assert_true (get (fixture, 0) == zoo);
   steer_preset_folder_refresh (fixture->folder);
   g_assert_cmpuint (n, ==, 4);
-}
-
-static void
-test_replaces_only_when_told (Fixture *fixture, gconstpointer data)
-{
-  g_autofree char *first = save (fixture, "Sea", FALSE);
-  g_autofree char *second = NULL;
-  g_autoptr (SteerPreset) preset = steer_preset_new ();
-  g_autoptr (GError) error = NULL;
-
-  steer_preset_set_name (preset, "Sea");
-  g_assert_null (steer_preset_folder_save (fixture->folder, preset, FALSE, &error));
-  g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_EXIST);
-  second = save (fixture, "Sea", TRUE);
-  g_assert_cmpstr (first, ==, second);
 }
 
 static void
@@ -180,7 +162,7 @@ test_makes_safe_file_names (Fixture *fixture, gconstpointer data)
                 { "", "preset" },
                 { NULL, "preset" },
                 { "Türme 塔", "Türme 塔" } };
-  g_autofree char *path = save (fixture, "../out", FALSE);
+  g_autofree char *path = save (fixture, "../out");
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *repeated = g_strnfill (5000, 'x');
   g_autofree char *cut = steer_preset_folder_make_stem (repeated);
@@ -198,10 +180,10 @@ test_makes_safe_file_names (Fixture *fixture, gconstpointer data)
 static void
 test_renames_file_and_preset (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *old = save (fixture, "Sea", FALSE);
+  g_autofree char *old = save (fixture, "Sea");
   g_autoptr (GError) error = NULL;
 
-  g_free (save (fixture, "Zebra", FALSE));
+  g_free (save (fixture, "Zebra"));
   g_assert_true (steer_preset_folder_rename (fixture->folder, get (fixture, 1), "Ocean", &error));
   assert_names (fixture, "Zoo|Ocean|Zebra");
   g_assert_false (g_file_test (old, G_FILE_TEST_EXISTS));
@@ -216,7 +198,7 @@ test_renames_file_and_preset (Fixture *fixture, gconstpointer data)
 static void
 test_deletes_and_brings_back (Fixture *fixture, gconstpointer data)
 {
-  g_autofree char *path = save (fixture, "Sea", FALSE);
+  g_autofree char *path = save (fixture, "Sea");
   g_autofree char *token = NULL;
   g_autoptr (GError) error = NULL;
 
@@ -239,9 +221,9 @@ test_brings_back_beside_a_newer_one (Fixture *fixture, gconstpointer data)
 {
   g_autofree char *token = NULL;
 
-  g_free (save (fixture, "Sea", FALSE));
+  g_free (save (fixture, "Sea"));
   token = steer_preset_folder_delete (fixture->folder, get (fixture, 1), NULL);
-  g_free (save (fixture, "Sea", FALSE));
+  g_free (save (fixture, "Sea"));
   g_assert_true (steer_preset_folder_undelete (fixture->folder, token, NULL));
   assert_names (fixture, "Zoo|Sea|Sea");
 }
@@ -285,7 +267,6 @@ main (int argc, char *argv[])
   ADD ("sees files change on disk", test_sees_files_change_on_disk);
   ADD ("lists a broken file with its reason", test_lists_a_broken_file_with_its_reason);
   ADD ("keeps its entries and tells what changed", test_keeps_entries_and_tells_what_changed);
-  ADD ("replaces a preset only when told to", test_replaces_only_when_told);
   ADD ("makes safe file names", test_makes_safe_file_names);
   ADD ("renames file and preset, but no bundled one", test_renames_file_and_preset);
   ADD ("deletes and brings back, but no bundled one", test_deletes_and_brings_back);

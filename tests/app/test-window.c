@@ -279,8 +279,7 @@ test_suggested_preset (Fixture *f, gconstpointer data)
   g_autoptr (SteerMessage) reply = NULL;
   SteerChat *chat;
 
-  path = steer_preset_folder_save (steer_workspace_get_presets (f->workspace), preset, FALSE, NULL);
-  g_assert_nonnull (path);
+  path = app_test_keep_preset (steer_workspace_get_presets (f->workspace), preset);
   open_window (f, 1240, 800);
   chat = steer_window_get_chat (f->window);
   g_action_group_activate_action (G_ACTION_GROUP (f->window), "suggest", g_variant_new ("(ss)", "Letter", "Hello"));

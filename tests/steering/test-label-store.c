@@ -527,39 +527,6 @@ test_cancelled_imports_leave_nothing (Fixture *f, gconstpointer data)
 }
 
 static void
-on_found (GObject *object, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
-static gboolean
-is_set (gpointer data)
-{
-  return *(gpointer *) data != NULL;
-}
-
-static void
-test_searches_and_imports_without_waiting (Fixture *f, gconstpointer data)
-{
-  g_autofree char *row = make_row (15, 1, "the sea");
-  g_autofree char *path = write_file (f, "sea.jsonl", row);
-  g_autoptr (GAsyncResult) imported = NULL;
-  g_autoptr (GAsyncResult) found = NULL;
-  g_autoptr (GPtrArray) list = NULL;
-  SteerLabelFilter filter = { .model = "llama3.1-8b-it", .layer = 15 };
-  SteerLabelImport counts;
-
-  steer_label_store_import_async (f->store, path, NULL, NULL, NULL, NULL, NULL, on_found, &imported);
-  test_wait_until (is_set, &imported, 20);
-  g_assert_true (steer_label_store_import_finish (f->store, imported, &counts, NULL));
-  g_assert_cmpuint (counts.n_labels, ==, 1);
-  steer_label_store_search_async (f->store, "sea", &filter, 10, NULL, on_found, &found);
-  test_wait_until (is_set, &found, 20);
-  list = steer_label_store_search_finish (f->store, found, NULL);
-  g_assert_cmpuint (list->len, ==, 1);
-}
-
-static void
 test_other_databases_are_left_alone (void)
 {
   g_autofree char *dir = test_make_dir ();
@@ -624,7 +591,6 @@ main (int argc, char **argv)
   ADD ("of hostile rows are bounded", test_hostile_rows_are_bounded);
   ADD ("are asked for by any query", test_any_query_will_do);
   ADD ("of a cancelled import are not there", test_cancelled_imports_leave_nothing);
-  ADD ("are searched and imported without waiting", test_searches_and_imports_without_waiting);
   g_test_add_func ("/labels/leave other databases alone", test_other_databases_are_left_alone);
   g_test_add_func ("/labels/names of sources tell layers", test_names_of_sources_tell_layers);
   return g_test_run ();
