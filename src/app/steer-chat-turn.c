@@ -1,17 +1,5 @@
 #include "steer-chat-turn.h"
 
-/* "26 Jul 2024" in English whatever the locale: it is for the model's template. */
-static char *
-dup_date (void)
-{
-  static const char months[12][4]
-    = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
-  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-
-  return g_strdup_printf ("%02d %s %d", g_date_time_get_day_of_month (now), months[g_date_time_get_month (now) - 1],
-                          g_date_time_get_year (now));
-}
-
 static SteerRequest *
 make_request (SteerWorkspace *workspace,
               SteerConversation *conversation,
@@ -21,7 +9,7 @@ make_request (SteerWorkspace *workspace,
 {
   gboolean recompute = g_settings_get_boolean (steer_workspace_get_settings (workspace), "recompute-after-steering");
   SteerRequest *request = steer_request_new ();
-  g_autofree char *date = dup_date ();
+  g_autofree char *date = steer_chat_template_dup_today ();
 
   steer_conversation_fill_request (conversation, parent, request);
   steer_request_set_sampling (request, sampling);

@@ -84,6 +84,9 @@ SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily famil
 
 SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);
 
+/* "26 Jul 2024", as templates tell the date. */
+char *steer_chat_template_dup_today (void);
+
 /* A rendered prompt: text, and which bytes of it are the template's own. */
 typedef struct
 {
@@ -98,7 +101,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRendering, steer_rendering_free)
  * steer_chat_template_render:
  * @turns: [n_turns]
  * @add_generation_prompt: end with the opening of an assistant turn
- * @date_string: (nullable): "26 Jul 2024"; NULL means the template's own default
+ * @date_string: (nullable): as steer_chat_template_dup_today(); NULL means the template's own default
  *
  * Errors: STEER_TEXT_ERROR_UNSUPPORTED where the family cannot express the conversation (a system message in the
  * wrong place, roles that do not alternate), as the reference template raises.

@@ -116,10 +116,10 @@ wants_opening (const SteerTemplate *template, gboolean add_generation_prompt)
 
 /* --- the families --- */
 
-static char *
-format_today (void)
+char *
+steer_chat_template_dup_today (void)
 {
-  static const char *const months[]
+  static const char months[12][4]
     = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
   g_autoptr (GDateTime) now = g_date_time_new_now_local ();
 
@@ -150,7 +150,8 @@ render_llama3 (const SteerTemplate *template,
       words (out, "<|start_header_id|>system<|end_header_id|>\n\n", NULL);
       if (template->cutoff != NULL)
         {
-          g_autofree char *today = date_string == NULL && template->date == NULL ? format_today () : NULL;
+          g_autofree char *today
+            = date_string == NULL && template->date == NULL ? steer_chat_template_dup_today () : NULL;
 
           words (out, "Cutting Knowledge Date: ", template->cutoff, "\nToday Date: ", NULL);
           if (date_string != NULL)
