@@ -368,21 +368,12 @@ load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellabl
 }
 
 static SteerFeatureInfo *
-copy_info (const SteerFeatureInfo *info)
-{
-  SteerFeatureInfo *copy = g_memdup2 (info, sizeof *info);
-
-  copy->label = g_strdup (info->label);
-  return copy;
-}
-
-static SteerFeatureInfo *
 dup_info (SteerVectorSource *source, guint layer, guint64 index)
 {
   SteerSae *self = STEER_SAE (source);
   const SteerFeatureInfo *info = layer == self->layer ? steer_labels_find (&self->labels, index) : NULL;
 
-  return info != NULL ? copy_info (info) : NULL;
+  return info != NULL ? steer_feature_info_copy (info) : NULL;
 }
 
 static GPtrArray *
@@ -392,7 +383,7 @@ list_infos (SteerVectorSource *source)
   GPtrArray *list = g_ptr_array_new_full (self->labels.infos->len, (GDestroyNotify) steer_feature_info_free);
 
   for (guint i = 0; i < self->labels.infos->len; i++)
-    g_ptr_array_add (list, copy_info (g_ptr_array_index (self->labels.infos, i)));
+    g_ptr_array_add (list, steer_feature_info_copy (g_ptr_array_index (self->labels.infos, i)));
   return list;
 }
 

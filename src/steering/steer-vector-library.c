@@ -433,21 +433,12 @@ load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellabl
 }
 
 static SteerFeatureInfo *
-copy_info (const SteerFeatureInfo *info)
-{
-  SteerFeatureInfo *copy = g_memdup2 (info, sizeof *info);
-
-  copy->label = g_strdup (info->label);
-  return copy;
-}
-
-static SteerFeatureInfo *
 dup_info (SteerVectorSource *source, guint layer, guint64 index)
 {
   SteerVectorLibrary *self = STEER_VECTOR_LIBRARY (source);
   int position = find_entry (self, layer, index);
 
-  return position >= 0 ? copy_info (g_ptr_array_index (self->infos, position)) : NULL;
+  return position >= 0 ? steer_feature_info_copy (g_ptr_array_index (self->infos, position)) : NULL;
 }
 
 static GPtrArray *
@@ -457,7 +448,7 @@ list_infos (SteerVectorSource *source)
   GPtrArray *list = g_ptr_array_new_full (self->infos->len, (GDestroyNotify) steer_feature_info_free);
 
   for (guint i = 0; i < self->infos->len; i++)
-    g_ptr_array_add (list, copy_info (g_ptr_array_index (self->infos, i)));
+    g_ptr_array_add (list, steer_feature_info_copy (g_ptr_array_index (self->infos, i)));
   return list;
 }
 

@@ -9,6 +9,15 @@ steer_vector_source_default_init (SteerVectorSourceInterface *iface)
 {
 }
 
+SteerFeatureInfo *
+steer_feature_info_copy (const SteerFeatureInfo *info)
+{
+  SteerFeatureInfo *copy = g_memdup2 (info, sizeof *info);
+
+  copy->label = g_strdup (info->label);
+  return copy;
+}
+
 void
 steer_feature_info_free (SteerFeatureInfo *info)
 {

@@ -32,6 +32,7 @@ typedef struct
   double maximum;
 } SteerFeatureInfo;
 
+SteerFeatureInfo *steer_feature_info_copy (const SteerFeatureInfo *info);
 void steer_feature_info_free (SteerFeatureInfo *info);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerFeatureInfo, steer_feature_info_free)
 
