@@ -5,6 +5,9 @@
 
 #include "steering/steer-plan.h"
 
+/* What a line of the list of chats has room for. */
+#define PREVIEW_CHARS 120
+
 static char *
 quote (const char *text)
 {
@@ -74,4 +77,10 @@ steer_text_summarize (const char *text, guint n_chars)
       length++;
     }
   return g_string_free (g_steal_pointer (&summary), FALSE);
+}
+
+char *
+steer_text_dup_preview (const char *text)
+{
+  return steer_text_summarize (text, PREVIEW_CHARS);
 }

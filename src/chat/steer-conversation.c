@@ -5,8 +5,6 @@
 /* Of the title that the first message gives. */
 #define TITLE_CHARS 40
 
-#define PREVIEW_CHARS 120
-
 /* More messages take longer to free than a frame has time for. */
 #define N_FREED_AT_ONCE 500
 
@@ -233,7 +231,7 @@ steer_conversation_dup_preview (SteerConversation *self)
       SteerMessage *message = g_ptr_array_index (self->path, i);
 
       if (message->text->len > 0)
-        return steer_text_summarize (message->text->str, PREVIEW_CHARS);
+        return steer_text_dup_preview (message->text->str);
     }
   return g_strdup ("");
 }

@@ -66,5 +66,7 @@ void steer_message_dismantle (SteerMessage *self);
 
 /* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */
 char *steer_text_summarize (const char *text, guint n_chars);
+/* What the list of chats shows of a message. */
+char *steer_text_dup_preview (const char *text);
 
 G_END_DECLS
