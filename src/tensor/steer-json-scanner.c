@@ -1,6 +1,7 @@
 #include "steer-json-scanner.h"
 
 #include "steer-tensor.h"
+#include "steer-utf8.h"
 
 #include <string.h>
 
@@ -121,39 +122,6 @@ skip_space (SteerJsonScanner *self)
          && (text[position] == ' ' || text[position] == '\n' || text[position] == '\r' || text[position] == '\t'))
     position++;
   self->position = position;
-}
-
-/* Length of the well-formed multi-byte sequence at @bytes (Unicode 15, table 3-7), or 0. */
-static gsize
-utf8_sequence_length (const guint8 *bytes, gsize available)
-{
-  guint8 lead = bytes[0];
-  guint8 low = 0x80, high = 0xbf; /* of the second byte: excludes overlong forms, surrogates, and above U+10FFFF */
-  gsize length;
-
-  if (lead >= 0xc2 && lead <= 0xdf)
-    length = 2;
-  else if (lead >= 0xe0 && lead <= 0xef)
-    length = 3;
-  else if (lead >= 0xf0 && lead <= 0xf4)
-    length = 4;
-  else
-    return 0;
-  if (lead == 0xe0)
-    low = 0xa0;
-  else if (lead == 0xed)
-    high = 0x9f;
-  else if (lead == 0xf0)
-    low = 0x90;
-  else if (lead == 0xf4)
-    high = 0x8f;
-
-  if (available < length || bytes[1] < low || bytes[1] > high)
-    return 0;
-  for (gsize i = 2; i < length; i++)
-    if (bytes[i] < 0x80 || bytes[i] > 0xbf)
-      return 0;
-  return length;
 }
 
 static gboolean
@@ -283,6 +251,7 @@ read_string (SteerJsonScanner *self, GError **error)
       /* A run without quotes and escapes is copied as a whole. */
       for (;;)
         {
+          gboolean complete;
           gsize sequence;
 
           while (position < self->length && text[position] >= 0x20 && text[position] < 0x80 && text[position] != '"'
@@ -290,8 +259,8 @@ read_string (SteerJsonScanner *self, GError **error)
             position++;
           if (position >= self->length || text[position] < 0x80)
             break;
-          sequence = utf8_sequence_length (text + position, self->length - position);
-          if (sequence == 0)
+          sequence = steer_utf8_scan (text + position, self->length - position, &complete);
+          if (!complete)
             {
               fail_at (self, position, error, "byte 0x%02x does not belong to valid UTF-8", text[position]);
               return FALSE;
