@@ -168,10 +168,6 @@ on_conversation_changed (SteerWindow *self, GParamSpec *pspec, SteerChat *chat)
 
   forget_conversation (self);
   self->conversation = g_object_ref (conversation);
-  g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (update_empty), self);
-  if (old != NULL)
-    g_signal_handlers_disconnect_by_data (old, self);
-  g_object_set_data_full (G_OBJECT (self), "conversation", g_object_ref (conversation), g_object_unref);
   g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (on_messages_changed), self);
   g_signal_connect_swapped (conversation, "notify::title", G_CALLBACK (update_title), self);
   on_messages_changed (self);

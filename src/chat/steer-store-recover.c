@@ -23,7 +23,7 @@ gather_batches (sqlite3 *db, gint64 id, GError **error)
       g_autofree char *steering = steer_store_dup_column (statement, 2);
 
       steer_message_append (message, text != NULL ? text : "", text != NULL ? strlen (text) : 0,
-                            (guint) sqlite3_column_int (statement, 1), steering);
+                            (guint) CLAMP (sqlite3_column_int64 (statement, 1), 0, G_MAXUINT), steering);
     }
   if (status != SQLITE_DONE)
     {

@@ -357,7 +357,7 @@ static void
 test_suggested_preset_can_be_undone (Fixture *f, gconstpointer data)
 {
   g_autoptr (SteerPreset) preset = app_test_preset ("Number", 98, 2);
-  g_autofree char *path = steer_preset_folder_save (steer_workspace_get_presets (f->workspace), preset, FALSE, NULL);
+  g_autofree char *path = app_test_keep_preset (steer_workspace_get_presets (f->workspace), preset);
 
   g_assert_nonnull (path);
   open_window (f, 1240, 800);
