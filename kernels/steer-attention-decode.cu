@@ -213,6 +213,22 @@ attend_span (const AttentionJob &job,
     }
 }
 
+/* Asks for what the block takes first of its span. The newest position may not be there yet: it is asked for in the
+ * second-level cache, where it will be written. */
+static __device__ __forceinline__ void
+prefetch_span (const AttentionJob &job, size_t cache_row, int begin, int end)
+{
+  size_t first = (cache_row + begin) * job.head_dim * sizeof (uint16_t);
+  unsigned n_bytes = (unsigned) min (end - begin, N_WARPS * (STEER_WARP / job.lanes) * UNROLL)
+                     * (unsigned) (job.head_dim * sizeof (uint16_t));
+
+  for (unsigned i = threadIdx.x * STEER_PREFETCH_BYTES; i < n_bytes; i += N_THREADS * STEER_PREFETCH_BYTES)
+    {
+      steer_prefetch (static_cast<const char *> (job.cache.keys) + first + i);
+      steer_prefetch (static_cast<const char *> (job.cache.values) + first + i);
+    }
+}
+
 /* Joins what the lanes of a warp have that hold the same elements of a head. */
 template <int heads>
 static __device__ __forceinline__ void
@@ -282,16 +298,27 @@ weigh_spans (const float *partial, int n_spans, int head_dim, float *factors)
   factors[lane] = factor / steer_sum_lanes (__fmul_rn (softmax.y, factor));
 }
 
-/* Four elements of a head from all its spans. */
+/* Four elements of a head from all its spans, of which some are asked for at once. The factors of spans that are not
+ * there are 0. */
 static __device__ __forceinline__ float4
 join_spans (const float *partial, int n_spans, int head_dim, const float *factors)
 {
+  const int at_once = 8;
   float4 values = make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
 
-#pragma unroll 8
-  for (int r = 0; r < n_spans; r++)
-    values = add_scaled (values, __ldcg (reinterpret_cast<const float4 *> (partial + r * get_row_floats (head_dim))),
-                         factors[r]);
+  for (int first = 0; first < n_spans; first += at_once)
+    {
+      float4 rows[at_once];
+
+#pragma unroll
+      for (int r = 0; r < at_once; r++)
+        rows[r] = first + r < n_spans
+                    ? __ldcg (reinterpret_cast<const float4 *> (partial + (first + r) * get_row_floats (head_dim)))
+                    : make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
+#pragma unroll
+      for (int r = 0; r < at_once; r++)
+        values = add_scaled (values, rows[r], factors[first + r]);
+    }
   return values;
 }
 
@@ -305,7 +332,7 @@ get_partial (const AttentionJob &job, int column, int head, int span)
 static __device__ __forceinline__ bool
 ends_last (unsigned *n_ended, int n_blocks, int *room)
 {
-  __threadfence ();
+  steer_fence ();
   __syncthreads ();
   if (threadIdx.x == 0)
     {
@@ -314,7 +341,7 @@ ends_last (unsigned *n_ended, int n_blocks, int *room)
         *n_ended = 0;
     }
   __syncthreads ();
-  __threadfence ();
+  steer_fence ();
   return *room != 0;
 }
 
@@ -384,13 +411,17 @@ __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ At
   LaneState<heads> state;
   float q[heads][N];
 
-  steer_let_next_begin ();
-  steer_wait_for_previous ();
-
+  /* Only the host writes tokens. */
   SteerCudaToken token = job.tokens[column];
   Spans spans = cut_into_spans (job, token.position);
   int begin = spans.first + blockIdx.x * spans.length;
+  int end = min (begin + spans.length, spans.end);
+  size_t cache_row = ((size_t) token.slot * job.n_kv_heads + kv_head) * job.cache.n_context;
 
+  steer_let_next_begin ();
+  if ((int) blockIdx.x < spans.n)
+    prefetch_span (job, cache_row, begin, end);
+  steer_wait_for_previous ();
   if ((int) blockIdx.x >= spans.n)
     return;
   load_queries<heads> (job, first_head, n_heads, element, q);
@@ -402,8 +433,7 @@ __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ At
       for (int i = 0; i < N; i++)
         state.values[h][i] = 0.0f;
     }
-  attend_span<type, heads> (job, ((size_t) token.slot * job.n_kv_heads + kv_head) * job.cache.n_context, begin,
-                            min (begin + spans.length, spans.end), q, &state);
+  attend_span<type, heads> (job, cache_row, begin, end, q, &state);
   join_lanes<heads> (job.lanes, &state);
   store_rows<heads> (job, element, state, rows + warp * heads * stride);
   __syncthreads ();

@@ -61,6 +61,18 @@ steer_prefetch (const void *p)
 #endif
 }
 
+/* What this thread wrote, and what it knows of others' writes, is there for whoever has met it in the order of the
+ * device: as __threadfence(), which also orders all such fences among each other and takes longer. */
+static __device__ __forceinline__ void
+steer_fence ()
+{
+#ifdef __CUDA_ARCH__
+  asm volatile("fence.acq_rel.gpu;" ::: "memory");
+#else
+  __threadfence ();
+#endif
+}
+
 /* Lets a kernel have @n_shared bytes of dynamic shared memory. The limit is set to all there is: it is the kernel's,
  * not the launch's, and another thread may be about to launch with more. */
 template <typename... Parameters>
@@ -81,20 +93,24 @@ steer_launch (const SteerCudaQueue *queue,
               size_t n_shared,
               Arguments... arguments)
 {
-  cudaLaunchAttribute attribute = {};
+  cudaLaunchAttribute attributes[2] = {};
   cudaLaunchConfig_t config = {};
   cudaError_t error = steer_allow_shared (queue, kernel, n_shared);
 
   if (error != cudaSuccess)
     return error;
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  /* A multiprocessor that is to divide its memory between cache and blocks in another way must be empty first: no
+   * kernel would begin beside the one before. */
+  attributes[0].id = cudaLaunchAttributePreferredSharedMemoryCarveout;
+  attributes[0].val.sharedMemCarveout = cudaSharedmemCarveoutMaxShared;
+  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[1].val.programmaticStreamSerializationAllowed = 1;
   config.gridDim = grid;
   config.blockDim = dim3 (n_threads);
   config.dynamicSmemBytes = n_shared;
   config.stream = queue->stream;
-  config.attrs = &attribute;
-  config.numAttrs = queue->overlap != 0 ? 1 : 0;
+  config.attrs = attributes;
+  config.numAttrs = queue->overlap != 0 ? 2 : 1;
   return cudaLaunchKernelEx (&config, kernel, arguments...);
 }
 

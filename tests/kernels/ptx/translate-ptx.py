@@ -282,7 +282,7 @@ class Function:
             self.set(operands[0], f'thread.generic_to_shared ({self.value(operands[1], "u64")})', 'uint64_t')
         elif name == 'bar.sync' and operands == ['0']:
             self.emit('thread.wait_for_block ();')
-        elif name in ('membar.gl', 'membar.sys'):
+        elif name in ('membar.gl', 'membar.sys', 'fence.acq_rel.gpu'):
             self.emit('thread.fence ();')
         elif name == 'griddepcontrol.wait':
             self.emit('thread.wait_for_previous ();')

@@ -321,12 +321,19 @@ max (T a, std::common_type_t<T> b)
 typedef enum cudaLaunchAttributeID
 {
   cudaLaunchAttributeProgrammaticStreamSerialization = 6,
+  cudaLaunchAttributePreferredSharedMemoryCarveout = 14,
 } cudaLaunchAttributeID;
+
+typedef enum cudaSharedCarveout
+{
+  cudaSharedmemCarveoutMaxShared = 100,
+} cudaSharedCarveout;
 
 typedef union cudaLaunchAttributeValue
 {
   char pad[64];
   int programmaticStreamSerializationAllowed;
+  unsigned sharedMemCarveout;
 } cudaLaunchAttributeValue;
 
 typedef struct cudaLaunchAttribute

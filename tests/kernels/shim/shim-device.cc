@@ -636,10 +636,13 @@ steer_shim_launch (const cudaLaunchConfig_t *config,
   dim3 grid = config->gridDim;
   dim3 block = config->blockDim;
   size_t n_shared = config->dynamicSmemBytes;
-  bool overlaps = config->numAttrs > 0 && config->attrs[0].val.programmaticStreamSerializationAllowed != 0;
+  bool overlaps = false;
   size_t max_shared = MAX_SHARED;
   auto found = machine.max_shared.find (kernel);
 
+  for (unsigned i = 0; i < config->numAttrs; i++)
+    overlaps |= config->attrs[i].id == cudaLaunchAttributeProgrammaticStreamSerialization
+                && config->attrs[i].val.programmaticStreamSerializationAllowed != 0;
   if (found != machine.max_shared.end ())
     max_shared = (size_t) found->second > max_shared ? (size_t) found->second : max_shared;
   if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > 0x7fffffff || grid.y > 65535 || grid.z > 65535
