@@ -49,22 +49,22 @@ extern "C"
      * other four. scales: f16 [pieces]. */
     STEER_CUDA_Q8,
 
-    /* value = (quant - 8) * scale. data: groups of four pieces, quarters of 4 bytes: byte b is the first four elements'
-     * b-th in its lower half, the other four's in its upper half. scales: f16 [pieces]. */
+    /* value = quant * scale, quant within -8 .. 7. data: groups of four pieces, quarters of 4 bytes: byte b is the
+     * first four elements' b-th in its lower half, the other four's in its upper half, as two's complement. scales: f16
+     * [pieces]. */
     STEER_CUDA_Q4_0,
 
-    /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0. scales: {uint8 scale, minimum} [pieces].
-     * supers: f16 [n_columns / 256, 2]. */
+    /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0, but of quants within 0 .. 15. scales: {uint8
+     * scale, minimum} [pieces]. supers: f16 [n_columns / 256, 2]. */
     STEER_CUDA_Q4_K,
 
-    /* The same with a fifth bit. high: uint32 [n_columns / 256, 4 quarters, 2 halves of the eight pieces]: piece j of
-     * those four has the bits of its first elements 0 and 1 in bits 4 j and 4 j + 1, those of its other 0 and 1 in the
-     * next two; elements 2 and 3 are 16 bits further. */
+    /* The same with a fifth bit. high: uint32 [n_columns / 256, 4 quarters, 2]: of the first four elements and of the
+     * other four, byte b of the b-th's, bit j of piece j's. */
     STEER_CUDA_Q5_K,
 
-    /* value = super * scale * (quant - 32). data: the low four bits, as Q4_0. scales: int8 [pieces, 2]: of the first 16
-     * elements and the others. high: uint32 [n_columns / 256, 4 quarters, 4 pairs of pieces]: as Q5_K, but of two
-     * pieces and two bits an element. supers: f16 [n_columns / 256]. */
+    /* value = super * scale * quant, quant within -32 .. 31. data: the low four bits, as Q4_K. scales: int8 [pieces,
+     * 2]: of the first 16 elements and the others. high: uint32 [n_columns / 256, 4 quarters, 2, 2]: as Q5_K, of four
+     * pieces each and two bits an element: its two's complement's. supers: f16 [n_columns / 256]. */
     STEER_CUDA_Q6_K,
   } SteerCudaType;
 

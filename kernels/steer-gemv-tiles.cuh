@@ -1,16 +1,13 @@
 #pragma once
 
-/* Products with quantised weights, on tensor cores: there a weight of Q4_K costs three instructions where lanes that
- * multiply need five, more than a GPU with fast memory can issue in the time in which the weights arrive; and two
- * columns of activations cost what one does.
+/* Products with quantised weights, in whole numbers on tensor cores: there a weight costs a third of what it costs
+ * lanes that multiply, more than which a GPU with fast memory cannot issue in the time in which the weights arrive; and
+ * two columns of activations cost what one does.
  *
  * A block computes a tile of eight pairs of rows, the 16 rows of an mma, of which each warp takes every eighth part of
- * the columns. The weights are numbers of bfloat16, exactly. A column of activations is the exact sum of three such
- * numbers, its digits, which fill three columns of the mma, so products are as those of float32.
- *
- * What the weights' base adds is taken off: a piece's sum begins with -base times the sum of its activations. Where
- * scales and minima are whole numbers with super-scales, a product of these with such sums does it for a unit at once,
- * and another one takes the minima off. */
+ * the columns. The weights are their quants, the activations four digits each; sums of their products are exact, as
+ * long as they have one scale, and with scales that are whole numbers for a group of activations. What minima take off
+ * is a product of its own, of these and sums of activations. */
 
 #include "steer-tensor-core.cuh"
 #include "steer-tile-columns.cuh"
@@ -27,135 +24,146 @@ steer_add_scaled (float *sums, const float *products, float scale0, float scale1
   sums[3] = __fmaf_rn (scale1, products[3], sums[3]);
 }
 
-/* products: of half @h of piece j with x, where @begins of nothing. */
-template <SteerCudaType type, int n_sets>
+/* What is 3 * 2^22 as a float, in whose mantissa a whole number counts as much. */
+#define STEER_TILE_WHOLE 0x4b400000
+
+/* sums: what a group of a unit's pieces, from @first on, comes to in steps; @n pieces of the unit are there. For scales
+ * that are floats. */
+template <SteerCudaType type, int n_sets, bool whole, int first>
 static __device__ __forceinline__ void
-steer_multiply_half (const SteerTileFormat<type> *raw,
-                     int j,
-                     int h,
-                     bool begins,
-                     const uint4 *x,
-                     float (*products)[STEER_TILE_FRAGMENT])
+steer_multiply_scaled (const SteerTileFormat<type> *raw,
+                       const SteerTileColumns<n_sets> &columns,
+                       int piece,
+                       int n,
+                       float (*sums)[STEER_TILE_FRAGMENT])
 {
 #pragma unroll
-  for (int part = 0; part < SteerTileFormat<type>::n_parts; part++)
+  for (int j = first; j < first + STEER_TILE_GROUP_PIECES; j++)
     {
-      unsigned pairs0[2], pairs1[2];
+      if (!whole && j >= n)
+        break;
+      const unsigned a[4]
+        = { raw[0].get_bytes (j, 0), raw[1].get_bytes (j, 0), raw[0].get_bytes (j, 1), raw[1].get_bytes (j, 1) };
 
-      raw[0].get_pairs (j, h, part, pairs0);
-      raw[1].get_pairs (j, h, part, pairs1);
-      const unsigned a[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
 #pragma unroll
       for (int s = 0; s < n_sets; s++)
         {
-          unsigned b0 = h == 0 ? x[s].x : x[s].z;
-          unsigned b1 = h == 0 ? x[s].y : x[s].w;
+          unsigned x = columns.get_digits (s, piece + j, 0);
+          unsigned y = columns.get_digits (s, piece + j, 1);
+          int products[STEER_TILE_FRAGMENT];
+          float numbers[STEER_TILE_FRAGMENT];
 
-          if (begins && part == 0)
-            steer_begin_fragments<STEER_CUDA_BF16> (products[s], a, b0, b1);
-          else
-            steer_multiply_fragments<STEER_CUDA_BF16> (products[s], a, b0, b1);
+          steer_multiply_bytes<SteerTileFormat<type>::is_signed, 32> (products, a, x, y, STEER_TILE_WHOLE);
+#pragma unroll
+          for (int i = 0; i < STEER_TILE_FRAGMENT; i++)
+            numbers[i] = __fadd_rn (__int_as_float (products[i]), -12582912.0f);
+          steer_add_scaled (sums[s], numbers, raw[0].get_scale (j), raw[1].get_scale (j));
         }
+    }
+}
+
+/* sums += scale * products in whole numbers. */
+static __device__ __forceinline__ void
+steer_add_whole (int *sums, const int *products, int scale0, int scale1)
+{
+  sums[0] += scale0 * products[0];
+  sums[1] += scale0 * products[1];
+  sums[2] += scale1 * products[2];
+  sums[3] += scale1 * products[3];
+}
+
+/* The same for scales that are whole numbers; a group's sums are below 2^29. taken: with minima: the sums of these
+ * times the activations. */
+template <SteerCudaType type, int n_sets, int first>
+static __device__ __forceinline__ void
+steer_multiply_whole (const SteerTileFormat<type> *raw,
+                      const SteerTileColumns<n_sets> &columns,
+                      int piece,
+                      float (*sums)[STEER_TILE_FRAGMENT],
+                      float (*taken)[STEER_TILE_FRAGMENT])
+{
+  typedef SteerTileFormat<type> Format;
+  int whole[n_sets][STEER_TILE_FRAGMENT] = {};
+  int minima[n_sets][STEER_TILE_FRAGMENT] = {};
+
+#pragma unroll
+  for (int j = first; j < first + STEER_TILE_GROUP_PIECES; j++)
+    {
+      const unsigned a[4]
+        = { raw[0].get_bytes (j, 0), raw[1].get_bytes (j, 0), raw[0].get_bytes (j, 1), raw[1].get_bytes (j, 1) };
+
+#pragma unroll
+      for (int s = 0; s < n_sets; s++)
+        {
+          unsigned x = columns.get_digits (s, piece + j, 0);
+          unsigned y = columns.get_digits (s, piece + j, 1);
+          int products[STEER_TILE_FRAGMENT];
+
+          if constexpr (Format::has_minima)
+            {
+              const unsigned four[4]
+                = { raw[0].get_minima (j), raw[1].get_minima (j), raw[0].get_minima (j), raw[1].get_minima (j) };
+
+              steer_add_bytes<false> (minima[s], four, x, y);
+            }
+          if constexpr (Format::n_scales == 1)
+            {
+              steer_multiply_bytes<Format::is_signed, 32> (products, a, x, y, 0);
+              steer_add_whole (whole[s], products, raw[0].get_scale (j), raw[1].get_scale (j));
+            }
+          else
+            {
+              steer_multiply_bytes<Format::is_signed, 16> (products, a, x, 0, 0);
+              steer_add_whole (whole[s], products, raw[0].get_scale (2 * j), raw[1].get_scale (2 * j));
+              steer_multiply_bytes<Format::is_signed, 16> (products, a + 2, y, 0, 0);
+              steer_add_whole (whole[s], products, raw[0].get_scale (2 * j + 1), raw[1].get_scale (2 * j + 1));
+            }
+        }
+    }
+#pragma unroll
+  for (int s = 0; s < n_sets; s++)
+#pragma unroll
+    for (int i = 0; i < STEER_TILE_FRAGMENT; i++)
+      {
+        sums[s][i] = (float) whole[s][i];
+        taken[s][i] = (float) minima[s][i];
+      }
+}
+
+/* sums += such a group, with the super-scales of rows g and g + 8. */
+template <SteerCudaType type, int n_sets, bool whole, int first>
+static __device__ __forceinline__ void
+steer_multiply_group (const SteerTileFormat<type> *raw,
+                      const SteerTileColumns<n_sets> &columns,
+                      int piece,
+                      int n,
+                      float2 supers0,
+                      float2 supers1,
+                      float (*sums)[STEER_TILE_FRAGMENT])
+{
+  typedef SteerTileFormat<type> Format;
+  float group[n_sets][STEER_TILE_FRAGMENT] = {};
+  float taken[n_sets][STEER_TILE_FRAGMENT];
+
+  if (!whole && first >= n)
+    return;
+  if constexpr (Format::has_supers)
+    steer_multiply_whole<type, n_sets, first> (raw, columns, piece, group, taken);
+  else
+    steer_multiply_scaled<type, n_sets, whole, first> (raw, columns, piece, n, group);
+#pragma unroll
+  for (int s = 0; s < n_sets; s++)
+    {
+      float step = columns.steps[s][(piece + first) / STEER_TILE_GROUP_PIECES] * (1.0f / Format::unit);
+
+      steer_add_scaled (sums[s], group[s], __fmul_rn (supers0.x, step), __fmul_rn (supers1.x, step));
+      if (Format::has_minima)
+        steer_add_scaled (sums[s], taken[s], -__fmul_rn (supers0.y, step), -__fmul_rn (supers1.y, step));
     }
 }
 
 /* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: of the unit, where it
  * may be fewer than @whole ones. */
-template <SteerCudaType type, int n_sets, bool whole>
-static __device__ __forceinline__ void
-steer_multiply_scaled (const SteerTileFormat<type> *raw,
-                       const SteerTileColumns<n_sets> &columns,
-                       int piece,
-                       int n_pieces,
-                       float (*sums)[STEER_TILE_FRAGMENT])
-{
-#pragma unroll
-  for (int j = 0; j < STEER_TILE_PIECES; j++)
-    {
-      uint4 x[n_sets];
-      float products[n_sets][STEER_TILE_FRAGMENT];
-
-      if (!whole && j >= n_pieces)
-        break;
-#pragma unroll
-      for (int s = 0; s < n_sets; s++)
-        {
-          x[s] = columns.digits[s][(piece + j) * STEER_TILE_DIGITS * 4];
-          products[s][0] = products[s][2] = columns.totals[s][piece + j];
-          products[s][1] = products[s][3] = 0.0f;
-        }
-      steer_multiply_half<type, n_sets> (raw, j, 0, false, x, products);
-      steer_multiply_half<type, n_sets> (raw, j, 1, false, x, products);
-#pragma unroll
-      for (int s = 0; s < n_sets; s++)
-        steer_add_scaled (sums[s], products[s], raw[0].get_scale (j), raw[1].get_scale (j));
-    }
-}
-
-/* The same for types with super-scales, whose units are whole. */
-template <SteerCudaType type, int n_sets>
-static __device__ __forceinline__ void
-steer_multiply_super_scaled (const SteerTileFormat<type> *raw,
-                             const SteerTileColumns<n_sets> &columns,
-                             int piece,
-                             float (*sums)[STEER_TILE_FRAGMENT])
-{
-  typedef SteerTileFormat<type> Format;
-  const int n_pairs = STEER_TILE_PIECES * Format::n_scales / 2;
-  int t = threadIdx.x % 4;
-  float scaled[n_sets][STEER_TILE_FRAGMENT] = {};
-  float2 supers0 = raw[0].get_supers ();
-  float2 supers1 = raw[1].get_supers ();
-  unsigned pairs0[2], pairs1[2];
-
-#pragma unroll
-  for (int j = 0; j < STEER_TILE_PIECES; j++)
-    {
-      uint4 x[n_sets];
-      float products[n_sets][STEER_TILE_FRAGMENT];
-
-#pragma unroll
-      for (int s = 0; s < n_sets; s++)
-        x[s] = columns.digits[s][(piece + j) * STEER_TILE_DIGITS * 4];
-#pragma unroll
-      for (int h = 0; h < 2; h++)
-        {
-          const int scale = j * Format::n_scales + h * (Format::n_scales - 1);
-
-          steer_multiply_half<type, n_sets> (raw, j, h, h == 0 || Format::n_scales == 2, x, products);
-#pragma unroll
-          for (int s = 0; (h == 1 || Format::n_scales == 2) && s < n_sets; s++)
-            steer_add_scaled (scaled[s], products[s], raw[0].get_scale (scale), raw[1].get_scale (scale));
-        }
-    }
-
-  raw[0].get_scale_pairs (t, pairs0);
-  raw[1].get_scale_pairs (t, pairs1);
-  const unsigned scales[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
-  raw[0].get_minimum_pairs (t, pairs0);
-  raw[1].get_minimum_pairs (t, pairs1);
-  const unsigned minima[4] = { pairs0[0], pairs1[0], pairs0[1], pairs1[1] };
-
-#pragma unroll
-  for (int s = 0; s < n_sets; s++)
-    {
-      const unsigned *totals = columns.total_digits[s] + piece / STEER_TILE_PIECES * n_pairs;
-      unsigned b0 = totals[0];
-      unsigned b1 = n_pairs > 4 ? totals[4] : 0;
-
-      steer_multiply_fragments<STEER_CUDA_BF16> (scaled[s], scales, b0, b1);
-      steer_add_scaled (sums[s], scaled[s], supers0.x, supers1.x);
-      if (Format::has_minima) /* of which -base times the activations is known */
-        {
-          float taken[STEER_TILE_FRAGMENT];
-
-          steer_begin_fragments<STEER_CUDA_BF16> (taken, minima, b0, b1);
-          steer_add_scaled (sums[s], taken, supers0.y / Format::base, supers1.y / Format::base);
-        }
-    }
-}
-
-/* The one of both that the type wants. */
 template <SteerCudaType type, int n_sets, bool whole>
 static __device__ __forceinline__ void
 steer_multiply_unit (const SteerTileFormat<type> *raw,
@@ -164,10 +172,13 @@ steer_multiply_unit (const SteerTileFormat<type> *raw,
                      int n_pieces,
                      float (*sums)[STEER_TILE_FRAGMENT])
 {
-  if constexpr (SteerTileFormat<type>::has_supers)
-    steer_multiply_super_scaled<type, n_sets> (raw, columns, piece, sums);
-  else
-    steer_multiply_scaled<type, n_sets, whole> (raw, columns, piece, n_pieces, sums);
+  const int half = STEER_TILE_GROUP_PIECES;
+  static_assert (STEER_TILE_PIECES == 2 * half, "a unit is two groups");
+  float2 supers0 = raw[0].get_supers ();
+  float2 supers1 = raw[1].get_supers ();
+
+  steer_multiply_group<type, n_sets, whole, 0> (raw, columns, piece, n_pieces, supers0, supers1, sums);
+  steer_multiply_group<type, n_sets, whole, half> (raw, columns, piece, n_pieces, supers0, supers1, sums);
 }
 
 /* The warps' sums of a tile, each [16, 8] in fragments, to its eight pairs: the first four warps, of which 16 lanes
@@ -200,10 +211,12 @@ steer_end_tile (const SteerGemv &job, int tile, const float *sums)
             {
               int column = steer_get_mma_column (c % STEER_TILE_SET_COLUMNS, d);
 
-              digits[d] = __shfl_sync (STEER_ALL_LANES, sum, lane / 16 * 16 + column / 2 * 4 + r * 2 + column % 2);
+              digits[d]
+                = __fmul_rn (__shfl_sync (STEER_ALL_LANES, sum, lane / 16 * 16 + column / 2 * 4 + r * 2 + column % 2),
+                             steer_get_digit_weight (d));
             }
           if (c / STEER_TILE_SET_COLUMNS == s)
-            mine[r] = digits[0] + (digits[1] + digits[2]);
+            mine[r] = __fadd_rn (digits[0], __fadd_rn (digits[1], __fadd_rn (digits[2], digits[3])));
         }
     }
   if (c < job.n_columns && p < job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2])
@@ -309,22 +322,20 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
   SteerHookOps ops[n_sets * STEER_TILE_SET_COLUMNS];
   int turn = 0;
 
-  room.totals_stride = steer_get_totals_stride<type> (staged / STEER_TILE_PIECE);
   room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
+  room.steps_stride = steer_get_steps_stride (staged / STEER_TILE_PIECE);
   room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
   room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
-  room.totals = room.sums + 2 * n_sets * STEER_GEMV_THREADS;
-  columns = steer_find_columns<type, n_sets> (room, job.n_columns);
+  room.steps = reinterpret_cast<float *> (room.sums + 2 * n_sets * STEER_GEMV_THREADS);
+  columns = steer_find_columns<n_sets> (room, job.n_columns);
 
   steer_let_next_begin ();
   steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
   for (int first = 0; first < min (job.depth, 2 * span); first += span)
     SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (steer_find_share<type> (first, n_units));
-  for (int i = threadIdx.x; !Format::has_supers && i < room.totals_stride; i += STEER_GEMV_THREADS)
-    static_cast<float *> (room.totals)[job.n_columns * room.totals_stride + i] = 0.0f;
   steer_wait_for_previous ();
   if (job.norm != nullptr)
-    steer_stage_normed_columns<type, n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);
+    steer_stage_normed_columns<n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);
 
   for (int tile = blockIdx.x; tile < n_tiles; tile += gridDim.x)
     {
@@ -355,7 +366,7 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
                     SteerTileRows<type> (job, tile + gridDim.x, n_pairs).prefetch (steer_find_share<type> (0, n_units));
                   if (job.norm == nullptr && (first_staged < 0 || (staged < job.depth && first_staged != first)))
                     {
-                      steer_stage_columns<type> (job, room, first, min (staged, job.depth - first));
+                      steer_stage_columns (job, room, first, min (staged, job.depth - first));
                       first_staged = first;
                     }
                 }
@@ -386,7 +397,7 @@ static int
 choose_staged (const SteerCudaQueue *queue, const SteerGemv *job, int n_columns)
 {
   const size_t reserved = 1024; /* of shared memory, by each block */
-  bool twice = 2 * (steer_get_tile_bytes<type> (job->depth, n_columns) + reserved) <= queue->n_shared + reserved;
+  bool twice = 2 * (steer_get_tile_bytes (job->depth, n_columns) + reserved) <= queue->n_shared + reserved;
 
   return job->norm != nullptr || twice ? job->depth : min (job->depth, steer_get_span<type> ());
 }
@@ -397,7 +408,7 @@ launch (const SteerCudaQueue *queue, const SteerGemv *job)
 {
   typedef SteerTileFormat<type> Format;
   int staged = choose_staged<type> (queue, job, job->n_columns);
-  size_t n_shared = steer_get_tile_bytes<type> (staged, job->n_columns);
+  size_t n_shared = steer_get_tile_bytes (staged, job->n_columns);
   bool one_set = job->n_columns <= STEER_TILE_SET_COLUMNS;
 
   if (n_shared > (size_t) queue->n_shared)
@@ -417,8 +428,7 @@ steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
   int together = 4;
 
   while (together > 1
-         && steer_get_tile_bytes<type> (choose_staged<type> (queue, job, together), together)
-              > (size_t) queue->n_shared)
+         && steer_get_tile_bytes (choose_staged<type> (queue, job, together), together) > (size_t) queue->n_shared)
     together /= 2;
   for (int first = 0; first < job->n_columns; first += together)
     {

@@ -128,8 +128,9 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q4_0>
   split (const uint8_t *block, const Place &place)
   {
     copy_half (block, place.scales);
+    /* 8 less, as two's complement: the highest bit is another. */
     for (int t = 0; t < 4; t++)
-      place.data[t * place.n_together + place.in_group] = read_word (block + 2, t);
+      place.data[t * place.n_together + place.in_group] = read_word (block + 2, t) ^ 0x88888888u;
   }
 };
 
@@ -146,23 +147,6 @@ put_nibbles (const Place &place, int j, const uint8_t *quants, int shift)
   for (int t = 0; t < 4; t++)
     group[t * 4 + j % 4]
       = (read_word (quants, t) >> shift & LOW_NIBBLES) | (read_word (quants, t + 4) >> shift & LOW_NIBBLES) << 4;
-}
-
-/* The bits above four of the elements of quarter @t of a piece, @n_bits of each at @shift of the bytes of @bits, [32]:
- * in the low half of the result those of the first two and the other two, in the high half likewise. */
-template <int n_bits>
-static __device__ __forceinline__ unsigned
-gather_high (const uint8_t *bits, int t, int shift)
-{
-  const unsigned each = n_bits == 1 ? 0x01010101u : 0x03030303u;
-  const unsigned pairs = n_bits == 1 ? 0x00030003u : 0x000f000fu;
-  unsigned first = read_word (bits, t) >> shift & each;
-  unsigned other = read_word (bits, t + 4) >> shift & each;
-
-  /* Bytes 1 and 3 beside bytes 0 and 2. */
-  first = (first | first >> (8 - n_bits)) & pairs;
-  other = (other | other >> (8 - n_bits)) & pairs;
-  return first | other << (2 * n_bits);
 }
 
 /* The eight 6-bit scales and minima that Q4_K and Q5_K pack into 12 bytes, to {scale, minimum} of each. */
@@ -211,15 +195,10 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q5_K>
     unpack_scales (block + 4, place.scales);
     for (int j = 0; j < PIECES_OF_256; j++)
       put_nibbles (place, j, block + 48 + j / 2 * 32, j % 2 * 4);
+    /* They lie as they are wanted, but for the order of the words. */
     for (int t = 0; t < 4; t++)
-      for (int half = 0; half < 2; half++)
-        {
-          unsigned word = 0;
-
-          for (int j = 0; j < 4; j++)
-            word |= gather_high<1> (fifth, t, 4 * half + j) << (4 * j);
-          place.high[2 * t + half] = word;
-        }
+      for (int other = 0; other < 2; other++)
+        place.high[2 * t + other] = read_word (fifth, 4 * other + t);
   }
 };
 
@@ -237,14 +216,11 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q6_K>
     copy_half (block + 208, place.supers);
     for (int j = 0; j < PIECES_OF_256; j++)
       put_nibbles (place, j, block + j / 4 * 64 + j % 2 * 32, j % 4 / 2 * 4);
+    /* Here, too: [32] bytes of four pieces, then of the other four. 32 less is another highest bit. */
     for (int t = 0; t < 4; t++)
-      for (int pair = 0; pair < 4; pair++)
-        {
-          const uint8_t *high = block + 128 + pair / 2 * 32; /* [32]: four pieces, two bits of each */
-          int shift = pair % 2 * 4;
-
-          place.high[4 * t + pair] = gather_high<2> (high, t, shift) | gather_high<2> (high, t, shift + 2) << 8;
-        }
+      for (int other = 0; other < 2; other++)
+        for (int fours = 0; fours < 2; fours++)
+          place.high[4 * t + 2 * other + fours] = read_word (block + 128 + fours * 32, 4 * other + t) ^ 0xaaaaaaaau;
   }
 };
 

@@ -99,20 +99,80 @@ steer_multiply_fragments (float *c, const unsigned *a, unsigned b0, unsigned b1)
 #endif
 }
 
-/* The same where c is nothing before; the zeros take no registers. */
-template <SteerCudaType type>
+/* c[16, 8] = start + a[16, k] b[k, 8] in whole numbers, k 32 or 16: a of signed bytes or not, b of signed ones. With g
+ * and t as before: a[0]: row g, columns 4 t to 4 t + 3; a[1]: row g + 8; with k = 32 a[2] and a[3]: the same rows,
+ * columns 16 further; b0: rows 4 t to 4 t + 3 of column g; b1: rows 16 further; c as before. */
+template <bool is_signed, int k>
 static __device__ __forceinline__ void
-steer_begin_fragments (float *c, const unsigned *a, unsigned b0, unsigned b1)
+steer_multiply_bytes (int *c, const unsigned *a, unsigned b0, unsigned b1, int start)
 {
 #ifdef __CUDA_ARCH__
-  static_assert (type == STEER_CUDA_BF16, "nobody needs another");
-  asm volatile("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-               "{%10, %10, %10, %10};"
-               : "=f"(c[0]), "=f"(c[1]), "=f"(c[2]), "=f"(c[3])
-               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "f"(0.0f));
+#define STEER_MULTIPLY_32(type)                                                                                        \
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32." type ".s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "  \
+               "{%10, %10, %10, %10};"                                                                                 \
+               : "=r"(c[0]), "=r"(c[1]), "=r"(c[2]), "=r"(c[3])                                                        \
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1), "r"(start))
+#define STEER_MULTIPLY_16(type)                                                                                        \
+  asm volatile("mma.sync.aligned.m16n8k16.row.col.s32." type ".s8.s32 {%0, %1, %2, %3}, {%4, %5}, {%6}, "              \
+               "{%7, %7, %7, %7};"                                                                                     \
+               : "=r"(c[0]), "=r"(c[1]), "=r"(c[2]), "=r"(c[3])                                                        \
+               : "r"(a[0]), "r"(a[1]), "r"(b0), "r"(start))
+  if (k == 32 && is_signed)
+    STEER_MULTIPLY_32 ("s8");
+  else if (k == 32)
+    STEER_MULTIPLY_32 ("u8");
+  else if (is_signed)
+    STEER_MULTIPLY_16 ("s8");
+  else
+    STEER_MULTIPLY_16 ("u8");
+#undef STEER_MULTIPLY_32
+#undef STEER_MULTIPLY_16
+#elif defined(STEER_SHIM)
+  unsigned mine[6] = { a[0], a[1], k == 32 ? a[2] : 0, k == 32 ? a[3] : 0, b0, b1 };
+  const unsigned char *all = steer_shim_share (STEER_ALL_LANES, mine, sizeof mine);
+  unsigned lane = threadIdx.x % STEER_WARP;
+
+  for (unsigned i = 0; i < 4; i++)
+    {
+      unsigned row = lane / 4 + 8 * (i / 2);
+      unsigned column = 2 * (lane % 4) + i % 2;
+
+      c[i] = start;
+      for (unsigned at = 0; at < k; at++)
+        {
+          unsigned t = at % 16 / 4;
+          unsigned char x = all[(row % 8 * 4 + t) * STEER_SHIM_SLOT + 4 * (row / 8 + 2 * (at / 16)) + at % 4];
+          unsigned char y = all[(column * 4 + t) * STEER_SHIM_SLOT + 4 * (4 + at / 16) + at % 4];
+
+          c[i] += (is_signed ? (int) (signed char) x : (int) x) * (int) (signed char) y;
+        }
+    }
 #else
-  c[0] = c[1] = c[2] = c[3] = 0.0f;
-  steer_multiply_fragments<type> (c, a, b0, b1);
+  (void) c;
+  (void) a;
+  (void) b0;
+  (void) b1;
+  (void) start;
+#endif
+}
+
+/* c += a b, k 32. */
+template <bool is_signed>
+static __device__ __forceinline__ void
+steer_add_bytes (int *c, const unsigned *a, unsigned b0, unsigned b1)
+{
+#ifdef __CUDA_ARCH__
+  static_assert (!is_signed, "nobody needs it");
+  asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+               "{%0, %1, %2, %3};"
+               : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
+               : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+#else
+  int products[4];
+
+  steer_multiply_bytes<is_signed, 32> (products, a, b0, b1, 0);
+  for (int i = 0; i < 4; i++)
+    c[i] += products[i];
 #endif
 }
 

@@ -1,11 +1,9 @@
 #pragma once
 
-/* Quantised weights as tensor cores take them: numbers of bfloat16 made of bits, a base more than the quant that they
- * stand for. A quant's bits are moved into the mantissa of a power of two, where they count as many steps of one, so a
- * pair of numbers costs one shift and one logical operation.
+/* Quantised weights as tensor cores take them: as bytes, whole numbers that are the quants, or a multiple of them where
+ * that is cheaper: a quant that lies in the upper bits of its byte has its sign there.
  *
- * A lane has a quarter of each of a row's pieces of 32, and of it at a time two pairs: elements 0 and 2, 1 and 3 of
- * four neighbours. Which half of a piece they are of, the halves' bytes tell: steer-weights.cuh. */
+ * A lane has a quarter of each of a row's pieces of 32: two words, its first four elements and its other four. */
 
 #include "steer-weights.cuh"
 
@@ -22,19 +20,19 @@
  * units: that a warp takes at a time
  * at_once: of these, how many it loads before it multiplies the first: what registers hold
  * n_scales: of a piece
- * n_parts: numbers that a quant is the sum of
- * base: of all parts together
- * has_supers, has_minima
+ * unit: what a byte is of its quant
+ * is_signed: whether bytes are
+ * has_supers: scales are whole numbers; else they are floats
+ * has_minima
  * always_whole: rows are whole units
  * Row: where a row lies
  * load<whole> (row, unit, t, n_pieces): quarter t of a unit; n_pieces: of the row, which may end within a unit where it
  * is not @whole
  * prefetch<n_units> (row, unit, t): what one of four lanes asks for of so many units
- * get_pairs (j, h, part, pairs): two pairs of half h of piece j
+ * get_bytes (j, other): the first four elements or the other four of piece j
  * get_scale (i): of the unit
  * get_supers: {of the scales, of the minima}
- * get_scale_pairs (t, pairs), get_minimum_pairs (t, pairs): with supers: numbers 2 t and the next, 2 t + 8 and the next
- * of the unit's scales or minima, in bfloat16
+ * get_minima (j): the minimum of piece j, four times
  */
 template <SteerCudaType type> struct SteerTileFormat;
 
@@ -50,7 +48,7 @@ steer_shift (unsigned word, int left)
   return left >= 0 ? word << left : word >> -left;
 }
 
-/* One instruction each, which compilers do not find where both others are constants. */
+/* One instruction, which compilers do not find where both others are constants. */
 static __device__ __forceinline__ unsigned
 steer_and_or (unsigned word, unsigned mask, unsigned bits)
 {
@@ -60,51 +58,6 @@ steer_and_or (unsigned word, unsigned mask, unsigned bits)
 #else
   return (word & mask) | bits;
 #endif
-}
-
-static __device__ __forceinline__ unsigned
-steer_and_xor (unsigned word, unsigned mask, unsigned bits)
-{
-#ifdef __CUDA_ARCH__
-  asm("lop3.b32 %0, %0, %1, %2, 0x6a;" : "+r"(word) : "r"(mask), "r"(bits));
-  return word;
-#else
-  return (word & mask) ^ bits;
-#endif
-}
-
-/* Byte @i of @bytes in the mantissa of 2^23, where it is that number plus 2^23: two cheap instructions with what is
- * then taken off, where a conversion is a slow one. */
-static __device__ __forceinline__ float
-steer_add_byte (unsigned bytes, int i)
-{
-  /* An instruction takes one constant: the exponent is to be in a register, and the place of the byte the constant. */
-  unsigned exponent = 0x4b000000u | threadIdx.x >> 31;
-
-  return __uint_as_float (__byte_perm (bytes, exponent, 0x7540 + i));
-}
-
-static __device__ __forceinline__ float
-steer_widen_byte (const uint4 &bytes, int i)
-{
-  return steer_add_byte (steer_get_word (bytes, i / 4), i % 4) - 8388608.0f;
-}
-
-/* Word @i where that is not known before. */
-static __device__ __forceinline__ unsigned
-steer_pick_word (const uint4 &words, int i)
-{
-  unsigned low = i % 2 == 0 ? words.x : words.y;
-  unsigned high = i % 2 == 0 ? words.z : words.w;
-
-  return i < 2 ? low : high;
-}
-
-/* Whole numbers up to 256 are numbers of bfloat16: the upper halves of the floats. */
-static __device__ __forceinline__ unsigned
-steer_pack_numbers (float first, float second)
-{
-  return __byte_perm (__float_as_uint (first), __float_as_uint (second), 0x7632);
 }
 
 static __device__ __forceinline__ float
@@ -121,7 +74,8 @@ template <int piece_words> struct SteerTileData
   enum
   {
     n_scales = 1,
-    n_parts = 1,
+    is_signed = 0,
+    unit = 1,
     has_supers = 1,
     has_minima = 0,
     always_whole = 1,
@@ -247,53 +201,36 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   }
 };
 
-/* The lower seven bits count in steps of 1 from 128; the sign, which is the lowest bit of bfloat16's exponent, takes
- * 256 to 128. */
 template <> struct SteerTileFormat<STEER_CUDA_Q8> : SteerTileHalves<2>
 {
   enum
   {
     units = 1,
     at_once = 1,
-    n_parts = 2,
-    base = 128 + 256,
+    is_signed = 1,
   };
 
-  __device__ __forceinline__ void
-  get_pairs (int j, int h, int part, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
   {
-    unsigned word = get_data (j, h);
-
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      pairs[i] = part == 0 ? steer_and_or (word >> (8 * i), 0x007f007fu, 0x43004300u)
-                           : steer_and_xor (word >> (8 * i), 0x00800080u, 0x43804380u);
+    return get_data (j, other);
   }
 };
 
-/* 16 counts in steps of 1/8. */
-static __device__ __forceinline__ void
-steer_get_nibble_pairs (unsigned word, int h, unsigned *pairs)
-{
-#pragma unroll
-  for (int i = 0; i < 2; i++)
-    pairs[i] = steer_and_or (steer_shift (word, 3 - 8 * i - 4 * h), 0x00780078u, 0x41804180u);
-}
-
-/* The quant is what lies in the planes less 8. */
 template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
 {
   enum
   {
     units = 2,
     at_once = 2,
-    base = 16 + 8,
+    is_signed = 1,
+    unit = 16,
   };
 
-  __device__ __forceinline__ void
-  get_pairs (int j, int h, int, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
   {
-    steer_get_nibble_pairs (get_data (j, 0), h, pairs);
+    return steer_shift (get_data (j, 0), other ? 0 : 4) & 0xf0f0f0f0u;
   }
 };
 
@@ -379,33 +316,16 @@ template <typename High> struct SteerTileMinima : SteerTileSupers<unsigned, High
     has_minima = 1,
   };
 
-  __device__ __forceinline__ float
+  __device__ __forceinline__ int
   get_scale (int i) const
   {
-    return steer_widen_byte (this->scales, 2 * i);
+    return (int) __byte_perm (steer_get_word (this->scales, i / 2), 0, i % 2 == 0 ? 0x4440 : 0x4442);
   }
 
-  __device__ __forceinline__ void
-  get_scale_pairs (int t, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_minima (int j) const
   {
-    get_pairs_of (0, t, pairs);
-  }
-
-  __device__ __forceinline__ void
-  get_minimum_pairs (int t, unsigned *pairs) const
-  {
-    get_pairs_of (1, t, pairs);
-  }
-
-private:
-  __device__ __forceinline__ void
-  get_pairs_of (int byte, int t, unsigned *pairs) const
-  {
-    unsigned word = steer_pick_word (this->scales, t);
-
-    pairs[0]
-      = steer_pack_numbers (steer_add_byte (word, byte) - 8388608.0f, steer_add_byte (word, 2 + byte) - 8388608.0f);
-    pairs[1] = 0; /* there are eight */
+    return __byte_perm (steer_get_word (this->scales, j / 2), 0, j % 2 == 0 ? 0x1111 : 0x3333);
   }
 };
 
@@ -415,42 +335,32 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima<SteerNoHig
   {
     units = 2,
     at_once = 2,
-    base = 16,
   };
 
-  __device__ __forceinline__ void
-  get_pairs (int j, int h, int, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
   {
-    steer_get_nibble_pairs (get_data (j, 0), h, pairs);
+    return steer_shift (get_data (j, 0), other ? -4 : 0) & 0x0f0f0f0fu;
   }
 };
 
-/* 32 counts in steps of 1/4. The high bits are of four pieces a word: a piece's four pairs in bits 4 j on, their second
- * numbers 16 bits further. */
 template <> struct SteerTileFormat<STEER_CUDA_Q5_K> : SteerTileMinima<uint2>
 {
   enum
   {
     units = 2,
     at_once = 1,
-    base = 32,
   };
 
-  __device__ __forceinline__ void
-  get_pairs (int j, int h, int, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
   {
-    unsigned word = get_data (j, 0);
-    unsigned top = j < 4 ? high.x : high.y;
+    unsigned low = steer_shift (get_data (j, 0), other ? -4 : 0) & 0x0f0f0f0fu;
 
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      pairs[i] = steer_and_or (steer_shift (top, 6 - 4 * (j % 4) - 2 * h - i), 0x00400040u,
-                               steer_and_or (steer_shift (word, 2 - 8 * i - 4 * h), 0x003c003cu, 0x42004200u));
+    return steer_and_or (steer_shift (other ? high.y : high.x, 4 - j), 0x10101010u, low);
   }
 };
 
-/* 64 counts in steps of 1/2. The quant is what lies in the planes less 32. The high bits are of two pieces a word: a
- * piece's four pairs in bits 8 j on, two bits a number. */
 template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<unsigned short, uint4>
 {
   enum
@@ -458,43 +368,22 @@ template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<unsigned s
     units = 2,
     at_once = 1,
     n_scales = 2,
-    base = 64 + 32,
+    is_signed = 1,
+    unit = 4,
   };
 
-  __device__ __forceinline__ void
-  get_pairs (int j, int h, int, unsigned *pairs) const
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
   {
-    unsigned word = get_data (j, 0);
-    unsigned top = steer_get_word (high, j / 2);
+    unsigned low = steer_shift (get_data (j, 0), other ? -2 : 2) & 0x3c3c3c3cu;
+    unsigned top = steer_get_word (high, 2 * other + j / 4);
 
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      pairs[i] = steer_and_or (steer_shift (top, 5 - 8 * (j % 2) - 4 * h - 2 * i), 0x00600060u,
-                               steer_and_or (steer_shift (word, 1 - 8 * i - 4 * h), 0x001e001eu, 0x42804280u));
+    return steer_and_or (steer_shift (top, 6 - j % 4 * 2), 0xc0c0c0c0u, low);
   }
 
-  /* Signed: 128 more, which the highest bit is. */
-  __device__ __forceinline__ float
+  __device__ __forceinline__ int
   get_scale (int i) const
   {
-    return steer_add_byte (steer_get_word (scales, i / 4) ^ 0x80808080u, i % 4) - 8388736.0f;
-  }
-
-  __device__ __forceinline__ void
-  get_scale_pairs (int t, unsigned *pairs) const
-  {
-#pragma unroll
-    for (int i = 0; i < 2; i++)
-      {
-        unsigned word = (t < 2 ? steer_get_word (scales, 2 * i) : steer_get_word (scales, 2 * i + 1)) ^ 0x80808080u;
-
-        pairs[i] = steer_pack_numbers (steer_add_byte (word, t % 2 * 2) - 8388736.0f,
-                                       steer_add_byte (word, t % 2 * 2 + 1) - 8388736.0f);
-      }
-  }
-
-  __device__ __forceinline__ void
-  get_minimum_pairs (int, unsigned *) const
-  {
+    return (int) (steer_get_word (scales, i / 4) << (24 - i % 4 * 8)) >> 24;
   }
 };

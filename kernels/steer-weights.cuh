@@ -244,7 +244,7 @@ template <> struct SteerFormat<STEER_CUDA_Q4_0> : SteerBlocks<1>
   {
 #pragma unroll
     for (int i = 0; i < n; i++)
-      w[i] = (float) ((int) steer_get_nibble (raw.words, i) - 8);
+      w[i] = (float) ((int) (steer_get_nibble (raw.words, i) ^ 8) - 8);
   }
 
   static __device__ __forceinline__ SteerScale
@@ -304,7 +304,7 @@ template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerBlocks<1>
   struct Raw
   {
     unsigned words[4];
-    unsigned high[4]; /* of quarter t; the piece's bits from bit 0 on, those of bytes 2 and 3 from bit 16 on */
+    unsigned high[8]; /* of quarter t the first four elements and the other four; the piece's are bits 0 of the bytes */
     unsigned short scales;
     unsigned supers;
   };
@@ -317,8 +317,8 @@ template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerBlocks<1>
 
     load_words (matrix, row, k, raw.words);
 #pragma unroll
-    for (int t = 0; t < 4; t++)
-      raw.high[t] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 8 + t * 2 + piece % 8 / 4) >> (piece % 4 * 4);
+    for (int i = 0; i < 8; i++)
+      raw.high[i] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 8 + i) >> (piece % 8);
     raw.scales = steer_load_plane<unsigned short> (matrix.scales, piece);
     raw.supers = steer_load_plane<unsigned> (matrix.supers, piece / 8);
     return raw;
@@ -330,7 +330,7 @@ template <> struct SteerFormat<STEER_CUDA_Q5_K> : SteerBlocks<1>
 #pragma unroll
     for (int i = 0; i < n; i++)
       {
-        unsigned bit = raw.high[i % 16 / 4] >> (i / 16 * 2 + i % 2 + i % 4 / 2 * 16) & 1;
+        unsigned bit = raw.high[i % 16 / 4 * 2 + i / 16] >> (i % 4 * 8) & 1;
 
         w[i] = (float) (steer_get_nibble (raw.words, i) | bit << 4);
       }
@@ -352,7 +352,7 @@ template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerBlocks<1>
   struct Raw
   {
     unsigned words[4];
-    unsigned high[4]; /* as those of Q5_K, two bits an element */
+    unsigned high[8]; /* as those of Q5_K, two bits an element */
     unsigned short scales;
     float super;
   };
@@ -365,8 +365,8 @@ template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerBlocks<1>
 
     load_words (matrix, row, k, raw.words);
 #pragma unroll
-    for (int t = 0; t < 4; t++)
-      raw.high[t] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 16 + t * 4 + piece % 8 / 2) >> (piece % 2 * 8);
+    for (int i = 0; i < 8; i++)
+      raw.high[i] = steer_load_plane<unsigned> (matrix.high, piece / 8 * 16 + i * 2 + piece % 8 / 4) >> (piece % 4 * 2);
     raw.scales = steer_load_plane<unsigned short> (matrix.scales, piece);
     raw.super = steer_load_half (matrix.supers, piece / 8);
     return raw;
@@ -378,9 +378,9 @@ template <> struct SteerFormat<STEER_CUDA_Q6_K> : SteerBlocks<1>
 #pragma unroll
     for (int i = 0; i < n; i++)
       {
-        unsigned bits = raw.high[i % 16 / 4] >> (i / 16 * 4 + i % 2 * 2 + i % 4 / 2 * 16) & 3;
+        unsigned bits = raw.high[i % 16 / 4 * 2 + i / 16] >> (i % 4 * 8) & 3;
 
-        w[i] = (float) ((int) (steer_get_nibble (raw.words, i) | bits << 4) - 32);
+        w[i] = (float) ((int) (steer_get_nibble (raw.words, i) | (bits ^ 2) << 4) - 32);
       }
   }
 

@@ -453,7 +453,7 @@ test_columns (void)
 }
 
 /* An activation a million times as large as the others, as models have them, costs no more than some roundings of
- * float32 of its product with the row's largest weight; tensor cores, which cut off, need a few more than the CPU. */
+ * float32 of its product with the row's largest weight. */
 static void
 test_large_activations (void)
 {
@@ -493,6 +493,43 @@ test_large_activations (void)
     }
 }
 
+/* Activations of any size are multiplied alike, zeros give zeros, and what is no number is none afterwards. */
+static void
+test_sizes (void)
+{
+  enum
+  {
+    n_rows = 16,
+  };
+  static const float sizes[] = { 0.0f, 1e-30f, 1e-20f, 1e20f, INFINITY, NAN };
+
+  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+    for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+      {
+        int depth = kernel_test_fit_columns (types[t], 256);
+        g_autofree float *x = kernel_test_random ((gsize) depth, 1.0);
+        float *device_x = kernel_test_upload (x, (gsize) depth * sizeof (float));
+        float as_is[n_rows], out[n_rows];
+        KernelTestMatrix w;
+
+        kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+        multiply (&w, device_x, 0, 1, as_is);
+        cudaFree (device_x);
+        for (int k = 0; k < depth; k++)
+          x[k] = isfinite (sizes[i]) ? x[k] * sizes[i] : k == 99 ? sizes[i] : x[k];
+        device_x = kernel_test_upload (x, (gsize) depth * sizeof (float));
+        multiply (&w, device_x, 0, 1, out);
+        for (int r = 0; r < n_rows; r++)
+          if (isfinite (sizes[i]))
+            g_assert_cmpfloat (fabs ((double) out[r] - (double) as_is[r] * (double) sizes[i]), <=,
+                               1e-5 * (double) sizes[i]);
+          else
+            g_assert_false (isfinite (out[r]));
+        kernel_test_matrix_clear (&w);
+        cudaFree (device_x);
+      }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -507,5 +544,6 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/decode/order-of-threads", test_order_of_threads);
   g_test_add_func ("/kernels/decode/columns", test_columns);
   g_test_add_func ("/kernels/decode/large-activations", test_large_activations);
+  g_test_add_func ("/kernels/decode/sizes", test_sizes);
   return g_test_run ();
 }

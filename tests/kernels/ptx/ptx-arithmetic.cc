@@ -226,3 +226,36 @@ ptx_multiply_bf16 (float *c, const uint32_t *a, const uint32_t *b)
 {
   multiply_fragments<ptx_widen_bf16, -126> (c, a, b);
 }
+
+/* The elements of row or column r at k .. k + 3 stand in lane 4 (r % 8) + k / 4 % 4. */
+template <bool is_signed, int depth>
+void
+ptx_multiply_bytes (int32_t *c, const uint32_t *a, const uint32_t *b)
+{
+  uint32_t mine[6] = { a[0], a[1], a[2], a[3], b[0], b[1] };
+  const unsigned char *all = steer_shim_share (0xffffffffu, mine, sizeof mine);
+  uint32_t lane = threadIdx.x % 32;
+
+  for (uint32_t i = 0; i < 4; i++)
+    {
+      uint32_t row = lane / 4 + 8 * (i / 2);
+      uint32_t column = 2 * (lane % 4) + i % 2;
+      uint32_t sum = (uint32_t) c[i];
+
+      for (uint32_t k = 0; k < depth; k++)
+        {
+          const unsigned char *of_row = all + (row % 8 * 4 + k / 4 % 4) * STEER_SHIM_SLOT;
+          const unsigned char *of_column = all + (column * 4 + k / 4 % 4) * STEER_SHIM_SLOT;
+          unsigned char x = of_row[4 * (row / 8 + 2 * (k / 16)) + k % 4];
+          unsigned char y = of_column[4 * (4 + k / 16) + k % 4];
+
+          sum += (uint32_t) ((is_signed ? (int8_t) x : (int) x) * (int8_t) y);
+        }
+      c[i] = (int32_t) sum;
+    }
+}
+
+template void ptx_multiply_bytes<true, 16> (int32_t *c, const uint32_t *a, const uint32_t *b);
+template void ptx_multiply_bytes<false, 16> (int32_t *c, const uint32_t *a, const uint32_t *b);
+template void ptx_multiply_bytes<true, 32> (int32_t *c, const uint32_t *a, const uint32_t *b);
+template void ptx_multiply_bytes<false, 32> (int32_t *c, const uint32_t *a, const uint32_t *b);

@@ -212,3 +212,6 @@ float ptx_add_products (const float *a, const float *b, int least_exponent, floa
 /* mma.m16n8k16: c[16, 8] += a[16, 16] b[16, 8], each lane's fragments as PTX lays them out. */
 void ptx_multiply_f16 (float *c, const uint32_t *a, const uint32_t *b);
 void ptx_multiply_bf16 (float *c, const uint32_t *a, const uint32_t *b);
+
+/* mma.m16n8k32 and k16 of bytes: c[16, 8] += a[16, depth] b[depth, 8], b's bytes signed; whole numbers wrap around. */
+template <bool is_signed, int depth> void ptx_multiply_bytes (int32_t *c, const uint32_t *a, const uint32_t *b);

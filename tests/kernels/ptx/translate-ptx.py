@@ -94,6 +94,7 @@ STORE = re.compile(r'st(?:\.volatile)?(?:\.(global|shared|local|param))?(?:\.(v2
 ATOMIC = re.compile(r'atom\.(global|shared)\.(add|max|or)\.(\w+)$')
 SHUFFLE = re.compile(r'shfl\.sync\.(bfly|idx|up|down)\.b32$')
 MULTIPLY = re.compile(r'mma\.sync\.aligned\.m16n8k16\.row\.col\.f32\.(f16|bf16)\.\1\.f32$')
+MULTIPLY_BYTES = re.compile(r'mma\.sync\.aligned\.m16n8k(16|32)\.row\.col\.s32\.(s8|u8)\.s8\.s32$')
 MATRICES = re.compile(r'ldmatrix\.sync\.aligned\.m8n8\.x4(\.trans)?\.shared\.b16$')
 # Of memory that others see.
 ACCESS = re.compile(r'(ld|st)(?!.*\.(param|local))|atom|ldmatrix|cp\.async\.cg')
@@ -102,7 +103,7 @@ COMPARISONS = {'eq': '==', 'ne': '!=', 'lt': '<', 'le': '<=', 'gt': '>', 'ge': '
 PLAIN_CONVERSIONS = {
     '.f64.f32', 'rn.f32.f64', 'rn.f32.s16', 'rn.f32.u16', 'rn.f32.s32', 'rn.f32.u32', 'rn.f64.s32', 'rn.f64.u32',
     'rn.f64.s64', 'rn.f64.u64',
-    '.s16.s8', '.u16.u32', '.u32.u16', '.u32.u64', '.u64.u32', '.s64.s32',
+    '.s16.s8', '.s32.s8', '.u16.u32', '.u32.u16', '.u32.u64', '.u64.u32', '.s64.s32',
 }
 NAMED_CONVERSIONS = {
     '.f32.f16': 'ptx_widen_f16', '.f32.bf16': 'ptx_widen_bf16', 'rn.f16.f32': 'ptx_round_f16',
@@ -247,7 +248,8 @@ class Function:
         for pattern, method in (
                 (SELECT, self.select), (COMPARE, self.compare), (SHIFT, self.shift), (WIDE, self.wide),
                 (INSERT, self.insert), (CONVERT, self.convert), (LOAD, self.load), (STORE, self.store),
-                (ATOMIC, self.atomic), (SHUFFLE, self.shuffle), (MULTIPLY, self.multiply), (MATRICES, self.matrices)):
+                (ATOMIC, self.atomic), (SHUFFLE, self.shuffle), (MULTIPLY, self.multiply), (MULTIPLY_BYTES, self.multiply_bytes),
+                (MATRICES, self.matrices)):
             match = pattern.match(name)
             if match:
                 return method(operands, *match.groups())
@@ -280,6 +282,9 @@ class Function:
             self.set(operands[0], f'thread.shared_to_generic ({self.value(operands[1], "u64")})', 'uint64_t')
         elif name == 'cvta.to.shared.u64':
             self.set(operands[0], f'thread.generic_to_shared ({self.value(operands[1], "u64")})', 'uint64_t')
+        elif name == 'redux.sync.max.u32':
+            self.set(operands[0], f'__reduce_max_sync ({self.value(operands[2], "u32")}, '
+                     f'{self.value(operands[1], "u32")})', 'uint32_t')
         elif name == 'bar.sync' and operands == ['0']:
             self.emit('thread.wait_for_block ();')
         elif name in ('membar.gl', 'membar.sys', 'fence.acq_rel.gpu'):
@@ -409,6 +414,16 @@ class Function:
         self.emit(f'ptx_multiply_{type_} (c, a, b);')
         for i, target in enumerate(d):
             self.set(target, f'c[{i}]', 'float')
+        return True
+
+    def multiply_bytes(self, operands, depth, type_):
+        d, a, b, c = (split_operands(o[1:-1]) for o in operands)
+        self.emit(f'uint32_t a[4] = {{ {", ".join(self.value(x, "b32") for x in a)} }};')
+        self.emit(f'uint32_t b[2] = {{ {", ".join(self.value(x, "b32") for x in b)} }};')
+        self.emit(f'int32_t c[4] = {{ {", ".join(self.value(x, "s32") for x in c)} }};')
+        self.emit(f'ptx_multiply_bytes<{str(type_ == "s8").lower()}, {depth}> (c, a, b);')
+        for i, target in enumerate(d):
+            self.set(target, f'c[{i}]', 'int32_t')
         return True
 
     def matrices(self, operands, transposed):

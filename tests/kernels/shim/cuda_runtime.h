@@ -143,6 +143,22 @@ __shfl_up_sync (unsigned mask, T value, unsigned delta, int width = 32)
 }
 
 static inline unsigned
+__reduce_max_sync (unsigned mask, unsigned value)
+{
+  const unsigned char *all = steer_shim_share (mask, &value, sizeof value);
+
+  for (unsigned lane = 0; lane < 32; lane++)
+    {
+      unsigned other;
+
+      std::memcpy (&other, all + lane * STEER_SHIM_SLOT, sizeof other);
+      if ((mask >> lane & 1) != 0 && other > value)
+        value = other;
+    }
+  return value;
+}
+
+static inline unsigned
 __ballot_sync (unsigned mask, int predicate)
 {
   int value = predicate != 0;
@@ -271,6 +287,12 @@ __uint_as_float (unsigned bits)
 
   std::memcpy (&x, &bits, sizeof x);
   return x;
+}
+
+static __forceinline__ float
+__int_as_float (int bits)
+{
+  return __uint_as_float ((unsigned) bits);
 }
 
 static __forceinline__ int
