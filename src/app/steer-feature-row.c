@@ -77,22 +77,53 @@ update_marks (SteerFeatureRow *self)
   steer_strength_scale_set_recommended (self->scale, recommended);
 }
 
-/* While a row lives its slider only grows, so that it does not run away under a hand that drags it. */
+static gboolean
+is_held (SteerFeatureRow *self)
+{
+  return (gtk_widget_get_state_flags (GTK_WIDGET (self->scale)) & GTK_STATE_FLAG_ACTIVE) != 0;
+}
+
+/* A slider grows for a strength that lies outside, and shrinks once the strength fits into what is known of the feature
+ * again; not while it is held, so that it does not run away under the hand that drags it. */
+static gboolean
+find_range (SteerFeatureRow *self, SteerStrengthRange *range)
+{
+  double strength = steer_feature_get_strength (self->feature);
+
+  if (!steer_strength_range_holds (&self->range, strength))
+    {
+      steer_strength_range_init_for_feature (range, self->feature, strength);
+      return TRUE;
+    }
+  steer_strength_range_init_for_feature (range, self->feature, 0.0);
+  return !is_held (self) && steer_strength_range_holds (range, strength);
+}
+
+static void
+set_range (SteerFeatureRow *self, const SteerStrengthRange *range)
+{
+  double strength = steer_feature_get_strength (self->feature);
+
+  self->range = *range;
+  gtk_adjustment_configure (self->scale_adjustment, strength, range->lower, range->upper, range->step, range->page,
+                            0.0);
+  gtk_adjustment_set_step_increment (self->number_adjustment, range->step);
+  gtk_adjustment_set_page_increment (self->number_adjustment, range->page);
+  gtk_range_set_round_digits (GTK_RANGE (self->scale), range->digits);
+  steer_strength_scale_set_useful (self->scale, range->useful_lower, range->useful_upper);
+  update_marks (self);
+}
+
 static void
 update_range (SteerFeatureRow *self, gboolean anew)
 {
-  double strength = steer_feature_get_strength (self->feature);
   SteerStrengthRange range;
 
-  if (!anew && strength >= self->range.lower && strength <= self->range.upper)
+  if (anew)
+    steer_strength_range_init_for_feature (&range, self->feature, steer_feature_get_strength (self->feature));
+  else if (!find_range (self, &range) || (range.lower == self->range.lower && range.upper == self->range.upper))
     return;
-  steer_strength_range_init_for_feature (&range, self->feature);
-  self->range = range;
-  gtk_adjustment_configure (self->scale_adjustment, strength, range.lower, range.upper, range.step, range.page, 0.0);
-  gtk_adjustment_set_step_increment (self->number_adjustment, range.step);
-  gtk_adjustment_set_page_increment (self->number_adjustment, range.page);
-  gtk_range_set_round_digits (GTK_RANGE (self->scale), range.digits);
-  steer_strength_scale_set_useful (self->scale, range.useful_lower, range.useful_upper);
+  set_range (self, &range);
 }
 
 static void
@@ -115,11 +146,17 @@ on_strength_notify (SteerFeatureRow *self)
   show_strength (self, FALSE);
 }
 
+/* The slider may have been let go. */
+static void
+on_scale_state_changed (SteerFeatureRow *self)
+{
+  show_strength (self, FALSE);
+}
+
 static void
 on_range_notify (SteerFeatureRow *self)
 {
   show_strength (self, TRUE);
-  update_marks (self);
   gtk_widget_action_set_enabled (GTK_WIDGET (self), "feature.recommend",
                                  steer_steering_get_recommended (self->feature) != 0.0);
 }
@@ -273,6 +310,8 @@ steer_feature_row_constructed (GObject *object)
   g_signal_connect_object (self->feature, "notify::layer-norm", G_CALLBACK (on_range_notify), self, G_CONNECT_SWAPPED);
   g_signal_connect (self->scale_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
   g_signal_connect (self->number_adjustment, "value-changed", G_CALLBACK (on_value_changed), self);
+  g_signal_connect_object (self->scale, "state-flags-changed", G_CALLBACK (on_scale_state_changed), self,
+                           G_CONNECT_SWAPPED);
   on_range_notify (self);
   gtk_widget_show (self->clamp);
 }

@@ -90,14 +90,19 @@ steer_steering_get_layer_norm (SteerFeature *feature)
 }
 
 void
-steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature)
+steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature, double strength)
 {
   gboolean known = is_of_stream (feature);
 
-  steer_strength_range_init (self, known ? steer_feature_get_minimum (feature) : 0.0,
-                             known ? steer_feature_get_maximum (feature) : 0.0,
-                             steer_steering_get_recommended (feature), steer_steering_get_layer_norm (feature),
-                             steer_feature_get_strength (feature));
+  steer_strength_range_init (
+    self, known ? steer_feature_get_minimum (feature) : 0.0, known ? steer_feature_get_maximum (feature) : 0.0,
+    steer_steering_get_recommended (feature), steer_steering_get_layer_norm (feature), strength);
+}
+
+gboolean
+steer_strength_range_holds (const SteerStrengthRange *self, double strength)
+{
+  return strength >= self->lower && strength <= self->upper;
 }
 
 gboolean

@@ -39,7 +39,10 @@ void steer_strength_range_init (SteerStrengthRange *self,
 
 /* The range of a feature's slider by what is known of it. In mode SAE_CLAMP a strength is an activation, of which
  * nothing is known: recommended strength, useful range and norm are of the residual stream. */
-void steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature);
+void steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature, double strength);
+
+/* TRUE for strengths that the slider has room for. */
+gboolean steer_strength_range_holds (const SteerStrengthRange *self, double strength);
 
 /* The recommended strength, and the norm to measure it by; 0 where none is known for the feature's mode. */
 double steer_steering_get_recommended (SteerFeature *feature);

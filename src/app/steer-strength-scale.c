@@ -146,6 +146,14 @@ update_marks (SteerStrengthScale *self)
     add_mark (self, self->recommended, self->recommended_label);
 }
 
+/* GTK 4.8 places marks when they are added, and leaves them there when the ends of the range move. */
+static void
+on_adjustment_notify (SteerStrengthScale *self)
+{
+  g_signal_connect_object (gtk_range_get_adjustment (GTK_RANGE (self)), "changed", G_CALLBACK (update_marks), self,
+                           G_CONNECT_SWAPPED);
+}
+
 static void
 on_pressed (GtkGestureClick *gesture, int n_press, double x, double y, SteerStrengthScale *self)
 {
@@ -210,6 +218,7 @@ steer_strength_scale_init (SteerStrengthScale *self)
   gtk_widget_add_css_class (GTK_WIDGET (self), "strength-scale");
   gtk_event_controller_set_propagation_phase (GTK_EVENT_CONTROLLER (click), GTK_PHASE_CAPTURE);
   g_signal_connect (click, "pressed", G_CALLBACK (on_pressed), self);
+  g_signal_connect (self, "notify::adjustment", G_CALLBACK (on_adjustment_notify), NULL);
   gtk_widget_add_controller (GTK_WIDGET (self), GTK_EVENT_CONTROLLER (click));
   steer_strength_scale_ignore_wheel (GTK_WIDGET (self));
 }

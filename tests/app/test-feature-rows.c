@@ -90,17 +90,77 @@ test_number_rounds_nothing_on_the_way_out (PanelTest *fixture, gconstpointer dat
 }
 
 static void
-test_slider_grows_and_never_shrinks (PanelTest *fixture, gconstpointer data)
+assert_ends (GtkRange *scale, double lower, double upper)
 {
-  GtkAdjustment *adjustment = gtk_range_get_adjustment (get_scale (fixture, 0));
+  GtkAdjustment *adjustment = gtk_range_get_adjustment (scale);
 
-  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_upper (adjustment), 22.4, 1e-9); /* 16 and a fifth of 32 beyond */
+  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_lower (adjustment), lower, 1e-9);
+  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_upper (adjustment), upper, 1e-9);
+}
+
+static void
+test_slider_makes_room_and_shrinks_back (PanelTest *fixture, gconstpointer data)
+{
+  GtkRange *scale = get_scale (fixture, 0);
+
+  assert_ends (scale, -22.4, 22.4); /* 16 and a fifth of 32 beyond */
+  type_number (get_number (fixture, 0), "1244");
+  g_assert_cmpfloat (steer_feature_get_strength (panel_test_get_feature (fixture, 0)), ==, 1244.0);
+  assert_ends (scale, -1368.4, 1368.4);
+  type_number (get_number (fixture, 0), "12.44");
+  assert_ends (scale, -22.4, 22.4);
   type_number (get_number (fixture, 0), "100");
-  g_assert_cmpfloat (steer_feature_get_strength (panel_test_get_feature (fixture, 0)), ==, 100.0);
-  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_upper (adjustment), 110.0, 1e-9);
-  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_lower (adjustment), -110.0, 1e-9);
-  gtk_range_set_value (get_scale (fixture, 0), 1.0);
-  g_assert_cmpfloat_with_epsilon (gtk_adjustment_get_upper (adjustment), 110.0, 1e-9);
+  assert_ends (scale, -110.0, 110.0);
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (panel_test_get_row (fixture, 0)), "feature.recommend", NULL));
+  assert_ends (scale, -22.4, 22.4);
+}
+
+/* GTK marks what is under a pressed button as active. */
+static void
+test_slider_stays_while_it_is_held (PanelTest *fixture, gconstpointer data)
+{
+  GtkRange *scale = get_scale (fixture, 0);
+
+  type_number (get_number (fixture, 0), "100");
+  gtk_widget_set_state_flags (GTK_WIDGET (scale), GTK_STATE_FLAG_ACTIVE, FALSE);
+  gtk_range_set_value (scale, 1.0);
+  assert_ends (scale, -110.0, 110.0);
+  gtk_widget_unset_state_flags (GTK_WIDGET (scale), GTK_STATE_FLAG_ACTIVE);
+  assert_ends (scale, -22.4, 22.4);
+  g_assert_cmpfloat (gtk_range_get_value (scale), ==, 1.0);
+}
+
+/* The middle of the label of a mark, and where the knob would be for @value; in the scale's pixels. */
+static void
+assert_mark_at (GtkRange *scale, const char *label, double value)
+{
+  GtkAdjustment *adjustment = gtk_range_get_adjustment (scale);
+  double lower = gtk_adjustment_get_lower (adjustment), upper = gtk_adjustment_get_upper (adjustment);
+  GtkWidget *mark = app_test_find (GTK_WIDGET (scale), GTK_TYPE_LABEL, "label", label);
+  GdkRectangle trough;
+  graphene_rect_t bounds;
+
+  g_assert_nonnull (mark);
+  g_assert_true (gtk_widget_compute_bounds (mark, GTK_WIDGET (scale), &bounds));
+  gtk_range_get_range_rect (scale, &trough);
+  g_assert_cmpfloat_with_epsilon (bounds.origin.x + bounds.size.width / 2.0f,
+                                  trough.x + trough.width * (value - lower) / (upper - lower), 4.0);
+}
+
+static void
+test_marks_follow_the_range (PanelTest *fixture, gconstpointer data)
+{
+  static const char *const typed[] = { "20", "-5", "60", "3" };
+  SteerFeature *feature = panel_test_get_feature (fixture, 0);
+
+  steer_feature_set_range (feature, 10.72, 0.0, 13.4);
+  for (guint i = 0; i < G_N_ELEMENTS (typed); i++)
+    {
+      type_number (get_number (fixture, 0), typed[i]);
+      app_test_settle ();
+      assert_mark_at (get_scale (fixture, 0), "<small>0</small>", 0.0);
+      assert_mark_at (get_scale (fixture, 0), "<small>10.72</small>", 10.72);
+    }
 }
 
 static void
@@ -354,7 +414,9 @@ main (int argc, char *argv[])
   ADD ("has sliders that act at once", test_slider_acts_at_once);
   ADD ("has numbers that take what people type", test_number_takes_what_people_type);
   ADD ("rounds nothing when a number is left", test_number_rounds_nothing_on_the_way_out);
-  ADD ("has sliders that grow and never shrink", test_slider_grows_and_never_shrinks);
+  ADD ("has sliders that make room for a strength, and shrink back", test_slider_makes_room_and_shrinks_back);
+  ADD ("has sliders whose ends stay while they are held", test_slider_stays_while_it_is_held);
+  ADD ("has marks that follow the ends of a slider", test_marks_follow_the_range);
   ADD ("returns to the recommended strength on a double click", test_double_click_recommends);
   ADD ("lets the wheel scroll and change nothing", test_wheel_moves_nothing);
   ADD ("has switches and clamps that act", test_switch_and_clamp_act);

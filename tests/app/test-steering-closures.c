@@ -236,13 +236,13 @@ test_range_of_a_mode (void)
   steer_feature_set_range (feature, 8.5, 0, 12);
   steer_feature_set_layer_norm (feature, 10.8);
   steer_feature_set_strength (feature, 2);
-  steer_strength_range_init_for_feature (&range, feature);
+  steer_strength_range_init_for_feature (&range, feature, steer_feature_get_strength (feature));
   g_assert_cmpfloat (range.useful_upper, ==, 12);
   g_assert_cmpfloat (steer_steering_get_recommended (feature), ==, 8.5);
   g_assert_cmpfloat (steer_steering_get_layer_norm (feature), ==, 10.8);
 
   steer_feature_set_mode (feature, STEER_MODE_SAE_CLAMP);
-  steer_strength_range_init_for_feature (&range, feature);
+  steer_strength_range_init_for_feature (&range, feature, steer_feature_get_strength (feature));
   g_assert_cmpfloat (range.useful_upper, ==, range.upper);
   g_assert_cmpfloat (range.lower, ==, -range.upper);
   g_assert_cmpfloat (steer_steering_get_recommended (feature), ==, 0);
