@@ -186,15 +186,35 @@ run_disable (SteerCliChat *self, char **words, GError **error)
   return set_enabled (self, words[0], FALSE, error);
 }
 
+/* As --steer takes it; a label may be of several words, of which the last one here is the strength. Free with g_free().
+ */
+static char *
+dup_typed_feature (SteerCliChat *self, char **words, GError **error)
+{
+  g_autofree char *label = g_strconcat (words[0], " ", words[1], NULL);
+  char *strength = strrchr (label, ' ') + 1;
+  const char *end;
+  guint64 index;
+  guint layer;
+
+  if (g_ascii_isdigit (*words[0]) && steer_cli_parse_address (words[0], &layer, &index, &end))
+    return g_strdup_printf ("%s=%s", words[0], words[1]);
+  strength[-1] = '\0';
+  if (!steer_cli_steering_find_label (self->steering, g_strstrip (label), &layer, &index, error))
+    return NULL;
+  return g_strdup_printf ("%u:%" G_GUINT64_FORMAT "=%s", layer, index, strength);
+}
+
 static gboolean
 run_add (SteerCliChat *self, char **words, GError **error)
 {
-  g_autofree char *typed = g_strdup_printf ("%s=%s", words[0], words[1]);
+  g_autofree char *typed = dup_typed_feature (self, words, error);
   g_autoptr (SteerFeature) feature = NULL;
   SteerCliFeature wanted;
   guint position;
 
-  if (!steer_cli_parse_feature (typed, &wanted, error) || !steer_cli_steering_add (self->steering, &wanted, error))
+  if (typed == NULL || !steer_cli_parse_feature (typed, &wanted, error)
+      || !steer_cli_steering_add (self->steering, &wanted, error))
     return FALSE;
   position = count_features (self) - 1;
   feature = g_list_model_get_item (G_LIST_MODEL (self->steering->preset), position);
@@ -434,7 +454,7 @@ static const Command commands[] = {
   { "disable", "N", "leave the feature out", 1, 1, run_disable },
   { "mode", "N MODE", "how the feature acts: add, clamp, minimum, maximum, orthogonal, cap, sae-clamp", 2, 2,
     run_mode },
-  { "add", "LAYER:INDEX VALUE", "one more feature; VALUE may end in ,MODE", 2, 2, run_add },
+  { "add", "LAYER:INDEX VALUE", "one more feature, by address or label; VALUE may end in ,MODE", 2, 2, run_add },
   { "remove", "N", "take the feature from the list", 1, 1, run_remove },
   { "off", "", "no steering at all", 0, 0, run_off },
   { "on", "", "steering again", 0, 0, run_on },

@@ -38,12 +38,13 @@ static const GOptionEntry entries[] = {
 static const SteerCliUsage usage = {
   .name = "features",
   .arguments = "search QUERY | show LAYER:INDEX | import PATH | list | label LAYER:INDEX [TEXT]",
-  .description = "Labels of features: what people and machines have called them.\n"
-                 "search  by words, of which the last may be unfinished, by \"phrases in quotes\", or by number\n"
-                 "show    a feature's label, examples and, with its SAE, its norm and its nearest neighbours\n"
-                 "import  Neuronpedia's exports (.jsonl, .jsonl.gz, or a folder of them), or a labels.jsonl\n"
-                 "list    of which SAEs there are labels\n"
-                 "label   names a feature yourself, which wins over imported labels; without a text, no more",
+  .description
+  = "Labels of features: what people and machines have called them; those of the bundled model are there.\n"
+    "search  by words, of which the last may be unfinished, by \"phrases in quotes\", or by number\n"
+    "show    a feature's label, examples and, with its SAE, its norm and its nearest neighbours\n"
+    "import  Neuronpedia's exports (.jsonl, .jsonl.gz, or a folder of them), or a labels.jsonl\n"
+    "list    of which SAEs there are labels\n"
+    "label   names a feature yourself, which wins over imported labels; without a text, no more",
   .examples = "  steer features import llama3.1-8b-it/15-resid-post-aa\n"
               "  steer features search \"eiffel tower\" --layer 15\n"
               "  steer features show 15:21576 --sae resid_post_layer_15/trainer_1 --json",
@@ -81,6 +82,22 @@ fail_usage (GError **error, const char *what)
   return FALSE;
 }
 
+static void
+tell_where_labels_come_from (void)
+{
+  steer_cli_note ("`steer features import PATH` takes labels of more models from Neuronpedia's exports\n");
+}
+
+static void
+tell_nothing_found (SteerLabelStore *store)
+{
+  g_autoptr (GPtrArray) sources = steer_label_store_list_sources (store, NULL);
+
+  steer_cli_note ("no feature is called that\n");
+  if (sources != NULL && sources->len == 0)
+    tell_where_labels_come_from ();
+}
+
 static gboolean
 run_search (SteerLabelStore *store, const char *query, GError **error)
 {
@@ -98,16 +115,10 @@ run_search (SteerLabelStore *store, const char *query, GError **error)
       filter.layer = (int) layer;
     }
   found = steer_label_store_search (store, query, &filter, (guint) limit, NULL, error);
-  if (found == NULL)
+  if (found == NULL || !steer_cli_features_add_bundled (found, store, query, &filter, (guint) limit, error))
     return FALSE;
   if (found->len == 0 && !as_json)
-    {
-      g_autoptr (GPtrArray) sources = steer_label_store_list_sources (store, NULL);
-
-      if (sources != NULL && sources->len == 0)
-        steer_cli_note (
-          "there are no labels yet: `steer features import PATH` takes them from Neuronpedia's exports\n");
-    }
+    tell_nothing_found (store);
   steer_cli_features_print_found (found, as_json);
   return TRUE;
 }
@@ -197,6 +208,22 @@ find_sae (SteerCliShown *shown, GError **error)
   return FALSE;
 }
 
+/* The labels first: they tell of which model the feature is. */
+static gboolean
+find_labels (SteerCliShown *shown, GError **error)
+{
+  SteerLabelFilter filter = { .model = model_name, .layer = -1 };
+  g_autoptr (GError) local = NULL;
+
+  shown->label = steer_label_store_find (shown->store, (int) shown->layer, shown->index, &filter, &local);
+  if (local == NULL && shown->label != NULL)
+    shown->examples = steer_label_store_list_examples (shown->store, shown->label, N_EXAMPLES, &local);
+  if (local == NULL)
+    return TRUE;
+  g_propagate_error (error, g_steal_pointer (&local));
+  return FALSE;
+}
+
 /* The neighbours' search reads the whole decoder. */
 static gboolean
 measure (gpointer data, GCancellable *cancellable, GError **error)
@@ -221,22 +248,14 @@ measure (gpointer data, GCancellable *cancellable, GError **error)
 static gboolean
 run_show (SteerLabelStore *store, const char *place, GError **error)
 {
-  SteerLabelFilter filter = { .model = model_name, .layer = -1 };
   g_auto (SteerCliShown) shown = { 0 };
-  g_autoptr (GError) local = NULL;
 
   shown.store = g_object_ref (store);
-  if (!parse_place (place, &shown.layer, &shown.index, error) || !find_sae (&shown, error)
+  if (!parse_place (place, &shown.layer, &shown.index, error) || !find_labels (&shown, error)
+      || !find_sae (&shown, error)
+      || (sae_paths == NULL && !steer_cli_features_find_bundled (&shown, model_name, error))
       || (shown.sae != NULL && !steer_cli_run_in_thread (measure, &shown, error)))
     return FALSE;
-  shown.label = steer_label_store_find (store, (int) shown.layer, shown.index, &filter, &local);
-  if (local == NULL && shown.label != NULL)
-    shown.examples = steer_label_store_list_examples (store, shown.label, N_EXAMPLES, &local);
-  if (local != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
   if (shown.label == NULL && shown.sae == NULL)
     {
       g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
@@ -254,8 +273,15 @@ run_list (SteerLabelStore *store, GError **error)
 {
   g_autoptr (GPtrArray) sources = steer_label_store_list_sources (store, error);
 
-  if (sources == NULL)
+  g_autoptr (SteerLabelStore) bundled = sources != NULL ? steer_cli_features_open_bundled () : NULL;
+  g_autoptr (GPtrArray) more = bundled != NULL ? steer_label_store_list_sources (bundled, error) : NULL;
+
+  if (sources == NULL || (bundled != NULL && more == NULL))
     return FALSE;
+  if (more != NULL)
+    g_ptr_array_extend_and_steal (sources, g_steal_pointer (&more));
+  if (sources->len == 0 && !as_json)
+    tell_where_labels_come_from ();
   steer_cli_features_print_sources (sources, as_json);
   return TRUE;
 }

@@ -15,7 +15,7 @@ typedef struct
   SteerLabel *label;      /* nullable */
   char *source_label;     /* nullable: what the SAE's own file calls it */
   GPtrArray *examples;    /* (nullable) (element-type utf8) */
-  SteerSae *sae;          /* nullable: none was given; then what follows is not known */
+  SteerSae *sae;          /* nullable: none is known; then what follows is not known */
   double norm;            /* of the decoder's direction */
   double layer_norm;      /* 0: not known */
   double recommended;     /* 0: not known */
@@ -31,6 +31,19 @@ void steer_cli_features_print_found (GPtrArray *labels, gboolean as_json);
 void steer_cli_features_print_sources (GPtrArray *sources, gboolean as_json);
 void steer_cli_features_print_import (const SteerLabelImport *counts, gboolean as_json);
 void steer_cli_features_print_shown (const SteerCliShown *shown, gboolean as_json);
+
+/* Labels of the SAEs that are bundled; NULL: there are none. */
+SteerLabelStore *steer_cli_features_open_bundled (void);
+/* Appends what they say to @found (element-type SteerLabel), but for features of which @store says something. */
+gboolean steer_cli_features_add_bundled (GPtrArray *found,
+                                         SteerLabelStore *store,
+                                         const char *query,
+                                         const SteerLabelFilter *filter,
+                                         guint n_most,
+                                         GError **error);
+/* The SAE, and the label where there is none yet, of a feature that is bundled. @model: (nullable): the one that is
+ * meant. */
+gboolean steer_cli_features_find_bundled (SteerCliShown *shown, const char *model, GError **error);
 
 /* What a feature is called: by the store, else by the SAE's own file. Free with g_free(); NULL: nothing. */
 char *steer_cli_features_dup_label (SteerLabelStore *store, SteerSae *sae, guint layer, guint64 index);

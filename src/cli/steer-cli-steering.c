@@ -3,6 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Features that are named where none is called as it was typed. */
+#define MAX_NEAR 5
+
 static gboolean
 add_vectors (SteerCliSteering *self, const char *typed, const SteerSourceHints *model, GError **error)
 {
@@ -172,6 +175,65 @@ steer_cli_steering_find (SteerCliSteering *self, guint layer, guint64 index, gui
       return g_steal_pointer (&feature);
     }
   return NULL;
+}
+
+static gboolean
+is_same_feature (gconstpointer a, gconstpointer b)
+{
+  const SteerFeatureInfo *x = a;
+  const SteerFeatureInfo *y = b;
+
+  return x->layer == y->layer && x->index == y->index;
+}
+
+/* Names what is called a little like it. */
+static void
+fail_label (const char *label, GPtrArray *near, GError **error)
+{
+  g_autoptr (GString) list = g_string_new (NULL);
+
+  for (guint i = 0; i < MIN (near->len, MAX_NEAR); i++)
+    {
+      const SteerFeatureInfo *info = g_ptr_array_index (near, i);
+
+      g_string_append_printf (list, "%s%u:%" G_GUINT64_FORMAT " %s", i > 0 ? ", " : ": ", info->layer, info->index,
+                              info->label);
+    }
+  g_set_error (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
+               near->len > 0 ? "no feature is called just \"%s\"%s"
+                             : "\"%s\" is neither LAYER:INDEX nor what a feature is called%s; `steer features search` "
+                               "finds features",
+               label, list->str);
+}
+
+gboolean
+steer_cli_steering_find_label (SteerCliSteering *self, const char *label, guint *layer, guint64 *index, GError **error)
+{
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+  g_autoptr (GPtrArray) near = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_feature_info_free);
+  g_autofree char *wanted = g_utf8_casefold (label, -1);
+
+  for (guint i = 0; i < sources->len; i++)
+    {
+      g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (g_ptr_array_index (sources, i));
+
+      for (guint k = 0; k < infos->len; k++)
+        {
+          SteerFeatureInfo *info = g_ptr_array_index (infos, k);
+          g_autofree char *name = g_utf8_casefold (info->label != NULL ? info->label : "", -1);
+
+          if (strcmp (name, wanted) == 0)
+            {
+              *layer = info->layer;
+              *index = info->index;
+              return TRUE;
+            }
+          if (strstr (name, wanted) != NULL && !g_ptr_array_find_with_equal_func (near, info, is_same_feature, NULL))
+            g_ptr_array_add (near, g_steal_pointer (&g_ptr_array_index (infos, k)));
+        }
+    }
+  fail_label (label, near, error);
+  return FALSE;
 }
 
 static void

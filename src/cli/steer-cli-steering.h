@@ -53,6 +53,10 @@ SteerPlan *steer_cli_steering_make_plan (SteerCliSteering *self, SteerPreset *pr
 /* The first feature with that address, and its position; NULL when the preset has none. (transfer full) */
 SteerFeature *steer_cli_steering_find (SteerCliSteering *self, guint layer, guint64 index, guint *position);
 
+/* The first feature that a source calls so, in whatever case; the error names such as hold the word. */
+gboolean
+steer_cli_steering_find_label (SteerCliSteering *self, const char *label, guint *layer, guint64 *index, GError **error);
+
 /* Appends a feature, described by the library. Nothing changes when no vector is known for it. */
 gboolean steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *feature, GError **error);
 

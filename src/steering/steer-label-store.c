@@ -15,6 +15,7 @@ struct _SteerLabelStore
   GObject parent_instance;
 
   char *path;
+  int flags;          /* SQLITE_OPEN_ */
   GMutex mutex;       /* guards what follows */
   GQueue readers;     /* sqlite3: idle connections that read */
   GMutex write_mutex; /* held by whoever writes, with @writer */
@@ -68,6 +69,7 @@ steer_label_store_class_init (SteerLabelStoreClass *klass)
 static void
 steer_label_store_init (SteerLabelStore *self)
 {
+  self->flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
   g_mutex_init (&self->mutex);
   g_mutex_init (&self->write_mutex);
   g_queue_init (&self->readers);
@@ -122,11 +124,11 @@ steer_label_watch (sqlite3 *db, GCancellable *cancellable)
 }
 
 static sqlite3 *
-open_connection (const char *path, GError **error)
+open_connection (SteerLabelStore *self, GError **error)
 {
   sqlite3 *db = NULL;
 
-  if (sqlite3_open_v2 (path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+  if (sqlite3_open_v2 (self->path, &db, self->flags, NULL) != SQLITE_OK)
     {
       steer_label_fail (db, NULL, error);
       sqlite3_close (db);
@@ -182,6 +184,19 @@ set_up (SteerLabelStore *self, GError **error)
   return FALSE;
 }
 
+/* Connections to the same name see the same database, until the last one is closed. */
+SteerLabelStore *
+steer_label_store_open_in_memory (GError **error)
+{
+  static int n_made;
+  g_autoptr (SteerLabelStore) self = g_object_new (STEER_TYPE_LABEL_STORE, NULL);
+
+  self->path = g_strdup_printf ("file:labels-%d?mode=memory&cache=shared", g_atomic_int_add (&n_made, 1));
+  self->flags |= SQLITE_OPEN_URI;
+  self->writer = open_connection (self, error);
+  return self->writer != NULL && set_up (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
 SteerLabelStore *
 steer_label_store_open (const char *path, GError **error)
 {
@@ -193,14 +208,14 @@ steer_label_store_open (const char *path, GError **error)
   folder = g_path_get_dirname (self->path);
   if (path == NULL)
     g_mkdir_with_parents (folder, 0700); /* what fails here fails at the file, with its name */
-  self->writer = open_connection (self->path, error);
+  self->writer = open_connection (self, error);
   return self->writer != NULL && set_up (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
 sqlite3 *
 steer_label_store_open_connection (SteerLabelStore *self, GError **error)
 {
-  return open_connection (self->path, error);
+  return open_connection (self, error);
 }
 
 sqlite3 *
@@ -216,7 +231,7 @@ steer_label_store_connect (SteerLabelStore *self, gboolean for_writing, GError *
   g_mutex_lock (&self->mutex);
   db = g_queue_pop_head (&self->readers);
   g_mutex_unlock (&self->mutex);
-  return db != NULL ? db : open_connection (self->path, error);
+  return db != NULL ? db : open_connection (self, error);
 }
 
 void

@@ -37,6 +37,8 @@ G_DECLARE_FINAL_TYPE (SteerLabelStore, steer_label_store, STEER, LABEL_STORE, GO
 
 /* @path: (nullable): the user's, "labels.sqlite" in the program's data folder, which is made where it is missing. */
 SteerLabelStore *steer_label_store_open (const char *path, GError **error);
+/* An empty one that is gone with the object. */
+SteerLabelStore *steer_label_store_open_in_memory (GError **error);
 
 typedef struct
 {

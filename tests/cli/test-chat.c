@@ -248,6 +248,24 @@ test_bad_commands (void)
     }
 }
 
+/* The bundled model's features have labels, and so do those of sources of one's own. */
+static void
+test_adds_by_label (void)
+{
+  g_autofree char *demo = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, "/add cats 9\n/add the eiffel tower 12.5,clamp\n/features\n", "chat", "--model", demo);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_nonnull (strstr (result.err, " 1  2:9  cats  9"));
+  g_assert_nonnull (strstr (result.err, " 2  2:21  the Eiffel Tower  12.5 clamp"));
+  cli_result_clear (&result);
+  CLI_RUN (&result, "/add cat 9\n/add xylophones 9\n", "chat", "--model", demo);
+  g_assert_cmpint (result.status, ==, 1);
+  g_assert_nonnull (strstr (result.err, "no feature is called just \"cat\": 2:9 cats\n"));
+  g_assert_nonnull (strstr (result.err, "steer features search"));
+}
+
 static void
 test_information (void)
 {
@@ -500,6 +518,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/chat/the system prompt comes first", test_system);
   g_test_add_func ("/cli/chat/a preset is saved and loaded", test_presets);
   g_test_add_func ("/cli/chat/a bad command is told and the chat goes on", test_bad_commands);
+  g_test_add_func ("/cli/chat/features are added by their labels too", test_adds_by_label);
   g_test_add_func ("/cli/chat/only answers go to standard output", test_information);
   g_test_add_func ("/cli/chat/escape sequences are shown and not sent", test_escapes);
   g_test_add_func ("/cli/chat/a question that does not fit is forgotten", test_failed_reply);

@@ -297,7 +297,7 @@ test_labels (void)
   g_assert_cmpint (result.status, ==, 0);
   cli_result_clear (&result);
   CLI_RUN (&result, NULL, "features", "list", "--database", database);
-  g_assert_cmpstr (result.out, ==, "tiny/2-resid-post-tiny: 2 labels\n");
+  g_assert_true (g_str_has_prefix (result.out, "tiny/2-resid-post-tiny: 2 labels\n"));
   cli_result_clear (&result);
   CLI_RUN (&result, NULL, "features", "search", "the lett", "--layer", "2", "--database", database, "--json");
   run_json (parser, &result);
@@ -341,10 +341,49 @@ test_label_refusals (void)
   {
     g_auto (CliResult) result = { 0 };
 
-    CLI_RUN (&result, NULL, "features", "--database", database, "show", "2:97");
+    CLI_RUN (&result, NULL, "features", "--database", database, "show", "20:97");
     g_assert_cmpint (result.status, ==, 1);
     g_assert_nonnull (strstr (result.err, "import labels"));
   }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* What is bundled is known without an import; what the user calls it wins. */
+static void
+test_bundled_labels (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *database = g_build_filename (dir, "labels.sqlite", NULL);
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "features", "search", "cats", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_cmpstr (result.out, ==, "2:9          cats\n");
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "show", "2:9", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_true (g_str_has_prefix (result.out, "2:9  cats\n"));
+  g_assert_nonnull (strstr (result.out, "recommended strength 9.506"));
+  g_assert_nonnull (strstr (result.out, "chess"));
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "list", "--database", database);
+  g_assert_nonnull (strstr (result.out, "steer-demo/2-resid-post-demo: 44 labels\n"));
+  cli_result_clear (&result);
+
+  CLI_RUN (&result, NULL, "features", "label", "2:9", "furry things", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "search", "furry", "--database", database);
+  g_assert_cmpstr (result.out, ==, "2:9          * furry things\n");
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "search", "cats", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_cmpstr (result.out, ==, "");
+  g_assert_nonnull (strstr (result.err, "no feature is called that"));
+  g_assert_nonnull (strstr (result.err, "steer features import PATH"));
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "search", "dogs", "--labels-of", "tiny", "--database", database);
+  g_assert_cmpstr (result.out, ==, "");
   test_remove_dir (g_steal_pointer (&dir));
 }
 
@@ -380,6 +419,7 @@ main (int argc, char **argv)
   g_test_add_func ("/features/inspect-tells-labels-and-sees-the-steering", test_inspect_labels);
   g_test_add_func ("/features/inspect-reads-an-exported-conversation", test_inspect_conversation);
   g_test_add_func ("/features/labels-are-imported-found-shown-and-named-anew", test_labels);
+  g_test_add_func ("/features/bundled-labels-are-known-without-an-import", test_bundled_labels);
   g_test_add_func ("/features/what-is-not-asked-rightly-is-told", test_label_refusals);
   g_test_add_func ("/features/inspect-needs-an-sae", test_inspect_refusals);
   return g_test_run ();

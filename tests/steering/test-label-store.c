@@ -161,6 +161,26 @@ test_words_phrases_and_beginnings (Fixture *f, gconstpointer data)
   assert_finds ("nothing", -1, "");
 }
 
+/* Each is its own, as long as it lives. */
+static void
+test_databases_in_memory (Fixture *f, gconstpointer data)
+{
+  g_autofree char *path = write_file (f, "words.jsonl", "");
+  g_autofree char *row = make_row (15, 1, "the Eiffel Tower");
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (path, row, -1, NULL));
+  for (guint i = 0; i < 2; i++)
+    {
+      g_clear_object (&f->store);
+      f->store = steer_label_store_open_in_memory (&error);
+      g_assert_no_error (error);
+      assert_finds ("tower", -1, "");
+      import_ok (f, path, NULL);
+      assert_finds ("tower", -1, "15:1");
+    }
+}
+
 static void
 test_the_query_itself_comes_first (Fixture *f, gconstpointer data)
 {
@@ -574,6 +594,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add ("/labels/" name, Fixture, NULL, set_up, func, tear_down)
+  ADD ("may be kept in memory alone", test_databases_in_memory);
   ADD ("are found by words, phrases and beginnings", test_words_phrases_and_beginnings);
   ADD ("that are the query itself come first", test_the_query_itself_comes_first);
   ADD ("of rarer features come before those of common ones", test_rarer_features_come_before_common_ones);
