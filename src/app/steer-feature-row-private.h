@@ -12,6 +12,7 @@ struct _SteerFeatureRow
 
   SteerFeature *feature;
   SteerStrengthRange range;
+  double side; /* hardly a strength: of the sign that the feature came with, for which there is always room */
   gboolean beyond;
   gboolean solo;
   char *label_before; /* nullable: when it began to be edited */

@@ -95,7 +95,7 @@ find_range (SteerFeatureRow *self, SteerStrengthRange *range)
       steer_strength_range_init_for_feature (range, self->feature, strength);
       return TRUE;
     }
-  steer_strength_range_init_for_feature (range, self->feature, 0.0);
+  steer_strength_range_init_for_feature (range, self->feature, self->side);
   return !is_held (self) && steer_strength_range_holds (range, strength);
 }
 
@@ -295,6 +295,7 @@ steer_feature_row_constructed (GObject *object)
   GBindingFlags both = G_BINDING_BIDIRECTIONAL | G_BINDING_SYNC_CREATE;
 
   G_OBJECT_CLASS (steer_feature_row_parent_class)->constructed (object);
+  self->side = steer_feature_get_strength (self->feature) < 0.0 ? -G_MINDOUBLE : G_MINDOUBLE;
   g_object_bind_property (self->feature, "enabled", self->toggle, "active", both);
   g_object_bind_property_full (self->feature, "mode", self->clamp, "active", both, mode_to_active, active_to_mode,
                                self->feature, NULL);

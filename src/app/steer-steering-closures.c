@@ -24,6 +24,13 @@ widen (SteerStrengthRange *self, double value)
     self->lower = value * ROOM_FOR_STRENGTH;
 }
 
+/* Sources try features in one direction; as much is useful in the other, for whoever wants less of a feature. */
+static gboolean
+is_of_other_sign (double minimum, double maximum, double strength)
+{
+  return (minimum >= 0.0 && strength < 0.0) || (maximum <= 0.0 && strength > 0.0);
+}
+
 void
 steer_strength_range_init (SteerStrengthRange *self,
                            double minimum,
@@ -33,13 +40,18 @@ steer_strength_range_init (SteerStrengthRange *self,
                            double strength)
 {
   gboolean is_known = minimum < maximum;
-  gboolean is_symmetric = !is_known || minimum == -maximum;
+  double room = ROOM_BEYOND * (maximum - minimum);
+  gboolean is_symmetric;
   double span;
 
+  if (is_known && is_of_other_sign (minimum, maximum, strength))
+    {
+      maximum = MAX (maximum, -minimum);
+      minimum = -maximum;
+    }
+  is_symmetric = !is_known || minimum == -maximum;
   if (is_known)
     {
-      double room = ROOM_BEYOND * (maximum - minimum);
-
       self->useful_lower = MIN (minimum, 0.0);
       self->useful_upper = MAX (maximum, 0.0);
       self->lower = minimum < 0.0 ? minimum - room : 0.0;

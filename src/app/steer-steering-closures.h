@@ -28,7 +28,8 @@ typedef struct
  * @strength: what the slider shows now
  *
  * The range that a source knows, with room beyond; else one and a half times the layer's typical norm, of which the
- * last third is beyond reason; else 20, without a limit. Symmetric unless a source says otherwise.
+ * last third is beyond reason; else 20, without a limit. Symmetric unless a source says otherwise; a range of one sign
+ * becomes so for a strength of the other.
  */
 void steer_strength_range_init (SteerStrengthRange *self,
                                 double minimum,

@@ -115,6 +115,32 @@ test_slider_makes_room_and_shrinks_back (PanelTest *fixture, gconstpointer data)
   assert_ends (scale, -22.4, 22.4);
 }
 
+/* The preset "Anything but Chocolate" is of a feature that was tried with positive strengths only. */
+static void
+test_negative_strength_is_no_danger (PanelTest *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPreset) preset = steer_preset_new ();
+  g_autoptr (SteerFeature) feature = steer_feature_new (2, 5);
+  GtkRange *scale;
+  gboolean beyond;
+
+  steer_feature_set_range (feature, 10.37, 4.0, 15.0);
+  steer_feature_set_strength (feature, -10.37);
+  steer_preset_append (preset, feature);
+  steer_workspace_set_preset (fixture->workspace, preset);
+  app_test_settle ();
+  g_object_get (panel_test_get_row (fixture, 0), "beyond", &beyond, NULL);
+  g_assert_false (beyond);
+  scale = get_scale (fixture, 0);
+  assert_ends (scale, -17.2, 17.2);
+  /* There is a way back to where it came from. */
+  gtk_range_set_value (scale, 3.0);
+  assert_ends (scale, -17.2, 17.2);
+  gtk_range_set_value (scale, -16.0);
+  g_object_get (panel_test_get_row (fixture, 0), "beyond", &beyond, NULL);
+  g_assert_true (beyond);
+}
+
 /* GTK marks what is under a pressed button as active. */
 static void
 test_slider_stays_while_it_is_held (PanelTest *fixture, gconstpointer data)
@@ -415,6 +441,7 @@ main (int argc, char *argv[])
   ADD ("has numbers that take what people type", test_number_takes_what_people_type);
   ADD ("rounds nothing when a number is left", test_number_rounds_nothing_on_the_way_out);
   ADD ("has sliders that make room for a strength, and shrink back", test_slider_makes_room_and_shrinks_back);
+  ADD ("takes a negative strength for as useful as a positive one", test_negative_strength_is_no_danger);
   ADD ("has sliders whose ends stay while they are held", test_slider_stays_while_it_is_held);
   ADD ("has marks that follow the ends of a slider", test_marks_follow_the_range);
   ADD ("returns to the recommended strength on a double click", test_double_click_recommends);

@@ -33,6 +33,9 @@ test_range_follows_what_is_known (void)
   check_range (-5, 15, 0, 10.8, 0, -9, 19, -5, 15);
   check_range (2, 10, 0, 0, 3, 0, 11.6, 0, 10);
   check_range (-10, -2, 0, 0, -3, -11.6, 0, -10, 0);
+  /* One of a single sign holds for the other as well, once that is asked for. */
+  check_range (2, 10, 0, 0, -3, -11.6, 11.6, -10, 10);
+  check_range (-10, -2, 0, 0, 3, -11.6, 11.6, -10, 10);
   /* Else the norm: one and a half times, the last third beyond. */
   check_range (0, 0, 0, 10, 3, -15, 15, -10, 10);
   /* Else twenty, and no danger zone, since nothing is known. */
