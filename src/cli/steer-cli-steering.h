@@ -60,10 +60,11 @@ steer_cli_steering_find_label (SteerCliSteering *self, const char *label, guint 
 /* Appends a feature, described by the library. Nothing changes when no vector is known for it. */
 gboolean steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *feature, GError **error);
 
-/* A preset from a file, or by its name one that the desktop app keeps, or a bundled one. */
+/* A preset from a file, or by its name one that the desktop app keeps, or a bundled one. Names are those of files,
+ * without ".yaml" and without the number of a bundled one, or what the window shows: "eiffel-tower", "Eiffel Tower". */
 SteerPreset *steer_cli_open_preset (const char *name, GError **error);
 
-/* Names of the presets that are known by name, sorted; free with g_strfreev(). Never NULL. */
+/* Names of the presets that are known by name, in order of their files; free with g_strfreev(). Never NULL. */
 char **steer_cli_list_presets (void);
 
 /* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any. */

@@ -371,7 +371,7 @@ test_bundled (void)
   g_assert_cmpstr (out, ==, "aaaaa\nbbbbb\nbbbbb\n");
   g_assert_nonnull (strstr (
     err,
-    "02-loud                      Says b\ncalm                         Says a\nmine                         Says b\n"));
+    "loud                         Says b\ncalm                         Says a\nmine                         Says b\n"));
   g_assert_cmpint (g_subprocess_get_exit_status (process), ==, 0);
   test_remove_dir (g_steal_pointer (&dir));
 }

@@ -126,6 +126,27 @@ test_steer_prompt (void)
   g_assert_false (are_equal (both, special));
 }
 
+/* As files are called, with and without their number, and as the window shows them, in whatever case. */
+static void
+test_preset_names (void)
+{
+  static const char *const names[] = { "01-eiffel-tower", "eiffel-tower", "Eiffel Tower", "eiffel tower" };
+  g_autofree char *model = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
+  g_auto (CliResult) unknown = { 0 };
+
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_auto (CliResult) result = { 0 };
+
+      CLI_RUN (&result, NULL, "generate", "--model", model, "-p", "Hello", "-n", "1", "--json", "--preset", names[i]);
+      g_assert_cmpint (result.status, ==, 0);
+      g_assert_nonnull (strstr (result.out, "the Eiffel Tower"));
+    }
+  CLI_RUN (&unknown, NULL, "generate", "--model", model, "-p", "Hello", "--preset", "Eifel");
+  g_assert_cmpint (unknown.status, ==, 1);
+  g_assert_nonnull (strstr (unknown.err, "known by name: eiffel-tower, pirate-at-sea, "));
+}
+
 static void
 test_preset_changed (void)
 {
@@ -579,6 +600,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/greedy ids are the reference's, steered and not", test_reference);
   g_test_add_func ("/cli/generate/strength 0 is no steering", test_strength_0);
   g_test_add_func ("/cli/generate/the prompt and special tokens are left alone on demand", test_steer_prompt);
+  g_test_add_func ("/cli/generate/a preset answers to its names", test_preset_names);
   g_test_add_func ("/cli/generate/the command line changes and extends a preset", test_preset_changed);
   g_test_add_func ("/cli/generate/steering switches at the steps that were named", test_schedule);
   g_test_add_func ("/cli/generate/a seed gives the same reply again", test_seed);
