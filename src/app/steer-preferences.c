@@ -4,6 +4,8 @@
 
 #include "steer-accessible.h"
 #include "steer-dialogs.h"
+#include "steer-preset-settings.h"
+#include "steer-steering-closures.h"
 #include "steer-sources-page.h"
 
 struct _SteerPreferences
@@ -13,6 +15,12 @@ struct _SteerPreferences
   SteerWorkspace *workspace;
   GPtrArray *device_ids; /* (element-type utf8): in the order of the combo */
 
+  char *prompt_text; /* of the groups, while the preset in use says nothing */
+  char *sampling_text;
+  GSignalGroup *preset; /* what it tells */
+
+  AdwPreferencesGroup *prompt_group;
+  AdwPreferencesGroup *sampling_group;
   GtkTextView *system_prompt;
   GtkSpinButton *temperature;
   GtkSpinButton *top_p;
@@ -203,6 +211,51 @@ bind_sampling (SteerPreferences *self)
     }
 }
 
+/* @more: (nullable) (transfer full) */
+static void
+describe (AdwPreferencesGroup *group, const char *usual, char *more)
+{
+  g_autofree char *text = more != NULL ? g_strdup_printf ("%s %s", usual, more) : g_strdup (usual);
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_preferences_group_set_description (group, escaped);
+  g_free (more);
+}
+
+/* Whoever changes a number here and sees no effect is told why. */
+static void
+show_preset (SteerPreferences *self)
+{
+  SteerPreset *preset = steer_workspace_get_preset (self->workspace);
+  g_autofree char *name = steer_steering_dup_preset_name (NULL, steer_preset_get_name (preset));
+  g_autofree char *own = steer_preset_settings_dup_sampling (preset);
+
+  describe (self->prompt_group, self->prompt_text,
+            steer_preset_settings_has_prompt (preset)
+              ? g_strdup_printf (_ ("The preset in use, “%s”, has its own."), name)
+              : NULL);
+  describe (self->sampling_group, self->sampling_text,
+            *own != '\0' ? g_strdup_printf (_ ("The preset in use, “%s”, sets: %s."), name, own) : NULL);
+}
+
+static void
+on_preset_notify (SteerPreferences *self)
+{
+  g_signal_group_set_target (self->preset, steer_workspace_get_preset (self->workspace));
+  show_preset (self);
+}
+
+static void
+watch_preset (SteerPreferences *self)
+{
+  self->prompt_text = g_strdup (adw_preferences_group_get_description (self->prompt_group));
+  self->sampling_text = g_strdup (adw_preferences_group_get_description (self->sampling_group));
+  self->preset = g_signal_group_new (STEER_TYPE_PRESET);
+  g_signal_group_connect_swapped (self->preset, "changed", G_CALLBACK (show_preset), self);
+  g_signal_connect_object (self->workspace, "notify::preset", G_CALLBACK (on_preset_notify), self, G_CONNECT_SWAPPED);
+  on_preset_notify (self);
+}
+
 static void
 bind_settings (SteerPreferences *self)
 {
@@ -238,7 +291,10 @@ steer_preferences_dispose (GObject *object)
   /* The buttons may outlive this: libadwaita 1.2 never frees the groups of such a window. */
   if (self->workspace != NULL)
     unbind_sampling (self);
+  g_clear_object (&self->preset);
   g_clear_object (&self->workspace);
+  g_clear_pointer (&self->prompt_text, g_free);
+  g_clear_pointer (&self->sampling_text, g_free);
   g_clear_pointer (&self->device_ids, g_ptr_array_unref);
   G_OBJECT_CLASS (steer_preferences_parent_class)->dispose (object);
 }
@@ -253,6 +309,8 @@ steer_preferences_class_init (SteerPreferencesClass *klass)
   g_type_ensure (STEER_TYPE_SOURCES_PAGE);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-preferences.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, sources);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, prompt_group);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, sampling_group);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, system_prompt);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, temperature);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, top_p);
@@ -291,6 +349,7 @@ steer_preferences_new (GtkWindow *parent, SteerWorkspace *workspace)
   self->workspace = g_object_ref (workspace);
   bind_settings (self);
   bind_sampling (self);
+  watch_preset (self);
   g_signal_connect_object (steer_workspace_get_engine (workspace), "notify::model-name", G_CALLBACK (bind_sampling),
                            self, G_CONNECT_SWAPPED);
   steer_sources_page_set_workspace (self->sources, workspace);

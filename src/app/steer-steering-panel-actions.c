@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "steer-add-feature-dialog.h"
+#include "steer-preset-settings.h"
 #include "steer-steering-closures.h"
 #include "steering/steer-directions.h"
 
@@ -279,6 +280,15 @@ move_row (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+show_settings (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+
+  gtk_menu_button_popdown (self->options_button);
+  gtk_window_present (GTK_WINDOW (steer_preset_settings_new (steer_steering_panel_get_window (self), self->workspace)));
+}
+
+static void
 enable (SteerSteeringPanel *self, const char *name, gboolean enabled)
 {
   GAction *action = g_action_map_lookup_action (G_ACTION_MAP (self->actions), name);
@@ -303,6 +313,7 @@ steer_steering_panel_add_actions (SteerSteeringPanel *self)
     { "toggle", toggle },
     { "reset", reset },
     { "add-feature", add_feature },
+    { "settings", show_settings },
     { "duplicate-row", duplicate_row, "u" },
     { "name-row", name_row, "u" },
     { "remove-row", remove_row, "u" },

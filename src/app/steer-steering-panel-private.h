@@ -26,6 +26,8 @@ struct _SteerSteeringPanel
   GtkWidget *multiplier_scale;
   GtkSpinButton *multiplier_number;
   GtkAdjustment *multiplier;
+  GtkMenuButton *options_button;
+  AdwActionRow *settings_row;
   GtkSwitch *steer_prompt;
   GtkSwitch *skip_special;
   GtkSwitch *default_clamp;

@@ -6,6 +6,7 @@
 #include "steer-column-layout.h"
 #include "steer-feature-row.h"
 #include "steer-preset-menu.h"
+#include "steer-preset-settings.h"
 #include "steer-steering-closures.h"
 #include "steer-strength-scale.h"
 
@@ -130,6 +131,15 @@ on_multiplier_output (SteerSteeringPanel *self, GtkSpinButton *number)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->multiplier_scale), GTK_ACCESSIBLE_PROPERTY_VALUE_TEXT, text,
                                   -1);
   return TRUE;
+}
+
+/* Whoever opens the options sees what the preset sets, and that it wins over the preferences. */
+static void
+on_options_shown (SteerSteeringPanel *self)
+{
+  g_autofree char *text = steer_preset_settings_dup_summary (steer_workspace_get_preset (self->workspace));
+
+  adw_action_row_set_subtitle (self->settings_row, text);
 }
 
 static void
@@ -265,12 +275,15 @@ bind_template (GtkWidgetClass *widget_class)
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, multiplier_scale);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, multiplier_number);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, multiplier);
+  gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, options_button);
+  gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, settings_row);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, steer_prompt);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, skip_special);
   gtk_widget_class_bind_template_child (widget_class, SteerSteeringPanel, default_clamp);
   gtk_widget_class_bind_template_callback (widget_class, on_multiplier_input);
   gtk_widget_class_bind_template_callback (widget_class, on_multiplier_output);
   gtk_widget_class_bind_template_callback (widget_class, on_close_clicked);
+  gtk_widget_class_bind_template_callback (widget_class, on_options_shown);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_preset_name);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_list_classes);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_page);

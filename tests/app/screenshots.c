@@ -10,6 +10,7 @@
 #include "app/steer-composer.h"
 #include "app/steer-firing-dialog.h"
 #include "app/steer-preferences.h"
+#include "app/steer-preset-settings.h"
 #include "app/steer-steering-panel.h"
 #include "app/steer-window.h"
 
@@ -355,6 +356,16 @@ shoot_dialogs (Studio *studio)
 }
 
 static void
+shoot_preset_settings (Studio *studio)
+{
+  GtkWidget *dialog = steer_preset_settings_new (GTK_WINDOW (studio->window), studio->workspace);
+
+  gtk_window_present (GTK_WINDOW (dialog));
+  shoot (dialog, studio, "preset-settings");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
+static void
 shoot_narrow (Studio *studio)
 {
   g_autoptr (SteerConversation) conversation = g_object_ref (steer_chat_get_conversation (studio->chat));
@@ -467,6 +478,7 @@ main (int argc, char **argv)
   shoot_firings (&studio);
   shoot_search (&studio);
   shoot_dialogs (&studio);
+  shoot_preset_settings (&studio);
   shoot_adding (&studio);
   shoot_shortcuts (&studio);
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);

@@ -180,6 +180,25 @@ test_system_prompt (Fixture *f, gconstpointer data)
                                        "System prompt of new chats");
 }
 
+/* What a preset sets counts, whatever is chosen here; markup in its name is none. */
+static void
+test_preset (Fixture *f, gconstpointer data)
+{
+  SteerPreset *preset = steer_workspace_get_preset (f->workspace);
+  SteerSampling sampling = { .temperature = 0.5, .seed = 16 };
+  GtkWidget *group = app_test_find (GTK_WIDGET (f->preferences), ADW_TYPE_PREFERENCES_GROUP, "title", "Sampling");
+  GtkWidget *prompt = app_test_find (GTK_WIDGET (f->preferences), ADW_TYPE_PREFERENCES_GROUP, "title", "System Prompt");
+
+  g_assert_null (strstr (adw_preferences_group_get_description (ADW_PREFERENCES_GROUP (group)), "in use"));
+  steer_preset_set_name (preset, "Eiffel <Tower>");
+  steer_preset_set_sampling_fields (preset, &sampling, STEER_SAMPLING_TEMPERATURE | STEER_SAMPLING_SEED);
+  g_assert_true (g_str_has_suffix (adw_preferences_group_get_description (ADW_PREFERENCES_GROUP (group)),
+                                   "The preset in use, “Eiffel <Tower>”, sets: Temperature, Seed."));
+  g_assert_null (strstr (adw_preferences_group_get_description (ADW_PREFERENCES_GROUP (prompt)), "in use"));
+  steer_preset_set_system_prompt (preset, "Be tall.");
+  g_assert_nonnull (strstr (adw_preferences_group_get_description (ADW_PREFERENCES_GROUP (prompt)), "in use"));
+}
+
 static void
 assert_rows_are_apart (GtkWidget *widget)
 {
@@ -233,6 +252,7 @@ main (int argc, char **argv)
   ADD ("/preferences/what was not chosen is shown as the model's authors advise it", test_advice);
   ADD ("/preferences/a window that is gone is not looked for when a number changes", test_gone);
   ADD ("/preferences/the system prompt is kept as it is typed", test_system_prompt);
+  ADD ("/preferences/what the preset in use sets is told", test_preset);
   ADD ("/preferences/the devices of this machine can be chosen", test_device);
   ADD ("/preferences/no row stands in another", test_rows);
   return g_test_run ();
