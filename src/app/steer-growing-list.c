@@ -81,6 +81,15 @@ steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled)
 }
 
 void
+steer_growing_list_reach (GtkSliceListModel *self, guint position)
+{
+  g_return_if_fail (GTK_IS_SLICE_LIST_MODEL (self));
+
+  if (gtk_slice_list_model_get_size (self) < position + N_MORE)
+    gtk_slice_list_model_set_size (self, position + N_MORE);
+}
+
+void
 steer_growing_list_set_model (GtkSliceListModel *self, GListModel *model)
 {
   Growth *growth = g_object_get_data (G_OBJECT (self), "steer-growth");

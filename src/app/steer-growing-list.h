@@ -15,6 +15,9 @@ G_BEGIN_DECLS
  */
 GtkSliceListModel *steer_growing_list_new (GListModel *model, GtkScrolledWindow *scrolled);
 
+/* Shows the item at @position, and some behind it, without waiting for the end to come near. */
+void steer_growing_list_reach (GtkSliceListModel *self, guint position);
+
 /* Shows another model from its beginning. */
 void steer_growing_list_set_model (GtkSliceListModel *self, GListModel *model);
 

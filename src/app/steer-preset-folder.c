@@ -152,7 +152,7 @@ compare_entries (gconstpointer a, gconstpointer b)
   int order;
 
   if (steer_preset_entry_get_bundled (left) != steer_preset_entry_get_bundled (right))
-    return steer_preset_entry_get_bundled (left) ? -1 : 1;
+    return steer_preset_entry_get_bundled (left) ? 1 : -1;
   order = g_utf8_collate (left_name, right_name);
   return order != 0 ? order : strcmp (steer_preset_entry_get_path (left), steer_preset_entry_get_path (right));
 }

@@ -20,7 +20,7 @@ const char *steer_preset_entry_get_error (SteerPresetEntry *self);
 /**
  * SteerPresetFolder:
  *
- * A GListModel of SteerPresetEntry: the bundled presets, then the user's, by name. Watches the user's folder, so a
+ * A GListModel of SteerPresetEntry: the user's presets, then the bundled ones, by name. Watches the user's folder, so a
  * file changed by hand is seen at once. Main thread.
  */
 G_DECLARE_FINAL_TYPE (SteerPresetFolder, steer_preset_folder, STEER, PRESET_FOLDER, GObject)

@@ -4,6 +4,12 @@
 
 #include "steer-growing-list.h"
 
+/* Of the rows and the bar: GTK 4.8 makes no room for the bar, and would shift the rows by as much. */
+#define WIDTH 260
+
+/* Frames that a list is waited for. */
+#define MAX_TRIES 20
+
 static SteerPresetEntry *
 get_entry (GtkListBoxRow *row)
 {
@@ -102,17 +108,105 @@ on_row_activated (GtkListBox *list, GtkListBoxRow *row)
     gtk_popover_popdown (GTK_POPOVER (popover));
 }
 
-void
-steer_preset_menu_fill (GtkListBox *list, SteerWorkspace *workspace)
+/* (transfer full): what of the presets the list shows. */
+static GtkSliceListModel *
+fill (GtkListBox *list, SteerWorkspace *workspace)
 {
   GtkWidget *scrolled = gtk_widget_get_ancestor (GTK_WIDGET (list), GTK_TYPE_SCROLLED_WINDOW);
-  g_autoptr (GtkSliceListModel) shown
+  GtkSliceListModel *shown
     = steer_growing_list_new (G_LIST_MODEL (steer_workspace_get_presets (workspace)), GTK_SCROLLED_WINDOW (scrolled));
 
   gtk_list_box_set_selection_mode (list, GTK_SELECTION_NONE);
   gtk_list_box_bind_model (list, G_LIST_MODEL (shown), make_row, g_object_ref (workspace), g_object_unref);
   gtk_list_box_set_header_func (list, set_heading, NULL, NULL);
   g_signal_connect (list, "row-activated", G_CALLBACK (on_row_activated), NULL);
+  return shown;
+}
+
+void
+steer_preset_menu_fill (GtkListBox *list, SteerWorkspace *workspace)
+{
+  g_object_unref (fill (list, workspace));
+}
+
+/* A popover's list, which begins at the preset in use. */
+typedef struct
+{
+  SteerWorkspace *workspace;
+  GtkListBox *list; /* not owned */
+  GtkSliceListModel *shown;
+  guint position; /* of the preset in use */
+  guint n_tries;
+} Opening;
+
+static void
+opening_free (gpointer data, GClosure *closure)
+{
+  Opening *self = data;
+
+  g_object_unref (self->workspace);
+  g_object_unref (self->shown);
+  g_free (self);
+}
+
+/* In the middle, and focused, so that the keys go on from there. */
+static void
+center (GtkListBoxRow *row, GtkAdjustment *adjustment)
+{
+  float half = (float) gtk_widget_get_height (GTK_WIDGET (row)) / 2.0f;
+  graphene_point_t middle;
+
+  if (!gtk_widget_compute_point (GTK_WIDGET (row), gtk_widget_get_parent (GTK_WIDGET (row)),
+                                 &GRAPHENE_POINT_INIT (0.0f, half), &middle))
+    return;
+  gtk_adjustment_set_value (adjustment, (double) middle.y - gtk_adjustment_get_page_size (adjustment) / 2.0);
+  gtk_widget_grab_focus (GTK_WIDGET (row));
+}
+
+/* A row has a place once it was laid out. */
+static gboolean
+reveal (GtkWidget *scrolled, GdkFrameClock *clock, gpointer data)
+{
+  Opening *self = data;
+  GtkListBoxRow *row = gtk_list_box_get_row_at_index (self->list, (int) self->position);
+  gboolean is_laid_out = row != NULL && gtk_widget_get_height (GTK_WIDGET (row)) > 0;
+
+  if (!is_laid_out && ++self->n_tries < MAX_TRIES)
+    return G_SOURCE_CONTINUE;
+  if (is_laid_out)
+    center (row, gtk_scrolled_window_get_vadjustment (GTK_SCROLLED_WINDOW (scrolled)));
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_map (GtkWidget *scrolled, Opening *self)
+{
+  GListModel *presets = G_LIST_MODEL (steer_workspace_get_presets (self->workspace));
+  const char *path = steer_workspace_get_preset_path (self->workspace);
+
+  for (guint i = 0; path != NULL && i < g_list_model_get_n_items (presets); i++)
+    {
+      g_autoptr (SteerPresetEntry) entry = g_list_model_get_item (presets, i);
+
+      if (!g_str_equal (steer_preset_entry_get_path (entry), path))
+        continue;
+      self->position = i;
+      self->n_tries = 0;
+      steer_growing_list_reach (self->shown, i);
+      gtk_widget_add_tick_callback (scrolled, reveal, self, NULL);
+      return;
+    }
+}
+
+static void
+open_at_preset_in_use (GtkWidget *scrolled, GtkListBox *list, SteerWorkspace *workspace)
+{
+  Opening *opening = g_new0 (Opening, 1);
+
+  opening->workspace = g_object_ref (workspace);
+  opening->list = list;
+  opening->shown = fill (list, workspace);
+  g_signal_connect_data (scrolled, "map", G_CALLBACK (on_map), opening, opening_free, 0);
 }
 
 GtkWidget *
@@ -127,9 +221,11 @@ steer_preset_menu_new (SteerWorkspace *workspace)
   gtk_scrolled_window_set_policy (GTK_SCROLLED_WINDOW (scrolled), GTK_POLICY_NEVER, GTK_POLICY_AUTOMATIC);
   gtk_scrolled_window_set_max_content_height (GTK_SCROLLED_WINDOW (scrolled), 420);
   gtk_scrolled_window_set_propagate_natural_height (GTK_SCROLLED_WINDOW (scrolled), TRUE);
-  gtk_scrolled_window_set_min_content_width (GTK_SCROLLED_WINDOW (scrolled), 220);
+  gtk_widget_set_size_request (scrolled, WIDTH, -1);
   gtk_scrolled_window_set_child (GTK_SCROLLED_WINDOW (scrolled), list);
-  steer_preset_menu_fill (GTK_LIST_BOX (list), workspace);
+  /* A bar that stays tells of what lies below. */
+  gtk_scrolled_window_set_overlay_scrolling (GTK_SCROLLED_WINDOW (scrolled), FALSE);
+  open_at_preset_in_use (scrolled, GTK_LIST_BOX (list), workspace);
   gtk_popover_set_child (GTK_POPOVER (popover), scrolled);
   gtk_widget_add_css_class (popover, "menu");
   gtk_widget_add_css_class (popover, "preset-menu");

@@ -73,13 +73,13 @@ save (Fixture *fixture, const char *name)
 }
 
 static void
-test_lists_bundled_then_own_by_name (Fixture *fixture, gconstpointer data)
+test_lists_own_then_bundled_by_name (Fixture *fixture, gconstpointer data)
 {
   g_free (save (fixture, "Sea"));
   g_free (save (fixture, "apple"));
-  assert_names (fixture, "Zoo|apple|Sea");
-  g_assert_true (steer_preset_entry_get_bundled (get (fixture, 0)));
-  g_assert_false (steer_preset_entry_get_bundled (get (fixture, 1)));
+  assert_names (fixture, "apple|Sea|Zoo");
+  g_assert_false (steer_preset_entry_get_bundled (get (fixture, 0)));
+  g_assert_true (steer_preset_entry_get_bundled (get (fixture, 2)));
 }
 
 static gboolean
@@ -107,9 +107,9 @@ test_sees_files_change_on_disk (Fixture *fixture, gconstpointer data)
 
   write_file (fixture->user, "by-hand.yaml", "version: 1\nname: Sea\n");
   test_wait_until (has_two, fixture->folder, 10);
-  assert_names (fixture, "Zoo|Sea");
+  assert_names (fixture, "Sea|Zoo");
   write_file (fixture->user, "by-hand.yaml", "version: 1\nname: Ocean\n");
-  test_wait_until (is_renamed, get (fixture, 1), 10);
+  test_wait_until (is_renamed, get (fixture, 0), 10);
   g_assert_cmpint (g_unlink (path), ==, 0);
   test_wait_until (has_one, fixture->folder, 10);
 }
@@ -119,9 +119,9 @@ test_lists_a_broken_file_with_its_reason (Fixture *fixture, gconstpointer data)
 {
   write_file (fixture->user, "broken.yaml", "version: 1\nfeatures: 7\n");
   steer_preset_folder_refresh (fixture->folder);
-  assert_names (fixture, "Zoo|broken");
-  g_assert_nonnull (strstr (steer_preset_entry_get_error (get (fixture, 1)), "broken.yaml:2:11"));
-  g_assert_null (steer_preset_entry_get_error (get (fixture, 0)));
+  assert_names (fixture, "broken|Zoo");
+  g_assert_nonnull (strstr (steer_preset_entry_get_error (get (fixture, 0)), "broken.yaml:2:11"));
+  g_assert_null (steer_preset_entry_get_error (get (fixture, 1)));
 }
 
 static void
@@ -142,7 +142,7 @@ test_keeps_entries_and_tells_what_changed (Fixture *fixture, gconstpointer data)
   g_free (save (fixture, "a"));
   g_free (save (fixture, "c"));
   g_assert_cmpuint (n, ==, 4);
-  g_assert_true (get (fixture, 0) == zoo);
+  g_assert_true (get (fixture, 3) == zoo);
   steer_preset_folder_refresh (fixture->folder);
   g_assert_cmpuint (n, ==, 4);
 }
@@ -184,15 +184,15 @@ test_renames_file_and_preset (Fixture *fixture, gconstpointer data)
   g_autoptr (GError) error = NULL;
 
   g_free (save (fixture, "Zebra"));
-  g_assert_true (steer_preset_folder_rename (fixture->folder, get (fixture, 1), "Ocean", &error));
-  assert_names (fixture, "Zoo|Ocean|Zebra");
+  g_assert_true (steer_preset_folder_rename (fixture->folder, get (fixture, 0), "Ocean", &error));
+  assert_names (fixture, "Ocean|Zebra|Zoo");
   g_assert_false (g_file_test (old, G_FILE_TEST_EXISTS));
-  g_assert_false (steer_preset_folder_rename (fixture->folder, get (fixture, 1), "Zebra", &error));
+  g_assert_false (steer_preset_folder_rename (fixture->folder, get (fixture, 0), "Zebra", &error));
   g_assert_error (error, G_FILE_ERROR, G_FILE_ERROR_EXIST);
   g_clear_error (&error);
-  g_assert_false (steer_preset_folder_rename (fixture->folder, get (fixture, 0), "Mine", &error));
+  g_assert_false (steer_preset_folder_rename (fixture->folder, get (fixture, 2), "Mine", &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_READ_ONLY);
-  assert_names (fixture, "Zoo|Ocean|Zebra");
+  assert_names (fixture, "Ocean|Zebra|Zoo");
 }
 
 static void
@@ -202,17 +202,17 @@ test_deletes_and_brings_back (Fixture *fixture, gconstpointer data)
   g_autofree char *token = NULL;
   g_autoptr (GError) error = NULL;
 
-  token = steer_preset_folder_delete (fixture->folder, get (fixture, 1), &error);
+  token = steer_preset_folder_delete (fixture->folder, get (fixture, 0), &error);
   g_assert_no_error (error);
   assert_names (fixture, "Zoo");
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
   g_assert_true (steer_preset_folder_undelete (fixture->folder, token, &error));
-  assert_names (fixture, "Zoo|Sea");
+  assert_names (fixture, "Sea|Zoo");
   g_assert_true (g_file_test (path, G_FILE_TEST_EXISTS));
   g_assert_false (steer_preset_folder_undelete (fixture->folder, token, &error));
   g_assert_nonnull (error);
   g_clear_error (&error);
-  g_assert_null (steer_preset_folder_delete (fixture->folder, get (fixture, 0), &error));
+  g_assert_null (steer_preset_folder_delete (fixture->folder, get (fixture, 1), &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_READ_ONLY);
 }
 
@@ -222,10 +222,10 @@ test_brings_back_beside_a_newer_one (Fixture *fixture, gconstpointer data)
   g_autofree char *token = NULL;
 
   g_free (save (fixture, "Sea"));
-  token = steer_preset_folder_delete (fixture->folder, get (fixture, 1), NULL);
+  token = steer_preset_folder_delete (fixture->folder, get (fixture, 0), NULL);
   g_free (save (fixture, "Sea"));
   g_assert_true (steer_preset_folder_undelete (fixture->folder, token, NULL));
-  assert_names (fixture, "Zoo|Sea|Sea");
+  assert_names (fixture, "Sea|Sea|Zoo");
 }
 
 static void
@@ -240,8 +240,8 @@ test_imports_under_a_free_name (Fixture *fixture, gconstpointer data)
   second = steer_preset_folder_import (fixture->folder, outside, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (first, !=, second);
-  assert_names (fixture, "Zoo|demo|demo 2");
-  g_assert_true (steer_preset_folder_find (fixture->folder, second) == get (fixture, 2));
+  assert_names (fixture, "demo|demo 2|Zoo");
+  g_assert_true (steer_preset_folder_find (fixture->folder, second) == get (fixture, 1));
   write_file (fixture->dir, "demo.yaml", "[");
   g_assert_null (steer_preset_folder_import (fixture->folder, outside, &error));
   g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID);
@@ -263,7 +263,7 @@ int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
-  ADD ("lists the bundled presets, then the user's, by name", test_lists_bundled_then_own_by_name);
+  ADD ("lists the user's presets, then the bundled ones, by name", test_lists_own_then_bundled_by_name);
   ADD ("sees files change on disk", test_sees_files_change_on_disk);
   ADD ("lists a broken file with its reason", test_lists_a_broken_file_with_its_reason);
   ADD ("keeps its entries and tells what changed", test_keeps_entries_and_tells_what_changed);

@@ -175,6 +175,48 @@ test_popovers (PanelTest *fixture, gconstpointer data)
     }
 }
 
+static gboolean
+is_focused (gpointer row)
+{
+  return gtk_widget_has_focus (row);
+}
+
+/* Twelve bundled ones are more than there is room for: the list shows that it goes on, one's own stand first, and the
+ * one in use is where it begins. */
+static void
+test_preset_menu_begins_at_what_is_in_use (PanelTest *fixture, gconstpointer data)
+{
+  GtkMenuButton *button
+    = GTK_MENU_BUTTON (app_test_find (fixture->panel, GTK_TYPE_MENU_BUTTON, "icon-name", "pan-down-symbolic"));
+  SteerPresetFolder *presets = steer_workspace_get_presets (fixture->workspace);
+  g_autoptr (SteerPresetEntry) first = NULL, last = NULL;
+  GtkWidget *popover, *scrolled, *label, *row;
+  graphene_rect_t bounds;
+
+  g_free (panel_test_keep (fixture, "Sea", 2.0));
+  first = g_list_model_get_item (G_LIST_MODEL (presets), 0);
+  last = g_list_model_get_item (G_LIST_MODEL (presets), g_list_model_get_n_items (G_LIST_MODEL (presets)) - 1);
+  g_assert_cmpstr (steer_preset_entry_get_name (first), ==, "Sea");
+  g_assert_true (steer_workspace_open_preset (fixture->workspace, steer_preset_entry_get_path (last), NULL));
+
+  gtk_menu_button_popup (button);
+  popover = GTK_WIDGET (gtk_menu_button_get_popover (button));
+  scrolled = panel_test_find (popover, GTK_TYPE_SCROLLED_WINDOW);
+  g_assert_false (gtk_scrolled_window_get_overlay_scrolling (GTK_SCROLLED_WINDOW (scrolled)));
+  test_wait_until (panel_test_is_shown, popover, 10);
+  app_test_settle ();
+  label = app_test_find (popover, GTK_TYPE_LABEL, "label", steer_preset_entry_get_name (last));
+  g_assert_nonnull (label);
+  row = gtk_widget_get_ancestor (label, GTK_TYPE_LIST_BOX_ROW);
+  test_wait_until (is_focused, row, 10);
+  g_assert_true (gtk_widget_compute_bounds (row, scrolled, &bounds));
+  g_assert_cmpfloat (bounds.origin.x, >=, 0.0f); /* the bar takes no room of the rows */
+  g_assert_cmpfloat (bounds.origin.y, >=, 0.0f);
+  g_assert_cmpfloat (bounds.origin.y + bounds.size.height, <=, (float) gtk_widget_get_height (scrolled));
+  gtk_menu_button_popdown (button);
+  app_test_settle ();
+}
+
 #define ADD(name, function)                                                                                            \
   g_test_add ("/steering panel/" name, PanelTest, NULL, panel_test_set_up, function, panel_test_tear_down)
 
@@ -190,5 +232,6 @@ main (int argc, char *argv[])
   ADD ("has a way back where it covers the chat", test_has_a_way_back_where_it_covers_the_chat);
   ADD ("fits into 300 pixels", test_fits_into_300_pixels);
   ADD ("opens its menus", test_popovers);
+  ADD ("lists presets from the one in use", test_preset_menu_begins_at_what_is_in_use);
   return g_test_run ();
 }
