@@ -228,6 +228,18 @@ steer_inspector_make_feature (SteerInspector *self, SteerSae *sae, guint64 index
   return feature;
 }
 
+/* Autoencoders of several layers number their features alike. */
+static char *
+dup_title (SteerInspector *self, SteerFeature *feature)
+{
+  g_autofree char *title
+    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
+
+  if (steer_inspection_get_saes (self->inspection)->len < 2)
+    return g_steal_pointer (&title);
+  return g_strdup_printf (_ ("%s, layer %u"), title, steer_feature_get_layer (feature));
+}
+
 static char *
 dup_lines (SteerInspector *self, guint token)
 {
@@ -238,8 +250,7 @@ dup_lines (SteerInspector *self, guint token)
     {
       const SteerActivation *activation = &g_array_index (top, SteerActivation, i);
       g_autoptr (SteerFeature) feature = steer_inspector_make_feature (self, activation->sae, activation->feature);
-      g_autofree char *title
-        = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
+      g_autofree char *title = dup_title (self, feature);
       g_autofree char *value = steer_steering_dup_rounded (NULL, activation->value, 2);
 
       g_string_append_printf (text, "%s%s  %s", i > 0 ? "\n" : "", title, value);

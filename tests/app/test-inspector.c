@@ -86,6 +86,8 @@ test_pointing (Fixture *f, gconstpointer data)
   g_assert_nonnull (tower);
   g_assert_nonnull (pizza);
   g_assert_cmpstr (tower, !=, pizza);
+  /* What is bundled is of two layers, which both have a feature of any number. */
+  g_assert_true (g_regex_match_simple ("^(.+, layer [23]  [0-9.]+(\n|$))+$", tower, 0, 0));
   /* What stands before the text is no word of it. */
   g_assert_null (ask_at (f, "  The"));
 }
