@@ -247,17 +247,20 @@ print_text (const Run *run, double rate, double bytes)
   g_autofree char *summary = steer_model_config_dup_summary (steer_model_get_config (run->model));
   g_autofree char *name = steer_cli_dup_safe (steer_model_get_name (run->model));
   g_autofree char *size = g_format_size ((guint64) bytes);
+  guint n_features = steer_plan_get_n_ops (run->plan), n_layers = count_layers (run->plan);
 
-  steer_cli_print ("%s: %s\n%s: %s, %u threads, loaded in %.3f s\n", name, summary, run->device_id, run->device_name,
-                   run->n_threads, run->load_seconds);
-  steer_cli_print ("prefill   %u tokens: %.1f tokens/s\n", m->n_prompt, get_rate (m->n_prompt, m->prefill.plain));
-  steer_cli_print ("decode    %u tokens: %.1f tokens/s, each reads %s\n", m->n_generated, rate, size);
+  steer_cli_print ("%s: %s\n%s: %s, %u thread%s, loaded in %.3f s\n", name, summary, run->device_id, run->device_name,
+                   run->n_threads, steer_cli_plural (run->n_threads), run->load_seconds);
+  steer_cli_print ("prefill   %u token%s: %.1f tokens/s\n", m->n_prompt, steer_cli_plural (m->n_prompt),
+                   get_rate (m->n_prompt, m->prefill.plain));
+  steer_cli_print ("decode    %u token%s: %.1f tokens/s, each reads %s\n", m->n_generated,
+                   steer_cli_plural (m->n_generated), rate, size);
   if (run->bandwidth > 0.0)
     steer_cli_print ("memory    reads %.2f GB/s here; decode uses %.0f %% of it%s\n", run->bandwidth / 1e9,
                      100.0 * rate * bytes / run->bandwidth,
                      rate * bytes > run->bandwidth ? ": the weights stay in the processor's cache" : "");
-  steer_cli_print ("steering  %u features on %u layers: prefill %+.2f %%, decode %+.2f %% of the time\n",
-                   steer_plan_get_n_ops (run->plan), count_layers (run->plan), 100.0 * m->prefill.cost,
+  steer_cli_print ("steering  %u feature%s on %u layer%s: prefill %+.2f %%, decode %+.2f %% of the time\n", n_features,
+                   steer_cli_plural (n_features), n_layers, steer_cli_plural (n_layers), 100.0 * m->prefill.cost,
                    100.0 * m->decode.cost);
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "steer-cli-output.h"
+
 /* Words of a line; the last one may be the rest of it. */
 #define MAX_WORDS 3
 
@@ -426,10 +428,12 @@ run_stats (SteerCliChat *self, char **words, GError **error)
     sampling.seed + self->n_again);
   if (!self->has_stats)
     return TRUE;
-  steer_cli_terminal_note (self->terminal, "last prompt: %u tokens, %u of them still known, %.2f s",
-                           stats->n_prompt_tokens, stats->n_reused_tokens, stats->prefill_seconds);
+  steer_cli_terminal_note (self->terminal, "last prompt: %u token%s, %u of them still known, %.2f s",
+                           stats->n_prompt_tokens, steer_cli_plural (stats->n_prompt_tokens), stats->n_reused_tokens,
+                           stats->prefill_seconds);
   steer_cli_terminal_note (
-    self->terminal, "last reply: %u tokens, %.1f tokens/s; the context holds %u of %u", stats->n_tokens,
+    self->terminal, "last reply: %u token%s, %.1f tokens/s; the context holds %u of %u", stats->n_tokens,
+    steer_cli_plural (stats->n_tokens),
     stats->n_tokens > 1 && stats->decode_seconds > 0.0 ? (stats->n_tokens - 1) / stats->decode_seconds : 0.0,
     stats->n_prompt_tokens + stats->n_tokens, n_context);
   return TRUE;
@@ -535,7 +539,8 @@ steer_cli_chat_obey (SteerCliChat *self, const char *line, GError **error)
         continue;
       n = split_words (rest, command->max_words, words);
       if (n < command->min_words || n > command->max_words)
-        return fail (error, "/%s is written /%s %s", name, name, command->arguments);
+        return fail (error, "/%s is written /%s%s%s", name, name, *command->arguments != '\0' ? " " : "",
+                     command->arguments);
       return command->run (self, words, error);
     }
   return fail (error, "there is no /%s; /help lists the commands", name);

@@ -124,7 +124,8 @@ tell_end (SteerCliChat *self, SteerReply *reply)
   switch (steer_reply_get_stop_reason (reply))
     {
     case STEER_STOP_LENGTH:
-      steer_cli_terminal_note (self->terminal, "[%u tokens: that is --max-tokens]", self->stats.n_tokens);
+      steer_cli_terminal_note (self->terminal, "[%u token%s: that is --max-tokens]", self->stats.n_tokens,
+                               steer_cli_plural (self->stats.n_tokens));
       break;
     case STEER_STOP_CONTEXT:
       steer_cli_terminal_note (self->terminal, "[the context is full: /clear begins a new conversation]");

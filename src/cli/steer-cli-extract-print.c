@@ -100,7 +100,7 @@ steer_cli_extract_print_text (GPtrArray *directions, const char *path)
   for (guint i = 0; i < directions->len; i++)
     print_direction (g_ptr_array_index (directions, i));
   print_pairs (pairs);
-  steer_cli_print ("\n%u directions: %s\n", directions->len, safe);
+  steer_cli_print ("\n%u direction%s: %s\n", directions->len, steer_cli_plural (directions->len), safe);
 }
 
 static void

@@ -106,8 +106,9 @@ steer_cli_features_print_sources (GPtrArray *sources, gboolean as_json)
       g_autofree char *name = steer_cli_dup_safe (source->name);
 
       if (!as_json)
-        steer_cli_print ("%s/%s: %" G_GINT64_FORMAT " labels%s%s\n", model, name, source->n_labels,
-                         source->sae != NULL ? ", of " : "", source->sae != NULL ? source->sae : "");
+        steer_cli_print ("%s/%s: %" G_GINT64_FORMAT " label%s%s%s\n", model, name, source->n_labels,
+                         steer_cli_plural ((guint64) source->n_labels), source->sae != NULL ? ", of " : "",
+                         source->sae != NULL ? source->sae : "");
       json_builder_begin_object (builder);
       add_text (builder, "model", source->model);
       add_text (builder, "name", source->name);
@@ -129,10 +130,12 @@ steer_cli_features_print_import (const SteerLabelImport *counts, gboolean as_jso
 
   if (!as_json)
     {
-      steer_cli_print ("%" G_GUINT64_FORMAT " labels, %" G_GUINT64_FORMAT " rows of numbers and %" G_GUINT64_FORMAT
-                       " examples from %u file%s; %" G_GUINT64_FORMAT " rows that name no feature were passed over\n",
-                       counts->n_labels, counts->n_features, counts->n_examples, counts->n_files,
-                       counts->n_files == 1 ? "" : "s", counts->n_passed_over);
+      steer_cli_print ("%" G_GUINT64_FORMAT " label%s, %" G_GUINT64_FORMAT " row%s of numbers and %" G_GUINT64_FORMAT
+                       " example%s from %u file%s; rows that name no feature, and were passed over: %" G_GUINT64_FORMAT
+                       "\n",
+                       counts->n_labels, steer_cli_plural (counts->n_labels), counts->n_features,
+                       steer_cli_plural (counts->n_features), counts->n_examples, steer_cli_plural (counts->n_examples),
+                       counts->n_files, steer_cli_plural (counts->n_files), counts->n_passed_over);
       return;
     }
   json_builder_begin_object (builder);

@@ -77,8 +77,9 @@ print_firings (const Printing *self, SteerSae *sae, SteerFiringOrder order, cons
       g_autofree char *joined = g_strjoinv (", ", words);
       g_autofree char *safe_words = steer_cli_dup_safe (joined);
 
-      steer_cli_print ("%8u  on %u tokens, sum %.3f, largest %.3f, strength %.3g  %s\n", firing->feature,
-                       firing->n_tokens, firing->sum, (double) firing->largest, suggest (self, firing), safe);
+      steer_cli_print ("%8u  on %u token%s, sum %.3f, largest %.3f, strength %.3g  %s\n", firing->feature,
+                       firing->n_tokens, steer_cli_plural (firing->n_tokens), firing->sum, (double) firing->largest,
+                       suggest (self, firing), safe);
       if (*safe_words != '\0')
         steer_cli_print ("          %s\n", safe_words);
     }

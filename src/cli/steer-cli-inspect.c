@@ -167,7 +167,8 @@ run (SteerEngine *engine, const GArray *ids, GPtrArray *saes, SteerPlan *plan, G
   guint source = g_unix_signal_add (SIGINT, on_interrupt, cancellable);
 
   if (isatty (STDERR_FILENO))
-    steer_cli_note ("encoding %u tokens with %u SAE%s\n", ids->len, saes->len, saes->len == 1 ? "" : "s");
+    steer_cli_note ("encoding %u token%s with %u SAE%s\n", ids->len, steer_cli_plural (ids->len), saes->len,
+                    steer_cli_plural (saes->len));
   steer_engine_inspect_async (engine, (const gint32 *) (gpointer) ids->data, ids->len, saes, plan, cancellable,
                               on_inspected, &waiting);
   g_main_loop_run (loop);

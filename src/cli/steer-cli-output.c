@@ -141,21 +141,77 @@ steer_cli_has_colors (int fd)
          && strcmp (term, "dumb") != 0;
 }
 
+const char *
+steer_cli_plural (guint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
+/* Controls beyond ASCII stand in strings only, where JSON need not escape them but a terminal would obey them. Returns
+ * what is behind the string that @p begins. */
+static const char *
+append_json_text (GString *out, const char *p)
+{
+  gboolean escaped = FALSE;
+  const char *begin = p;
+
+  for (; *p != '\0'; p = g_utf8_next_char (p))
+    {
+      gunichar c = g_utf8_get_char (p);
+
+      if (c >= 0x7f && c < 0xa0)
+        g_string_append_printf (out, "\\u%04x", c);
+      else
+        g_string_append_len (out, p, g_utf8_next_char (p) - p);
+      if (c == '"' && !escaped && p > begin)
+        return p + 1;
+      escaped = c == '\\' && !escaped;
+    }
+  return p;
+}
+
+/* json-glib writes seventeen digits, of which the last ones may tell of nothing but binary fractions. */
+static const char *
+append_json_number (GString *out, const char *p)
+{
+  gsize length = strspn (p, "+-.0123456789eE");
+  double number = g_ascii_strtod (p, NULL);
+  char digits[G_ASCII_DTOSTR_BUF_SIZE];
+
+  if (memchr (p, '.', length) == NULL && memchr (p, 'e', length) == NULL)
+    {
+      g_string_append_len (out, p, (gssize) length);
+      return p + length;
+    }
+  for (int precision = 15; precision <= 17; precision++)
+    {
+      g_autofree char *format = g_strdup_printf ("%%.%dg", precision);
+
+      g_ascii_formatd (digits, sizeof digits, format, number);
+      if (g_ascii_strtod (digits, NULL) == number)
+        break;
+    }
+  g_string_append (out, digits);
+  if (strpbrk (digits, ".e") == NULL)
+    g_string_append (out, ".0"); /* no integer */
+  return p + length;
+}
+
 gboolean
 steer_cli_print_json (JsonNode *node, gboolean pretty)
 {
   g_autofree char *text = json_to_string (node, pretty);
   g_autoptr (GString) safe = g_string_sized_new (strlen (text) + 1);
+  const char *p = text;
 
-  /* Controls beyond ASCII stand in strings only, where JSON need not escape them but a terminal would obey them. */
-  for (const char *p = text; *p != '\0'; p = g_utf8_next_char (p))
+  while (*p != '\0')
     {
-      gunichar c = g_utf8_get_char (p);
-
-      if (c >= 0x7f && c < 0xa0)
-        g_string_append_printf (safe, "\\u%04x", c);
+      if (*p == '"')
+        p = append_json_text (safe, p);
+      else if (*p == '-' || g_ascii_isdigit (*p))
+        p = append_json_number (safe, p);
       else
-        g_string_append_len (safe, p, g_utf8_next_char (p) - p);
+        g_string_append_c (safe, *p++);
     }
   g_string_append_c (safe, '\n');
   return steer_cli_write (safe->str, safe->len);

@@ -35,7 +35,11 @@ SteerCliStatus steer_cli_fail (const char *command, const GError *error);
 /* Whether escape sequences for colours may go to @fd: a terminal that is not dumb, and NO_COLOR not set. */
 gboolean steer_cli_has_colors (int fd);
 
-/* One JSON document and a newline on standard output; @pretty: indented, for people. */
+/* "s" behind a noun, but for one of them. */
+const char *steer_cli_plural (guint64 n);
+
+/* One JSON document and a newline on standard output; @pretty: indented, for people. Numbers have the fewest digits
+ * that read as the same number. */
 gboolean steer_cli_print_json (JsonNode *node, gboolean pretty);
 
 /* Appends a JSON string in quotes. @text: [length]; bytes that are not UTF-8 become U+FFFD; NUL is kept (\u0000). */

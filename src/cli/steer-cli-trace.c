@@ -185,8 +185,9 @@ trace_prompt (const SteerCliOptions *options, SteerEngine *engine, SteerCliSteer
   metadata = make_metadata (engine, trace, plan);
   if (!write_trace (trace, metadata, error))
     return FALSE;
-  steer_cli_note ("%u tokens, %u layers%s: %s\n", trace->n_tokens, trace->n_layers,
-                  trace->logits != NULL ? " and the logits" : "", output);
+  steer_cli_note ("%u token%s, %u layer%s%s: %s\n", trace->n_tokens, steer_cli_plural (trace->n_tokens),
+                  trace->n_layers, steer_cli_plural (trace->n_layers), trace->logits != NULL ? " and the logits" : "",
+                  output);
   return TRUE;
 }
 

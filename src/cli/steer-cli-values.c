@@ -51,6 +51,8 @@ steer_cli_parse_uint (const char *text,
   if (g_error_matches (local, G_NUMBER_PARSER_ERROR, G_NUMBER_PARSER_ERROR_OUT_OF_BOUNDS))
     return fail (error, "%s must lie between %" G_GUINT64_FORMAT " and %" G_GUINT64_FORMAT ", not at %s", what, minimum,
                  maximum, text);
+  if (*text == '-' && g_ascii_isdigit (text[1]) && text[1 + strspn (text + 1, "0123456789")] == '\0')
+    return fail (error, "%s must not be negative, as %s is", what, text);
   return fail (error, "%s takes a whole number, not \"%s\"", what, text);
 }
 

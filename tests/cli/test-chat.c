@@ -267,6 +267,16 @@ test_adds_by_label (void)
 }
 
 static void
+test_tells_how_a_command_is_written (void)
+{
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, "/help x\n/set 1\n", COMMON);
+  g_assert_nonnull (strstr (result.err, "/help is written /help\n"));
+  g_assert_nonnull (strstr (result.err, "/set is written /set N VALUE\n"));
+}
+
+static void
 test_information (void)
 {
   g_auto (CliResult) result = { 0 };
@@ -518,6 +528,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/chat/the system prompt comes first", test_system);
   g_test_add_func ("/cli/chat/a preset is saved and loaded", test_presets);
   g_test_add_func ("/cli/chat/a bad command is told and the chat goes on", test_bad_commands);
+  g_test_add_func ("/cli/chat/a command that is written wrongly tells how", test_tells_how_a_command_is_written);
   g_test_add_func ("/cli/chat/features are added by their labels too", test_adds_by_label);
   g_test_add_func ("/cli/chat/only answers go to standard output", test_information);
   g_test_add_func ("/cli/chat/escape sequences are shown and not sent", test_escapes);

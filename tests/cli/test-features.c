@@ -94,6 +94,7 @@ test_steers (void)
 
   CLI_RUN (&extracted, NULL, "extract", "--sae", sae, "--features", "2:97", "-o", path);
   g_assert_cmpint (extracted.status, ==, 0);
+  g_assert_nonnull (strstr (extracted.out, "\n1 direction: "));
   for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
     {
       g_auto (CliResult) result = { 0 };

@@ -407,6 +407,29 @@ test_missing (void)
 }
 
 static void
+test_negative_number (void)
+{
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "generate", "--model", cli_model (), "-p", "Hello", "-n", "-3");
+  g_assert_cmpint (result.status, ==, 2);
+  g_assert_nonnull (strstr (result.err, "--max-tokens must not be negative, as -3 is\n"));
+}
+
+/* Microseconds were measured, and no binary fractions of them; what stands in texts is no number. */
+static void
+test_numbers_have_their_digits (void)
+{
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "generate", "--model", cli_model (), "-p", "0.10000000000000001 \\\" 1.5", "-n", "2",
+           "--json", "--vectors", cli_vectors (), "--steer", "2:97=0.1");
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_false (g_regex_match_simple ("_s\":[0-9]+\\.[0-9]{7,}", result.out, 0, 0));
+  g_assert_true (g_regex_match_simple ("\"load_s\":[0-9]+\\.[0-9]+", result.out, 0, 0));
+}
+
+static void
 test_usage (void)
 {
   static const char *const cases[][6] = {
@@ -616,6 +639,8 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/an interrupt stops the reply", test_interrupt);
   g_test_add_func ("/cli/generate/a pipe gets the reply as it is", test_raw_bytes);
   g_test_add_func ("/cli/generate/a published model says what its makers recorded", test_shared_models);
+  g_test_add_func ("/cli/usage/a negative number is told as one", test_negative_number);
+  g_test_add_func ("/cli/generate/numbers have as many digits as they need", test_numbers_have_their_digits);
   g_test_add_func ("/cli/usage/a wrong command line ends with status 2", test_usage);
   g_test_add_func ("/cli/usage/every command explains itself with an example", test_help);
   g_test_add_func ("/cli/usage/the versions of the libraries are told", test_version);
