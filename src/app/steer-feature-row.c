@@ -8,6 +8,9 @@
 #include "steer-steering-closures.h"
 #include "steer-whole-box.h"
 
+/* A slider that shrank at every step would keep its knob where it is. */
+#define LARGEST_FIT 0.5
+
 enum
 {
   PROP_0,
@@ -84,7 +87,8 @@ is_held (SteerFeatureRow *self)
 }
 
 /* A slider grows for a strength that lies outside, and shrinks once the strength fits into what is known of the feature
- * again; not while it is held, so that it does not run away under the hand that drags it. */
+ * again, or would do with half of it; not while it is held, so that it does not run away under the hand that drags it.
+ */
 static gboolean
 find_range (SteerFeatureRow *self, SteerStrengthRange *range)
 {
@@ -95,8 +99,13 @@ find_range (SteerFeatureRow *self, SteerStrengthRange *range)
       steer_strength_range_init_for_feature (range, self->feature, strength);
       return TRUE;
     }
+  if (is_held (self))
+    return FALSE;
   steer_strength_range_init_for_feature (range, self->feature, self->side);
-  return !is_held (self) && steer_strength_range_holds (range, strength);
+  if (steer_strength_range_holds (range, strength))
+    return TRUE;
+  steer_strength_range_init_for_feature (range, self->feature, strength);
+  return range->upper - range->lower < LARGEST_FIT * (self->range.upper - self->range.lower);
 }
 
 static void

@@ -156,6 +156,20 @@ test_slider_stays_while_it_is_held (PanelTest *fixture, gconstpointer data)
   g_assert_cmpfloat (gtk_range_get_value (scale), ==, 1.0);
 }
 
+/* A hand that drags over pixels of six each cannot be expected to hit what is useful. */
+static void
+test_slider_shrinks_in_steps (PanelTest *fixture, gconstpointer data)
+{
+  GtkRange *scale = get_scale (fixture, 0);
+
+  type_number (get_number (fixture, 0), "1000");
+  assert_ends (scale, -1100.0, 1100.0);
+  gtk_range_set_value (scale, 600.0);
+  assert_ends (scale, -1100.0, 1100.0);
+  gtk_range_set_value (scale, 30.0);
+  assert_ends (scale, -33.0, 33.0);
+}
+
 /* The middle of the label of a mark, and where the knob would be for @value; in the scale's pixels. */
 static void
 assert_mark_at (GtkRange *scale, const char *label, double value)
@@ -443,6 +457,7 @@ main (int argc, char *argv[])
   ADD ("has sliders that make room for a strength, and shrink back", test_slider_makes_room_and_shrinks_back);
   ADD ("takes a negative strength for as useful as a positive one", test_negative_strength_is_no_danger);
   ADD ("has sliders whose ends stay while they are held", test_slider_stays_while_it_is_held);
+  ADD ("has sliders that shrink to half, and not at every step", test_slider_shrinks_in_steps);
   ADD ("has marks that follow the ends of a slider", test_marks_follow_the_range);
   ADD ("returns to the recommended strength on a double click", test_double_click_recommends);
   ADD ("lets the wheel scroll and change nothing", test_wheel_moves_nothing);
