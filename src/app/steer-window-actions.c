@@ -25,7 +25,6 @@ steer_window_install_accels (GtkApplication *application)
     { "win.focus-composer", { "<Control>l" } },
     { "win.next-chat", { "<Control>Page_Down" } },
     { "win.previous-chat", { "<Control>Page_Up" } },
-    { "win.delete-chat", { "<Control>Delete" } },
     { "win.open-preset", { "<Control>o" } },
     { "win.open-model", { "<Control><Shift>o" } },
     { "win.text-larger", { "<Control>plus", "<Control>equal" } },

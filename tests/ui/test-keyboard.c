@@ -11,6 +11,7 @@
 #define KEYSYM_RIGHT 0xff53
 #define KEYSYM_DOWN 0xff54
 #define KEYSYM_END 0xff57
+#define KEYSYM_DELETE 0xffff
 
 /* Fewer than the bundled features have rows: a list is one stop, and arrows go through it. */
 #define MAX_STOPS 50
@@ -97,6 +98,16 @@ static void
 press (guint keysym)
 {
   g_assert_true (atspi_generate_keyboard_event (keysym, NULL, ATSPI_KEY_SYM, NULL));
+}
+
+static void
+press_with_control (guint keysym)
+{
+  const glong control = 1 << ATSPI_MODIFIER_CONTROL;
+
+  g_assert_true (atspi_generate_keyboard_event (control, NULL, ATSPI_KEY_LOCKMODIFIERS, NULL));
+  press (keysym);
+  g_assert_true (atspi_generate_keyboard_event (control, NULL, ATSPI_KEY_UNLOCKMODIFIERS, NULL));
 }
 
 /* A key that moves the focus on. Returns what it came to. (transfer none) */
@@ -374,6 +385,50 @@ test_chat_list (void)
   ui_quit (&app);
 }
 
+static gboolean
+says (App *app, gpointer expected)
+{
+  g_autoptr (Node) entry = ui_find (app->window, ATSPI_ROLE_TEXT, "Message");
+  g_autoptr (NodeText) text = entry != NULL ? atspi_accessible_get_text_iface (entry) : NULL;
+  g_autofree char *found = text != NULL ? atspi_text_get_text (text, 0, -1, NULL) : NULL;
+
+  return g_strcmp0 (found, expected) == 0;
+}
+
+static gboolean
+is_listed (App *app, gpointer title)
+{
+  return ui_is_there (app, &(Wanted){ ATSPI_ROLE_LIST_ITEM, title });
+}
+
+static gboolean
+is_not_listed (App *app, gpointer title)
+{
+  return !is_listed (app, title);
+}
+
+/* The keys that delete a word in a text delete a chat only where the chats are. */
+static void
+test_delete (void)
+{
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  ask (&app, "The third question");
+  type (&app, "half a thought");
+  tab_to (&app, "text: Message");
+  press_with_control (KEYSYM_HOME);
+  press_with_control (KEYSYM_DELETE);
+  ui_wait_for (says, &app, (char *) " a thought", "a word less");
+  g_assert_true (is_open (&app, (char *) "The third question"));
+  g_assert_true (is_listed (&app, (char *) "The third question"));
+
+  tab_to (&app, "list item: The third question");
+  press_with_control (KEYSYM_DELETE);
+  ui_wait_for (is_not_listed, &app, (char *) "The third question", "the chat to be deleted");
+  ui_quit (&app);
+}
+
 static void
 test_preferences (void)
 {
@@ -423,6 +478,7 @@ main (int argc, char **argv)
   g_test_add_func ("/keyboard/tab goes through the window", test_window);
   g_test_add_func ("/keyboard/arrows move a slider", test_slider);
   g_test_add_func ("/keyboard/arrows go through the list of chats", test_chat_list);
+  g_test_add_func ("/keyboard/the keys that delete a word delete a chat in the list alone", test_delete);
   g_test_add_func ("/keyboard/tab goes through the preferences", test_preferences);
   g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
   failed = g_test_run ();
