@@ -84,6 +84,7 @@ static void
 on_undo (AdwToast *toast, Step *step)
 {
   steer_store_undelete (steer_chat_list_get_store (step->list), step->id);
+  steer_chat_list_search_again (step->list);
   if (step->was_open)
     steer_chat_list_open (step->list, step->id);
 }
@@ -101,12 +102,7 @@ steer_chat_list_delete (SteerChatList *self, gint64 id)
   if (!steer_store_delete (steer_chat_list_get_store (self), id))
     return;
   step = step_new (self, id);
-  step->was_open = steer_conversation_get_id (steer_chat_get_conversation (self->chat)) == id;
-  if (step->was_open)
-    {
-      steer_chat_stop (self->chat);
-      steer_chat_start_new (self->chat);
-    }
+  step->was_open = steer_chat_leave (self->chat, id);
   adw_toast_set_button_label (toast, _ ("_Undo"));
   g_signal_connect_data (toast, "button-clicked", G_CALLBACK (on_undo), step, step_free_with_closure, 0);
   steer_chat_list_emit_toast (self, toast);

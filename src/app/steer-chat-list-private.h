@@ -12,6 +12,7 @@ struct _SteerChatList
   GtkSingleSelection *selection; /* of `shown` */
   GtkSliceListModel *shown;      /* the beginning of the chats, or of what was found */
   GListModel *chats;             /* the store, or an empty list without one */
+  GtkFilter *deleted;            /* of what was found: what is deleted is not shown */
   guint search_id;               /* the text of the search has changed */
   GCancellable *searching;       /* nullable: of the search that runs */
   GCancellable *opening;         /* nullable: of the chat that is being loaded */
@@ -25,6 +26,8 @@ struct _SteerChatList
 SteerStore *steer_chat_list_get_store (SteerChatList *self);
 /* Shows the conversation in the chat. Its loading gives way to a newer one's. */
 void steer_chat_list_open (SteerChatList *self, gint64 id);
+/* What is shown of a search is what would be found now. */
+void steer_chat_list_search_again (SteerChatList *self);
 /* @format: printf. Emits `toast`. */
 void steer_chat_list_toast (SteerChatList *self, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void steer_chat_list_emit_toast (SteerChatList *self, AdwToast *toast);

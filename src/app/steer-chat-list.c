@@ -190,6 +190,30 @@ show_model (SteerChatList *self, GListModel *model, gboolean in_search)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_SEARCHING]);
 }
 
+static gboolean
+is_there (gpointer entry, gpointer data)
+{
+  SteerChatList *self = data;
+  SteerStore *store = self->chat != NULL ? steer_chat_list_get_store (self) : NULL;
+
+  return store == NULL || !steer_store_is_deleted (store, steer_chat_entry_get_id (entry));
+}
+
+/* What was found is a list of its own, which does not know what is deleted after the search. */
+static void
+on_chats_changed (SteerChatList *self)
+{
+  if (self->in_search)
+    gtk_filter_changed (self->deleted, GTK_FILTER_CHANGE_DIFFERENT);
+}
+
+/* (transfer full) */
+static GListModel *
+hide_deleted (SteerChatList *self, GListModel *found)
+{
+  return G_LIST_MODEL (gtk_filter_list_model_new (g_object_ref (found), g_object_ref (self->deleted)));
+}
+
 static void
 on_found (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -198,7 +222,11 @@ on_found (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GListModel) found = steer_store_search_finish (STEER_STORE (source), result, &error);
 
   if (found != NULL && self->searching != NULL)
-    show_model (self, found, TRUE);
+    {
+      g_autoptr (GListModel) shown = hide_deleted (self, found);
+
+      show_model (self, shown, TRUE);
+    }
   else if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     steer_chat_list_toast (self, _ ("The search failed: %s"), error->message);
 }
@@ -229,6 +257,13 @@ on_search_changed (SteerChatList *self)
 {
   if (self->search_id == 0)
     self->search_id = g_idle_add_full (G_PRIORITY_DEFAULT, search, self, NULL);
+}
+
+void
+steer_chat_list_search_again (SteerChatList *self)
+{
+  if (self->in_search)
+    on_search_changed (self);
 }
 
 static void
@@ -292,6 +327,9 @@ steer_chat_list_constructed (GObject *object)
   gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (self->selection));
   g_signal_connect_object (self->list, "activate", G_CALLBACK (on_activated), self, G_CONNECT_SWAPPED);
 
+  self->deleted = GTK_FILTER (gtk_custom_filter_new (is_there, self, NULL));
+  if (store != NULL)
+    g_signal_connect_object (store, "items-changed", G_CALLBACK (on_chats_changed), self, G_CONNECT_SWAPPED);
   show_model (self, self->chats, FALSE);
   /* After the selection has followed the change itself. */
   g_signal_connect_object (self->selection, "items-changed", G_CALLBACK (on_items_changed), self,
@@ -315,6 +353,7 @@ steer_chat_list_dispose (GObject *object)
   g_clear_object (&self->selection);
   g_clear_object (&self->shown);
   g_clear_object (&self->chats);
+  g_clear_object (&self->deleted);
   g_clear_object (&self->chat);
   G_OBJECT_CLASS (steer_chat_list_parent_class)->dispose (object);
 }

@@ -200,6 +200,24 @@ steer_chat_stop_all (SteerChat *self)
     steer_chat_turn_stop (g_ptr_array_index (self->turns, i));
 }
 
+gboolean
+steer_chat_leave (SteerChat *self, gint64 id)
+{
+  g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
+
+  for (guint i = 0; i < self->turns->len; i++)
+    {
+      SteerChatTurn *turn = g_ptr_array_index (self->turns, i);
+
+      if (steer_conversation_get_id (turn->conversation) == id)
+        steer_chat_turn_stop (turn);
+    }
+  if (steer_conversation_get_id (self->conversation) != id)
+    return FALSE;
+  steer_chat_start_new (self);
+  return TRUE;
+}
+
 void
 steer_chat_keep (SteerChat *self, SteerMessage *message)
 {

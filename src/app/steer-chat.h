@@ -59,6 +59,9 @@ void steer_chat_continue (SteerChat *self);
 void steer_chat_stop (SteerChat *self);
 /* The same for every conversation; before quitting. */
 void steer_chat_stop_all (SteerChat *self);
+/* Conversation @id is deleted: nothing more is written into it. TRUE when it was the chat's, which has a new one then.
+ */
+gboolean steer_chat_leave (SteerChat *self, gint64 id);
 
 /* Keeps one column of a comparison as the conversation's reply. The other stays as an alternative. */
 void steer_chat_keep (SteerChat *self, SteerMessage *message);

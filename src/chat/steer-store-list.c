@@ -125,6 +125,7 @@ set_deleted (SteerStore *self, gint64 id, gboolean deleted)
 
   steer_write_group_add (group, STEER_WRITE_SET_DELETED, STEER_INT (id), STEER_INT (deleted));
   steer_store_write (self, group);
+  self->last_deleted = id;
 }
 
 gboolean
@@ -137,8 +138,19 @@ steer_store_delete (SteerStore *self, gint64 id)
   if (!find_entry (self, id, &position))
     return FALSE;
   set_deleted (self, id, TRUE);
-  g_hash_table_insert (self->deleted, g_memdup2 (&id, sizeof id), take_entry (self, position));
+  /* Whoever is told that it left the list finds it among the deleted. */
+  g_hash_table_insert (self->deleted, g_memdup2 (&id, sizeof id),
+                       g_object_ref (g_ptr_array_index (self->entries, position)));
+  g_object_unref (take_entry (self, position));
   return TRUE;
+}
+
+gboolean
+steer_store_is_deleted (SteerStore *self, gint64 id)
+{
+  g_return_val_if_fail (STEER_IS_STORE (self), FALSE);
+
+  return g_hash_table_contains (self->deleted, &id);
 }
 
 void

@@ -131,6 +131,7 @@ struct _SteerStore
 
   GPtrArray *entries;        /* SteerChatEntry, newest first */
   GHashTable *deleted;       /* id -> SteerChatEntry: hidden until purged */
+  gint64 last_deleted;       /* or brought back; 0: none. A search waits until the file says so too */
   GHashTable *living;        /* id -> SteerConversation, not owned */
   SteerConversation *unsent; /* nullable: empty but for its draft; the next new conversation */
   GWeakRef *weak_self;       /* for the writer's thread; freed with the writer */

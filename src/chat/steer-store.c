@@ -193,7 +193,7 @@ typedef struct
 {
   GTask *task;
   QuestionKind kind;
-  gint64 id;   /* of what is not a search */
+  gint64 id;   /* of a search: what must be on disk before it */
   char *query; /* nullable: of a search */
 } Question;
 
@@ -216,8 +216,12 @@ answer_question (SteerStore *self, Question *question)
 
   if (question->kind == SEARCH)
     {
-      GListStore *found = steer_reader_search (self->reader, question->query, &error);
+      GListStore *found;
 
+      /* A disk that is full does not keep anyone from searching. */
+      if (question->id != 0)
+        steer_writer_wait (self->writer, question->id, NULL);
+      found = steer_reader_search (self->reader, question->query, &error);
       if (found != NULL)
         g_task_return_pointer (question->task, found, g_object_unref);
       else
@@ -410,6 +414,13 @@ ask (SteerStore *self, GTask *task, QuestionKind kind, gint64 id, const char *qu
   g_thread_pool_push (self->pool, question, NULL);
 }
 
+static GError *
+make_deleted_error (void)
+{
+  return g_error_new_literal (STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE,
+                              "this conversation was deleted: take that back to open it");
+}
+
 void
 steer_store_load_async (SteerStore *self,
                         gint64 id,
@@ -425,7 +436,9 @@ steer_store_load_async (SteerStore *self,
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, steer_store_load_async);
   living = g_hash_table_lookup (self->living, &id);
-  if (living != NULL)
+  if (steer_store_is_deleted (self, id))
+    g_task_return_error (task, make_deleted_error ());
+  else if (living != NULL)
     g_task_return_pointer (task, g_object_ref (living), g_object_unref);
   else
     ask (self, task, LOAD, id, NULL);
@@ -440,6 +453,12 @@ steer_store_load_finish (SteerStore *self, GAsyncResult *result, GError **error)
   g_return_val_if_fail (g_task_is_valid (result, self), NULL);
 
   conversation = g_task_propagate_pointer (G_TASK (result), error);
+  /* It may have been deleted while it was on its way. */
+  if (conversation != NULL && steer_store_is_deleted (self, conversation->id))
+    {
+      g_propagate_error (error, make_deleted_error ());
+      return NULL;
+    }
   if (conversation == NULL || conversation->store != NULL)
     return g_steal_pointer (&conversation);
   /* Another call for the same one may have been faster. */
@@ -488,7 +507,7 @@ steer_store_search_async (SteerStore *self,
 
   task = g_task_new (self, cancellable, callback, user_data);
   g_task_set_source_tag (task, steer_store_search_async);
-  ask (self, task, SEARCH, 0, query);
+  ask (self, task, SEARCH, self->last_deleted, query);
 }
 
 GListModel *

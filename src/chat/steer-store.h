@@ -31,7 +31,8 @@ gboolean steer_store_flush (SteerStore *self, GError **error);
 /* A new, empty conversation kept in the store. It enters the list with its first message. */
 SteerConversation *steer_store_create (SteerStore *self);
 
-/* Loads a conversation with all its alternatives. The same object for the same id while it lives. */
+/* Loads a conversation with all its alternatives. The same object for the same id while it lives. One that is deleted
+ * does not load: what was written into it would be erased with it. */
 void steer_store_load_async (SteerStore *self,
                              gint64 id,
                              GCancellable *cancellable,
@@ -62,6 +63,7 @@ void steer_store_rename (SteerStore *self, gint64 id, const char *title);
  * steer_store_undelete() until then. FALSE when it is not in the list. */
 gboolean steer_store_delete (SteerStore *self, gint64 id);
 void steer_store_undelete (SteerStore *self, gint64 id);
+gboolean steer_store_is_deleted (SteerStore *self, gint64 id);
 void steer_store_purge (SteerStore *self);
 
 /* Full-text search in titles and messages (prefixes match): (element-type SteerChatEntry), best first. */

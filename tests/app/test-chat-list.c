@@ -231,6 +231,78 @@ test_imports_no_file_without_end (Fixture *f, gconstpointer data)
   g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (f->store)), ==, 0);
 }
 
+static guint
+count_rows (Fixture *f)
+{
+  guint n_items;
+
+  g_object_get (f->list, "n-items", &n_items, NULL);
+  return n_items;
+}
+
+static gboolean
+has_one_row (gpointer data)
+{
+  return is_searching (data) && count_rows (data) == 1;
+}
+
+static gboolean
+has_no_row (gpointer data)
+{
+  return is_searching (data) && count_rows (data) == 0;
+}
+
+static void
+search_for (Fixture *f, const char *words)
+{
+  gtk_editable_set_text (GTK_EDITABLE (app_test_find (f->list, GTK_TYPE_SEARCH_ENTRY, NULL, NULL)), words);
+}
+
+static void
+test_deletes_in_search (Fixture *f, gconstpointer data)
+{
+  search_for (f, "bear");
+  test_wait_until (has_one_row, f, 10);
+  app_test_settle ();
+  gtk_widget_activate_action (find_row (f, "The sea, as a pirate"), "row.delete", NULL);
+  g_assert_cmpuint (count_rows (f), ==, 0);
+  g_assert_true (is_searching (f));
+  app_test_settle ();
+  g_assert_null (find_row (f, "The sea, as a pirate"));
+
+  g_signal_emit_by_name (f->toast, "button-clicked");
+  g_assert_cmpuint (count_rows (f), ==, 1);
+  app_test_settle ();
+  g_assert_nonnull (find_row (f, "The sea, as a pirate"));
+}
+
+/* What was looked for meanwhile. */
+static void
+test_undo_in_later_search (Fixture *f, gconstpointer data)
+{
+  gtk_widget_activate_action (find_row (f, "The sea, as a pirate"), "row.delete", NULL);
+  search_for (f, "bear");
+  test_wait_until (has_no_row, f, 10);
+  g_signal_emit_by_name (f->toast, "button-clicked");
+  test_wait_until (has_one_row, f, 10);
+}
+
+static gboolean
+is_refused (gpointer data)
+{
+  return g_str_has_prefix (adw_toast_get_title (((Fixture *) data)->toast), "The chat could not be opened");
+}
+
+/* Whoever was quicker than its row. */
+static void
+test_deleted_does_not_open (Fixture *f, gconstpointer data)
+{
+  gtk_widget_activate_action (find_row (f, "The sea, as a pirate"), "row.delete", NULL);
+  steer_chat_list_step (STEER_CHAT_LIST (f->list), +1);
+  test_wait_until (is_refused, f, 10);
+  g_assert_false (is_pirate_open (f));
+}
+
 static void
 test_selection (Fixture *f, gconstpointer data)
 {
@@ -295,6 +367,9 @@ main (int argc, char **argv)
   ADD ("/chat-list/without chats it says so", FALSE, test_empty);
   ADD ("/chat-list/a deleted chat comes back with undo", TRUE, test_deletes);
   ADD ("/chat-list/a file without end is refused once it is too large", FALSE, test_imports_no_file_without_end);
+  ADD ("/chat-list/a deleted chat leaves what was found and comes back with undo", TRUE, test_deletes_in_search);
+  ADD ("/chat-list/undo brings a chat into a search made without it", TRUE, test_undo_in_later_search);
+  ADD ("/chat-list/a deleted chat does not open", TRUE, test_deleted_does_not_open);
   ADD ("/chat-list/the selected row is the chat that is open wherever it moves", TRUE, test_selection);
   ADD ("/chat-list/its controls have names", TRUE, test_accessible);
   ADD ("/chat-list/its rows are told apart, and take the focus", TRUE, test_rows_are_told_apart);

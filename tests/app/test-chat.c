@@ -336,6 +336,29 @@ has_grown (gpointer data)
   return steer_message_get_n_tokens (growth->message) > growth->n_tokens;
 }
 
+/* The one that is left goes on being written to when it is only left, and stops when it is deleted. */
+static void
+test_leave (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) first = g_object_ref (steer_chat_get_conversation (f->chat));
+  g_autoptr (SteerConversation) second = NULL;
+
+  use_letter (f, 'a');
+  steer_chat_send (f->chat, "Hello");
+  test_wait_until (has_text, f, 20);
+  steer_chat_start_new (f->chat);
+  g_set_object (&second, steer_chat_get_conversation (f->chat));
+  g_assert_false (steer_chat_leave (f->chat, steer_conversation_get_id (first)));
+  wait_idle (f);
+  g_assert_true (steer_chat_get_conversation (f->chat) == second);
+
+  steer_chat_send (f->chat, "Hello again");
+  test_wait_until (has_text, f, 20);
+  g_assert_true (steer_chat_leave (f->chat, steer_conversation_get_id (second)));
+  wait_idle (f);
+  g_assert_cmpuint (count (f), ==, 0);
+}
+
 static void
 test_switch (Fixture *f, gconstpointer data)
 {
@@ -465,6 +488,7 @@ main (int argc, char **argv)
   ADD ("/chat/a comparison answers twice and keeps the one that is chosen", 16, test_compare);
   ADD ("/chat/going on without a choice keeps the steered reply", 16, test_compare_goes_on);
   ADD ("/chat/a reply goes on in its conversation when another is shown", 8000, test_switch);
+  ADD ("/chat/nothing more is written into a deleted conversation", 8000, test_leave);
   ADD ("/chat/the gauge counts the tokens that the next prompt begins with", 16, test_context);
   ADD ("/chat/a conversation keeps the system prompt it began with", 16, test_system_prompt);
   ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);

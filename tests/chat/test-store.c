@@ -172,6 +172,58 @@ test_delete (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+/* What would be said in it would be erased with it. */
+static void
+test_deleted_does_not_open (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place);
+  g_autoptr (SteerConversation) conversation = steer_store_create (store);
+  gint64 id = steer_conversation_get_id (conversation);
+  g_autoptr (GAsyncResult) late = NULL;
+  g_autoptr (GError) error = NULL, late_error = NULL;
+
+  steer_conversation_append (conversation, STEER_ROLE_USER, "a");
+  steer_store_load_async (store, id, NULL, store_keep_result, &late);
+  steer_store_delete (store, id);
+  g_assert_true (steer_store_is_deleted (store, id));
+  g_assert_null (store_load_or_fail (store, id, &error));
+  g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE);
+  /* One that was on its way. */
+  test_wait_until (store_is_set, &late, 20);
+  g_assert_null (steer_store_load_finish (store, late, &late_error));
+  g_assert_error (late_error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE);
+
+  steer_store_undelete (store, id);
+  g_assert_false (steer_store_is_deleted (store, id));
+  g_object_unref (store_load (store, id));
+  g_clear_object (&conversation);
+  g_clear_object (&late); /* holds the store */
+  store_close (store);
+}
+
+/* Without waiting for the disk. */
+static void
+test_search_after_undelete (StorePlace *place, gconstpointer data)
+{
+  SteerStore *store = store_open (place);
+  gint64 id = store_add_chat (store, "alpha");
+  gint64 other = store_add_chat (store, "beta");
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GListModel) hits = NULL;
+
+  steer_store_delete (store, id);
+  store_flush (store);
+  for (guint i = 0; i < 100; i++)
+    steer_store_rename (store, other, i % 2 == 0 ? "one" : "two");
+  steer_store_undelete (store, id);
+  steer_store_search_async (store, "alpha", NULL, store_keep_result, &result);
+  test_wait_until (store_is_set, &result, 20);
+  hits = steer_store_search_finish (store, result, NULL);
+  g_assert_cmpuint (store_count (hits), ==, 1);
+  g_clear_object (&result); /* holds the store */
+  store_close (store);
+}
+
 static void
 test_purge_of_living (StorePlace *place, gconstpointer data)
 {
@@ -651,6 +703,8 @@ main (int argc, char **argv)
   ADD ("the-list-shows-the-newest-first", test_list_order);
   ADD ("the-list-shows-a-reply-as-it-is-written", test_preview_follows_reply);
   ADD ("a-deleted-chat-comes-back-until-purged", test_delete);
+  ADD ("a-deleted-chat-does-not-open", test_deleted_does_not_open);
+  ADD ("search-finds-what-has-just-come-back", test_search_after_undelete);
   ADD ("a-purged-chat-on-the-screen-goes-on-in-memory", test_purge_of_living);
   ADD ("a-purged-chat-leaves-no-row", test_nothing_is_left);
   ADD ("a-removal-undone-is-undone-on-disk", test_undo_of_removal);
