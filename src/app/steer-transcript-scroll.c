@@ -49,6 +49,12 @@ on_layout (SteerTranscript *self)
   if (self->moved)
     gtk_widget_queue_allocate (gtk_widget_get_first_child (GTK_WIDGET (self->scrolled)));
   self->moved = FALSE;
+  /* What was added above has its place. Where all of it fits on a page no new height was told. */
+  if (self->anchored)
+    {
+      self->anchored = FALSE;
+      steer_transcript_schedule_fill (self);
+    }
 }
 
 static void

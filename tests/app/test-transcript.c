@@ -695,6 +695,32 @@ test_found (Fixture *f, gconstpointer data)
   g_assert_true (is_seen (view));
 }
 
+static gboolean
+can_scroll (gpointer f)
+{
+  GtkAdjustment *adjustment = get_adjustment (f);
+
+  return gtk_adjustment_get_upper (adjustment) > 1.5 * gtk_adjustment_get_page_size (adjustment);
+}
+
+/* What is made first around a message near the beginning is less than a page. */
+static void
+test_found_at_the_beginning (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) empty = steer_conversation_new ();
+
+  for (guint i = 0; i < 24; i++)
+    steer_conversation_append (f->conversation, i % 2 == 0 ? STEER_ROLE_USER : STEER_ROLE_ASSISTANT, "Short.");
+  steer_chat_set_conversation (f->chat, empty);
+  app_test_settle ();
+  steer_chat_set_conversation (f->chat, f->conversation);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1);
+  g_assert_cmpuint (count_views (f), <, 24);
+  test_wait_until (can_scroll, f, 20);
+  app_test_settle ();
+  g_assert_true (is_seen (get_view (f, 1)));
+}
+
 /* @tokens: the longest reply; 0: without a model */
 #define ADD(name, tokens, function)                                                                                    \
   g_test_add ("/transcript/" name, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
@@ -724,6 +750,7 @@ main (int argc, char **argv)
   ADD ("it-fits-360-pixels", 0, test_narrow);
   ADD ("steered-text-is-marked-and-the-marks-can-be-hidden", 0, test_marks);
   ADD ("what-a-search-found-is-scrolled-to-and-marked", 0, test_found);
+  ADD ("what-follows-a-hit-near-the-beginning-is-there", 0, test_found_at_the_beginning);
   ADD ("everything-has-a-name", 0, test_names);
   return g_test_run ();
 }
