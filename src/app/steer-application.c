@@ -187,6 +187,16 @@ show_preferences (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+show_preferences_page (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerApplication *self = data;
+
+  show_preferences (NULL, NULL, self);
+  adw_preferences_window_set_visible_page_name (ADW_PREFERENCES_WINDOW (self->preferences),
+                                                g_variant_get_string (parameter, NULL));
+}
+
+static void
 show_about (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   steer_about_show (GTK_WINDOW (get_window (data)));
@@ -235,8 +245,13 @@ static void
 steer_application_startup (GApplication *application)
 {
   static const GActionEntry actions[] = {
-    { "preferences", show_preferences }, { "about", show_about },           { "show-chat", show_chat, "x" },
-    { "open-file", open_file, "s" },     { "load-model", load_model, "s" }, { "quit", quit },
+    { "preferences", show_preferences },
+    { "preferences-page", show_preferences_page, "s" },
+    { "about", show_about },
+    { "show-chat", show_chat, "x" },
+    { "open-file", open_file, "s" },
+    { "load-model", load_model, "s" },
+    { "quit", quit },
   };
   SteerApplication *self = STEER_APPLICATION (application);
   /* While GTK sets itself up. */

@@ -11,7 +11,8 @@ struct _SteerChat
 
   SteerWorkspace *workspace;
   SteerConversation *conversation;
-  GPtrArray *turns; /* (element-type SteerChatTurn): at most one a conversation */
+  GPtrArray *turns;     /* (element-type SteerChatTurn): at most one a conversation */
+  GHashTable *failures; /* SteerConversation -> GError: why its last answer failed */
   gboolean comparing;
   guint context_used;
   double tokens_per_second;
@@ -30,6 +31,9 @@ void steer_chat_schedule_count (SteerChat *self);
 void steer_chat_cancel_count (SteerChat *self);
 
 /* steer-chat-say.c */
+
+/* Why the last answer in @conversation failed, until the conversation changes. @error: (nullable): it did not */
+void steer_chat_set_failure (SteerChat *self, SteerConversation *conversation, const GError *error);
 
 /* The turn of @conversation that runs or waits for a choice; NULL: none. */
 SteerChatTurn *steer_chat_find_turn (SteerChat *self, SteerConversation *conversation);

@@ -28,6 +28,15 @@ find_turn_of_reply (SteerChat *self, SteerReply *reply)
   return NULL;
 }
 
+void
+steer_chat_set_failure (SteerChat *self, SteerConversation *conversation, const GError *error)
+{
+  if (error != NULL)
+    g_hash_table_insert (self->failures, g_object_ref (conversation), g_error_copy (error));
+  else
+    g_hash_table_remove (self->failures, conversation);
+}
+
 static void
 on_reply_progress (SteerReply *reply, GParamSpec *pspec, SteerChat *self)
 {
@@ -47,15 +56,17 @@ finish_turn (SteerChat *self, SteerChatTurn *turn)
 {
   g_autoptr (SteerConversation) conversation = g_object_ref (turn->conversation);
   g_autoptr (SteerMessage) message = g_object_ref (turn->messages[0]);
-  g_autofree char *error = steer_chat_turn_dup_error (turn);
+  const GError *failure = steer_chat_turn_get_error (turn);
+  g_autoptr (GError) error = failure != NULL ? g_error_copy (failure) : NULL;
 
   steer_chat_turn_drop_empty (turn);
+  steer_chat_set_failure (self, conversation, error);
   if (!turn->waiting)
     g_ptr_array_remove (self->turns, turn);
   if (conversation == self->conversation)
     steer_chat_notify_turn (self);
   if (error != NULL)
-    g_signal_emit_by_name (self, "failed", error);
+    g_signal_emit_by_name (self, "failed", conversation, error->message);
   else if (*steer_message_get_text (message) != '\0')
     g_signal_emit_by_name (self, "replied", conversation, message);
 }

@@ -109,15 +109,15 @@ steer_chat_turn_stop (SteerChatTurn *self)
     steer_reply_stop (self->replies[i]);
 }
 
-char *
-steer_chat_turn_dup_error (SteerChatTurn *self)
+const GError *
+steer_chat_turn_get_error (SteerChatTurn *self)
 {
   for (guint i = 0; i < self->n_replies; i++)
     {
       const GError *error = steer_reply_get_error (self->replies[i]);
 
       if (error != NULL)
-        return g_strdup (error->message);
+        return error;
     }
   return NULL;
 }

@@ -39,7 +39,7 @@ gboolean steer_chat_turn_contains (SteerChatTurn *self, SteerReply *reply);
 void steer_chat_turn_stop (SteerChatTurn *self);
 
 /* What went wrong, once it has finished; NULL: nothing. */
-char *steer_chat_turn_dup_error (SteerChatTurn *self);
+const GError *steer_chat_turn_get_error (SteerChatTurn *self);
 
 /* Takes replies that ended before they said anything out of the conversation, so that the question can be asked again.
  */

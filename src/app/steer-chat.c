@@ -14,6 +14,9 @@ enum
   PROP_CONTEXT_USED,
   PROP_CONTEXT_SIZE,
   PROP_TOKENS_PER_SECOND,
+  PROP_UNANSWERED,
+  PROP_FAILURE,
+  PROP_CONTEXT_FULL,
   N_PROPS
 };
 
@@ -62,6 +65,23 @@ on_engine_changed (SteerChat *self)
   steer_chat_schedule_count (self);
 }
 
+/* Whatever depends on how the present conversation ends is another one now. */
+static void
+notify_end (SteerChat *self)
+{
+  notify (self, PROP_UNANSWERED);
+  notify (self, PROP_FAILURE);
+  notify (self, PROP_CONTEXT_FULL);
+}
+
+static void
+on_items_changed (SteerChat *self)
+{
+  steer_chat_set_failure (self, self->conversation, NULL);
+  notify_end (self);
+  steer_chat_schedule_count (self);
+}
+
 void
 steer_chat_notify_turn (SteerChat *self)
 {
@@ -70,6 +90,7 @@ steer_chat_notify_turn (SteerChat *self)
   notify (self, PROP_CAN_SEND);
   notify (self, PROP_PLAIN_MESSAGE);
   notify (self, PROP_STEERED_MESSAGE);
+  notify_end (self);
   steer_chat_schedule_count (self);
 }
 
@@ -99,6 +120,7 @@ steer_chat_finalize (GObject *object)
   SteerChat *self = STEER_CHAT (object);
 
   g_ptr_array_unref (self->turns);
+  g_hash_table_unref (self->failures);
   g_clear_object (&self->conversation);
   g_clear_object (&self->workspace);
   G_OBJECT_CLASS (steer_chat_parent_class)->finalize (object);
@@ -143,6 +165,15 @@ steer_chat_get_property (GObject *object, guint id, GValue *value, GParamSpec *p
       break;
     case PROP_TOKENS_PER_SECOND:
       g_value_set_double (value, self->tokens_per_second);
+      break;
+    case PROP_UNANSWERED:
+      g_value_set_boolean (value, steer_chat_get_unanswered (self));
+      break;
+    case PROP_FAILURE:
+      g_value_set_string (value, steer_chat_get_failure (self));
+      break;
+    case PROP_CONTEXT_FULL:
+      g_value_set_boolean (value, steer_chat_get_context_full (self));
       break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
@@ -191,9 +222,13 @@ steer_chat_class_init (SteerChatClass *klass)
   properties[PROP_CONTEXT_SIZE] = g_param_spec_uint ("context-size", NULL, NULL, 0, G_MAXUINT, 0, readable);
   properties[PROP_TOKENS_PER_SECOND]
     = g_param_spec_double ("tokens-per-second", NULL, NULL, 0, G_MAXDOUBLE, 0, readable);
+  properties[PROP_UNANSWERED] = g_param_spec_boolean ("unanswered", NULL, NULL, FALSE, readable);
+  properties[PROP_FAILURE] = g_param_spec_string ("failure", NULL, NULL, NULL, readable);
+  properties[PROP_CONTEXT_FULL] = g_param_spec_boolean ("context-full", NULL, NULL, FALSE, readable);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
-  g_signal_new ("failed", STEER_TYPE_CHAT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+  g_signal_new ("failed", STEER_TYPE_CHAT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                STEER_TYPE_CONVERSATION, G_TYPE_STRING);
   g_signal_new ("replied", STEER_TYPE_CHAT, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
                 STEER_TYPE_CONVERSATION, STEER_TYPE_MESSAGE);
 }
@@ -202,6 +237,7 @@ static void
 steer_chat_init (SteerChat *self)
 {
   self->turns = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_chat_turn_free);
+  self->failures = g_hash_table_new_full (g_direct_hash, g_direct_equal, g_object_unref, (GDestroyNotify) g_error_free);
 }
 
 SteerChat *
@@ -242,7 +278,7 @@ steer_chat_set_conversation (SteerChat *self, SteerConversation *conversation)
   if (self->conversation != NULL)
     g_signal_handlers_disconnect_by_data (self->conversation, self);
   g_set_object (&self->conversation, conversation);
-  g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (steer_chat_schedule_count), self);
+  g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (on_items_changed), self);
   g_signal_connect_swapped (conversation, "notify::system-prompt", G_CALLBACK (steer_chat_schedule_count), self);
   notify (self, PROP_CONVERSATION);
   steer_chat_set_tokens_per_second (self, 0);
@@ -307,6 +343,39 @@ steer_chat_get_steered_message (SteerChat *self)
 {
   g_return_val_if_fail (STEER_IS_CHAT (self), NULL);
   return get_column (self, STEER_CHAT_TURN_STEERED);
+}
+
+gboolean
+steer_chat_get_unanswered (SteerChat *self)
+{
+  g_autoptr (SteerMessage) last = NULL;
+  guint n;
+
+  g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
+
+  n = g_list_model_get_n_items (G_LIST_MODEL (self->conversation));
+  last = n > 0 ? g_list_model_get_item (G_LIST_MODEL (self->conversation), n - 1) : NULL;
+  return last != NULL && steer_message_get_role (last) == STEER_ROLE_USER && !steer_chat_get_busy (self);
+}
+
+const char *
+steer_chat_get_failure (SteerChat *self)
+{
+  const GError *error;
+
+  g_return_val_if_fail (STEER_IS_CHAT (self), NULL);
+
+  error = g_hash_table_lookup (self->failures, self->conversation);
+  return error != NULL ? error->message : NULL;
+}
+
+gboolean
+steer_chat_get_context_full (SteerChat *self)
+{
+  g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
+
+  return g_error_matches (g_hash_table_lookup (self->failures, self->conversation), STEER_CHAT_ERROR,
+                          STEER_CHAT_ERROR_CONTEXT_FULL);
 }
 
 void

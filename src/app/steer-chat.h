@@ -16,10 +16,12 @@ G_BEGIN_DECLS
  * this conversation); busy (boolean); can-send (boolean: a model is ready, nothing is being written here);
  * comparing (boolean, writable); plain-message, steered-message (SteerMessage, nullable: the two columns of a
  * comparison that waits for a choice); context-used, context-size (uint, tokens: the gauge); tokens-per-second
- * (double, live).
+ * (double, live); unanswered (boolean: the conversation ends with what the person said, and nothing answers it);
+ * failure (string, nullable: why the last answer in this conversation ended with an error, until the conversation
+ * changes); context-full (boolean: that the context does not hold the conversation is why).
  *
- * Signals: `failed` (const char *message): a reply ended with an error; for a toast. `replied` (SteerConversation,
- * SteerMessage): a reply ended with text, in whichever conversation; for announcing it.
+ * Signals: `failed` (SteerConversation, const char *message): a reply ended with an error, in whichever conversation.
+ * `replied` (SteerConversation, SteerMessage): a reply ended with text, in whichever conversation; for announcing it.
  */
 G_DECLARE_FINAL_TYPE (SteerChat, steer_chat, STEER, CHAT, GObject)
 
@@ -36,6 +38,10 @@ gboolean steer_chat_get_busy (SteerChat *self);
 gboolean steer_chat_get_can_send (SteerChat *self);
 /* A reply is being written into any conversation of this chat's. */
 gboolean steer_chat_get_writing (SteerChat *self);
+gboolean steer_chat_get_unanswered (SteerChat *self);
+/* (transfer none) (nullable) */
+const char *steer_chat_get_failure (SteerChat *self);
+gboolean steer_chat_get_context_full (SteerChat *self);
 void steer_chat_set_comparing (SteerChat *self, gboolean comparing);
 
 /* A new, empty conversation becomes the chat's. */

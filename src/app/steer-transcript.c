@@ -5,6 +5,8 @@
 
 #include "steer-column-layout.h"
 #include "steer-seen-box.h"
+#include "steer-status-page.h"
+#include "steer-wrap-layout.h"
 
 enum
 {
@@ -26,6 +28,33 @@ static GParamSpec *properties[N_PROPS];
 static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (SteerTranscript, steer_transcript, GTK_TYPE_WIDGET)
+
+/* Closures that only this template needs. */
+
+static gboolean
+has_notice (gpointer self, gboolean unanswered, const char *failure)
+{
+  return unanswered || failure != NULL;
+}
+
+/* Markup. */
+static char *
+dup_notice (gpointer self, const char *failure)
+{
+  return failure != NULL ? steer_status_page_dup_error_text (self, failure) : g_strdup (_ ("Not answered"));
+}
+
+static char *
+dup_retry (gpointer self, const char *failure)
+{
+  return g_strdup (failure != NULL ? _ ("Try Again") : _ ("Answer"));
+}
+
+static gboolean
+is_failure (gpointer self, const char *failure)
+{
+  return failure != NULL;
+}
 
 /* What Undo of a deletion needs. */
 typedef struct
@@ -324,6 +353,7 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
 
   g_type_ensure (STEER_TYPE_COLUMN_LAYOUT);
   g_type_ensure (STEER_TYPE_SEEN_BOX);
+  g_type_ensure (STEER_TYPE_WRAP_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-transcript.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, overlay);
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, scrolled);
@@ -332,6 +362,10 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, compare_bin);
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, end_revealer);
   gtk_widget_class_bind_template_child (widget_class, SteerTranscript, announcement);
+  gtk_widget_class_bind_template_callback (widget_class, has_notice);
+  gtk_widget_class_bind_template_callback (widget_class, dup_notice);
+  gtk_widget_class_bind_template_callback (widget_class, dup_retry);
+  gtk_widget_class_bind_template_callback (widget_class, is_failure);
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     gtk_widget_class_install_action (widget_class, actions[i], NULL, activate);
   gtk_widget_class_install_action (widget_class, "transcript.scroll-to-end", NULL, scroll_to_end);

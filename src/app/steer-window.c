@@ -222,10 +222,16 @@ on_steering_close_requested (SteerWindow *self)
   adw_flap_set_reveal_flap (self->steering_flap, FALSE);
 }
 
+/* The chat that is shown tells it itself, where the answer would be. */
 static void
-on_failed (SteerWindow *self, const char *message)
+on_failed (SteerWindow *self, SteerConversation *conversation, const char *message)
 {
-  steer_window_show_message (self, message);
+  g_autofree char *text = NULL;
+
+  if (conversation == steer_chat_get_conversation (self->chat))
+    return;
+  text = g_strdup_printf (_ ("“%s” was not answered: %s"), steer_conversation_get_title (conversation), message);
+  steer_window_show_message (self, text);
 }
 
 /* Whoever looks elsewhere is told that the reply is there. */

@@ -215,8 +215,11 @@ show_twice (gpointer data)
 
   if (window == NULL || !gtk_widget_get_mapped (GTK_WIDGET (window)) || !has_loaded (self->application))
     return G_SOURCE_CONTINUE;
-  if (self->step % 2 == 0)
+  if (self->step == 0)
     g_action_group_activate_action (G_ACTION_GROUP (self->application), "preferences", NULL);
+  else if (self->step == 2)
+    g_action_group_activate_action (G_ACTION_GROUP (self->application), "preferences-page",
+                                    g_variant_new_string ("model"));
   else
     {
       GtkWindow *preferences = find_window (STEER_TYPE_PREFERENCES);
@@ -225,6 +228,8 @@ show_twice (gpointer data)
       g_assert_true (gtk_widget_get_visible (GTK_WIDGET (preferences)));
       g_assert_true (self->preferences == NULL || self->preferences == preferences);
       g_set_weak_pointer (&self->preferences, preferences);
+      g_assert_cmpstr (adw_preferences_window_get_visible_page_name (ADW_PREFERENCES_WINDOW (preferences)), ==,
+                       self->step == 1 ? "replies" : "model");
       gtk_window_close (preferences);
       g_assert_false (gtk_widget_get_visible (GTK_WIDGET (preferences)));
     }

@@ -20,7 +20,7 @@ on_replied (SteerChat *chat, SteerConversation *conversation, SteerMessage *mess
 }
 
 static void
-on_failed (SteerChat *chat, const char *message, Fixture *f)
+on_failed (SteerChat *chat, SteerConversation *conversation, const char *message, Fixture *f)
 {
   g_free (f->failed);
   f->failed = g_strdup (message);
@@ -463,10 +463,35 @@ test_too_long (Fixture *f, gconstpointer data)
   /* The question stays, to be shortened and asked again; no empty answer stands below it. */
   g_assert_cmpuint (count (f), ==, 1);
   g_assert_true (steer_chat_get_can_send (f->chat));
+  g_assert_true (steer_chat_get_unanswered (f->chat));
+  g_assert_cmpstr (steer_chat_get_failure (f->chat), ==, f->failed);
+  g_assert_true (steer_chat_get_context_full (f->chat));
 
   steer_chat_edit (f->chat, get (f, 0), "x");
+  g_assert_false (steer_chat_get_unanswered (f->chat));
+  g_assert_null (steer_chat_get_failure (f->chat));
   wait_idle (f);
   g_assert_cmpuint (count (f), ==, 2);
+}
+
+/* Why is told where it was asked, however often one looks elsewhere. */
+static void
+test_failure_is_of_its_conversation (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) first = g_object_ref (steer_chat_get_conversation (f->chat));
+  g_autofree char *text = g_strnfill (20000, 'x');
+
+  steer_chat_send (f->chat, text);
+  steer_chat_start_new (f->chat);
+  wait_idle (f);
+  g_assert_nonnull (f->failed);
+  g_assert_null (steer_chat_get_failure (f->chat));
+  g_assert_false (steer_chat_get_unanswered (f->chat));
+  steer_chat_set_conversation (f->chat, first);
+  g_assert_nonnull (steer_chat_get_failure (f->chat));
+  steer_conversation_append (first, STEER_ROLE_ASSISTANT, "What a long word.");
+  g_assert_null (steer_chat_get_failure (f->chat));
+  g_assert_false (steer_chat_get_unanswered (f->chat));
 }
 
 #define ADD(path, tokens, function) g_test_add (path, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
@@ -492,5 +517,7 @@ main (int argc, char **argv)
   ADD ("/chat/the gauge counts the tokens that the next prompt begins with", 16, test_context);
   ADD ("/chat/a conversation keeps the system prompt it began with", 16, test_system_prompt);
   ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);
+  ADD ("/chat/why an answer failed is told in its conversation until that changes", 16,
+       test_failure_is_of_its_conversation);
   return g_test_run ();
 }

@@ -657,7 +657,8 @@ test_names (Fixture *f, gconstpointer data)
   collect (f->transcript, GTK_TYPE_BUTTON, buttons);
   g_assert_cmpuint (buttons->len, >, 6);
   for (guint i = 0; i < buttons->len; i++)
-    g_assert_nonnull (gtk_widget_get_tooltip_text (g_ptr_array_index (buttons, i)));
+    if (gtk_button_get_icon_name (g_ptr_array_index (buttons, i)) != NULL)
+      g_assert_nonnull (gtk_widget_get_tooltip_text (g_ptr_array_index (buttons, i)));
 }
 
 static gboolean
@@ -721,6 +722,55 @@ test_found_at_the_beginning (Fixture *f, gconstpointer data)
   g_assert_true (is_seen (get_view (f, 1)));
 }
 
+static gboolean
+is_button_shown (Fixture *f, const char *label)
+{
+  GtkWidget *button = app_test_find (f->transcript, GTK_TYPE_BUTTON, "label", label);
+
+  return button != NULL && gtk_widget_get_mapped (button);
+}
+
+/* One sees for good that there is no answer, why, and what helps. */
+static void
+test_unanswered (Fixture *f, gconstpointer data)
+{
+  g_autofree char *question = g_strnfill (20000, 'x');
+  GtkWidget *label;
+
+  steer_chat_send (f->chat, question);
+  app_test_settle ();
+  test_wait_until (is_idle, f->chat, 30);
+  app_test_settle ();
+  label = app_test_find (f->transcript, GTK_TYPE_LABEL, "name", "steer-notice");
+  g_assert_true (gtk_widget_get_mapped (label));
+  g_assert_true (g_str_has_prefix (gtk_label_get_text (GTK_LABEL (label)), "The conversation takes "));
+  g_assert_true (g_str_has_suffix (gtk_label_get_text (GTK_LABEL (label)), "."));
+  g_assert_true (is_button_shown (f, "Try Again"));
+  g_assert_true (is_button_shown (f, "New Chat"));
+  g_assert_true (is_button_shown (f, "Longer Context…"));
+  g_assert_cmpfloat (get_distance_to_end (f), <, 1.0);
+
+  steer_chat_edit (f->chat, steer_message_view_get_message (get_view (f, 0)), "x");
+  app_test_settle ();
+  g_assert_false (gtk_widget_get_mapped (label));
+  test_wait_until (is_idle, f->chat, 30);
+  app_test_settle ();
+  g_assert_false (gtk_widget_get_mapped (label));
+}
+
+/* From an earlier day, or taken back: nobody knows why. */
+static void
+test_unanswered_of_old (Fixture *f, gconstpointer data)
+{
+  fill (f, 3);
+  g_assert_true (shows (f->transcript, "Not answered"));
+  g_assert_true (is_button_shown (f, "Answer"));
+  g_assert_false (is_button_shown (f, "Longer Context…"));
+  steer_conversation_append (f->conversation, STEER_ROLE_ASSISTANT, "An answer.");
+  app_test_settle ();
+  g_assert_false (is_button_shown (f, "Answer"));
+}
+
 /* @tokens: the longest reply; 0: without a model */
 #define ADD(name, tokens, function)                                                                                    \
   g_test_add ("/transcript/" name, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
@@ -751,6 +801,8 @@ main (int argc, char **argv)
   ADD ("steered-text-is-marked-and-the-marks-can-be-hidden", 0, test_marks);
   ADD ("what-a-search-found-is-scrolled-to-and-marked", 0, test_found);
   ADD ("what-follows-a-hit-near-the-beginning-is-there", 0, test_found_at_the_beginning);
+  ADD ("why-there-is-no-answer-stays-to-be-read", 12, test_unanswered);
+  ADD ("a-question-without-an-answer-is-seen-to-be-one", 0, test_unanswered_of_old);
   ADD ("everything-has-a-name", 0, test_names);
   return g_test_run ();
 }
