@@ -93,7 +93,8 @@ void
 steer_chat_list_delete (SteerChatList *self, gint64 id)
 {
   g_autofree char *title = dup_title (self, id);
-  g_autofree char *text = g_strdup_printf (_ ("“%s” deleted"), *title != '\0' ? title : _ ("New Chat"));
+  /* A long title is cut off at its end. */
+  g_autofree char *text = g_strdup_printf (_ ("Deleted “%s”"), *title != '\0' ? title : _ ("New Chat"));
   g_autofree char *escaped = g_markup_escape_text (text, -1);
   g_autoptr (AdwToast) toast = adw_toast_new (escaped);
   Step *step;

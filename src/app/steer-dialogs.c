@@ -215,6 +215,17 @@ steer_dialog_confirm_finish (GAsyncResult *result, GError **error)
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+AdwMessageDialog *
+steer_dialog_tell (GtkWindow *parent, const char *text)
+{
+  AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, NULL, text));
+
+  adw_message_dialog_add_response (dialog, "close", _ ("_Close"));
+  adw_message_dialog_set_default_response (dialog, "close");
+  gtk_window_present (GTK_WINDOW (dialog));
+  return dialog;
+}
+
 char *
 steer_dialog_make_file_name (const char *title, const char *suffix)
 {

@@ -2,7 +2,6 @@
 
 #include <glib/gi18n.h>
 
-#include "steer-accessible.h"
 #include "steer-firing-dialog.h"
 #include "steer-model-button.h"
 #include "steer-model-names.h"
@@ -258,7 +257,7 @@ static void
 on_branched (SteerWindow *self, SteerConversation *conversation)
 {
   steer_chat_set_conversation (self->chat, conversation);
-  steer_window_show_message (self, _ ("This is a new chat that begins like the other"));
+  steer_window_show_message (self, _ ("Branched into a new chat"));
 }
 
 static void
@@ -386,6 +385,7 @@ steer_window_dispose (GObject *object)
     steer_window_remove_actions (self);
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
+  g_clear_weak_pointer (&self->telling);
   G_OBJECT_CLASS (steer_window_parent_class)->dispose (object);
   g_clear_object (&self->chat);
 }
@@ -446,6 +446,7 @@ steer_window_class_init (SteerWindowClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-window.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerWindow, side_toasts);
   gtk_widget_class_bind_template_child (widget_class, SteerWindow, toasts);
   gtk_widget_class_bind_template_child (widget_class, SteerWindow, steering_flap);
   gtk_widget_class_bind_template_child (widget_class, SteerWindow, chats_flap);
@@ -481,37 +482,6 @@ steer_window_get_chat (SteerWindow *self)
 {
   g_return_val_if_fail (STEER_IS_WINDOW (self), NULL);
   return self->chat;
-}
-
-/* The content is the overlay's first child; what follows are toasts. */
-static void
-name_toasts (SteerWindow *self)
-{
-  /* A window that goes dismisses the toast that it shows. */
-  GtkWidget *toast = self->toasts != NULL ? gtk_widget_get_first_child (GTK_WIDGET (self->toasts)) : NULL;
-
-  while (toast != NULL && (toast = gtk_widget_get_next_sibling (toast)) != NULL)
-    steer_accessible_name_inner (toast);
-}
-
-void
-steer_window_add_toast (SteerWindow *self, AdwToast *toast)
-{
-  g_return_if_fail (STEER_IS_WINDOW (self));
-  adw_toast_overlay_add_toast (self->toasts, g_object_ref (toast));
-  /* The next one of the queue gets its widget when this one goes. */
-  g_signal_connect_object (toast, "dismissed", G_CALLBACK (name_toasts), self, G_CONNECT_SWAPPED | G_CONNECT_AFTER);
-  name_toasts (self);
-}
-
-void
-steer_window_show_message (SteerWindow *self, const char *text)
-{
-  g_autofree char *escaped = g_markup_escape_text (text, -1);
-
-  g_autoptr (AdwToast) toast = adw_toast_new (escaped);
-
-  steer_window_add_toast (self, toast);
 }
 
 static void

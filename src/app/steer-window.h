@@ -19,8 +19,9 @@ G_DECLARE_FINAL_TYPE (SteerWindow, steer_window, STEER, WINDOW, AdwApplicationWi
 SteerWindow *steer_window_new (GtkApplication *application, SteerWorkspace *workspace);
 
 SteerChat *steer_window_get_chat (SteerWindow *self);
+/* What does not fit into a toast, and has nothing to be pressed, is told in a dialog. */
 void steer_window_add_toast (SteerWindow *self, AdwToast *toast);
-/* @text is plain. */
+/* The same for @text, which is plain. */
 void steer_window_show_message (SteerWindow *self, const char *text);
 
 /* Opens a conversation of the store, when there is one of that id. */

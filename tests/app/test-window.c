@@ -140,6 +140,117 @@ test_remembers (Fixture *f, gconstpointer data)
   g_assert_cmpint (width, ==, 1111);
 }
 
+/* Of the first toast that is shown. FALSE: none is. */
+static gboolean
+get_toast (Fixture *f, graphene_rect_t *place, GtkWidget **label)
+{
+  GtkWidget *toast = app_test_find (GTK_WIDGET (f->window), g_type_from_name ("AdwToastWidget"), NULL, NULL);
+
+  if (toast == NULL || !gtk_widget_get_mapped (toast))
+    return FALSE;
+  *label = app_test_find (toast, GTK_TYPE_LABEL, NULL, NULL);
+  return gtk_widget_compute_bounds (toast, GTK_WIDGET (f->window), place);
+}
+
+static GtkWindow *
+find_dialog (Fixture *f)
+{
+  GListModel *windows = gtk_window_get_toplevels ();
+
+  for (guint i = 0; i < g_list_model_get_n_items (windows); i++)
+    {
+      g_autoptr (GtkWindow) window = g_list_model_get_item (windows, i);
+
+      if (ADW_IS_MESSAGE_DIALOG (window) && gtk_window_get_transient_for (window) == GTK_WINDOW (f->window))
+        return window;
+    }
+  return NULL;
+}
+
+static void
+close_dialog (Fixture *f)
+{
+  gtk_window_close (find_dialog (f));
+  app_test_settle ();
+  g_assert_null (find_dialog (f));
+}
+
+static void
+test_toasts_leave_composer (Fixture *f, gconstpointer data)
+{
+  graphene_rect_t toast, composer;
+  GtkWidget *label;
+
+  open_window (f, 1240, 800);
+  steer_window_show_message (f->window, "It is done");
+  app_test_settle ();
+  g_assert_true (get_toast (f, &toast, &label));
+  g_assert_true (gtk_widget_compute_bounds (app_test_find (GTK_WIDGET (f->window), STEER_TYPE_COMPOSER, NULL, NULL),
+                                            GTK_WIDGET (f->window), &composer));
+  g_assert_cmpfloat (toast.origin.y + toast.size.height, <=, composer.origin.y);
+}
+
+/* Which lies over the transcript then, and over what it would show. */
+static void
+test_toasts_over_side (Fixture *f, gconstpointer data)
+{
+  graphene_rect_t toast;
+  GtkWidget *label;
+
+  open_window (f, 360, 640);
+  g_action_group_activate_action (G_ACTION_GROUP (f->window), "show-steering", NULL);
+  app_test_settle ();
+  steer_window_show_message (f->window, "It is done");
+  app_test_settle ();
+  g_assert_true (get_toast (f, &toast, &label));
+  g_assert_null (gtk_widget_get_ancestor (label, ADW_TYPE_FLAP));
+}
+
+/* Whether in a toast or in a dialog: of no text is the end missing. */
+static void
+test_long_messages (Fixture *f, gconstpointer data)
+{
+  open_window (f, 1000, 640);
+  for (guint n_words = 1; n_words < 30; n_words++)
+    {
+      g_autoptr (GString) text = g_string_new ("A");
+      GtkWidget *label = NULL;
+      graphene_rect_t place;
+
+      for (guint i = 0; i < n_words; i++)
+        g_string_append (text, " word & more");
+      steer_window_show_message (f->window, text->str);
+      app_test_settle ();
+      if (find_dialog (f) != NULL)
+        {
+          g_assert_cmpuint (n_words, >, 2);
+          g_assert_cmpstr (adw_message_dialog_get_body (ADW_MESSAGE_DIALOG (find_dialog (f))), ==, text->str);
+          close_dialog (f);
+          continue;
+        }
+      g_assert_true (get_toast (f, &place, &label));
+      g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (label)), ==, text->str);
+      g_assert_false (pango_layout_is_ellipsized (gtk_label_get_layout (GTK_LABEL (label))));
+      g_signal_emit_by_name (app_test_find (gtk_widget_get_ancestor (label, g_type_from_name ("AdwToastWidget")),
+                                            GTK_TYPE_BUTTON, "icon-name", "window-close-symbolic"),
+                             "clicked");
+      app_test_settle ();
+    }
+}
+
+static void
+test_messages_at_once (Fixture *f, gconstpointer data)
+{
+  g_autofree char *long_text = g_strnfill (200, 'x');
+  g_autofree char *both = g_strconcat (long_text, "\n\n", long_text, NULL);
+
+  open_window (f, 1000, 640);
+  steer_window_show_message (f->window, long_text);
+  steer_window_show_message (f->window, long_text);
+  g_assert_cmpstr (adw_message_dialog_get_body (ADW_MESSAGE_DIALOG (find_dialog (f))), ==, both);
+  close_dialog (f);
+}
+
 /* The display of the tests is drawn by the CPU. */
 static void
 test_animations (Fixture *f, gconstpointer data)
@@ -525,6 +636,10 @@ main (int argc, char **argv)
   ADD ("/window/labels that could not be kept are told of", FALSE, test_tells_of_labels_that_are_not_kept);
   ADD ("/window/a folder that is opened is loaded as a model", FALSE, test_opens_model);
   ADD ("/window/a model that does not load leaves a page that says so", FALSE, test_load_error);
+  ADD ("/window/a toast stands above the message that is written", FALSE, test_toasts_leave_composer);
+  ADD ("/window/a toast stands over a side that covers the transcript", FALSE, test_toasts_over_side);
+  ADD ("/window/all of a message is shown however long it is", FALSE, test_long_messages);
+  ADD ("/window/long messages that come together are told together", FALSE, test_messages_at_once);
   ADD ("/window/every control has a name", TRUE, test_names);
   result = g_test_run ();
   g_object_unref (application);
