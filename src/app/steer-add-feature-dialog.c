@@ -22,6 +22,8 @@ struct _SteerAddFeatureDialog
   GtkSliceListModel *shown; /* the beginning of what was found */
   gboolean choosing;        /* the first that is found is wanted */
   gboolean proposed;        /* the numbers are somebody's, or those to begin with */
+  gboolean by_number;       /* they are what was said last, not the search */
+  gboolean setting;         /* they are being set by us */
 
   GtkEditable *search;
   GtkStack *pages;
@@ -75,8 +77,20 @@ on_search_activate (SteerAddFeatureDialog *self)
 static void
 on_search_changed (SteerAddFeatureDialog *self)
 {
+  self->by_number = FALSE;
   if (self->finder != NULL && !self->choosing)
     steer_feature_finder_search (self->finder, gtk_editable_get_text (self->search));
+}
+
+/* Nobody has said them. */
+static void
+set_numbers (SteerAddFeatureDialog *self, SteerFeature *feature)
+{
+  self->setting = TRUE;
+  gtk_spin_button_set_value (self->layer, steer_feature_get_layer (feature));
+  gtk_spin_button_set_value (self->index, (double) steer_feature_get_index (feature));
+  self->setting = FALSE;
+  self->proposed = TRUE;
 }
 
 /* Somewhere to begin: the first that is listed, or else the first feature of the first layer of an autoencoder. */
@@ -88,17 +102,86 @@ propose_numbers (SteerAddFeatureDialog *self)
 
   if (first != NULL)
     {
-      gtk_spin_button_set_value (self->layer, steer_feature_get_layer (first));
-      gtk_spin_button_set_value (self->index, (double) steer_feature_get_index (first));
+      set_numbers (self, first);
       return;
     }
   for (guint i = 0; i < sources->len; i++)
     for (guint layer = 0; layer < MAX_LAYERS; layer++)
       if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), layer, 0))
         {
-          gtk_spin_button_set_value (self->layer, layer);
+          g_autoptr (SteerFeature) feature = steer_feature_new (layer, 0);
+
+          set_numbers (self, feature);
           return;
         }
+}
+
+/* Whether Add means what was found, not the numbers. */
+static gboolean
+is_by_search (SteerAddFeatureDialog *self)
+{
+  return !self->by_number && *gtk_editable_get_text (self->search) != '\0';
+}
+
+/* (transfer full) (nullable) */
+static SteerFeature *
+get_first_found (SteerAddFeatureDialog *self)
+{
+  return g_list_model_get_item (steer_feature_finder_get_found (self->finder), 0);
+}
+
+/* The numbers are those of what Add would add, whoever chose it. */
+static void
+follow_search (SteerAddFeatureDialog *self)
+{
+  g_autoptr (SteerFeature) first = is_by_search (self) ? get_first_found (self) : NULL;
+
+  if (first != NULL)
+    set_numbers (self, first);
+}
+
+/* (transfer full): the feature that the two numbers name, as the first source that has it knows it; or NULL. */
+static SteerFeature *
+find_by_number (SteerAddFeatureDialog *self)
+{
+  guint layer = (guint) gtk_spin_button_get_value_as_int (self->layer);
+  guint64 index = (guint64) gtk_spin_button_get_value (self->index);
+  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
+
+  for (guint i = 0; i < sources->len; i++)
+    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), layer, index))
+      {
+        SteerFeature *feature = steer_feature_new (layer, index);
+
+        steer_feature_set_source (feature, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
+        steer_label_book_describe (self->labels, feature);
+        steer_library_describe (self->library, feature);
+        return feature;
+      }
+  return NULL;
+}
+
+/* What Add would add is told beside it. */
+static void
+update_verdict (SteerAddFeatureDialog *self)
+{
+  gboolean by_search = is_by_search (self);
+  g_autoptr (SteerFeature) feature = by_search ? get_first_found (self) : find_by_number (self);
+  g_autofree char *verdict = NULL;
+
+  if (feature == NULL && by_search)
+    verdict = g_strdup ("");
+  else if (feature == NULL)
+    verdict = g_strdup (_ ("No loaded source has this feature"));
+  else
+    {
+      g_autofree char *title
+        = steer_steering_dup_title (self, steer_feature_get_label (feature), steer_feature_get_index (feature));
+
+      verdict = g_strdup_printf (_ ("“%s” from %s"), title, steer_feature_get_source (feature));
+    }
+  gtk_label_set_text (self->verdict, verdict);
+  gtk_widget_set_sensitive (self->add_button, feature != NULL);
 }
 
 static void
@@ -123,6 +206,8 @@ on_found (SteerAddFeatureDialog *self)
   gtk_stack_set_visible_child_name (self->pages, pages[state]);
   if (!self->proposed && state != STEER_FINDER_LISTING)
     propose_numbers (self);
+  follow_search (self);
+  update_verdict (self);
   if (self->choosing && state != STEER_FINDER_LISTING)
     {
       self->choosing = FALSE;
@@ -130,50 +215,24 @@ on_found (SteerAddFeatureDialog *self)
     }
 }
 
-/* (transfer full): the feature that the two numbers name, as the first source that has it knows it; or NULL. */
-static SteerFeature *
-find_by_number (SteerAddFeatureDialog *self)
-{
-  guint layer = (guint) gtk_spin_button_get_value_as_int (self->layer);
-  guint64 index = (guint64) gtk_spin_button_get_value (self->index);
-  g_autoptr (GPtrArray) sources = steer_library_list_sources (self->library);
-
-  for (guint i = 0; i < sources->len; i++)
-    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), layer, index))
-      {
-        SteerFeature *feature = steer_feature_new (layer, index);
-
-        steer_feature_set_source (feature, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
-        steer_label_book_describe (self->labels, feature);
-        steer_library_describe (self->library, feature);
-        return feature;
-      }
-  return NULL;
-}
-
-static void
-update_verdict (SteerAddFeatureDialog *self)
-{
-  g_autoptr (SteerFeature) feature = find_by_number (self);
-  g_autofree char *verdict = NULL;
-
-  if (feature == NULL)
-    verdict = g_strdup (_ ("No loaded source has this feature"));
-  else
-    {
-      g_autofree char *title
-        = steer_steering_dup_title (self, steer_feature_get_label (feature), steer_feature_get_index (feature));
-
-      verdict = g_strdup_printf (_ ("“%s” from %s"), title, steer_feature_get_source (feature));
-    }
-  gtk_label_set_text (self->verdict, verdict);
-  gtk_widget_set_sensitive (self->add_button, feature != NULL);
-}
-
 static void
 on_number_changed (SteerAddFeatureDialog *self)
 {
-  self->proposed = TRUE;
+  if (self->setting)
+    return;
+  self->by_number = self->proposed = TRUE;
+  update_verdict (self);
+}
+
+/* Where nothing was found the numbers are what is left, as they stand. */
+static void
+on_number_focused (SteerAddFeatureDialog *self)
+{
+  g_autoptr (SteerFeature) first = get_first_found (self);
+
+  if (first != NULL)
+    return;
+  self->by_number = TRUE;
   update_verdict (self);
 }
 
@@ -184,6 +243,11 @@ on_add_clicked (SteerAddFeatureDialog *self)
 
   gtk_spin_button_update (self->layer);
   gtk_spin_button_update (self->index);
+  if (is_by_search (self))
+    {
+      on_search_activate (self);
+      return;
+    }
   feature = find_by_number (self);
   if (feature != NULL)
     choose (self, feature);
@@ -297,6 +361,7 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_search_activate);
   gtk_widget_class_bind_template_callback (widget_class, on_search_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_number_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_number_focused);
   gtk_widget_class_bind_template_callback (widget_class, on_add_clicked);
   gtk_widget_class_bind_template_callback (widget_class, on_file_clicked);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);

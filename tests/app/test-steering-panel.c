@@ -89,6 +89,77 @@ test_adds_a_feature_found_by_label (PanelTest *fixture, gconstpointer data)
   g_assert_cmpstr (steer_feature_get_source (panel_test_get_feature (fixture, 3)), ==, "vectors");
 }
 
+static gboolean
+has_one (gpointer dialog)
+{
+  GtkWidget *list = app_test_find (dialog, GTK_TYPE_LIST_VIEW, NULL, NULL);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)))) == 1;
+}
+
+static gboolean
+has_none (gpointer dialog)
+{
+  GtkWidget *list = app_test_find (dialog, GTK_TYPE_LIST_VIEW, NULL, NULL);
+
+  return g_list_model_get_n_items (G_LIST_MODEL (gtk_list_view_get_model (GTK_LIST_VIEW (list)))) == 0;
+}
+
+/* What was looked for last is what the button means, and it says so. */
+static void
+test_adds_what_a_search_shows (PanelTest *fixture, gconstpointer data)
+{
+  GtkWidget *dialog, *search, *button, *layer, *index;
+
+  panel_test_act (fixture, "steering.add-feature");
+  dialog = panel_test_get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG);
+  search = panel_test_find (dialog, GTK_TYPE_SEARCH_ENTRY);
+  button = app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Add");
+  layer = app_test_find (dialog, GTK_TYPE_SPIN_BUTTON, NULL, NULL);
+  index = app_test_find (gtk_widget_get_next_sibling (gtk_widget_get_next_sibling (layer)), GTK_TYPE_SPIN_BUTTON, NULL,
+                         NULL);
+  test_wait_until (has_found, dialog, 10);
+  gtk_editable_set_text (GTK_EDITABLE (search), "xylophone");
+  test_wait_until (has_none, dialog, 10);
+  g_assert_false (gtk_widget_get_sensitive (button));
+  /* Numbers are another way to say it. */
+  gtk_widget_grab_focus (index);
+  g_assert_true (gtk_widget_get_sensitive (button));
+
+  gtk_editable_set_text (GTK_EDITABLE (search), "tower eif");
+  test_wait_until (has_one, dialog, 10);
+  g_assert_true (gtk_widget_get_sensitive (button));
+  g_assert_cmpint (gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (index)), ==, 21576);
+  g_assert_nonnull (app_test_find (dialog, GTK_TYPE_LABEL, "label", "“Eiffel Tower — Turm” from vectors"));
+  g_signal_emit_by_name (button, "clicked");
+  app_test_settle ();
+  g_assert_null (panel_test_get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG));
+  g_assert_cmpuint (steer_feature_get_index (panel_test_get_feature (fixture, 3)), ==, 21576);
+}
+
+/* Of what was found and what was counted to, the latter came last. */
+static void
+test_adds_numbers_after_a_search (PanelTest *fixture, gconstpointer data)
+{
+  GtkWidget *dialog, *search, *layer, *index;
+
+  panel_test_act (fixture, "steering.add-feature");
+  dialog = panel_test_get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG);
+  search = panel_test_find (dialog, GTK_TYPE_SEARCH_ENTRY);
+  layer = app_test_find (dialog, GTK_TYPE_SPIN_BUTTON, NULL, NULL);
+  index = app_test_find (gtk_widget_get_next_sibling (gtk_widget_get_next_sibling (layer)), GTK_TYPE_SPIN_BUTTON, NULL,
+                         NULL);
+  test_wait_until (has_found, dialog, 10);
+  gtk_editable_set_text (GTK_EDITABLE (search), "tower eif");
+  test_wait_until (has_one, dialog, 10);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (layer), 7);
+  gtk_spin_button_set_value (GTK_SPIN_BUTTON (index), 3);
+  g_signal_emit_by_name (app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Add"), "clicked");
+  app_test_settle ();
+  g_assert_cmpuint (steer_feature_get_layer (panel_test_get_feature (fixture, 3)), ==, 7);
+  g_assert_cmpuint (steer_feature_get_index (panel_test_get_feature (fixture, 3)), ==, 3);
+}
+
 static void
 test_adds_a_feature_by_its_numbers (PanelTest *fixture, gconstpointer data)
 {
@@ -228,6 +299,8 @@ main (int argc, char *argv[])
   ADD ("pales where it is off", test_pales_when_off);
   ADD ("has a master switch and a multiplier", test_master_switch_and_multiplier);
   ADD ("adds a feature found by its label", test_adds_a_feature_found_by_label);
+  ADD ("adds what a search shows", test_adds_what_a_search_shows);
+  ADD ("adds what the numbers name after a search", test_adds_numbers_after_a_search);
   ADD ("adds a feature by layer and index", test_adds_a_feature_by_its_numbers);
   ADD ("has a way back where it covers the chat", test_has_a_way_back_where_it_covers_the_chat);
   ADD ("fits into 300 pixels", test_fits_into_300_pixels);
