@@ -17,9 +17,11 @@ struct _SteerComposer
   SteerConversation *conversation; /* whose draft it is */
   gboolean empty;
   guint draft_timer;
+  guint resize_id;  /* the entry asks for its height again */
   gboolean setting; /* the text is being set by us: no draft to store */
 
   GtkWidget *frame;
+  GtkScrolledWindow *scrolled;
   GtkTextView *entry;
   GtkTextBuffer *buffer;
 };
@@ -106,6 +108,33 @@ on_text_changed (SteerComposer *self)
     return;
   g_clear_handle_id (&self->draft_timer, g_source_remove);
   self->draft_timer = g_timeout_add (DRAFT_DELAY_MS, on_draft_timer, self);
+}
+
+static gboolean
+resize (gpointer data)
+{
+  SteerComposer *self = data;
+
+  self->resize_id = 0;
+  gtk_widget_queue_resize (GTK_WIDGET (self->entry));
+  return G_SOURCE_REMOVE;
+}
+
+/* A text view may learn its height in the middle of a layout, and what it asks for then is forgotten: its one line
+ * would stay cut off. */
+static void
+on_scrolling_changed (SteerComposer *self)
+{
+  GtkAdjustment *adjustment;
+  double page;
+
+  if (self->buffer == NULL) /* it goes */
+    return;
+  adjustment = gtk_scrolled_window_get_vadjustment (self->scrolled);
+  page = gtk_adjustment_get_page_size (adjustment);
+  if (self->resize_id == 0 && gtk_adjustment_get_upper (adjustment) > page
+      && page < gtk_scrolled_window_get_max_content_height (self->scrolled))
+    self->resize_id = g_idle_add (resize, self);
 }
 
 static void
@@ -227,6 +256,7 @@ steer_composer_dispose (GObject *object)
   if (self->draft_timer != 0 && self->buffer != NULL)
     store_draft (self);
   set_chat (self, NULL);
+  g_clear_handle_id (&self->resize_id, g_source_remove);
   self->buffer = NULL;
   g_clear_pointer (&self->frame, gtk_widget_unparent);
   G_OBJECT_CLASS (steer_composer_parent_class)->dispose (object);
@@ -273,6 +303,7 @@ steer_composer_class_init (SteerComposerClass *klass)
   g_type_ensure (STEER_TYPE_WHOLE_BOX);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-composer.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerComposer, frame);
+  gtk_widget_class_bind_template_child (widget_class, SteerComposer, scrolled);
   gtk_widget_class_bind_template_child (widget_class, SteerComposer, entry);
   gtk_widget_class_bind_template_child (widget_class, SteerComposer, buffer);
   gtk_widget_class_bind_template_callback (widget_class, is_placeholder_visible);
@@ -292,6 +323,8 @@ steer_composer_init (SteerComposer *self)
 {
   self->empty = TRUE;
   gtk_widget_init_template (GTK_WIDGET (self));
+  g_signal_connect_object (gtk_scrolled_window_get_vadjustment (self->scrolled), "changed",
+                           G_CALLBACK (on_scrolling_changed), self, G_CONNECT_SWAPPED);
   update_actions (self);
 }
 

@@ -139,6 +139,27 @@ test_draft (Fixture *f, gconstpointer data)
   g_assert_cmpstr (steer_conversation_get_draft (second), ==, "");
 }
 
+/* What is there before the first frame as well as what comes between two of them. */
+static void
+test_draft_is_whole (Fixture *f, gconstpointer data)
+{
+  GtkWidget *entry;
+  int needed;
+
+  steer_conversation_set_draft (steer_chat_get_conversation (f->chat), "half a thought, typing");
+  for (guint n_before = 0; n_before < 12; n_before++)
+    {
+      gtk_window_destroy (f->window);
+      f->composer = steer_composer_new (f->chat);
+      gtk_widget_set_valign (f->composer, GTK_ALIGN_END);
+      f->window = app_test_show (f->composer, 600, 200);
+      entry = app_test_find (f->composer, GTK_TYPE_TEXT_VIEW, NULL, NULL);
+      gtk_widget_measure (entry, GTK_ORIENTATION_VERTICAL, gtk_widget_get_width (entry), NULL, &needed, NULL, NULL);
+      /* The padding of the entry is not of its height. */
+      g_assert_cmpint (gtk_widget_get_height (gtk_widget_get_parent (entry)), >=, needed);
+    }
+}
+
 static void
 test_draft_at_the_end (Fixture *f, gconstpointer data)
 {
@@ -224,6 +245,7 @@ main (int argc, char **argv)
   ADD ("a-running-reply-can-be-stopped", 8000, test_stop);
   ADD ("what-cannot-be-sent-stays", 0, test_refused);
   ADD ("each-conversation-has-its-draft", 0, test_draft);
+  ADD ("a-draft-that-comes-back-is-seen-whole", 0, test_draft_is_whole);
   ADD ("closing-keeps-the-draft", 0, test_draft_at_the_end);
   ADD ("the-gauge-tells-its-value", 0, test_gauge);
   ADD ("the-hint-fits", 0, test_hint);
