@@ -332,16 +332,17 @@ get_partial (const AttentionJob &job, int column, int head, int span)
 static __device__ __forceinline__ bool
 ends_last (unsigned *n_ended, int n_blocks, int *room)
 {
-  steer_fence ();
   __syncthreads ();
   if (threadIdx.x == 0)
     {
+      /* What the others wrote comes before the barrier, and so before this fence; what they will read comes after. */
+      steer_fence ();
       *room = atomicAdd (n_ended, 1u) == (unsigned) n_blocks - 1;
       if (*room)
         *n_ended = 0;
+      steer_fence ();
     }
   __syncthreads ();
-  steer_fence ();
   return *room != 0;
 }
 

@@ -58,7 +58,7 @@ typedef struct
 typedef struct
 {
   cudaGraphExec_t exec; /* NULL: not captured yet */
-  gboolean has_run;     /* kernel by kernel */
+  gboolean has_run;
 } SteerCudaGraph;
 
 typedef struct

@@ -175,8 +175,8 @@ extern "C"
 
   /* The columns may also be successive tokens of one slot: each sees what those before it wrote.
    *
-   * Products are as exact as those of float32. With quantised weights they are of whole numbers, so that sums are exact
-   * as far as steer-tile-columns.cuh says; an activation is rounded to the 30th bit of the largest of 128 neighbours.
+   * Products are as exact as those of float32, where the largest activation counts: with quantised weights they are of
+   * whole numbers, and an activation is rounded to the 29th bit of the largest of 128 neighbours.
    */
 
   /**
@@ -190,7 +190,7 @@ extern "C"
    * @query: out: [n_columns, n_heads * head_dim], rotated
    *
    * Steering, RMS norm, the three products with their biases, rotation; keys and values go to the cache. One launch
-   * when the three matrices are of one type.
+   * when the three matrices are of one type, or values of Q6_K beside Q4_K or Q5_K, as in many files.
    */
   cudaError_t steer_cuda_decode_qkv (const SteerCudaQueue *queue,
                                      const SteerCudaShape *shape,

@@ -50,6 +50,35 @@ add_steering (SteerGemv *job, int layer, const SteerCudaToken *tokens, float *st
 }
 
 /* Matrices of one type share a launch: with some of them left out, the kernel finds no pairs there. */
+static cudaError_t
+launch_by_type (const SteerCudaQueue *queue, const SteerGemv *all)
+{
+  bool done[3] = { false, false, false };
+
+  for (int first = 0; first < 3; first++)
+    {
+      SteerCudaType type = all->matrices[first].type;
+      SteerGemv job = *all;
+      cudaError_t error;
+
+      if (done[first])
+        continue;
+      for (int i = 0; i < 3; i++)
+        {
+          bool together = all->matrices[i].type == type;
+
+          job.n_pairs[i] = together ? all->n_pairs[i] : 0;
+          done[i] = done[i] || together;
+        }
+      if (first > 0)
+        job.steered = nullptr;
+      error = launch (queue, &job, type);
+      if (error != cudaSuccess)
+        return error;
+    }
+  return cudaSuccess;
+}
+
 cudaError_t
 steer_cuda_decode_qkv (const SteerCudaQueue *queue,
                        const SteerCudaShape *shape,
@@ -66,36 +95,22 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
                        float *query,
                        const SteerCudaCache *cache)
 {
-  const SteerCudaMatrix *matrices[3] = { q, k, v };
-  bool done[3] = { false, false, false };
+  SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, query);
 
-  for (int first = 0; first < 3; first++)
-    {
-      SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, query);
-      cudaError_t error;
-
-      if (done[first])
-        continue;
-      for (int i = 0; i < 3; i++)
-        {
-          bool together = matrices[i]->type == matrices[first]->type;
-
-          job.matrices[i] = *matrices[i];
-          job.n_pairs[i] = together ? count_pairs (matrices[i]) : 0;
-          done[i] = done[i] || together;
-        }
-      add_norm (&job, shape, norm);
-      add_steering (&job, layer - 1, tokens, first == 0 ? residual_out : nullptr);
-      job.turns = turns;
-      job.cache = *cache;
-      job.n_kv_heads = shape->n_kv_heads;
-      job.head_dim = shape->head_dim;
-      job.interleaved = shape->rope_interleaved;
-      error = launch (queue, &job, matrices[first]->type);
-      if (error != cudaSuccess)
-        return error;
-    }
-  return cudaSuccess;
+  job.matrices[1] = *k;
+  job.matrices[2] = *v;
+  job.n_pairs[1] = count_pairs (k);
+  job.n_pairs[2] = count_pairs (v);
+  add_norm (&job, shape, norm);
+  add_steering (&job, layer - 1, tokens, residual_out);
+  job.turns = turns;
+  job.cache = *cache;
+  job.n_kv_heads = shape->n_kv_heads;
+  job.head_dim = shape->head_dim;
+  job.interleaved = shape->rope_interleaved;
+  if (n_columns >= 1 && n_columns <= STEER_CUDA_MAX_COLUMNS && steer_gemv_can_mix (&job))
+    return steer_gemv_launch_mixed (queue, &job);
+  return launch_by_type (queue, &job);
 }
 
 cudaError_t

@@ -39,3 +39,8 @@ struct SteerGemv
  * shared memory together. All matrices that have pairs are of this type. The files that define it share the types among
  * them, so that a compiler works on them side by side: they are the longest of the module. */
 template <SteerCudaType type> cudaError_t steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job);
+
+/* Whether one kernel can compute all of a QKV job although values have another type than queries and keys: what files
+ * of mixed types do in many layers. The job has all three matrices. */
+bool steer_gemv_can_mix (const SteerGemv *job);
+cudaError_t steer_gemv_launch_mixed (const SteerCudaQueue *queue, const SteerGemv *job);

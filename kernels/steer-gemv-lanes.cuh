@@ -10,7 +10,7 @@
 
 /* Bytes of a row that are asked for ahead of those that are loaded: all blocks' together are to fit into a second-level
  * cache. */
-#define STEER_GEMV_AHEAD 4096
+#define STEER_GEMV_AHEAD 4096u
 
 /* Where the rows of pair p lie. */
 struct SteerLaneRows
@@ -178,12 +178,13 @@ steer_multiply_pieces (const SteerLaneRows &rows,
 }
 
 /* sums[r][c] += row r . x[c] over elements first .. first + depth - 1 of the rows. What lies ahead is asked for
- * meanwhile, of these rows and then of @next, those that the warp takes after them. */
+ * meanwhile, of these rows and then of @next, those that the warp takes after them, if it takes any. */
 template <SteerCudaType type, int columns>
 static __device__ __forceinline__ void
 steer_multiply_pair (const SteerGemv &job,
                      const SteerLaneRows &rows,
                      const SteerLaneRows &next,
+                     bool has_next,
                      int first,
                      int depth,
                      const float4 *staged,
@@ -194,16 +195,19 @@ steer_multiply_pair (const SteerGemv &job,
   const int chunk = STEER_WARP * Format::n * Format::unroll;
   static_assert (STEER_WARP * Format::unroll * sizeof (typename Format::Raw) == STEER_GEMV_CHUNK_BYTES, "");
   unsigned row_bytes = steer_get_row_bytes<type> (job.depth);
+  unsigned whole_bytes = (row_bytes + STEER_GEMV_CHUNK_BYTES - 1) / STEER_GEMV_CHUNK_BYTES * STEER_GEMV_CHUNK_BYTES;
   unsigned at = steer_get_row_bytes<type> (first);
   unsigned end = at + steer_get_row_bytes<type> (depth);
   unsigned mine = threadIdx.x % STEER_WARP * (unsigned) sizeof (typename Format::Raw);
 
   for (; at < end; at += STEER_GEMV_CHUNK_BYTES, staged += chunk / 4)
     {
-      if (at + STEER_GEMV_AHEAD < row_bytes)
-        steer_prefetch_rows (rows, at + STEER_GEMV_AHEAD, row_bytes);
-      else
-        steer_prefetch_rows (next, at + STEER_GEMV_AHEAD - row_bytes, row_bytes);
+      unsigned ahead = at + min (STEER_GEMV_AHEAD, whole_bytes);
+
+      if (ahead < whole_bytes)
+        steer_prefetch_rows (rows, ahead, row_bytes);
+      else if (has_next)
+        steer_prefetch_rows (next, ahead - whole_bytes, row_bytes);
       if (at + STEER_GEMV_CHUNK_BYTES <= end)
         steer_multiply_pieces<type, columns, true> (rows, at + mine, end, staged, stride, sums);
       else
@@ -235,7 +239,7 @@ __launch_bounds__ (STEER_GEMV_THREADS, columns == 1 ? 3 : 2)
   steer_let_next_begin ();
   steer_prepare_staging<columns> (job, ops);
   if (p < n_pairs)
-    for (int from = 0; from < STEER_GEMV_AHEAD; from += STEER_GEMV_CHUNK_BYTES)
+    for (unsigned from = 0; from < STEER_GEMV_AHEAD; from += STEER_GEMV_CHUNK_BYTES)
       steer_prefetch_rows (rows, from, steer_get_row_bytes<type> (job.depth));
   steer_wait_for_previous ();
 
@@ -262,7 +266,8 @@ __launch_bounds__ (STEER_GEMV_THREADS, columns == 1 ? 3 : 2)
               __syncthreads ();
             }
           if (active)
-            steer_multiply_pair<type, columns> (job, rows, next, first, depth, staged, stride, sums);
+            steer_multiply_pair<type, columns> (job, rows, next, p + n_at_once < n_pairs, first, depth, staged, stride,
+                                                sums);
         }
       if (!active)
         break;

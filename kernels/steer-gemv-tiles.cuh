@@ -104,7 +104,7 @@ steer_multiply_whole (const SteerTileFormat<type> *raw,
               const unsigned four[4]
                 = { raw[0].get_minima (j), raw[1].get_minima (j), raw[0].get_minima (j), raw[1].get_minima (j) };
 
-              steer_add_bytes<false> (minima[s], four, x, y);
+              steer_add_bytes (minima[s], four, x, y);
             }
           if constexpr (Format::n_scales == 1)
             {
@@ -162,8 +162,8 @@ steer_multiply_group (const SteerTileFormat<type> *raw,
     }
 }
 
-/* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: of the unit, where it
- * may be fewer than @whole ones. */
+/* sums += a unit of 16 rows times the columns from @piece on. raw: of rows g and g + 8; n_pieces: that are left of the
+ * row, which may be fewer than the unit has where it is not @whole. */
 template <SteerCudaType type, int n_sets, bool whole>
 static __device__ __forceinline__ void
 steer_multiply_unit (const SteerTileFormat<type> *raw,
@@ -252,6 +252,12 @@ steer_find_share (int first, int n_units)
   return { first / STEER_TILE_UNIT + before, max (min (n, left - before), 0) };
 }
 
+static __device__ __forceinline__ int
+steer_count_units (const SteerGemv &job)
+{
+  return (job.depth / STEER_TILE_PIECE + STEER_TILE_PIECES - 1) / STEER_TILE_PIECES;
+}
+
 /* Rows g and g + 8 of a tile, of which lane 4 g + t has quarter t. */
 template <SteerCudaType type> struct SteerTileRows
 {
@@ -299,47 +305,40 @@ private:
   }
 };
 
-/**
- * staged: elements of the columns that are staged at a time: all of them, or where there is no norm at least a span
- * shared memory: double room[STEER_GEMV_ROOM], then what SteerTileRoom tells
- */
-template <SteerCudaType type, int n_sets, bool whole>
-__global__ void
-__launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constant__ SteerGemv job, int staged)
+/* Asks for the warp's share of one span of a tile. */
+template <SteerCudaType type>
+static __device__ __forceinline__ void
+steer_prefetch_tile (const SteerGemv &job, int tile, int n_pairs, int first)
+{
+  SteerTileRows<type> (job, tile, n_pairs).prefetch (steer_find_share<type> (first, steer_count_units (job)));
+}
+
+/* The block's tiles from *tile on that are before @end. normed: there is a norm, so the columns are staged already;
+ * prefetch (tile, first): asks for the warp's share of a span of a tile; staged: as the kernel has it; turn: of the two
+ * places for sums. */
+template <SteerCudaType type, int n_sets, bool whole, bool normed, typename Prefetch>
+static __device__ __forceinline__ void
+steer_compute_tiles (const SteerGemv &job,
+                     const SteerTileRoom &room,
+                     const SteerTileColumns<n_sets> &columns,
+                     int *tile,
+                     int end,
+                     Prefetch prefetch,
+                     int staged,
+                     int *turn)
 {
   typedef SteerTileFormat<type> Format;
   const int units = Format::units;
   const int at_once = n_sets == 1 ? (int) Format::at_once : 1;
   const int span = steer_get_span<type> ();
-  STEER_SHARED (double, shared);
-  SteerTileRoom room;
-  SteerTileColumns<n_sets> columns;
   int n_pairs = job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2];
-  int n_tiles = (n_pairs + STEER_GEMV_WARPS - 1) / STEER_GEMV_WARPS;
   int n_pieces = job.depth / STEER_TILE_PIECE;
-  int n_units = (n_pieces + STEER_TILE_PIECES - 1) / STEER_TILE_PIECES;
-  int first_staged = job.norm != nullptr ? 0 : -1;
-  SteerHookOps ops[n_sets * STEER_TILE_SET_COLUMNS];
-  int turn = 0;
+  int n_units = steer_count_units (job);
+  int first_staged = normed || job.norm != nullptr ? 0 : -1;
 
-  room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
-  room.steps_stride = steer_get_steps_stride (staged / STEER_TILE_PIECE);
-  room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
-  room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
-  room.steps = reinterpret_cast<float *> (room.sums + 2 * n_sets * STEER_GEMV_THREADS);
-  columns = steer_find_columns<n_sets> (room, job.n_columns);
-
-  steer_let_next_begin ();
-  steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
-  for (int first = 0; first < min (job.depth, 2 * span); first += span)
-    SteerTileRows<type> (job, blockIdx.x, n_pairs).prefetch (steer_find_share<type> (first, n_units));
-  steer_wait_for_previous ();
-  if (job.norm != nullptr)
-    steer_stage_normed_columns<n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);
-
-  for (int tile = blockIdx.x; tile < n_tiles; tile += gridDim.x)
+  for (; *tile < end; *tile += gridDim.x)
     {
-      const SteerTileRows<type> rows (job, tile, n_pairs);
+      const SteerTileRows<type> rows (job, *tile, n_pairs);
       float sums[n_sets][STEER_TILE_FRAGMENT] = {};
       float4 *out;
 
@@ -359,12 +358,13 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
                   rows.template load<whole> (raw[u], unit + u, n_pieces);
               if (begin == 0)
                 {
-                  /* What this warp will load next. */
-                  if (first + span < job.depth)
+                  /* What this warp will load next. Of the first tile the first two spans were asked for before. */
+                  if (first + span >= job.depth)
+                    prefetch (*tile + gridDim.x, 0);
+                  else if (first > 0 || *tile != (int) blockIdx.x)
                     rows.prefetch (steer_find_share<type> (first + span, n_units));
-                  else if (tile + (int) gridDim.x < n_tiles)
-                    SteerTileRows<type> (job, tile + gridDim.x, n_pairs).prefetch (steer_find_share<type> (0, n_units));
-                  if (job.norm == nullptr && (first_staged < 0 || (staged < job.depth && first_staged != first)))
+                  if (!normed && job.norm == nullptr
+                      && (first_staged < 0 || (staged < job.depth && first_staged != first)))
                     {
                       steer_stage_columns (job, room, first, min (staged, job.depth - first));
                       first_staged = first;
@@ -380,15 +380,67 @@ __launch_bounds__ (STEER_GEMV_THREADS, 2) steer_gemv_tiles (const __grid_constan
         }
 
       /* Two places in turn, so that one barrier is enough. */
-      out = room.sums + turn * n_sets * STEER_GEMV_THREADS;
-      turn ^= 1;
+      out = room.sums + *turn * n_sets * STEER_GEMV_THREADS;
+      *turn ^= 1;
 #pragma unroll
       for (int s = 0; s < n_sets; s++)
         out[s * STEER_GEMV_THREADS + threadIdx.x] = make_float4 (sums[s][0], sums[s][1], sums[s][2], sums[s][3]);
       __syncthreads ();
       if (threadIdx.x < STEER_WARP * STEER_TILE_FRAGMENT)
-        steer_end_tile<n_sets> (job, tile, reinterpret_cast<const float *> (out));
+        steer_end_tile<n_sets> (job, *tile, reinterpret_cast<const float *> (out));
     }
+}
+
+/**
+ * type, other: of the matrices; where they differ, @other is that of QKV's last one, whose tiles begin with @n_of_type,
+ * and there is a norm
+ * staged: elements of the columns that are staged at a time: all of them, or where there is no norm at least a span
+ * shared memory: double room[STEER_GEMV_ROOM], then what SteerTileRoom tells
+ */
+template <SteerCudaType type, SteerCudaType other, int n_sets, bool whole>
+__global__ void
+__launch_bounds__ (STEER_GEMV_THREADS, 2)
+  steer_gemv_tiles (const __grid_constant__ SteerGemv job, int staged, int n_of_type)
+{
+  const int span = steer_get_span<type> ();
+  static_assert (span == steer_get_span<other> (), "both are prefetched alike");
+  STEER_SHARED (double, shared);
+  SteerTileRoom room;
+  SteerTileColumns<n_sets> columns;
+  int n_pairs = job.n_pairs[0] + job.n_pairs[1] + job.n_pairs[2];
+  int n_tiles = (n_pairs + STEER_GEMV_WARPS - 1) / STEER_GEMV_WARPS;
+  SteerHookOps ops[n_sets * STEER_TILE_SET_COLUMNS];
+  int tile = blockIdx.x;
+  int turn = 0;
+
+  auto prefetch = [=, &job] (int of_tile, int first) {
+    if (of_tile >= n_tiles)
+      return;
+    if (type != other && of_tile >= n_of_type)
+      steer_prefetch_tile<other> (job, of_tile, n_pairs, first);
+    else
+      steer_prefetch_tile<type> (job, of_tile, n_pairs, first);
+  };
+
+  room.stride = steer_get_digits_stride (staged / STEER_TILE_PIECE);
+  room.steps_stride = steer_get_steps_stride (staged / STEER_TILE_PIECE);
+  room.digits = reinterpret_cast<uint4 *> (shared + STEER_GEMV_ROOM);
+  room.sums = reinterpret_cast<float4 *> (room.digits + job.n_columns * room.stride);
+  room.steps = reinterpret_cast<float *> (room.sums + 2 * n_sets * STEER_GEMV_THREADS);
+  columns = steer_find_columns<n_sets> (room, job.n_columns);
+
+  steer_let_next_begin ();
+  steer_prepare_staging<n_sets * STEER_TILE_SET_COLUMNS> (job, ops);
+  for (int first = 0; first < min (job.depth, 2 * span); first += span)
+    prefetch (tile, first);
+  steer_wait_for_previous ();
+  if (job.norm != nullptr)
+    steer_stage_normed_columns<n_sets * STEER_TILE_SET_COLUMNS> (job, ops, room, shared);
+
+  steer_compute_tiles<type, n_sets, whole, type != other> (
+    job, room, columns, &tile, type != other ? n_of_type : n_tiles, prefetch, staged, &turn);
+  if (type != other)
+    steer_compute_tiles<other, n_sets, whole, true> (job, room, columns, &tile, n_tiles, prefetch, staged, &turn);
 }
 
 /* What is staged of columns without a norm: all, as long as two blocks fit onto a multiprocessor, else spans. */
@@ -402,7 +454,7 @@ choose_staged (const SteerCudaQueue *queue, const SteerGemv *job, int n_columns)
   return job->norm != nullptr || twice ? job->depth : min (job->depth, steer_get_span<type> ());
 }
 
-template <SteerCudaType type>
+template <SteerCudaType type, SteerCudaType other>
 static cudaError_t
 launch (const SteerCudaQueue *queue, const SteerGemv *job)
 {
@@ -410,20 +462,23 @@ launch (const SteerCudaQueue *queue, const SteerGemv *job)
   int staged = choose_staged<type> (queue, job, job->n_columns);
   size_t n_shared = steer_get_tile_bytes (staged, job->n_columns);
   bool one_set = job->n_columns <= STEER_TILE_SET_COLUMNS;
+  int n_of_type = (job->n_pairs[0] + job->n_pairs[1]) / STEER_GEMV_WARPS;
 
   if (n_shared > (size_t) queue->n_shared)
     return cudaErrorInvalidValue;
   if (Format::always_whole || job->depth % STEER_TILE_UNIT == 0)
-    return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, true>, n_shared, staged)
-                   : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, true>, n_shared, staged);
+    return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, other, 1, true>, n_shared, staged, n_of_type)
+                   : steer_launch_job (queue, job, steer_gemv_tiles<type, other, 2, true>, n_shared, staged, n_of_type);
   /* Types whose rows are always whole have no other kernel. */
-  return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, 1, Format::always_whole>, n_shared, staged)
-                 : steer_launch_job (queue, job, steer_gemv_tiles<type, 2, Format::always_whole>, n_shared, staged);
+  return one_set ? steer_launch_job (queue, job, steer_gemv_tiles<type, other, 1, Format::always_whole>, n_shared,
+                                     staged, n_of_type)
+                 : steer_launch_job (queue, job, steer_gemv_tiles<type, other, 2, Format::always_whole>, n_shared,
+                                     staged, n_of_type);
 }
 
-template <SteerCudaType type>
-cudaError_t
-steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
+template <SteerCudaType type, SteerCudaType other>
+static cudaError_t
+launch_columns (const SteerCudaQueue *queue, const SteerGemv *job)
 {
   int together = 4;
 
@@ -433,10 +488,17 @@ steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
   for (int first = 0; first < job->n_columns; first += together)
     {
       SteerGemv part = steer_cut_columns (job, first, min (together, job->n_columns - first));
-      cudaError_t error = launch<type> (queue, &part);
+      cudaError_t error = launch<type, other> (queue, &part);
 
       if (error != cudaSuccess)
         return error;
     }
   return cudaSuccess;
+}
+
+template <SteerCudaType type>
+cudaError_t
+steer_gemv_launch (const SteerCudaQueue *queue, const SteerGemv *job)
+{
+  return launch_columns<type, type> (queue, job);
 }

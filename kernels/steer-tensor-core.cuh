@@ -156,13 +156,11 @@ steer_multiply_bytes (int *c, const unsigned *a, unsigned b0, unsigned b1, int s
 #endif
 }
 
-/* c += a b, k 32. */
-template <bool is_signed>
+/* c += a b, k 32, a not signed. */
 static __device__ __forceinline__ void
 steer_add_bytes (int *c, const unsigned *a, unsigned b0, unsigned b1)
 {
 #ifdef __CUDA_ARCH__
-  static_assert (!is_signed, "nobody needs it");
   asm volatile("mma.sync.aligned.m16n8k32.row.col.s32.u8.s8.s32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
                "{%0, %1, %2, %3};"
                : "+r"(c[0]), "+r"(c[1]), "+r"(c[2]), "+r"(c[3])
@@ -170,7 +168,7 @@ steer_add_bytes (int *c, const unsigned *a, unsigned b0, unsigned b1)
 #else
   int products[4];
 
-  steer_multiply_bytes<is_signed, 32> (products, a, b0, b1, 0);
+  steer_multiply_bytes<false, 32> (products, a, b0, b1, 0);
   for (int i = 0; i < 4; i++)
     c[i] += products[i];
 #endif

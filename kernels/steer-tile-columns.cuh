@@ -1,7 +1,7 @@
 #pragma once
 
 /* The activations as tensor cores take them, in whole numbers. 128 neighbours of a column have a step, a power of two;
- * an activation is that times a sum of four digits, bytes with a sign and different weights, and so exact to the 30th
+ * an activation is that times a sum of four digits, bytes with a sign and different weights, and so exact to the 29th
  * bit of the largest of the 128. The digits are columns of an mma side by side, of which each adds up to a whole
  * number. */
 

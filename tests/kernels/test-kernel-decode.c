@@ -367,13 +367,17 @@ test_qkv (void)
       }
 }
 
-/* GGUF files store the three in different types. */
+/* GGUF files store the three in different types. Values of Q6_K beside Q4_K or Q5_K share a launch, unless a tile of
+ * rows would be of both. */
 static void
 test_qkv_of_mixed_types (void)
 {
   check_qkv (STEER_CUDA_Q8, STEER_CUDA_F16, STEER_CUDA_F16, 16, 2, 1, 2, FALSE, TRUE);
   check_qkv (STEER_CUDA_BF16, STEER_CUDA_Q8, STEER_CUDA_BF16, 16, 2, 1, 1, TRUE, FALSE);
   check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, STEER_CUDA_F16, 64, 2, 1, 2, TRUE, FALSE);
+  check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, STEER_CUDA_F16, 64, 8, 2, 1, FALSE, FALSE);
+  check_qkv (STEER_CUDA_Q5_K, STEER_CUDA_Q6_K, STEER_CUDA_BF16, 64, 4, 2, 3, FALSE, TRUE);
+  check_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, STEER_CUDA_F16, 8, 2, 1, 2, FALSE, FALSE);
 }
 
 /* residual: out: [n_columns, n_rows]: what the product with columns @first .. of @x adds to nothing. */
