@@ -218,7 +218,8 @@ on_found (SteerAddFeatureDialog *self)
 static void
 on_number_changed (SteerAddFeatureDialog *self)
 {
-  if (self->setting)
+  /* A dialog that goes drops its focus, and the number that had it is read once more. */
+  if (self->setting || self->library == NULL)
     return;
   self->by_number = self->proposed = TRUE;
   update_verdict (self);
@@ -228,9 +229,9 @@ on_number_changed (SteerAddFeatureDialog *self)
 static void
 on_number_focused (SteerAddFeatureDialog *self)
 {
-  g_autoptr (SteerFeature) first = get_first_found (self);
+  g_autoptr (SteerFeature) first = self->finder != NULL ? get_first_found (self) : NULL;
 
-  if (first != NULL)
+  if (first != NULL || self->library == NULL)
     return;
   self->by_number = TRUE;
   update_verdict (self);

@@ -108,6 +108,22 @@ find_range (SteerFeatureRow *self, SteerStrengthRange *range)
   return range->upper - range->lower < LARGEST_FIT * (self->range.upper - self->range.lower);
 }
 
+static char *
+dup_number (SteerFeatureRow *self)
+{
+  return steer_steering_dup_rounded (self, gtk_adjustment_get_value (self->number_adjustment), get_shown_digits (self));
+}
+
+static gboolean
+on_number_output (SteerFeatureRow *self, GtkSpinButton *number)
+{
+  g_autofree char *text = dup_number (self);
+
+  if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (number))))
+    gtk_editable_set_text (GTK_EDITABLE (number), text);
+  return TRUE;
+}
+
 static void
 set_range (SteerFeatureRow *self, const SteerStrengthRange *range)
 {
@@ -121,6 +137,8 @@ set_range (SteerFeatureRow *self, const SteerStrengthRange *range)
   gtk_range_set_round_digits (GTK_RANGE (self->scale), range->digits);
   steer_strength_scale_set_useful (self->scale, range->useful_lower, range->useful_upper);
   update_marks (self);
+  /* It may show another number of decimals now, by which on_number_input() knows that nothing was typed. */
+  on_number_output (self, self->number);
 }
 
 static void
@@ -177,12 +195,6 @@ on_value_changed (GtkAdjustment *adjustment, SteerFeatureRow *self)
     steer_feature_set_strength (self->feature, gtk_adjustment_get_value (adjustment));
 }
 
-static char *
-dup_number (SteerFeatureRow *self)
-{
-  return steer_steering_dup_rounded (self, gtk_adjustment_get_value (self->number_adjustment), get_shown_digits (self));
-}
-
 /* The text shows a few decimals only; leaving the entry must not round the strength to them. */
 static int
 on_number_input (SteerFeatureRow *self, double *value, GtkSpinButton *number)
@@ -194,16 +206,6 @@ on_number_input (SteerFeatureRow *self, double *value, GtkSpinButton *number)
   if (g_str_equal (text, shown))
     return TRUE;
   return steer_steering_parse_strength (text, value) ? TRUE : GTK_INPUT_ERROR;
-}
-
-static gboolean
-on_number_output (SteerFeatureRow *self, GtkSpinButton *number)
-{
-  g_autofree char *text = dup_number (self);
-
-  if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (number))))
-    gtk_editable_set_text (GTK_EDITABLE (number), text);
-  return TRUE;
 }
 
 static gboolean

@@ -142,11 +142,12 @@ static void
 on_own_toggled (GtkCheckButton *button, SteerPresetSettings *self)
 {
   guint i = find_widget (self->own, button);
-  SteerSamplingFields fields = steer_preset_get_sampling_fields (get_preset (self));
+  SteerSamplingFields fields;
   SteerSampling sampling;
 
   if (self->showing)
     return;
+  fields = steer_preset_get_sampling_fields (get_preset (self));
   steer_workspace_get_sampling (self->workspace, &sampling);
   fields = gtk_check_button_get_active (button) ? fields | settings[i].field : fields & ~settings[i].field;
   steer_preset_set_sampling_fields (get_preset (self), &sampling, fields);
@@ -157,10 +158,13 @@ static void
 on_number_changed (GtkSpinButton *number, SteerPresetSettings *self)
 {
   guint i = find_widget (self->numbers, number);
-  SteerSampling sampling = *steer_preset_get_sampling (get_preset (self));
   double value = gtk_spin_button_get_value (number);
+  SteerSampling sampling;
 
-  if (self->showing || fabs (value - get_number (&sampling, settings[i].field)) < 0.5 * pow (10.0, -settings[i].digits))
+  if (self->showing)
+    return;
+  sampling = *steer_preset_get_sampling (get_preset (self));
+  if (fabs (value - get_number (&sampling, settings[i].field)) < 0.5 * pow (10.0, -settings[i].digits))
     return;
   set_number (&sampling, settings[i].field, value);
   steer_preset_set_sampling_fields (get_preset (self), &sampling, steer_preset_get_sampling_fields (get_preset (self)));
@@ -208,6 +212,14 @@ add_row (SteerPresetSettings *self, guint i)
   g_signal_connect (number, "value-changed", G_CALLBACK (on_number_changed), self);
 }
 
+/* A number that is being typed counts when it is left: now, as long as there is a preset for it. */
+static gboolean
+steer_preset_settings_close_request (GtkWindow *window)
+{
+  gtk_window_set_focus (window, NULL);
+  return GTK_WINDOW_CLASS (steer_preset_settings_parent_class)->close_request (window);
+}
+
 static void
 steer_preset_settings_dispose (GObject *object)
 {
@@ -225,6 +237,7 @@ steer_preset_settings_class_init (SteerPresetSettingsClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = steer_preset_settings_dispose;
+  GTK_WINDOW_CLASS (klass)->close_request = steer_preset_settings_close_request;
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-preset-settings.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerPresetSettings, heading);
   gtk_widget_class_bind_template_child (widget_class, SteerPresetSettings, system_prompt);

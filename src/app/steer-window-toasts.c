@@ -1,11 +1,16 @@
 /* What the window tells in passing, and what is too long for that. */
 #include "steer-window-private.h"
 
+#include <glib/gi18n.h>
+
 #include "steer-accessible.h"
 #include "steer-dialogs.h"
 
 /* Of the width of an overlay: the toast's distance from its edges, its own padding, and its close button. */
 #define AROUND_TEXT 100
+
+/* What is too long for its toast needs time to be asked for. */
+#define DETAILS_SECONDS 12
 
 /* The content is the overlay's first child; what follows are toasts. */
 static void
@@ -46,25 +51,21 @@ is_too_long (AdwToastOverlay *overlay, const char *text)
 }
 
 static void
-on_told (SteerWindow *self)
+on_details (AdwToast *toast, AdwToastOverlay *overlay)
 {
-  g_clear_weak_pointer (&self->telling);
+  g_autofree char *text = NULL;
+
+  pango_parse_markup (adw_toast_get_title (toast), -1, 0, NULL, &text, NULL, NULL);
+  steer_dialog_tell (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (overlay))), text);
 }
 
-/* Several at once, as of files that were dropped together, are told together. */
+/* Not at once in a dialog: much of what is told comes while the person writes. */
 static void
-tell (SteerWindow *self, const char *text)
+offer_details (AdwToast *toast, AdwToastOverlay *overlay)
 {
-  g_autofree char *all = NULL;
-
-  if (self->telling == NULL)
-    {
-      g_set_weak_pointer (&self->telling, steer_dialog_tell (GTK_WINDOW (self), text));
-      g_signal_connect_object (self->telling, "response", G_CALLBACK (on_told), self, G_CONNECT_SWAPPED);
-      return;
-    }
-  all = g_strconcat (adw_message_dialog_get_body (self->telling), "\n\n", text, NULL);
-  adw_message_dialog_set_body (self->telling, all);
+  adw_toast_set_button_label (toast, _ ("_Details"));
+  adw_toast_set_timeout (toast, DETAILS_SECONDS);
+  g_signal_connect_object (toast, "button-clicked", G_CALLBACK (on_details), overlay, 0);
 }
 
 void
@@ -77,12 +78,8 @@ steer_window_add_toast (SteerWindow *self, AdwToast *toast)
 
   overlay = choose_overlay (self);
   pango_parse_markup (adw_toast_get_title (toast), -1, 0, NULL, &text, NULL, NULL);
-  /* What can be taken back has to go by itself. */
   if (adw_toast_get_button_label (toast) == NULL && text != NULL && is_too_long (overlay, text))
-    {
-      tell (self, text);
-      return;
-    }
+    offer_details (toast, overlay);
   adw_toast_overlay_add_toast (overlay, g_object_ref (toast));
   /* The next one of the queue gets its widget when this one goes. */
   g_signal_connect_object (toast, "dismissed", G_CALLBACK (name_toasts), overlay, G_CONNECT_SWAPPED | G_CONNECT_AFTER);

@@ -385,7 +385,6 @@ steer_window_dispose (GObject *object)
     steer_window_remove_actions (self);
   g_cancellable_cancel (self->opening);
   g_clear_object (&self->opening);
-  g_clear_weak_pointer (&self->telling);
   G_OBJECT_CLASS (steer_window_parent_class)->dispose (object);
   g_clear_object (&self->chat);
 }

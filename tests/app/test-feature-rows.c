@@ -156,6 +156,23 @@ test_slider_stays_while_it_is_held (PanelTest *fixture, gconstpointer data)
   g_assert_cmpfloat (gtk_range_get_value (scale), ==, 1.0);
 }
 
+/* The number shows more decimals of a shorter slider. */
+static void
+test_shrinking_rounds_nothing (PanelTest *fixture, gconstpointer data)
+{
+  SteerFeature *feature = panel_test_get_feature (fixture, 0);
+  GtkRange *scale = get_scale (fixture, 0);
+
+  steer_feature_set_range (feature, 0.05, -0.1, 0.1);
+  type_number (get_number (fixture, 0), "50");
+  gtk_widget_set_state_flags (GTK_WIDGET (scale), GTK_STATE_FLAG_ACTIVE, FALSE);
+  steer_feature_set_strength (feature, 0.05678);
+  gtk_widget_unset_state_flags (GTK_WIDGET (scale), GTK_STATE_FLAG_ACTIVE);
+  g_assert_cmpfloat (gtk_adjustment_get_upper (gtk_range_get_adjustment (scale)), <, 1.0);
+  gtk_spin_button_update (get_number (fixture, 0));
+  g_assert_cmpfloat (steer_feature_get_strength (feature), ==, 0.05678);
+}
+
 /* A hand that drags over pixels of six each cannot be expected to hit what is useful. */
 static void
 test_slider_shrinks_in_steps (PanelTest *fixture, gconstpointer data)
@@ -457,6 +474,7 @@ main (int argc, char *argv[])
   ADD ("has sliders that make room for a strength, and shrink back", test_slider_makes_room_and_shrinks_back);
   ADD ("takes a negative strength for as useful as a positive one", test_negative_strength_is_no_danger);
   ADD ("has sliders whose ends stay while they are held", test_slider_stays_while_it_is_held);
+  ADD ("rounds nothing when a slider shrinks", test_shrinking_rounds_nothing);
   ADD ("has sliders that shrink to half, and not at every step", test_slider_shrinks_in_steps);
   ADD ("has marks that follow the ends of a slider", test_marks_follow_the_range);
   ADD ("returns to the recommended strength on a double click", test_double_click_recommends);

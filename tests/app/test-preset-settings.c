@@ -99,6 +99,20 @@ test_rounds_nothing (PanelTest *fixture, gconstpointer data)
 }
 
 static void
+test_typed_number_counts (PanelTest *fixture, gconstpointer data)
+{
+  GtkWidget *dialog = open_settings (fixture);
+  GtkWidget *number = find_in_row (dialog, "Temperature", GTK_TYPE_SPIN_BUTTON);
+
+  gtk_widget_grab_focus (number);
+  gtk_editable_set_text (GTK_EDITABLE (number), "0.90");
+  gtk_window_close (GTK_WINDOW (dialog));
+  app_test_settle ();
+  g_assert_null (panel_test_get_dialog (STEER_TYPE_PRESET_SETTINGS));
+  g_assert_cmpfloat (steer_preset_get_sampling (panel_test_get_preset (fixture))->temperature, ==, 0.9);
+}
+
+static void
 test_system_prompt (PanelTest *fixture, gconstpointer data)
 {
   SteerPreset *preset = panel_test_get_preset (fixture);
@@ -151,7 +165,7 @@ test_options_tell_it (PanelTest *fixture, gconstpointer data)
   gtk_window_destroy (GTK_WINDOW (open_settings (fixture)));
   gtk_menu_button_popup (button);
   row = app_test_find (GTK_WIDGET (gtk_menu_button_get_popover (button)), ADW_TYPE_ACTION_ROW, "title",
-                       "System Prompt and Sampling…");
+                       "System prompt and sampling…");
   g_assert_nonnull (row);
   g_assert_cmpstr (adw_action_row_get_subtitle (ADW_ACTION_ROW (row)), ==, "Its own: Temperature, Seed");
   gtk_menu_button_popdown (button);
@@ -168,6 +182,7 @@ main (int argc, char *argv[])
   ADD ("are shown with what the preferences add", test_shows_what_counts);
   ADD ("are set, and given back to the preferences", test_sets_and_gives_back);
   ADD ("are not rounded by being shown", test_rounds_nothing);
+  ADD ("take a number that is typed when the dialog is closed", test_typed_number_counts);
   ADD ("have a system prompt", test_system_prompt);
   ADD ("are part of the preset", test_is_a_change_of_the_preset);
   ADD ("are told by the panel's options", test_options_tell_it);

@@ -160,6 +160,24 @@ test_adds_numbers_after_a_search (PanelTest *fixture, gconstpointer data)
   g_assert_cmpuint (steer_feature_get_index (panel_test_get_feature (fixture, 3)), ==, 3);
 }
 
+/* It is read once more when the dialog goes. */
+static void
+test_closes_with_a_number_typed (PanelTest *fixture, gconstpointer data)
+{
+  GtkWidget *dialog, *layer;
+
+  panel_test_act (fixture, "steering.add-feature");
+  dialog = panel_test_get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG);
+  layer = app_test_find (dialog, GTK_TYPE_SPIN_BUTTON, NULL, NULL);
+  test_wait_until (has_found, dialog, 10);
+  gtk_widget_grab_focus (layer);
+  gtk_editable_set_text (GTK_EDITABLE (layer), "7");
+  gtk_window_close (GTK_WINDOW (dialog));
+  app_test_settle ();
+  g_assert_null (panel_test_get_dialog (STEER_TYPE_ADD_FEATURE_DIALOG));
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (panel_test_get_preset (fixture))), ==, 3);
+}
+
 static void
 test_adds_a_feature_by_its_numbers (PanelTest *fixture, gconstpointer data)
 {
@@ -302,6 +320,7 @@ main (int argc, char *argv[])
   ADD ("adds what a search shows", test_adds_what_a_search_shows);
   ADD ("adds what the numbers name after a search", test_adds_numbers_after_a_search);
   ADD ("adds a feature by layer and index", test_adds_a_feature_by_its_numbers);
+  ADD ("closes what adds features with a number half typed", test_closes_with_a_number_typed);
   ADD ("has a way back where it covers the chat", test_has_a_way_back_where_it_covers_the_chat);
   ADD ("fits into 300 pixels", test_fits_into_300_pixels);
   ADD ("opens its menus", test_popovers);
