@@ -24,16 +24,25 @@ steer_cli_features_open_bundled (void)
   return NULL;
 }
 
-/* A feature that the user calls otherwise, or of whose model labels were imported, is not found by what is bundled. */
-static gboolean
-is_told_by (SteerLabelStore *store, const SteerLabel *bundled)
+/* What the user calls a bundled feature, else what labels that were imported of its model do; NULL: nothing. */
+static char *
+dup_told_label (SteerLabelStore *store, int layer, guint64 index)
 {
   const char *const models[] = { MODEL "/" STEER_DEMO_SOURCE_ID, MODEL, "", NULL };
   SteerLabelFilter filter = { .model = MODEL, .layer = -1 };
-  g_autofree char *own = steer_label_store_find_user_label (store, models, bundled->layer, bundled->index, NULL);
-  g_autoptr (SteerLabel) label = steer_label_store_find (store, bundled->layer, bundled->index, &filter, NULL);
+  char *own = steer_label_store_find_user_label (store, models, layer, index, NULL);
+  g_autoptr (SteerLabel) label = own == NULL ? steer_label_store_find (store, layer, index, &filter, NULL) : NULL;
 
-  return own != NULL || label != NULL;
+  return label != NULL ? g_strdup (label->label) : own;
+}
+
+/* Such a feature is not found by what is bundled. */
+static gboolean
+is_told_by (SteerLabelStore *store, const SteerLabel *bundled)
+{
+  g_autofree char *told = dup_told_label (store, bundled->layer, bundled->index);
+
+  return told != NULL;
 }
 
 gboolean
@@ -81,23 +90,48 @@ open_sae (guint layer, guint64 index)
   return g_object_ref (steer_sae_find (source, layer));
 }
 
+/* A name of one's own says nothing of how the feature fires. */
+static void
+add_numbers (SteerLabel *label, const SteerLabel *bundled)
+{
+  if (label->density < 0.0)
+    label->density = bundled->density;
+  if (label->activation <= 0.0)
+    label->activation = bundled->activation;
+}
+
 gboolean
 steer_cli_features_find_bundled (SteerCliShown *shown, const char *model, GError **error)
 {
-  g_autoptr (SteerLabelStore) bundled = NULL;
+  g_autoptr (SteerLabel) label = NULL;
   g_autoptr (GError) local = NULL;
 
   if (!may_be_bundled (shown, model))
     return TRUE;
   shown->sae = open_sae (shown->layer, shown->index);
-  bundled = shown->sae != NULL ? steer_cli_features_open_bundled () : NULL;
-  if (bundled == NULL)
+  shown->bundled = shown->sae != NULL ? steer_cli_features_open_bundled () : NULL;
+  if (shown->bundled == NULL)
     return TRUE;
+  label = steer_label_store_find (shown->bundled, (int) shown->layer, shown->index, NULL, &local);
+  if (local != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&local));
+      return FALSE;
+    }
   if (shown->label == NULL)
-    shown->label = steer_label_store_find (bundled, (int) shown->layer, shown->index, NULL, &local);
-  g_set_object (&shown->store, bundled);
-  if (local == NULL)
-    return TRUE;
-  g_propagate_error (error, g_steal_pointer (&local));
-  return FALSE;
+    shown->label = g_steal_pointer (&label);
+  else if (label != NULL)
+    add_numbers (shown->label, label);
+  return TRUE;
+}
+
+char *
+steer_cli_features_dup_neighbour_label (const SteerCliShown *shown, guint64 index)
+{
+  char *told;
+
+  if (shown->bundled == NULL)
+    return steer_cli_features_dup_label (shown->store, shown->sae, shown->layer, index);
+  told = dup_told_label (shown->store, (int) shown->layer, index);
+  return told != NULL ? told : steer_cli_features_dup_label (shown->bundled, shown->sae, shown->layer, index);
 }

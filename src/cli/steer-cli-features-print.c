@@ -178,7 +178,7 @@ print_shown (const SteerCliShown *shown)
   for (guint i = 0; i < shown->neighbours->len; i++)
     {
       const SteerNeighbour *neighbour = &g_array_index (shown->neighbours, SteerNeighbour, i);
-      g_autofree char *name = steer_cli_features_dup_label (shown->store, shown->sae, shown->layer, neighbour->index);
+      g_autofree char *name = steer_cli_features_dup_neighbour_label (shown, neighbour->index);
       g_autofree char *safe_name = steer_cli_dup_safe (name != NULL ? name : "");
 
       steer_cli_print ("%8" G_GUINT64_FORMAT "  %.3f  %s%s\n", neighbour->index, neighbour->cosine, safe_name,
@@ -194,7 +194,7 @@ add_neighbours (JsonBuilder *builder, const SteerCliShown *shown)
   for (guint i = 0; shown->neighbours != NULL && i < shown->neighbours->len; i++)
     {
       const SteerNeighbour *neighbour = &g_array_index (shown->neighbours, SteerNeighbour, i);
-      g_autofree char *name = steer_cli_features_dup_label (shown->store, shown->sae, shown->layer, neighbour->index);
+      g_autofree char *name = steer_cli_features_dup_neighbour_label (shown, neighbour->index);
 
       json_builder_begin_object (builder);
       add_int (builder, "index", (gint64) neighbour->index);

@@ -60,6 +60,7 @@ steer_cli_shown_clear (SteerCliShown *self)
   g_clear_object (&self->sae);
   g_clear_pointer (&self->neighbours, g_array_unref);
   g_clear_object (&self->store);
+  g_clear_object (&self->bundled);
 }
 
 char *

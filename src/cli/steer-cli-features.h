@@ -12,15 +12,16 @@ typedef struct
 {
   guint layer;
   guint64 index;
-  SteerLabel *label;      /* nullable */
-  char *source_label;     /* nullable: what the SAE's own file calls it */
-  GPtrArray *examples;    /* (nullable) (element-type utf8) */
-  SteerSae *sae;          /* nullable: none is known; then what follows is not known */
-  double norm;            /* of the decoder's direction */
-  double layer_norm;      /* 0: not known */
-  double recommended;     /* 0: not known */
-  GArray *neighbours;     /* (nullable) (element-type SteerNeighbour) */
-  SteerLabelStore *store; /* for the neighbours' labels */
+  SteerLabel *label;        /* nullable */
+  char *source_label;       /* nullable: what the SAE's own file calls it */
+  GPtrArray *examples;      /* (nullable) (element-type utf8) */
+  SteerSae *sae;            /* nullable: none is known; then what follows is not known */
+  double norm;              /* of the decoder's direction */
+  double layer_norm;        /* 0: not known */
+  double recommended;       /* 0: not known */
+  GArray *neighbours;       /* (nullable) (element-type SteerNeighbour) */
+  SteerLabelStore *store;   /* for the neighbours' labels */
+  SteerLabelStore *bundled; /* nullable: the feature is not bundled. Asked where the other says nothing */
 } SteerCliShown;
 
 void steer_cli_shown_clear (SteerCliShown *self);
@@ -41,9 +42,11 @@ gboolean steer_cli_features_add_bundled (GPtrArray *found,
                                          const SteerLabelFilter *filter,
                                          guint n_most,
                                          GError **error);
-/* The SAE, and the label where there is none yet, of a feature that is bundled. @model: (nullable): the one that is
- * meant. */
+/* The SAE of a feature that is bundled, the label where there is none yet, and numbers that the label lacks.
+ * @model: (nullable): the one that is meant. */
 gboolean steer_cli_features_find_bundled (SteerCliShown *shown, const char *model, GError **error);
+/* What one of @shown's neighbours is called. Free with g_free(); NULL: nothing. */
+char *steer_cli_features_dup_neighbour_label (const SteerCliShown *shown, guint64 index);
 
 /* What a feature is called: by the store, else by the SAE's own file. Free with g_free(); NULL: nothing. */
 char *steer_cli_features_dup_label (SteerLabelStore *store, SteerSae *sae, guint layer, guint64 index);

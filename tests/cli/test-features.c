@@ -388,6 +388,40 @@ test_bundled_labels (void)
   test_remove_dir (g_steal_pointer (&dir));
 }
 
+/* The user's name takes the place of the bundled one alone: what else is known stays, and neighbours are called by it.
+ */
+static void
+test_bundled_feature_of_another_name (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *database = g_build_filename (dir, "labels.sqlite", NULL);
+  g_autofree char *path = g_build_filename (dir, "other.jsonl", NULL);
+  g_auto (CliResult) result = { 0 };
+
+  g_assert_true (g_file_set_contents (
+    path, "{\"modelId\": \"other\", \"layer\": \"2-other\", \"index\": \"8\", \"description\": \"of another\"}\n", -1,
+    NULL));
+  CLI_RUN (&result, NULL, "features", "import", path, "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "label", "2:9", "furry things", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_result_clear (&result);
+
+  CLI_RUN (&result, NULL, "features", "show", "2:9", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_true (g_str_has_prefix (result.out, "2:9  furry things\nfires on 10.31 % of tokens\nlargest activation "));
+  cli_result_clear (&result);
+  CLI_RUN (&result, NULL, "features", "show", "2:11", "--database", database);
+  g_assert_cmpint (result.status, ==, 0);
+  g_assert_nonnull (strstr (result.out, "0.216  furry things\n"));
+  g_assert_null (strstr (result.out, "cats"));
+  /* What is of another model's features at the same places names none of these. */
+  g_assert_nonnull (strstr (result.out, "0.279  castles\n"));
+  g_assert_null (strstr (result.out, "of another"));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 /* A conversation that was exported is its prompt: system prompt and messages through the template. */
 static void
 test_inspect_conversation (void)
@@ -421,6 +455,8 @@ main (int argc, char **argv)
   g_test_add_func ("/features/inspect-reads-an-exported-conversation", test_inspect_conversation);
   g_test_add_func ("/features/labels-are-imported-found-shown-and-named-anew", test_labels);
   g_test_add_func ("/features/bundled-labels-are-known-without-an-import", test_bundled_labels);
+  g_test_add_func ("/features/a-name-of-one's-own-hides-nothing-of-what-is-bundled",
+                   test_bundled_feature_of_another_name);
   g_test_add_func ("/features/what-is-not-asked-rightly-is-told", test_label_refusals);
   g_test_add_func ("/features/inspect-needs-an-sae", test_inspect_refusals);
   return g_test_run ();
