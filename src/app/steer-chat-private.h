@@ -12,7 +12,7 @@ struct _SteerChat
   SteerWorkspace *workspace;
   SteerConversation *conversation;
   GPtrArray *turns;     /* (element-type SteerChatTurn): at most one a conversation */
-  GHashTable *failures; /* SteerConversation -> GError: why its last answer failed */
+  GHashTable *failures; /* id of a conversation -> GError: why its last answer failed */
   gboolean comparing;
   guint context_used;
   double tokens_per_second;
@@ -32,8 +32,11 @@ void steer_chat_cancel_count (SteerChat *self);
 
 /* steer-chat-say.c */
 
-/* Why the last answer in @conversation failed, until the conversation changes. @error: (nullable): it did not */
+/* Why the last answer in @conversation failed, until the conversation changes: also for what is loaded anew under its
+ * id. @error: (nullable): it did not */
 void steer_chat_set_failure (SteerChat *self, SteerConversation *conversation, const GError *error);
+/* (nullable) */
+const GError *steer_chat_find_failure (SteerChat *self, SteerConversation *conversation);
 
 /* The turn of @conversation that runs or waits for a choice; NULL: none. */
 SteerChatTurn *steer_chat_find_turn (SteerChat *self, SteerConversation *conversation);

@@ -31,10 +31,23 @@ find_turn_of_reply (SteerChat *self, SteerReply *reply)
 void
 steer_chat_set_failure (SteerChat *self, SteerConversation *conversation, const GError *error)
 {
+  gint64 id = steer_conversation_get_id (conversation);
+
+  /* One that is not kept has no id, and does not come back once it was left. */
+  if (id == 0 && conversation != self->conversation)
+    return;
   if (error != NULL)
-    g_hash_table_insert (self->failures, g_object_ref (conversation), g_error_copy (error));
+    g_hash_table_insert (self->failures, g_memdup2 (&id, sizeof id), g_error_copy (error));
   else
-    g_hash_table_remove (self->failures, conversation);
+    g_hash_table_remove (self->failures, &id);
+}
+
+const GError *
+steer_chat_find_failure (SteerChat *self, SteerConversation *conversation)
+{
+  gint64 id = steer_conversation_get_id (conversation);
+
+  return g_hash_table_lookup (self->failures, &id);
 }
 
 static void

@@ -237,7 +237,7 @@ static void
 steer_chat_init (SteerChat *self)
 {
   self->turns = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_chat_turn_free);
-  self->failures = g_hash_table_new_full (g_direct_hash, g_direct_equal, g_object_unref, (GDestroyNotify) g_error_free);
+  self->failures = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, (GDestroyNotify) g_error_free);
 }
 
 SteerChat *
@@ -277,6 +277,7 @@ steer_chat_set_conversation (SteerChat *self, SteerConversation *conversation)
     return;
   if (self->conversation != NULL)
     g_signal_handlers_disconnect_by_data (self->conversation, self);
+  g_hash_table_remove (self->failures, &(gint64){ 0 }); /* of one that was not kept */
   g_set_object (&self->conversation, conversation);
   g_signal_connect_swapped (conversation, "items-changed", G_CALLBACK (on_items_changed), self);
   g_signal_connect_swapped (conversation, "notify::system-prompt", G_CALLBACK (steer_chat_schedule_count), self);
@@ -365,7 +366,7 @@ steer_chat_get_failure (SteerChat *self)
 
   g_return_val_if_fail (STEER_IS_CHAT (self), NULL);
 
-  error = g_hash_table_lookup (self->failures, self->conversation);
+  error = steer_chat_find_failure (self, self->conversation);
   return error != NULL ? error->message : NULL;
 }
 
@@ -374,7 +375,7 @@ steer_chat_get_context_full (SteerChat *self)
 {
   g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
 
-  return g_error_matches (g_hash_table_lookup (self->failures, self->conversation), STEER_CHAT_ERROR,
+  return g_error_matches (steer_chat_find_failure (self, self->conversation), STEER_CHAT_ERROR,
                           STEER_CHAT_ERROR_CONTEXT_FULL);
 }
 

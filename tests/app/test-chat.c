@@ -1,6 +1,7 @@
 /* The chat: sending, regenerating, editing, comparing, with the tiny model. No widgets. */
 #include "app/steer-chat.h"
 #include "app-test-util.h"
+#include "chat/store-test-util.h"
 #include "test-util.h"
 
 typedef struct
@@ -494,6 +495,62 @@ test_failure_is_of_its_conversation (Fixture *f, gconstpointer data)
   g_assert_false (steer_chat_get_unanswered (f->chat));
 }
 
+/* It is told in what is loaded anew, and does not keep alive what was left; a deletion that is taken back loses
+ * nothing.
+ */
+static void
+test_failure_outlives_its_conversation (Fixture *f, gconstpointer data)
+{
+  SteerStore *store = steer_workspace_get_store (f->workspace);
+  SteerConversation *first = g_object_ref (steer_chat_get_conversation (f->chat));
+  gint64 id = steer_conversation_get_id (first);
+  g_autofree char *text = g_strnfill (20000, 'x');
+
+  steer_chat_send (f->chat, text);
+  wait_idle (f);
+  for (guint i = 0; i < 2; i++)
+    {
+      g_assert_nonnull (steer_chat_get_failure (f->chat));
+      if (i == 0)
+        steer_chat_start_new (f->chat);
+      else
+        {
+          g_assert_true (steer_store_delete (store, id));
+          g_assert_true (steer_chat_leave (f->chat, id));
+        }
+      g_assert_null (steer_chat_get_failure (f->chat));
+      app_test_assert_finalizes (first);
+      if (i == 1)
+        steer_store_undelete (store, id);
+      first = store_load (store, id);
+      steer_chat_set_conversation (f->chat, first);
+      g_assert_cmpstr (steer_chat_get_failure (f->chat), ==, f->failed);
+    }
+  g_object_unref (first);
+}
+
+/* Where nothing can be kept, all chats have the same id. */
+static void
+test_failure_without_a_store (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) first = steer_conversation_new ();
+  g_autoptr (SteerConversation) second = steer_conversation_new ();
+  g_autofree char *text = g_strnfill (20000, 'x');
+
+  steer_chat_set_conversation (f->chat, first);
+  steer_chat_send (f->chat, text);
+  wait_idle (f);
+  g_assert_nonnull (steer_chat_get_failure (f->chat));
+  steer_chat_set_conversation (f->chat, second);
+  g_assert_null (steer_chat_get_failure (f->chat));
+
+  steer_chat_set_conversation (f->chat, first);
+  steer_chat_continue (f->chat);
+  steer_chat_set_conversation (f->chat, second);
+  wait_idle (f);
+  g_assert_null (steer_chat_get_failure (f->chat));
+}
+
 #define ADD(path, tokens, function) g_test_add (path, Fixture, GUINT_TO_POINTER (tokens), set_up, function, tear_down)
 
 int
@@ -519,5 +576,8 @@ main (int argc, char **argv)
   ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);
   ADD ("/chat/why an answer failed is told in its conversation until that changes", 16,
        test_failure_is_of_its_conversation);
+  ADD ("/chat/why an answer failed is told when its chat is opened again, which may be gone meanwhile", 16,
+       test_failure_outlives_its_conversation);
+  ADD ("/chat/why an answer failed is told in no other chat where none is kept", 16, test_failure_without_a_store);
   return g_test_run ();
 }
