@@ -13,20 +13,47 @@
 static const struct flock shared = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
 static const struct flock alone = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 
+/* There is no lock for anyone: the kernel or a network's file system has none of these, or a folder has the file's
+ * name. Anything else (no permission, a full disk, too many open files) may be so for this program alone. */
+static gboolean
+is_without_locks (int code)
+{
+  switch (code)
+    {
+    case EINVAL:
+    case EISDIR:
+    case ENOLCK:
+    case ENOSYS:
+    case EOPNOTSUPP:
+      return TRUE;
+    default:
+      return FALSE;
+    }
+}
+
 int
 steer_store_lock (const char *path)
 {
   g_autofree char *name = g_strconcat (path, "-lock", NULL);
   struct flock lock = shared;
-  int fd;
+  int fd, code;
 
   do
     fd = open (name, O_RDONLY | O_CREAT | O_CLOEXEC, 0600);
   while (fd < 0 && errno == EINTR);
-  if (fd < 0 || fcntl (fd, F_OFD_SETLK, &lock) == 0)
+  if (fd >= 0 && fcntl (fd, F_OFD_SETLK, &lock) == 0)
     return fd;
-  close (fd);
-  return -1;
+  code = errno;
+  if (fd >= 0)
+    close (fd);
+  if (is_without_locks (code))
+    {
+      g_message ("'%s' cannot be locked (%s): use its chats in one program at a time", name, g_strerror (code));
+      return STEER_STORE_NO_LOCKS;
+    }
+  g_message ("'%s' cannot be locked (%s): what a crash left unfinished in its chats stays so until it can", name,
+             g_strerror (code));
+  return STEER_STORE_NOT_LOCKED;
 }
 
 gboolean
@@ -34,5 +61,7 @@ steer_store_is_alone (int lock)
 {
   struct flock other = alone;
 
+  if (lock == STEER_STORE_NO_LOCKS)
+    return TRUE;
   return lock >= 0 && fcntl (lock, F_OFD_GETLK, &other) == 0 && other.l_type == F_UNLCK;
 }

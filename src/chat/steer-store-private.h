@@ -93,10 +93,18 @@ void steer_store_set_error (sqlite3 *db, const char *doing, GError **error);
 /* (nullable) for NULL; what is not UTF-8 is made so. */
 char *steer_store_dup_column (sqlite3_stmt *statement, int column);
 
+/* In the place of a lock's descriptor. */
+enum
+{
+  STEER_STORE_NOT_LOCKED = -1, /* this store could not take it; others may have it */
+  STEER_STORE_NO_LOCKS = -2,   /* nobody can: files are not locked there */
+};
+
 /* Tells all other stores on the file, of this process and others, that it is open, until the descriptor is closed.
- * -1: it cannot be told, and so not be known of others either. Never waits. */
+ * Where that fails the log tells why, once a store. Never waits. */
 int steer_store_lock (const char *path);
-/* FALSE, too, where that cannot be known. */
+/* FALSE, too, where that cannot be known. TRUE where nobody can lock: a program that is alone, as nearly all are, would
+ * never mend what a crash left; others who have the file open are not seen, and their unfinished replies are ended. */
 gboolean steer_store_is_alone (int lock);
 
 /* The connection that reads, and its statements; used by one thread at a time. */

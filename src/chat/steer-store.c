@@ -58,7 +58,7 @@ steer_store_class_init (SteerStoreClass *klass)
 static void
 steer_store_init (SteerStore *self)
 {
-  self->lock = -1;
+  self->lock = STEER_STORE_NOT_LOCKED;
   self->context = g_main_context_ref_thread_default ();
   self->entries = g_ptr_array_new_with_free_func (g_object_unref);
   self->deleted = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_object_unref);

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * waits for the disk except in steer_store_flush(). Each batch of a reply is one transaction: after kill -9 at any
  * moment the file opens and holds everything up to the last committed batch. A file made by a newer version is
  * refused with a message, never changed; an older one is migrated. Several programs may have the file open: who is not
- * alone leaves what is unfinished, hidden or unsent to the others, until somebody is.
+ * alone leaves what is unfinished, hidden or unsent to the others, until somebody is. Where files cannot be locked each
+ * takes itself for alone.
  *
  * It is itself a GListModel of SteerChatEntry, newest first, kept current as conversations change.
  *

@@ -316,6 +316,27 @@ check_survivor (StorePlace *place, gint64 id, gint64 n_reported)
   store_close (store);
 }
 
+/* @delay: in microseconds, after the first report. @report: the last that was read */
+static void
+kill_writer (StorePlace *place, const char *program, gulong delay, gint64 *report)
+{
+  const char *const arguments[] = { program, "--write-until-killed", place->path, NULL };
+  const gsize size = 2 * sizeof *report;
+  GPid pid;
+  int out;
+
+  g_assert_true (g_spawn_async_with_pipes (NULL, (char **) arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, &pid,
+                                           NULL, &out, NULL, NULL));
+  g_assert_cmpint (read (out, report, size), ==, size);
+  g_usleep (delay);
+  kill (pid, SIGKILL);
+  waitpid (pid, NULL, 0);
+  while (read (out, report, size) == (gssize) size)
+    ;
+  close (out);
+  g_spawn_close_pid (pid);
+}
+
 static void
 test_kill (StorePlace *place, gconstpointer data)
 {
@@ -325,26 +346,34 @@ test_kill (StorePlace *place, gconstpointer data)
 
   for (guint round = 0; round < n_rounds; round++)
     {
-      const char *const arguments[] = { data, "--write-until-killed", place->path, NULL };
       gint64 report[2] = { 0, -1 };
-      GPid pid;
-      int out;
 
-      g_assert_true (g_spawn_async_with_pipes (NULL, (char **) arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                                               &pid, NULL, &out, NULL, NULL));
       /* At least one report, then death at any moment of the next ones. */
-      g_assert_cmpint (read (out, report, sizeof report), ==, sizeof report);
-      g_usleep ((gulong) g_rand_int_range (chance, 0, 120000));
-      kill (pid, SIGKILL);
-      waitpid (pid, NULL, 0);
-      while (read (out, report, sizeof report) == sizeof report)
-        ;
-      close (out);
-      g_spawn_close_pid (pid);
+      kill_writer (place, data, (gulong) g_rand_int_range (chance, 0, 120000), report);
       check_survivor (place, report[0], report[1] + 1);
       n_batches += (guint) report[1] + 1;
     }
   g_test_message ("%u batches survived %u kills", n_batches, n_rounds);
+}
+
+/* A program that is alone mends what was cut off also where it cannot know that it is. */
+static void
+test_kill_without_locks (StorePlace *place, gconstpointer data)
+{
+  g_autofree char *lock = g_strconcat (place->path, "-lock", NULL);
+  g_autoptr (GListModel) hits = NULL;
+  gint64 report[2] = { 0, -1 };
+  SteerStore *store;
+
+  make_folder (place);
+  g_assert_cmpint (g_mkdir (lock, 0700), ==, 0);
+  kill_writer (place, data, 0, report);
+  check_survivor (place, report[0], report[1] + 1);
+  /* Only what is no longer in batches is found. */
+  store = store_open (place);
+  hits = store_search (store, "0");
+  g_assert_cmpuint (store_count (hits), ==, 1);
+  store_close (store);
 }
 
 #define ADD(name, function)                                                                                            \
@@ -367,6 +396,7 @@ main (int argc, char **argv)
   ADD ("an-older-file-is-migrated", test_migration);
   ADD ("a-full-disk-is-told-and-nothing-is-lost", test_full_disk);
   ADD ("nothing-committed-is-lost-at-a-kill", test_kill);
+  ADD ("where-nothing-can-be-locked-cut-off-replies-end-too", test_kill_without_locks);
   ADD ("a-reply-that-another-program-completed-is-kept-as-it-ended", test_completed_by_another);
   return g_test_run ();
 }

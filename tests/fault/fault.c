@@ -29,8 +29,8 @@ static struct
   gint hit;     /* atomic */
 } fault;
 
-static const char *const kind_names[N_FAULTS] = { "EIO", "ENOSPC", "EINTR", "short", "memory" };
-static const int kind_errnos[N_FAULTS] = { EIO, ENOSPC, EINTR, 0, ENOMEM };
+static const char *const kind_names[N_FAULTS] = { "EIO", "ENOSPC", "EINTR", "short", "memory", "no locks" };
+static const int kind_errnos[N_FAULTS] = { EIO, ENOSPC, EINTR, 0, ENOMEM, ENOLCK };
 
 const char *
 fault_kind_get_name (FaultKind kind)
@@ -223,6 +223,25 @@ rename (const char *from, const char *to)
 
 DEFINE_OPEN (open)
 DEFINE_OPEN (open64)
+
+#define DEFINE_CONTROL(name)                                                                                           \
+  DECLARE_NEXT (name);                                                                                                 \
+  int name (int descriptor, int command, ...)                                                                          \
+  {                                                                                                                    \
+    gboolean locks = command == F_OFD_SETLK || command == F_OFD_GETLK;                                                 \
+    va_list arguments;                                                                                                 \
+    void *argument;                                                                                                    \
+                                                                                                                       \
+    va_start (arguments, command);                                                                                     \
+    argument = va_arg (arguments, void *);                                                                             \
+    va_end (arguments);                                                                                                \
+    if (locks && strikes_descriptor (1u << FAULT_NO_LOCKS, descriptor))                                                \
+      return -1;                                                                                                       \
+    return NEXT (name) (descriptor, command, argument);                                                                \
+  }
+
+DEFINE_CONTROL (fcntl)
+DEFINE_CONTROL (fcntl64)
 
 #define DEFINE_MAP(name, offset_type)                                                                                  \
   DECLARE_NEXT (name);                                                                                                 \

@@ -13,11 +13,12 @@ G_BEGIN_DECLS
 
 typedef enum
 {
-  FAULT_EIO,    /* open, read, write, fsync, rename and ftruncate */
-  FAULT_ENOSPC, /* open for writing, write, rename and ftruncate */
-  FAULT_EINTR,  /* open, read, write and fsync: nothing was done, ask again */
-  FAULT_SHORT,  /* read and write do half of what they are asked for */
-  FAULT_MEMORY, /* g_try_malloc() and its kin, mmap */
+  FAULT_EIO,      /* open, read, write, fsync, rename and ftruncate */
+  FAULT_ENOSPC,   /* open for writing, write, rename and ftruncate */
+  FAULT_EINTR,    /* open, read, write and fsync: nothing was done, ask again */
+  FAULT_SHORT,    /* read and write do half of what they are asked for */
+  FAULT_MEMORY,   /* g_try_malloc() and its kin, mmap */
+  FAULT_NO_LOCKS, /* fcntl, where it would lock an open file, or ask who has */
 
   N_FAULTS
 } FaultKind;

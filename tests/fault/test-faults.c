@@ -356,6 +356,80 @@ check_store (Place *place, gboolean is_new)
   g_assert_true (has_new || !is_new);
 }
 
+/* What was typed into a new chat is left to other programs that may have it open; whoever is alone takes it up. */
+static void
+leave_draft (Place *place)
+{
+  g_autoptr (SteerStore) store = NULL;
+  g_autoptr (SteerConversation) conversation = NULL;
+
+  place->path = g_build_filename (place->dir, "chats.db", NULL);
+  store = steer_store_open (place->path, NULL);
+  conversation = steer_store_create (store);
+  steer_conversation_set_draft (conversation, "left");
+  g_assert_true (steer_store_flush (store, NULL));
+}
+
+/* What was logged last of the locks. */
+static char *lock_message;
+static guint n_lock_messages;
+
+static GLogWriterOutput
+keep_lock_message (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer data)
+{
+  for (gsize i = 0; i < n_fields; i++)
+    {
+      if (fields[i].length >= 0 || strcmp (fields[i].key, "MESSAGE") != 0
+          || strstr (fields[i].value, "cannot be locked") == NULL)
+        continue;
+      g_free (lock_message);
+      lock_message = g_strdup (fields[i].value);
+      n_lock_messages++;
+    }
+  return g_log_writer_default (level, fields, n_fields, NULL);
+}
+
+/* @kind: what befalls the file that is locked. The message that tells so ends with @told. */
+static void
+assert_draft_without_lock (FaultKind kind, const char *told, const char *draft)
+{
+  Place place = { test_make_dir (), NULL };
+  g_autofree char *lock = NULL;
+  g_autoptr (GError) error = NULL;
+  SteerStore *store;
+  SteerConversation *conversation;
+
+  leave_draft (&place);
+  lock = g_strconcat (place.path, "-lock", NULL);
+  n_lock_messages = 0;
+  fault_arm (kind, 1, TRUE, lock);
+  store = steer_store_open (place.path, &error);
+  g_assert_true (fault_disarm ());
+  g_assert_no_error (error);
+  g_assert_cmpuint (n_lock_messages, ==, 1);
+  g_assert_nonnull (strstr (lock_message, lock));
+  g_assert_true (g_str_has_suffix (lock_message, told));
+  g_clear_pointer (&lock_message, g_free);
+  conversation = steer_store_create (store);
+  g_assert_cmpstr (steer_conversation_get_draft (conversation), ==, draft);
+  g_object_unref (conversation);
+  g_object_unref (store);
+  g_free (place.path);
+  test_remove_dir (place.dir);
+}
+
+static void
+test_without_locks (void)
+{
+  assert_draft_without_lock (FAULT_NO_LOCKS, "one program at a time", "left");
+}
+
+static void
+test_lock_that_others_may_have (void)
+{
+  assert_draft_without_lock (FAULT_EIO, "stays so until it can", "");
+}
+
 static void
 prepare_export (Place *place)
 {
@@ -485,6 +559,7 @@ int
 main (int argc, char *argv[])
 {
   g_test_init (&argc, &argv, NULL);
+  g_log_set_writer_func (keep_lock_message, NULL, NULL);
   steer_backend_register (steer_cpu_backend ());
   for (guint i = 0; i < G_N_ELEMENTS (operations); i++)
     {
@@ -503,5 +578,7 @@ main (int argc, char *argv[])
             }
         }
     }
+  g_test_add_func ("/faults/a store where nothing can be locked takes itself for alone", test_without_locks);
+  g_test_add_func ("/faults/a store that alone has no lock does not", test_lock_that_others_may_have);
   return g_test_run ();
 }
