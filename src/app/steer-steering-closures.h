@@ -39,7 +39,9 @@ void steer_strength_range_init (SteerStrengthRange *self,
                                 double strength);
 
 /* The range of a feature's slider by what is known of it. In mode SAE_CLAMP a strength is an activation, of which
- * nothing is known: recommended strength, useful range and norm are of the residual stream. */
+ * nothing is known: recommended strength, useful range and norm are of the residual stream. @strength: what the range
+ * has room for, not necessarily the feature's own; next to nothing (G_MINDOUBLE, or its negative) gives what is known
+ * for strengths of that sign. */
 void steer_strength_range_init_for_feature (SteerStrengthRange *self, SteerFeature *feature, double strength);
 
 /* TRUE for strengths that the slider has room for. */

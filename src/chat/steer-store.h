@@ -64,6 +64,8 @@ void steer_store_rename (SteerStore *self, gint64 id, const char *title);
  * steer_store_undelete() until then. FALSE when it is not in the list. */
 gboolean steer_store_delete (SteerStore *self, gint64 id);
 void steer_store_undelete (SteerStore *self, gint64 id);
+/* Hidden by this store, and not yet erased: FALSE again once it came back, and for what was purged, which does not load
+ * either. */
 gboolean steer_store_is_deleted (SteerStore *self, gint64 id);
 void steer_store_purge (SteerStore *self);
 
