@@ -74,14 +74,19 @@ steer_fence ()
 }
 
 /* Lets a kernel have @n_shared bytes of dynamic shared memory. The limit is set to all there is: it is the kernel's,
- * not the launch's, and another thread may be about to launch with more. */
+ * not the launch's, and another thread may be about to launch with more. So is the wish for as much shared memory as a
+ * multiprocessor has: one that is to divide its memory between cache and blocks in another way must be empty first, and
+ * no kernel would begin beside the one before. */
 template <typename... Parameters>
 static cudaError_t
 steer_allow_shared (const SteerCudaQueue *queue, void (*kernel) (Parameters...), size_t n_shared)
 {
-  return n_shared > STEER_SHARED_DEFAULT
-           ? cudaFuncSetAttribute (kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, queue->n_shared)
-           : cudaSuccess;
+  cudaError_t error
+    = cudaFuncSetAttribute (kernel, cudaFuncAttributePreferredSharedMemoryCarveout, cudaSharedmemCarveoutMaxShared);
+
+  if (error == cudaSuccess && n_shared > STEER_SHARED_DEFAULT)
+    error = cudaFuncSetAttribute (kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, queue->n_shared);
+  return error;
 }
 
 template <typename... Parameters, typename... Arguments>
@@ -93,24 +98,20 @@ steer_launch (const SteerCudaQueue *queue,
               size_t n_shared,
               Arguments... arguments)
 {
-  cudaLaunchAttribute attributes[2] = {};
+  cudaLaunchAttribute attribute = {};
   cudaLaunchConfig_t config = {};
   cudaError_t error = steer_allow_shared (queue, kernel, n_shared);
 
   if (error != cudaSuccess)
     return error;
-  /* A multiprocessor that is to divide its memory between cache and blocks in another way must be empty first: no
-   * kernel would begin beside the one before. */
-  attributes[0].id = cudaLaunchAttributePreferredSharedMemoryCarveout;
-  attributes[0].val.sharedMemCarveout = cudaSharedmemCarveoutMaxShared;
-  attributes[1].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attributes[1].val.programmaticStreamSerializationAllowed = 1;
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
   config.gridDim = grid;
   config.blockDim = dim3 (n_threads);
   config.dynamicSmemBytes = n_shared;
   config.stream = queue->stream;
-  config.attrs = attributes;
-  config.numAttrs = queue->overlap != 0 ? 2 : 1;
+  config.attrs = &attribute;
+  config.numAttrs = queue->overlap != 0 ? 1 : 0;
   return cudaLaunchKernelEx (&config, kernel, arguments...);
 }
 

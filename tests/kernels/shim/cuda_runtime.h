@@ -343,7 +343,6 @@ max (T a, std::common_type_t<T> b)
 typedef enum cudaLaunchAttributeID
 {
   cudaLaunchAttributeProgrammaticStreamSerialization = 6,
-  cudaLaunchAttributePreferredSharedMemoryCarveout = 14,
 } cudaLaunchAttributeID;
 
 typedef enum cudaSharedCarveout
@@ -355,7 +354,6 @@ typedef union cudaLaunchAttributeValue
 {
   char pad[64];
   int programmaticStreamSerializationAllowed;
-  unsigned sharedMemCarveout;
 } cudaLaunchAttributeValue;
 
 typedef struct cudaLaunchAttribute
@@ -377,6 +375,7 @@ typedef struct cudaLaunchConfig_t
 typedef enum cudaFuncAttribute
 {
   cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
+  cudaFuncAttributePreferredSharedMemoryCarveout = 9,
 } cudaFuncAttribute;
 
 typedef struct cudaFuncAttributes
@@ -425,9 +424,14 @@ template <typename... Parameters>
 static inline cudaError_t
 cudaFuncSetAttribute (void (*kernel) (Parameters...), cudaFuncAttribute attribute, int value)
 {
-  return attribute == cudaFuncAttributeMaxDynamicSharedMemorySize
-           ? steer_shim_set_max_shared ((const void *) kernel, value)
-           : cudaErrorInvalidValue;
+  switch (attribute)
+    {
+    case cudaFuncAttributeMaxDynamicSharedMemorySize:
+      return steer_shim_set_max_shared ((const void *) kernel, value);
+    case cudaFuncAttributePreferredSharedMemoryCarveout:
+      return value >= 0 && value <= 100 ? cudaSuccess : cudaErrorInvalidValue;
+    }
+  return cudaErrorInvalidValue;
 }
 
 template <typename... Parameters>
