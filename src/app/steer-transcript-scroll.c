@@ -55,6 +55,13 @@ on_layout (SteerTranscript *self)
       self->anchored = FALSE;
       steer_transcript_schedule_fill (self);
     }
+  /* Who sees all of a chat sees its end. */
+  if (!self->stick && self->first == 0 && steer_transcript_is_complete_below (self)
+      && get_end (self->adjustment) == 0.0)
+    {
+      self->stick = TRUE;
+      update_end_button (self);
+    }
 }
 
 static void

@@ -722,6 +722,25 @@ test_found_at_the_beginning (Fixture *f, gconstpointer data)
   g_assert_true (is_seen (get_view (f, 1)));
 }
 
+/* Of a chat that fits on a page the end is seen, whatever was looked for. */
+static void
+test_found_in_a_short_chat (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerConversation) empty = steer_conversation_new ();
+  GtkRevealer *to_end = GTK_REVEALER (app_test_find (f->transcript, GTK_TYPE_REVEALER, NULL, NULL));
+
+  g_assert_nonnull (app_test_find (GTK_WIDGET (to_end), GTK_TYPE_BUTTON, "icon-name", "go-bottom-symbolic"));
+  for (guint i = 0; i < 4; i++)
+    steer_conversation_append (f->conversation, i % 2 == 0 ? STEER_ROLE_USER : STEER_ROLE_ASSISTANT, "Short.");
+  steer_chat_set_conversation (f->chat, empty);
+  app_test_settle ();
+  steer_chat_set_conversation (f->chat, f->conversation);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1);
+  app_test_settle ();
+  g_assert_cmpuint (count_views (f), ==, 4);
+  g_assert_false (gtk_revealer_get_reveal_child (to_end));
+}
+
 static gboolean
 is_button_shown (Fixture *f, const char *label)
 {
@@ -801,6 +820,7 @@ main (int argc, char **argv)
   ADD ("steered-text-is-marked-and-the-marks-can-be-hidden", 0, test_marks);
   ADD ("what-a-search-found-is-scrolled-to-and-marked", 0, test_found);
   ADD ("what-follows-a-hit-near-the-beginning-is-there", 0, test_found_at_the_beginning);
+  ADD ("of-a-short-chat-the-end-is-seen-whatever-was-looked-for", 0, test_found_in_a_short_chat);
   ADD ("why-there-is-no-answer-stays-to-be-read", 12, test_unanswered);
   ADD ("a-question-without-an-answer-is-seen-to-be-one", 0, test_unanswered_of_old);
   ADD ("everything-has-a-name", 0, test_names);
