@@ -215,7 +215,7 @@ steer_dialog_confirm_finish (GAsyncResult *result, GError **error)
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-AdwMessageDialog *
+void
 steer_dialog_tell (GtkWindow *parent, const char *text)
 {
   AdwMessageDialog *dialog = ADW_MESSAGE_DIALOG (adw_message_dialog_new (parent, NULL, text));
@@ -223,7 +223,6 @@ steer_dialog_tell (GtkWindow *parent, const char *text)
   adw_message_dialog_add_response (dialog, "close", _ ("_Close"));
   adw_message_dialog_set_default_response (dialog, "close");
   gtk_window_present (GTK_WINDOW (dialog));
-  return dialog;
 }
 
 char *

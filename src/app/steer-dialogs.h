@@ -57,8 +57,8 @@ void steer_dialog_confirm_async (GtkWindow *parent,
                                  gpointer data);
 gboolean steer_dialog_confirm_finish (GAsyncResult *result, GError **error);
 
-/* Tells @text, which may be long. (transfer none): it goes when it is closed. */
-AdwMessageDialog *steer_dialog_tell (GtkWindow *parent, const char *text);
+/* Tells @text, which may be long. */
+void steer_dialog_tell (GtkWindow *parent, const char *text);
 
 /* @title as a file name: without separators, control characters and what other systems refuse; never empty, at most 80
  * characters. Free with g_free(). */

@@ -17,7 +17,6 @@ struct _SteerWindow
   gboolean folding;      /* the flaps open and close by themselves, which is nobody's choice */
   GCancellable *opening; /* nullable: of the chat that is being loaded */
 
-
   AdwToastOverlay *side_toasts; /* over all of the window */
   AdwToastOverlay *toasts;      /* over the transcript */
   AdwFlap *steering_flap;
