@@ -49,10 +49,28 @@ extern "C"
      * other four. scales: f16 [pieces]. */
     STEER_CUDA_Q8,
 
+    /* value = quant * scale + offset. data: as Q8, but without a sign. scales: f16 {scale, offset} [pieces]. */
+    STEER_CUDA_Q8_1,
+
     /* value = quant * scale, quant within -8 .. 7. data: groups of four pieces, quarters of 4 bytes: byte b is the
      * first four elements' b-th in its lower half, the other four's in its upper half, as two's complement. scales: f16
      * [pieces]. */
     STEER_CUDA_Q4_0,
+
+    /* value = level * scale, a level being one of 16 numbers of GGUF's definition. data: groups of four pieces,
+     * quarters of 4 bytes: which levels, four bits each, the first four elements' in the lower half. scales: f16
+     * [pieces]. */
+    STEER_CUDA_IQ4_NL,
+
+    /* value = super.x * scale * quant - super.y * minimum, quant within 0 .. 3. data: uint32 [n_columns / 256, 4
+     * quarters, 2, 2]: of the first four elements and of the other four, of four pieces each: byte b is of the b-th
+     * elements, two bits a piece. scales: uint8 [pieces, 2], of the first 16 elements and the others: the scale in the
+     * lower four bits, the minimum in the upper ones. supers: f16 [n_columns / 256, 2]. */
+    STEER_CUDA_Q2_K,
+
+    /* value = super * scale * quant, quant within -4 .. 3. data: the low two bits, as Q2_K. high: the third one, its
+     * two's complement's, as Q5_K. scales: int8 [pieces, 2]. supers: f16 [n_columns / 256]. */
+    STEER_CUDA_Q3_K,
 
     /* value = super.x * scale * quant - super.y * minimum. data: as Q4_0, but of quants within 0 .. 15. scales: {uint8
      * scale, minimum} [pieces]. supers: f16 [n_columns / 256, 2]. */
@@ -66,6 +84,9 @@ extern "C"
      * 2]: of the first 16 elements and the others. high: uint32 [n_columns / 256, 4 quarters, 2, 2]: as Q5_K, of four
      * pieces each and two bits an element: its two's complement's. supers: f16 [n_columns / 256]. */
     STEER_CUDA_Q6_K,
+
+    /* value = super * scale * level. data: as IQ4_NL. scales: int8 [pieces]. supers: f16 [n_columns / 256]. */
+    STEER_CUDA_IQ4_XS,
   } SteerCudaType;
 
   /* A weight matrix of a linear layer: y = W x + bias. Rows lie one after the other. */
@@ -392,16 +413,22 @@ extern "C"
                                    int8_t *quants,
                                    void *scales);
 
-  /* GGUF's blocks whose numbers a type holds to the bit: those of the same name, Q5_0 and IQ4_NL in STEER_CUDA_Q8. */
+  /* GGUF's blocks. A type holds their numbers to the bit: that of the same name, STEER_CUDA_Q8 those of Q8_0 and Q5_0,
+   * STEER_CUDA_Q8_1 those of Q5_1 and Q4_1. */
   typedef enum
   {
     STEER_CUDA_BLOCKS_Q8_0,
     STEER_CUDA_BLOCKS_Q5_0,
-    STEER_CUDA_BLOCKS_IQ4_NL,
+    STEER_CUDA_BLOCKS_Q5_1,
+    STEER_CUDA_BLOCKS_Q4_1,
     STEER_CUDA_BLOCKS_Q4_0,
+    STEER_CUDA_BLOCKS_IQ4_NL,
+    STEER_CUDA_BLOCKS_Q2_K,
+    STEER_CUDA_BLOCKS_Q3_K,
     STEER_CUDA_BLOCKS_Q4_K,
     STEER_CUDA_BLOCKS_Q5_K,
     STEER_CUDA_BLOCKS_Q6_K,
+    STEER_CUDA_BLOCKS_IQ4_XS,
   } SteerCudaBlocks;
 
   /* @blocks: whole rows as they lie in a file, to rows first_row .. first_row + n_rows - 1 of the planes of @matrix,

@@ -17,11 +17,7 @@ choose_form (const SteerTensor *tensor, gboolean quantise, SteerCudaTransfer *tr
   if (steer_dtype_is_quantized (tensor->dtype))
     {
       transfer->form = STEER_CUDA_SPLIT;
-      if (steer_cuda_planes_find (tensor->dtype, &transfer->blocks, &transfer->type))
-        return TRUE;
-      transfer->form = STEER_CUDA_REQUANTISE;
-      transfer->type = STEER_CUDA_Q8;
-      return TRUE;
+      return steer_cuda_planes_find (tensor->dtype, &transfer->blocks, &transfer->type);
     }
   quantise = quantise && tensor->shape[1] % steer_cuda_planes_get (STEER_CUDA_Q8)->n_columns == 0;
   transfer->form = quantise ? STEER_CUDA_QUANTISE : STEER_CUDA_COPY;

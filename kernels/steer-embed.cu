@@ -1,6 +1,6 @@
 /* What a step begins with: rows of the embedding, and the angles by which the tokens' queries and keys turn. */
 
-#include "steer-weights.cuh"
+#include "steer-superblocks.cuh"
 
 #define N_THREADS 128
 

@@ -27,6 +27,19 @@ steer_add_scaled (float *sums, const float *products, float scale0, float scale1
 /* What is 3 * 2^22 as a float, in whose mantissa a whole number counts as much. */
 #define STEER_TILE_WHOLE 0x4b400000
 
+/* What a piece's products are as floats: whole numbers below 2^22. */
+template <bool is_signed>
+static __device__ __forceinline__ void
+steer_multiply_as_floats (float *numbers, const unsigned *a, unsigned b0, unsigned b1)
+{
+  int products[STEER_TILE_FRAGMENT];
+
+  steer_multiply_bytes<is_signed, 32> (products, a, b0, b1, STEER_TILE_WHOLE);
+#pragma unroll
+  for (int i = 0; i < STEER_TILE_FRAGMENT; i++)
+    numbers[i] = __fadd_rn (__int_as_float (products[i]), -12582912.0f);
+}
+
 /* sums: what a group of a unit's pieces, from @first on, comes to in steps; @n pieces of the unit are there. For scales
  * that are floats. */
 template <SteerCudaType type, int n_sets, bool whole, int first>
@@ -50,14 +63,17 @@ steer_multiply_scaled (const SteerTileFormat<type> *raw,
         {
           unsigned x = columns.get_digits (s, piece + j, 0);
           unsigned y = columns.get_digits (s, piece + j, 1);
-          int products[STEER_TILE_FRAGMENT];
           float numbers[STEER_TILE_FRAGMENT];
 
-          steer_multiply_bytes<SteerTileFormat<type>::is_signed, 32> (products, a, x, y, STEER_TILE_WHOLE);
-#pragma unroll
-          for (int i = 0; i < STEER_TILE_FRAGMENT; i++)
-            numbers[i] = __fadd_rn (__int_as_float (products[i]), -12582912.0f);
+          steer_multiply_as_floats<SteerTileFormat<type>::is_signed> (numbers, a, x, y);
           steer_add_scaled (sums[s], numbers, raw[0].get_scale (j), raw[1].get_scale (j));
+          if constexpr (SteerTileFormat<type>::has_offsets)
+            {
+              const unsigned ones[4] = { 0x01010101u, 0x01010101u, 0x01010101u, 0x01010101u };
+
+              steer_multiply_as_floats<false> (numbers, ones, x, y);
+              steer_add_scaled (sums[s], numbers, raw[0].get_offset (j), raw[1].get_offset (j));
+            }
         }
     }
 }
@@ -99,10 +115,11 @@ steer_multiply_whole (const SteerTileFormat<type> *raw,
           unsigned y = columns.get_digits (s, piece + j, 1);
           int products[STEER_TILE_FRAGMENT];
 
-          if constexpr (Format::has_minima)
+          if constexpr (Format::n_minima > 0)
             {
-              const unsigned four[4]
-                = { raw[0].get_minima (j), raw[1].get_minima (j), raw[0].get_minima (j), raw[1].get_minima (j) };
+              const int first_of_j = Format::n_minima * j, last_of_j = first_of_j + Format::n_minima - 1;
+              const unsigned four[4] = { raw[0].get_minima (first_of_j), raw[1].get_minima (first_of_j),
+                                         raw[0].get_minima (last_of_j), raw[1].get_minima (last_of_j) };
 
               steer_add_bytes (minima[s], four, x, y);
             }
@@ -157,7 +174,7 @@ steer_multiply_group (const SteerTileFormat<type> *raw,
       float step = columns.steps[s][(piece + first) / STEER_TILE_GROUP_PIECES] * (1.0f / Format::unit);
 
       steer_add_scaled (sums[s], group[s], __fmul_rn (supers0.x, step), __fmul_rn (supers1.x, step));
-      if (Format::has_minima)
+      if (Format::n_minima > 0)
         steer_add_scaled (sums[s], taken[s], -__fmul_rn (supers0.y, step), -__fmul_rn (supers1.y, step));
     }
 }

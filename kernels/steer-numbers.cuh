@@ -124,3 +124,15 @@ steer_store (SteerCudaType type, void *out, size_t i, float x)
   else
     static_cast<__nv_bfloat16 *> (out)[i] = __float2bfloat16_rn (x);
 }
+
+/* The levels of GGUF's IQ4 types, of which four bits tell one: those of the four numbers in the lower half of @codes,
+ * the first in the lowest bits. */
+static __device__ __forceinline__ unsigned
+steer_find_levels (unsigned codes)
+{
+  unsigned which = codes & 0x7777u;
+  unsigned below = __byte_perm (0xbfad9881u, 0xf6eaddcfu, which); /* -127 -104 -83 -65, -49 -35 -22 -10 */
+  unsigned above = __byte_perm (0x26190d01u, 0x71594535u, which); /* 1 13 25 38, 53 69 89 113 */
+
+  return __byte_perm (below, above, (codes >> 1 & 0x4444u) | 0x3210u);
+}

@@ -1,6 +1,6 @@
 /* Weights from one type to another: to 8 bits when a model is loaded, and back when cuBLAS is to multiply them. */
 
-#include "steer-weights.cuh"
+#include "steer-superblocks.cuh"
 
 #define N_THREADS 256
 

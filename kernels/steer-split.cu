@@ -79,6 +79,13 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q8_0>
   }
 };
 
+/* With a fifth bit, of element i bit i of a word. */
+static __device__ __forceinline__ int
+get_five_bits (const uint8_t *quants, unsigned fifth, int i)
+{
+  return get_nibble (quants, i) | (int) (fifth >> i & 1) << 4;
+}
+
 template <> struct Splitter<STEER_CUDA_BLOCKS_Q5_0>
 {
   static const SteerCudaType type = STEER_CUDA_Q8;
@@ -91,30 +98,39 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q5_0>
     unsigned fifth = read_word (block + 2, 0);
 
     copy_half (block, place.scales);
-    put_bytes (place, [=] (int i) { return (get_nibble (block + 6, i) | (int) (fifth >> i & 1) << 4) - 16; });
+    put_bytes (place, [=] (int i) { return get_five_bits (block + 6, fifth, i) - 16; });
   }
 };
 
-template <> struct Splitter<STEER_CUDA_BLOCKS_IQ4_NL>
+template <> struct Splitter<STEER_CUDA_BLOCKS_Q5_1>
 {
-  static const SteerCudaType type = STEER_CUDA_Q8;
+  static const SteerCudaType type = STEER_CUDA_Q8_1;
   static const int n_columns = PIECE;
-  static const int n_bytes = 18;
+  static const int n_bytes = 24;
 
-  /* -127, -104, -83, -65, -49, -35, -22, -10 and 1, 13, 25, 38, 53, 69, 89, 113, the first in the lowest byte. */
-  static __device__ __forceinline__ int
-  get_number (int quant)
+  static __device__ __forceinline__ void
+  split (const uint8_t *block, const Place &place)
   {
-    const uint64_t numbers = quant < 8 ? 0xf6eaddcfbfad9881 : 0x7159453526190d01;
+    unsigned fifth = read_word (block + 4, 0);
 
-    return (int) (numbers >> (quant % 8 * 8) & 0xff);
+    copy_half (block, place.scales);
+    copy_half (block + 2, place.scales + 2);
+    put_bytes (place, [=] (int i) { return get_five_bits (block + 8, fifth, i); });
   }
+};
+
+template <> struct Splitter<STEER_CUDA_BLOCKS_Q4_1>
+{
+  static const SteerCudaType type = STEER_CUDA_Q8_1;
+  static const int n_columns = PIECE;
+  static const int n_bytes = 20;
 
   static __device__ __forceinline__ void
   split (const uint8_t *block, const Place &place)
   {
     copy_half (block, place.scales);
-    put_bytes (place, [=] (int i) { return get_number (get_nibble (block + 2, i)); });
+    copy_half (block + 2, place.scales + 2);
+    put_bytes (place, [=] (int i) { return get_nibble (block + 4, i); });
   }
 };
 
@@ -134,9 +150,97 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q4_0>
   }
 };
 
-/* --- Blocks of 256: eight pieces, two groups --- */
+/* What tells levels, four bits of each of eight elements: those in the lower halves of the word's bytes first. */
+static __device__ __forceinline__ unsigned
+order_codes (unsigned word)
+{
+  unsigned codes = 0;
+
+  for (int b = 0; b < 4; b++)
+    codes |= (word >> (8 * b) & 15) << (4 * b) | (word >> (8 * b + 4) & 15) << (16 + 4 * b);
+  return codes;
+}
+
+template <> struct Splitter<STEER_CUDA_BLOCKS_IQ4_NL>
+{
+  static const SteerCudaType type = STEER_CUDA_IQ4_NL;
+  static const int n_columns = PIECE;
+  static const int n_bytes = 18;
+
+  static __device__ __forceinline__ void
+  split (const uint8_t *block, const Place &place)
+  {
+    copy_half (block, place.scales);
+    for (int t = 0; t < 4; t++)
+      place.data[t * place.n_together + place.in_group] = order_codes (read_word (block + 2, t));
+  }
+};
+
+/* --- Blocks of 256: eight pieces --- */
 
 #define LOW_NIBBLES 0x0f0f0f0fu
+
+/* A bit of eight pieces in each of [32] bytes: they lie as they are wanted, but for the order of the words. @flip: bits
+ * that are to be others. */
+static __device__ __forceinline__ void
+put_single_bits (const uint8_t *bits, unsigned flip, unsigned *to)
+{
+  for (int t = 0; t < 4; t++)
+    for (int other = 0; other < 2; other++)
+      to[2 * t + other] = read_word (bits, 4 * other + t) ^ flip;
+}
+
+/* Two bits of four pieces in each of [32] bytes, and of the other four in as many. */
+static __device__ __forceinline__ void
+put_bit_pairs (const uint8_t *bits, unsigned flip, unsigned *to)
+{
+  for (int t = 0; t < 4; t++)
+    for (int other = 0; other < 2; other++)
+      for (int fours = 0; fours < 2; fours++)
+        to[4 * t + 2 * other + fours] = read_word (bits + fours * 32, 4 * other + t) ^ flip;
+}
+
+template <> struct Splitter<STEER_CUDA_BLOCKS_Q2_K>
+{
+  static const SteerCudaType type = STEER_CUDA_Q2_K;
+  static const int n_columns = 256;
+  static const int n_bytes = 84;
+
+  static __device__ __forceinline__ void
+  split (const uint8_t *block, const Place &place)
+  {
+    for (int i = 0; i < 16; i += 2)
+      copy_half (block + i, place.scales + i);
+    put_bit_pairs (block + 16, 0, place.data);
+    copy_half (block + 80, &place.supers[0]);
+    copy_half (block + 82, &place.supers[1]);
+  }
+};
+
+template <> struct Splitter<STEER_CUDA_BLOCKS_Q3_K>
+{
+  static const SteerCudaType type = STEER_CUDA_Q3_K;
+  static const int n_columns = 256;
+  static const int n_bytes = 110;
+
+  static __device__ __forceinline__ void
+  split (const uint8_t *block, const Place &place)
+  {
+    const uint8_t *packed = block + 96; /* [12]: sixteen scales: four bits each, then two */
+
+    /* A third bit says that 4 is not to be taken off. */
+    put_single_bits (block, 0xffffffffu, place.high);
+    put_bit_pairs (block + 32, 0, place.data);
+    for (int i = 0; i < 16; i++)
+      {
+        int low = packed[i % 8] >> (i / 8 * 4) & 15;
+        int high = packed[8 + i % 4] >> (i / 4 * 2) & 3;
+
+        place.scales[i] = (uint8_t) ((low | high << 4) - 32);
+      }
+    copy_half (block + 108, place.supers);
+  }
+};
 
 /* The low four bits of piece @j: in bytes @shift of @quants, [32]. */
 static __device__ __forceinline__ void
@@ -188,17 +292,12 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q5_K>
   static __device__ __forceinline__ void
   split (const uint8_t *block, const Place &place)
   {
-    const uint8_t *fifth = block + 16; /* [32]: bit j of byte i: of element i of piece j */
-
     copy_half (block, &place.supers[0]);
     copy_half (block + 2, &place.supers[1]);
     unpack_scales (block + 4, place.scales);
     for (int j = 0; j < PIECES_OF_256; j++)
       put_nibbles (place, j, block + 48 + j / 2 * 32, j % 2 * 4);
-    /* They lie as they are wanted, but for the order of the words. */
-    for (int t = 0; t < 4; t++)
-      for (int other = 0; other < 2; other++)
-        place.high[2 * t + other] = read_word (fifth, 4 * other + t);
+    put_single_bits (block + 16, 0, place.high);
   }
 };
 
@@ -216,11 +315,31 @@ template <> struct Splitter<STEER_CUDA_BLOCKS_Q6_K>
     copy_half (block + 208, place.supers);
     for (int j = 0; j < PIECES_OF_256; j++)
       put_nibbles (place, j, block + j / 4 * 64 + j % 2 * 32, j % 4 / 2 * 4);
-    /* Here, too: [32] bytes of four pieces, then of the other four. 32 less is another highest bit. */
-    for (int t = 0; t < 4; t++)
-      for (int other = 0; other < 2; other++)
-        for (int fours = 0; fours < 2; fours++)
-          place.high[4 * t + 2 * other + fours] = read_word (block + 128 + fours * 32, 4 * other + t) ^ 0xaaaaaaaau;
+    /* 32 less is another highest bit. */
+    put_bit_pairs (block + 128, 0xaaaaaaaau, place.high);
+  }
+};
+
+template <> struct Splitter<STEER_CUDA_BLOCKS_IQ4_XS>
+{
+  static const SteerCudaType type = STEER_CUDA_IQ4_XS;
+  static const int n_columns = 256;
+  static const int n_bytes = 136;
+
+  static __device__ __forceinline__ void
+  split (const uint8_t *block, const Place &place)
+  {
+    unsigned high = block[2] | (unsigned) block[3] << 8;
+
+    copy_half (block, place.supers);
+    for (int j = 0; j < PIECES_OF_256; j++)
+      {
+        int scale = (int) ((block[4 + j / 2] >> (j % 2 * 4) & 15) | (high >> (2 * j) & 3) << 4) - 32;
+
+        place.scales[j] = (uint8_t) scale;
+        for (int t = 0; t < 4; t++)
+          place.data[j / 4 * GROUP_WORDS + t * 4 + j % 4] = order_codes (read_word (block + 8 + 16 * j, t));
+      }
   }
 };
 
@@ -233,16 +352,27 @@ get_plane (const void *plane)
   return static_cast<T *> (const_cast<void *> (plane));
 }
 
+/* What a piece takes of the planes, in their units: of steer_cuda_planes_get(). */
+template <SteerCudaType type> struct Planes
+{
+  static const bool bytes = type == STEER_CUDA_Q8 || type == STEER_CUDA_Q8_1;
+  static const bool two_bits = type == STEER_CUDA_Q2_K || type == STEER_CUDA_Q3_K;
+  static const int data_words = bytes ? 8 : two_bits ? 2 : 4;
+  static const int scale_bytes = type == STEER_CUDA_Q8_1 ? 4 : type == STEER_CUDA_IQ4_XS ? 1 : 2;
+  static const int high_words = type == STEER_CUDA_Q6_K                              ? 2
+                                : type == STEER_CUDA_Q5_K || type == STEER_CUDA_Q3_K ? 1
+                                                                                     : 0;
+  static const int n_supers = type == STEER_CUDA_Q2_K || type == STEER_CUDA_Q4_K || type == STEER_CUDA_Q5_K ? 2 : 1;
+};
+
 template <SteerCudaBlocks kind>
 static __global__ void
 steer_split (const uint8_t *blocks, const SteerCudaMatrix matrix, int first_row, size_t n_blocks)
 {
   typedef Splitter<kind> S;
+  typedef Planes<S::type> P;
   const int n_pieces = S::n_columns / PIECE;
-  const int piece_words = S::type == STEER_CUDA_Q8 ? 8 : 4;
-  const int n_group_blocks = n_pieces == 1 ? GROUP_WORDS / piece_words : 1;
-  const int high_words = S::type == STEER_CUDA_Q5_K ? 8 : 16;
-  const int n_supers = S::type == STEER_CUDA_Q6_K ? 1 : 2;
+  const int n_group_blocks = n_pieces == 1 ? GROUP_WORDS / P::data_words : 1;
   size_t i = (size_t) blockIdx.x * N_THREADS + threadIdx.x;
   int n_row_blocks = matrix.n_columns / S::n_columns;
   size_t to = (size_t) first_row * n_row_blocks + i;
@@ -256,12 +386,12 @@ steer_split (const uint8_t *blocks, const SteerCudaMatrix matrix, int first_row,
     return;
   place.in_group = in_group;
   place.n_together = min (n_group_blocks, n_row_blocks - first);
-  place.data = get_plane<unsigned> (matrix.data) + (to - in_group) * n_pieces * piece_words;
-  place.scales = get_plane<uint8_t> (matrix.scales) + to * n_pieces * 2;
-  if (S::type == STEER_CUDA_Q5_K || S::type == STEER_CUDA_Q6_K)
-    place.high = get_plane<unsigned> (matrix.high) + to * high_words;
+  place.data = get_plane<unsigned> (matrix.data) + (to - in_group) * n_pieces * P::data_words;
+  place.scales = get_plane<uint8_t> (matrix.scales) + to * n_pieces * P::scale_bytes;
+  if (P::high_words > 0)
+    place.high = get_plane<unsigned> (matrix.high) + to * n_pieces * P::high_words;
   if (n_pieces > 1)
-    place.supers = get_plane<uint16_t> (matrix.supers) + to * n_supers;
+    place.supers = get_plane<uint16_t> (matrix.supers) + to * P::n_supers;
   S::split (blocks + i * S::n_bytes, place);
 }
 
@@ -292,16 +422,26 @@ steer_cuda_split (const SteerCudaQueue *queue,
       return launch_split<STEER_CUDA_BLOCKS_Q8_0> (queue, blocks, matrix, first_row, n_rows);
     case STEER_CUDA_BLOCKS_Q5_0:
       return launch_split<STEER_CUDA_BLOCKS_Q5_0> (queue, blocks, matrix, first_row, n_rows);
-    case STEER_CUDA_BLOCKS_IQ4_NL:
-      return launch_split<STEER_CUDA_BLOCKS_IQ4_NL> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_Q5_1:
+      return launch_split<STEER_CUDA_BLOCKS_Q5_1> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_Q4_1:
+      return launch_split<STEER_CUDA_BLOCKS_Q4_1> (queue, blocks, matrix, first_row, n_rows);
     case STEER_CUDA_BLOCKS_Q4_0:
       return launch_split<STEER_CUDA_BLOCKS_Q4_0> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_IQ4_NL:
+      return launch_split<STEER_CUDA_BLOCKS_IQ4_NL> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_Q2_K:
+      return launch_split<STEER_CUDA_BLOCKS_Q2_K> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_Q3_K:
+      return launch_split<STEER_CUDA_BLOCKS_Q3_K> (queue, blocks, matrix, first_row, n_rows);
     case STEER_CUDA_BLOCKS_Q4_K:
       return launch_split<STEER_CUDA_BLOCKS_Q4_K> (queue, blocks, matrix, first_row, n_rows);
     case STEER_CUDA_BLOCKS_Q5_K:
       return launch_split<STEER_CUDA_BLOCKS_Q5_K> (queue, blocks, matrix, first_row, n_rows);
     case STEER_CUDA_BLOCKS_Q6_K:
       return launch_split<STEER_CUDA_BLOCKS_Q6_K> (queue, blocks, matrix, first_row, n_rows);
+    case STEER_CUDA_BLOCKS_IQ4_XS:
+      return launch_split<STEER_CUDA_BLOCKS_IQ4_XS> (queue, blocks, matrix, first_row, n_rows);
     }
   return cudaErrorInvalidValue;
 }

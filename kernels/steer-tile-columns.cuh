@@ -6,7 +6,7 @@
  * number. */
 
 #include "steer-gemv.cuh"
-#include "steer-tile-formats.cuh"
+#include "steer-tile-supers.cuh"
 
 #define STEER_TILE_DIGITS 4
 #define STEER_TILE_SET_COLUMNS 2 /* of activations that the eight columns of an mma hold */

@@ -19,11 +19,11 @@
  *
  * units: that a warp takes at a time
  * at_once: of these, how many it loads before it multiplies the first: what registers hold
- * n_scales: of a piece
+ * n_scales: of a piece, and n_minima where it has some
  * unit: what a byte is of its quant
  * is_signed: whether bytes are
  * has_supers: scales are whole numbers; else they are floats
- * has_minima
+ * has_offsets: each piece has a float that is added to its numbers
  * always_whole: rows are whole units
  * Row: where a row lies
  * load<whole> (row, unit, t, n_pieces): quarter t of a unit; n_pieces: of the row, which may end within a unit where it
@@ -32,7 +32,8 @@
  * get_bytes (j, other): the first four elements or the other four of piece j
  * get_scale (i): of the unit
  * get_supers: {of the scales, of the minima}
- * get_minima (j): the minimum of piece j, four times
+ * get_minima (i): a minimum of the unit, four times
+ * get_offset (j): of piece j
  */
 template <SteerCudaType type> struct SteerTileFormat;
 
@@ -68,18 +69,20 @@ steer_widen_half (const uint4 &halves, int i)
   return i % 2 == 0 ? two.x : two.y;
 }
 
-/* The data plane of a unit: [n_groups] of 16 bytes a lane, 64 the four lanes that have a row together. */
-template <int piece_words> struct SteerTileData
+/* The data plane of a unit: [n_groups] of 16 bytes a lane, 64 the four lanes that have a row together, each of
+ * group_pieces. */
+template <int group_pieces> struct SteerTileData
 {
   enum
   {
     n_scales = 1,
+    n_minima = 0,
     is_signed = 0,
     unit = 1,
     has_supers = 1,
-    has_minima = 0,
+    has_offsets = 0,
     always_whole = 1,
-    group_pieces = 4 / piece_words,
+    piece_words = 4 / group_pieces, /* of a lane; 0 where pieces share words */
     n_groups = STEER_TILE_PIECES / group_pieces,
   };
   uint4 data[n_groups];
@@ -124,18 +127,19 @@ template <int piece_words> struct SteerTileData
 
 #pragma unroll
     for (int i = 0; i < n_units * n_groups * 64; i += 4 * STEER_PREFETCH_BYTES)
-      steer_prefetch (bytes + i);
+      if (i + t * STEER_PREFETCH_BYTES < n_units * n_groups * 64)
+        steer_prefetch (bytes + i);
   }
 
   static __device__ __forceinline__ const uint4 *
   find_data (const SteerCudaMatrix &matrix, int row, int n_pieces)
   {
-    return static_cast<const uint4 *> (matrix.data) + (size_t) row * n_pieces * piece_words;
+    return static_cast<const uint4 *> (matrix.data) + (size_t) row * n_pieces * 4 / group_pieces;
   }
 };
 
 /* Scales of float16, one a piece. */
-template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
+template <int group_pieces> struct SteerTileHalves : SteerTileData<group_pieces>
 {
   enum
   {
@@ -152,7 +156,7 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   static __device__ __forceinline__ Row
   find (const SteerCudaMatrix &matrix, int row, int n_pieces)
   {
-    return { SteerTileData<piece_words>::find_data (matrix, row, n_pieces),
+    return { SteerTileData<group_pieces>::find_data (matrix, row, n_pieces),
              static_cast<const unsigned short *> (matrix.scales) + (size_t) row * n_pieces };
   }
 
@@ -195,7 +199,7 @@ template <int piece_words> struct SteerTileHalves : SteerTileData<piece_words>
   static __device__ __forceinline__ void
   prefetch (const Row &row, int unit, int t)
   {
-    SteerTileData<piece_words>::template prefetch_data<n_units> (row.data, unit, t);
+    SteerTileData<group_pieces>::template prefetch_data<n_units> (row.data, unit, t);
     if (t == 0)
       steer_prefetch (row.scales + unit * STEER_TILE_PIECES);
   }
@@ -217,7 +221,92 @@ template <> struct SteerTileFormat<STEER_CUDA_Q8> : SteerTileHalves<2>
   }
 };
 
-template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
+/* {scale, offset} of float16. */
+template <> struct SteerTileFormat<STEER_CUDA_Q8_1> : SteerTileData<2>
+{
+  enum
+  {
+    units = 1,
+    at_once = 1,
+    has_supers = 0,
+    has_offsets = 1,
+    always_whole = 0,
+  };
+  struct Row
+  {
+    const uint4 *data;
+    const unsigned *scales;
+  };
+  uint4 scales[2]; /* four pieces each */
+
+  static __device__ __forceinline__ Row
+  find (const SteerCudaMatrix &matrix, int row, int n_pieces)
+  {
+    return { find_data (matrix, row, n_pieces),
+             static_cast<const unsigned *> (matrix.scales) + (size_t) row * n_pieces };
+  }
+
+  template <bool whole>
+  __device__ __forceinline__ void
+  load (const Row &row, int unit, int t, int n_pieces)
+  {
+    const unsigned *from = row.scales + unit * STEER_TILE_PIECES;
+    int left = n_pieces - unit * STEER_TILE_PIECES;
+
+    load_data<whole> (row.data, unit, t, n_pieces);
+#pragma unroll
+    for (int i = 0; i < 2; i++)
+      scales[i] = whole ? steer_load_weights (from + 4 * i) : load_pairs (from + 4 * i, left - 4 * i);
+  }
+
+  static __device__ __forceinline__ uint4
+  load_pairs (const unsigned *pairs, int n)
+  {
+    return make_uint4 (n > 0 ? __ldg (pairs) : 0, n > 1 ? __ldg (pairs + 1) : 0, n > 2 ? __ldg (pairs + 2) : 0,
+                       n > 3 ? __ldg (pairs + 3) : 0);
+  }
+
+  __device__ __forceinline__ unsigned
+  get_bytes (int j, int other) const
+  {
+    return get_data (j, other);
+  }
+
+  __device__ __forceinline__ float2
+  get_pair (int j) const
+  {
+    return SteerNumber<STEER_CUDA_F16>::widen (steer_get_word (scales[j / 4], j % 4));
+  }
+
+  __device__ __forceinline__ float
+  get_scale (int i) const
+  {
+    return get_pair (i).x;
+  }
+
+  __device__ __forceinline__ float
+  get_offset (int j) const
+  {
+    return get_pair (j).y;
+  }
+
+  __device__ __forceinline__ float2
+  get_supers () const
+  {
+    return make_float2 (1.0f, 0.0f);
+  }
+
+  template <int n_units>
+  static __device__ __forceinline__ void
+  prefetch (const Row &row, int unit, int t)
+  {
+    prefetch_data<n_units> (row.data, unit, t);
+    if (t == 0)
+      steer_prefetch (row.scales + unit * STEER_TILE_PIECES);
+  }
+};
+
+template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<4>
 {
   enum
   {
@@ -234,156 +323,18 @@ template <> struct SteerTileFormat<STEER_CUDA_Q4_0> : SteerTileHalves<1>
   }
 };
 
-/* Sixteen bytes of scales a unit, super-scales, and the high bits of a quarter. */
-template <typename Supers, typename High> struct SteerTileSupers : SteerTileData<1>
-{
-  struct Row
-  {
-    const uint4 *data;
-    const uint4 *scales;
-    const High *high;
-    const Supers *supers;
-  };
-  uint4 scales;
-  High high;
-  Supers supers;
-
-  static __device__ __forceinline__ Row
-  find (const SteerCudaMatrix &matrix, int row, int n_pieces)
-  {
-    size_t first = (size_t) row * (n_pieces / STEER_TILE_PIECES);
-
-    return { find_data (matrix, row, n_pieces), static_cast<const uint4 *> (matrix.scales) + first,
-             std::is_empty<High>::value ? nullptr : static_cast<const High *> (matrix.high) + first * 4,
-             static_cast<const Supers *> (matrix.supers) + first };
-  }
-
-  template <bool whole>
-  __device__ __forceinline__ void
-  load (const Row &row, int unit, int t, int n_pieces)
-  {
-    load_data<true> (row.data, unit, t, n_pieces);
-    scales = steer_load_weights (row.scales + unit);
-    supers = __ldg (row.supers + unit);
-    if (!std::is_empty<High>::value)
-      load_high (row.high + unit * 4 + t, &high);
-  }
-
-  static __device__ __forceinline__ void
-  load_high (const uint2 *from, uint2 *high)
-  {
-    *high = __ldg (from);
-  }
-
-  static __device__ __forceinline__ void
-  load_high (const uint4 *from, uint4 *high)
-  {
-    *high = steer_load_weights (from);
-  }
-
-  static __device__ __forceinline__ void
-  load_high (const void *, void *)
-  {
-  }
-
-  __device__ __forceinline__ float2
-  get_supers () const
-  {
-    return SteerNumber<STEER_CUDA_F16>::widen (supers);
-  }
-
-  template <int n_units>
-  static __device__ __forceinline__ void
-  prefetch (const Row &row, int unit, int t)
-  {
-    prefetch_data<n_units> (row.data, unit, t);
-    if (t < 2)
-      steer_prefetch (t == 0 ? static_cast<const void *> (row.scales + unit) : row.supers + unit);
-    else if (!std::is_empty<High>::value)
-      steer_prefetch (row.high + unit * 4 + (t - 2) * n_units * 2);
-  }
-};
-
-struct SteerNoHighBits
-{
-};
-
-/* {scale, minimum} of each piece. */
-template <typename High> struct SteerTileMinima : SteerTileSupers<unsigned, High>
-{
-  enum
-  {
-    has_minima = 1,
-  };
-
-  __device__ __forceinline__ int
-  get_scale (int i) const
-  {
-    return (int) __byte_perm (steer_get_word (this->scales, i / 2), 0, i % 2 == 0 ? 0x4440 : 0x4442);
-  }
-
-  __device__ __forceinline__ unsigned
-  get_minima (int j) const
-  {
-    return __byte_perm (steer_get_word (this->scales, j / 2), 0, j % 2 == 0 ? 0x1111 : 0x3333);
-  }
-};
-
-template <> struct SteerTileFormat<STEER_CUDA_Q4_K> : SteerTileMinima<SteerNoHighBits>
+template <> struct SteerTileFormat<STEER_CUDA_IQ4_NL> : SteerTileHalves<4>
 {
   enum
   {
     units = 2,
     at_once = 2,
-  };
-
-  __device__ __forceinline__ unsigned
-  get_bytes (int j, int other) const
-  {
-    return steer_shift (get_data (j, 0), other ? -4 : 0) & 0x0f0f0f0fu;
-  }
-};
-
-template <> struct SteerTileFormat<STEER_CUDA_Q5_K> : SteerTileMinima<uint2>
-{
-  enum
-  {
-    units = 2,
-    at_once = 1,
-  };
-
-  __device__ __forceinline__ unsigned
-  get_bytes (int j, int other) const
-  {
-    unsigned low = steer_shift (get_data (j, 0), other ? -4 : 0) & 0x0f0f0f0fu;
-
-    return steer_and_or (steer_shift (other ? high.y : high.x, 4 - j), 0x10101010u, low);
-  }
-};
-
-template <> struct SteerTileFormat<STEER_CUDA_Q6_K> : SteerTileSupers<unsigned short, uint4>
-{
-  enum
-  {
-    units = 2,
-    at_once = 1,
-    n_scales = 2,
     is_signed = 1,
-    unit = 4,
   };
 
   __device__ __forceinline__ unsigned
   get_bytes (int j, int other) const
   {
-    unsigned low = steer_shift (get_data (j, 0), other ? -2 : 2) & 0x3c3c3c3cu;
-    unsigned top = steer_get_word (high, 2 * other + j / 4);
-
-    return steer_and_or (steer_shift (top, 6 - j % 4 * 2), 0xc0c0c0c0u, low);
-  }
-
-  __device__ __forceinline__ int
-  get_scale (int i) const
-  {
-    return (int) (steer_get_word (scales, i / 4) << (24 - i % 4 * 8)) >> 24;
+    return steer_find_levels (steer_shift (get_data (j, 0), other ? -16 : 0));
   }
 };

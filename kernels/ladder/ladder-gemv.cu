@@ -169,9 +169,11 @@ static const struct
   SteerCudaType type;
   int data, scales, high, supers;
 } block_types[] = {
-  { "q8", STEER_CUDA_Q8, 256, 16, 0, 0 },      { "q4_0", STEER_CUDA_Q4_0, 128, 16, 0, 0 },
+  { "q8", STEER_CUDA_Q8, 256, 16, 0, 0 },      { "q8_1", STEER_CUDA_Q8_1, 256, 32, 0, 0 },
+  { "q4_0", STEER_CUDA_Q4_0, 128, 16, 0, 0 },  { "iq4_nl", STEER_CUDA_IQ4_NL, 128, 16, 0, 0 },
+  { "q2_k", STEER_CUDA_Q2_K, 64, 16, 0, 4 },   { "q3_k", STEER_CUDA_Q3_K, 64, 16, 32, 2 },
   { "q4_k", STEER_CUDA_Q4_K, 128, 16, 0, 4 },  { "q5_k", STEER_CUDA_Q5_K, 128, 16, 32, 4 },
-  { "q6_k", STEER_CUDA_Q6_K, 128, 16, 64, 2 },
+  { "q6_k", STEER_CUDA_Q6_K, 128, 16, 64, 2 }, { "iq4_xs", STEER_CUDA_IQ4_XS, 128, 8, 0, 2 },
 };
 
 /* Any bytes, with halves among them where those scale. */
@@ -180,7 +182,7 @@ climb_blocks (Ladder *ladder, int n_rows, int depth, const DeviceBuffer &x)
 {
   size_t n = (size_t) n_rows * depth / 256;
   DeviceBuffer data (n * 256);
-  DeviceBuffer scales (n * 16);
+  DeviceBuffer scales (n * 32);
   DeviceBuffer high (n * 64);
   DeviceBuffer supers (n * 4);
 
@@ -192,7 +194,7 @@ climb_blocks (Ladder *ladder, int n_rows, int depth, const DeviceBuffer &x)
       Product product = {};
 
       ladder_fill (ladder, type.supers > 0 ? STEER_CUDA_F32 : STEER_CUDA_F16, scales.as<void> (),
-                   type.supers > 0 ? n * 4 : n * 8, type.supers > 0 ? 1.0f : 0.01f, 14);
+                   n * (size_t) type.scales / (type.supers > 0 ? 4 : 2), type.supers > 0 ? 1.0f : 0.01f, 14);
       product.matrix.type = type.type;
       product.matrix.data = data.as<void> ();
       product.matrix.scales = scales.as<void> ();

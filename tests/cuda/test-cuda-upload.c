@@ -31,9 +31,10 @@ static const struct
   SteerDtype dtype;
   int scales[2];
 } kinds[] = {
-  { STEER_DTYPE_Q8_0, { 0, -1 } }, { STEER_DTYPE_Q5_0, { 0, -1 } },   { STEER_DTYPE_IQ4_NL, { 0, -1 } },
-  { STEER_DTYPE_Q4_0, { 0, -1 } }, { STEER_DTYPE_Q4_K, { 0, 2 } },    { STEER_DTYPE_Q5_K, { 0, 2 } },
-  { STEER_DTYPE_Q5_1, { 0, 2 } },  { STEER_DTYPE_Q3_K, { 108, -1 } }, { STEER_DTYPE_Q6_K, { 208, -1 } },
+  { STEER_DTYPE_Q8_0, { 0, -1 } },  { STEER_DTYPE_Q5_0, { 0, -1 } },   { STEER_DTYPE_Q5_1, { 0, 2 } },
+  { STEER_DTYPE_Q4_1, { 0, 2 } },   { STEER_DTYPE_Q4_0, { 0, -1 } },   { STEER_DTYPE_IQ4_NL, { 0, -1 } },
+  { STEER_DTYPE_Q2_K, { 80, 82 } }, { STEER_DTYPE_Q3_K, { 108, -1 } }, { STEER_DTYPE_Q4_K, { 0, 2 } },
+  { STEER_DTYPE_Q5_K, { 0, 2 } },   { STEER_DTYPE_Q6_K, { 208, -1 } }, { STEER_DTYPE_IQ4_XS, { 0, -1 } },
 };
 
 static void
@@ -177,6 +178,23 @@ test_split (gconstpointer data)
   check_kept (dtype, STEER_CUDA_SPLIT, type, blocks);
 }
 
+/* No file needs its numbers rounded once more. */
+static void
+test_all_types (void)
+{
+  for (SteerDtype dtype = 0; dtype < STEER_N_DTYPES; dtype++)
+    {
+      SteerCudaBlocks blocks;
+      SteerCudaType type;
+      guint n_known = 0;
+
+      for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
+        n_known += kinds[i].dtype == dtype;
+      g_assert_cmpuint (n_known, ==, steer_dtype_is_quantized (dtype));
+      g_assert_true (steer_cuda_planes_find (dtype, &blocks, &type) == steer_dtype_is_quantized (dtype));
+    }
+}
+
 /* No further from the value than half a step of its 32 columns' scale, and the rounding of the scale. */
 static void
 test_quantise (gconstpointer data)
@@ -216,13 +234,14 @@ main (int argc, char *argv[])
     }
   for (guint i = 0; i < G_N_ELEMENTS (kinds); i++)
     {
-      SteerCudaBlocks blocks;
-      SteerCudaType type;
-      gboolean kept = steer_cuda_planes_find (kinds[i].dtype, &blocks, &type);
-      g_autofree char *path = g_strdup_printf ("/cuda/upload/%s %s", steer_dtype_get_name (kinds[i].dtype),
-                                               kept ? "keeps every bit" : "becomes 8 bits");
+      const char *name = steer_dtype_get_name (kinds[i].dtype);
+      g_autofree char *kept = g_strdup_printf ("/cuda/upload/%s keeps every bit", name);
+      g_autofree char *requantised = g_strdup_printf ("/cuda/upload/%s becomes 8 bits where it must", name);
 
-      g_test_add_data_func (path, GINT_TO_POINTER (kinds[i].dtype), kept ? test_split : test_quantise);
+      g_test_add_data_func (kept, GINT_TO_POINTER (kinds[i].dtype), test_split);
+      if (kinds[i].dtype == STEER_DTYPE_Q4_K || kinds[i].dtype == STEER_DTYPE_Q3_K)
+        g_test_add_data_func (requantised, GINT_TO_POINTER (kinds[i].dtype), test_quantise);
     }
+  g_test_add_func ("/cuda/upload/every quantised type of GGUF files has a place on the device", test_all_types);
   return g_test_run ();
 }

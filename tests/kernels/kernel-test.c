@@ -64,6 +64,12 @@ kernel_test_random (gsize n, double scale)
   return values;
 }
 
+const SteerCudaType kernel_test_types[KERNEL_TEST_N_TYPES] = {
+  STEER_CUDA_F32,  STEER_CUDA_F16,    STEER_CUDA_BF16,   STEER_CUDA_Q8,   STEER_CUDA_Q8_1,
+  STEER_CUDA_Q4_0, STEER_CUDA_IQ4_NL, STEER_CUDA_Q2_K,   STEER_CUDA_Q3_K, STEER_CUDA_Q4_K,
+  STEER_CUDA_Q5_K, STEER_CUDA_Q6_K,   STEER_CUDA_IQ4_XS,
+};
+
 gsize
 kernel_test_get_bytes (SteerCudaType type)
 {
@@ -110,9 +116,11 @@ static const struct
   double largest;
 } blocks_of[] = {
   { STEER_DTYPE_Q8_0, { 0, -1 }, 0.01 },   { STEER_DTYPE_Q5_0, { 0, -1 }, 0.1 },
+  { STEER_DTYPE_Q5_1, { 0, 2 }, 0.1 },     { STEER_DTYPE_Q4_1, { 0, 2 }, 0.1 },
   { STEER_DTYPE_IQ4_NL, { 0, -1 }, 0.01 }, { STEER_DTYPE_Q4_0, { 0, -1 }, 0.1 },
+  { STEER_DTYPE_Q2_K, { 80, 82 }, 0.02 },  { STEER_DTYPE_Q3_K, { 108, -1 }, 0.01 },
   { STEER_DTYPE_Q4_K, { 0, 2 }, 0.001 },   { STEER_DTYPE_Q5_K, { 0, 2 }, 0.0005 },
-  { STEER_DTYPE_Q6_K, { 208, -1 }, 3e-4 },
+  { STEER_DTYPE_Q6_K, { 208, -1 }, 3e-4 }, { STEER_DTYPE_IQ4_XS, { 0, -1 }, 3e-4 },
 };
 
 guint8 *
@@ -161,7 +169,8 @@ static void
 init_quantised (KernelTestMatrix *self, gsize n)
 {
   static const SteerDtype dtypes[]
-    = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q4_0, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K };
+    = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q5_1, STEER_DTYPE_Q4_0, STEER_DTYPE_IQ4_NL, STEER_DTYPE_Q2_K,
+        STEER_DTYPE_Q3_K, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K,   STEER_DTYPE_IQ4_XS };
   SteerDtype dtype = dtypes[self->matrix.type - STEER_CUDA_Q8];
   gsize n_blocks = n / steer_dtype_get_block_elements (dtype);
   g_autofree guint8 *blocks = kernel_test_random_blocks (dtype, n_blocks);

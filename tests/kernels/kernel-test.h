@@ -26,14 +26,17 @@ float *kernel_test_random (gsize n, double scale);
 /* One of @n. */
 #define kernel_test_pick(array) ((array)[g_test_rand_int_range (0, G_N_ELEMENTS (array))])
 
+/* All types, in their order. */
+#define KERNEL_TEST_N_TYPES (STEER_CUDA_IQ4_XS + 1)
+extern const SteerCudaType kernel_test_types[KERNEL_TEST_N_TYPES];
+
 /* What is stored of @value in a type, and its bits. */
 float kernel_test_round (SteerCudaType type, float value);
 gsize kernel_test_get_bytes (SteerCudaType type); /* of an element; not of a quantised type */
 gpointer kernel_test_store (SteerCudaType type, const float *values, gsize n); /* free with g_free() */
 void kernel_test_load (SteerCudaType type, gconstpointer stored, gsize n, float *values);
 
-/* [n_blocks] of any bytes, with scales that leave numbers small. @dtype: one that the device knows. Free with g_free().
- */
+/* [n_blocks] of any bytes, with scales that leave numbers small. @dtype: a quantised one. Free with g_free(). */
 guint8 *kernel_test_random_blocks (SteerDtype dtype, gsize n_blocks);
 
 /* The planes of a matrix whose type and shape are set, poisoned. */

@@ -13,11 +13,6 @@
 #define TOLERANCE 2e-5
 #define TOLERANCE_OF(depth) (TOLERANCE * sqrt (MAX (1.0, (depth) / 1024.0)))
 
-static const SteerCudaType types[] = {
-  STEER_CUDA_F32,  STEER_CUDA_F16,  STEER_CUDA_BF16, STEER_CUDA_Q8,
-  STEER_CUDA_Q4_0, STEER_CUDA_Q4_K, STEER_CUDA_Q5_K, STEER_CUDA_Q6_K,
-};
-
 /* A width that a matrix of this type may have. */
 static int
 pick_depth (SteerCudaType type)
@@ -82,20 +77,21 @@ test_add (void)
 {
   static const int rows[] = { 1, 2, 7, 16, 33, 64 };
 
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (int n_columns = 1; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
       for (int with_bias = 0; with_bias < 2; with_bias++)
-        check_add (types[t], kernel_test_pick (rows), pick_depth (types[t]), n_columns, with_bias);
+        check_add (kernel_test_types[t], kernel_test_pick (rows), pick_depth (kernel_test_types[t]), n_columns,
+                   with_bias);
 }
 
 /* Activations that do not fit into a tile are staged in several. */
 static void
 test_add_deep (void)
 {
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     {
-      check_add (types[t], 50, kernel_test_fit_columns (types[t], 8224), 1, FALSE);
-      check_add (types[t], 50, kernel_test_fit_columns (types[t], 6112), 4, TRUE);
+      check_add (kernel_test_types[t], 50, kernel_test_fit_columns (kernel_test_types[t], 8224), 1, FALSE);
+      check_add (kernel_test_types[t], 50, kernel_test_fit_columns (kernel_test_types[t], 6112), 4, TRUE);
     }
 }
 
@@ -145,9 +141,9 @@ check_gate_up (SteerCudaType type, int n_columns, gboolean with_bias)
 static void
 test_gate_up (void)
 {
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (int n_columns = 1; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
-      check_gate_up (types[t], n_columns, n_columns % 2);
+      check_gate_up (kernel_test_types[t], n_columns, n_columns % 2);
 }
 
 /* An odd vocabulary: the last row has no partner. */
@@ -192,9 +188,9 @@ check_logits (SteerCudaType type, int d_model, int n_columns)
 static void
 test_logits (void)
 {
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (int n_columns = 1; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
-      check_logits (types[t], pick_depth (types[t]), n_columns);
+      check_logits (kernel_test_types[t], pick_depth (kernel_test_types[t]), n_columns);
 }
 
 /* Four columns of such a width do not fit into shared memory together. */
@@ -403,15 +399,15 @@ test_order_of_threads (void)
     n_rows = 40,
   };
 
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     {
-      int depth = kernel_test_fit_columns (types[t], 5000);
+      int depth = kernel_test_fit_columns (kernel_test_types[t], 5000);
       g_autofree float *x = kernel_test_random ((gsize) depth * STEER_CUDA_MAX_COLUMNS, 1.0);
       float *device_x = kernel_test_upload (x, (gsize) depth * STEER_CUDA_MAX_COLUMNS * sizeof (float));
       float first[n_rows * STEER_CUDA_MAX_COLUMNS], other[n_rows * STEER_CUDA_MAX_COLUMNS];
       KernelTestMatrix w;
 
-      kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+      kernel_test_matrix_init (&w, kernel_test_types[t], n_rows, depth, FALSE);
       multiply (&w, device_x, 0, STEER_CUDA_MAX_COLUMNS, first);
       for (guint64 seed = 1; seed < 4; seed++)
         {
@@ -434,17 +430,18 @@ test_columns (void)
     n_rows = 21,
   };
 
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (int n_columns = 2; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
       {
         /* Also one that is taken in several spans. */
-        int depth = n_columns == 3 ? kernel_test_fit_columns (types[t], 6112) : pick_depth (types[t]);
+        int depth
+          = n_columns == 3 ? kernel_test_fit_columns (kernel_test_types[t], 6112) : pick_depth (kernel_test_types[t]);
         g_autofree float *x = kernel_test_random ((gsize) (depth * n_columns), 1.0);
         float *device_x = kernel_test_upload (x, (gsize) (depth * n_columns) * sizeof (float));
         float together[n_rows * STEER_CUDA_MAX_COLUMNS], alone[n_rows];
         KernelTestMatrix w;
 
-        kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+        kernel_test_matrix_init (&w, kernel_test_types[t], n_rows, depth, FALSE);
         multiply (&w, device_x, 0, n_columns, together);
         for (int c = 0; c < n_columns; c++)
           {
@@ -467,9 +464,9 @@ test_large_activations (void)
     large = 77,
   };
 
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     {
-      int depth = kernel_test_fit_columns (types[t], 256);
+      int depth = kernel_test_fit_columns (kernel_test_types[t], 256);
       g_autofree float *x = kernel_test_random ((gsize) depth, 1.0);
       g_autofree double *wide = g_new (double, depth);
       float *device_x;
@@ -477,7 +474,7 @@ test_large_activations (void)
       double exact[n_rows], sizes[n_rows];
       KernelTestMatrix w;
 
-      kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+      kernel_test_matrix_init (&w, kernel_test_types[t], n_rows, depth, FALSE);
       x[large] *= 1e6f;
       device_x = kernel_test_upload (x, (gsize) depth * sizeof (float));
       widen (x, (gsize) depth, wide);
@@ -507,16 +504,16 @@ test_sizes (void)
   };
   static const float sizes[] = { 0.0f, 1e-30f, 1e-20f, 1e20f, INFINITY, NAN };
 
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
       {
-        int depth = kernel_test_fit_columns (types[t], 256);
+        int depth = kernel_test_fit_columns (kernel_test_types[t], 256);
         g_autofree float *x = kernel_test_random ((gsize) depth, 1.0);
         float *device_x = kernel_test_upload (x, (gsize) depth * sizeof (float));
         float as_is[n_rows], out[n_rows];
         KernelTestMatrix w;
 
-        kernel_test_matrix_init (&w, types[t], n_rows, depth, FALSE);
+        kernel_test_matrix_init (&w, kernel_test_types[t], n_rows, depth, FALSE);
         multiply (&w, device_x, 0, 1, as_is);
         cudaFree (device_x);
         for (int k = 0; k < depth; k++)

@@ -8,11 +8,6 @@
 /* What lies between the matrix products of a prefill, and the forms of weights, against float64. */
 
 static const SteerCudaType plain_types[] = { STEER_CUDA_F32, STEER_CUDA_F16, STEER_CUDA_BF16 };
-static const SteerCudaType types[] = {
-  STEER_CUDA_F32,  STEER_CUDA_F16,  STEER_CUDA_BF16, STEER_CUDA_Q8,
-  STEER_CUDA_Q4_0, STEER_CUDA_Q4_K, STEER_CUDA_Q5_K, STEER_CUDA_Q6_K,
-};
-
 /* Half a unit in the last place, and what float32 loses on the way. */
 static double
 get_tolerance (SteerCudaType type)
@@ -76,10 +71,10 @@ check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
 static void
 test_embed (void)
 {
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     {
-      check_embed (types[t], kernel_test_fit_columns (types[t], 32), 8, 1);
-      check_embed (types[t], kernel_test_fit_columns (types[t], 1048), 128, 5);
+      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 32), 8, 1);
+      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 1048), 128, 5);
     }
 }
 
@@ -348,9 +343,9 @@ check_expand (SteerCudaType type, SteerCudaType out_type)
 static void
 test_expand (void)
 {
-  for (guint t = 0; t < G_N_ELEMENTS (types); t++)
+  for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (guint o = 0; o < G_N_ELEMENTS (plain_types); o++)
-      check_expand (types[t], plain_types[o]);
+      check_expand (kernel_test_types[t], plain_types[o]);
 }
 
 /* Rows of blocks in the middle of a matrix. */
@@ -408,8 +403,10 @@ check_split (SteerDtype dtype, int n_columns)
 static void
 test_split (void)
 {
-  static const SteerDtype small[] = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q5_0, STEER_DTYPE_IQ4_NL, STEER_DTYPE_Q4_0 };
-  static const SteerDtype large[] = { STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K };
+  static const SteerDtype small[]
+    = { STEER_DTYPE_Q8_0, STEER_DTYPE_Q5_0, STEER_DTYPE_Q5_1, STEER_DTYPE_Q4_1, STEER_DTYPE_Q4_0, STEER_DTYPE_IQ4_NL };
+  static const SteerDtype large[]
+    = { STEER_DTYPE_Q2_K, STEER_DTYPE_Q3_K, STEER_DTYPE_Q4_K, STEER_DTYPE_Q5_K, STEER_DTYPE_Q6_K, STEER_DTYPE_IQ4_XS };
 
   for (guint i = 0; i < G_N_ELEMENTS (small); i++)
     for (int n_columns = 32; n_columns <= 288; n_columns += 32)

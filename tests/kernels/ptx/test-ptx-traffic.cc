@@ -58,7 +58,8 @@ assert_traffic (const char *what, double most_sectors, double most_passes)
 static void
 test_products (gconstpointer data)
 {
-  static const char *const names[] = { "f32", "f16", "bf16", "q8", "q4_0", "q4_k", "q5_k", "q6_k" };
+  static const char *const names[]
+    = { "f32", "f16", "bf16", "q8", "q8_1", "q4_0", "iq4_nl", "q2_k", "q3_k", "q4_k", "q5_k", "q6_k", "iq4_xs" };
   SteerCudaType type = (SteerCudaType) GPOINTER_TO_INT (data);
   g_autofree float *x = kernel_test_random (2 * DEPTH, 1.0);
   float *residual = (float *) kernel_test_upload (x, 2 * DEPTH * sizeof (float));
@@ -79,7 +80,8 @@ test_products (gconstpointer data)
       ptx_traffic_count (true);
       kernel_test_check (
         steer_cuda_decode_gate_up (get_queue (), &shape, &gate.matrix, &up.matrix, norm, residual, n_columns, hidden));
-      assert_traffic (what, 1.25, 1.45);
+      /* A unit's scales lie apart; where they or its quants are few, this counts for more. */
+      assert_traffic (what, type == STEER_CUDA_Q2_K || type == STEER_CUDA_IQ4_XS ? 1.35 : 1.25, 1.45);
     }
   ptx_traffic_count (false);
   kernel_test_matrix_clear (&gate);
@@ -183,7 +185,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   with_table = argc > 1 && std::strcmp (argv[1], "--table") == 0;
-  for (int type = STEER_CUDA_F16; type <= STEER_CUDA_Q6_K; type++)
+  for (int type = STEER_CUDA_F16; type < KERNEL_TEST_N_TYPES; type++)
     {
       g_autofree char *path = g_strdup_printf ("/ptx/traffic/products/%d", type);
 
