@@ -34,6 +34,14 @@ init_shape (SteerCudaShape *shape, const SteerModelConfig *config, GError **erro
 {
   const char *why;
 
+  if (!steer_model_config_is_plain (config))
+    {
+      g_autofree char *summary = steer_model_config_dup_summary (config);
+
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "the GPU does not compute models of this architecture yet (%s); the CPU does", summary);
+      return FALSE;
+    }
   if (config->n_context > G_MAXINT)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED, "a context of %u tokens is too long",

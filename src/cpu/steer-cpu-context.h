@@ -35,6 +35,8 @@ typedef struct
   SteerCpuMatrix gate, up, down;
   const float *attn_norm; /* [d_model] */
   const float *mlp_norm;  /* [d_model] */
+  const float *q_norm;    /* [head_dim], or NULL */
+  const float *k_norm;    /* [head_dim], or NULL */
   const float *q_bias;    /* [n_heads * head_dim] */
   const float *k_bias;    /* [n_kv_heads * head_dim] */
   const float *v_bias;    /* [n_kv_heads * head_dim] */

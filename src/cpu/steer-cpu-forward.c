@@ -110,6 +110,32 @@ project_query_key_value (SteerCpuContext *self, const SteerCpuStep *step, const 
                       products, G_N_ELEMENTS (products));
 }
 
+/* The heads of queries and keys, each by itself. */
+static void
+norm_heads_of_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuContext *self = job->self;
+  const SteerCpuLayer *layer = &self->layers[job->layer];
+  gsize n = self->config->head_dim;
+  float eps = (float) self->config->rms_norm_eps;
+  float *query = self->work.query + column * self->work.query_stride;
+  float *key = self->work.key + column * self->work.kv_stride;
+
+  for (guint head = 0; head < self->config->n_heads; head++)
+    self->kernels->rms_norm (query + head * n, layer->q_norm, n, eps, query + head * n);
+  for (guint head = 0; head < self->config->n_kv_heads; head++)
+    self->kernels->rms_norm (key + head * n, layer->k_norm, n, eps, key + head * n);
+}
+
+static void
+normalise_heads (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  Job job = { self, step, layer, NULL };
+
+  for_each_token (self, step, norm_heads_of_token, &job);
+}
+
 /* One key/value head of all tokens, with its query heads: two threads never write to one block of the cache. */
 static void
 cache_head (gpointer data, guint kv_head, guint thread)
@@ -244,6 +270,8 @@ run_layer_input (SteerCpuContext *self, const SteerCpuStep *step, guint index)
 {
   normalise (self, step, self->layers[index].attn_norm);
   project_query_key_value (self, step, &self->layers[index]);
+  if (self->config->qk_norm)
+    normalise_heads (self, step, index);
   rotate_and_cache (self, step, index);
 }
 

@@ -247,7 +247,8 @@ typedef struct
   void (*cache_tile_f32) (const SteerCpuCacheTile *tile);
   SteerCpuCacheBytesKernels cache_bytes;
 
-  /* out = weight * (x * 1/sqrt(mean(x^2) + eps)); the order of Hugging Face's LlamaRMSNorm. */
+  /* out = weight * (x * 1/sqrt(mean(x^2) + eps)); the order of Hugging Face's LlamaRMSNorm. @out may
+   * be @x. */
   void (*rms_norm) (const float *x, const float *weight, gsize n, float eps, float *out);
 
   /* Rotary embedding of one head, in place, as transformers' rotate_half: element i turns with element i + n / 2.

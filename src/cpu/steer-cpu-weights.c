@@ -197,6 +197,8 @@ take_layer_vectors (SteerCpuLayer *self, const SteerLayerWeights *weights, float
 {
   self->attn_norm = take_vector (weights->attn_norm, room, n_floats);
   self->mlp_norm = take_vector (weights->mlp_norm, room, n_floats);
+  self->q_norm = take_vector (weights->q_norm, room, n_floats);
+  self->k_norm = take_vector (weights->k_norm, room, n_floats);
   self->q_bias = take_vector (weights->q_bias, room, n_floats);
   self->k_bias = take_vector (weights->k_bias, room, n_floats);
   self->v_bias = take_vector (weights->v_bias, room, n_floats);

@@ -84,7 +84,7 @@ static void
 add_config (Export *self)
 {
   const SteerModelConfig *config = self->config;
-  const char *arch = config->arch == STEER_ARCH_QWEN2 ? "qwen2" : "llama";
+  const char *arch = steer_arch_get_info (config->arch)->gguf_name;
 
   steer_gguf_writer_add_string (self->writer, "general.architecture", arch);
   steer_gguf_writer_add_string (self->writer, "general.type", "model");
@@ -129,6 +129,13 @@ add_keys (Export *self)
 
 /* --- tensors --- */
 
+/* Files of the llama architecture have the rows of q and k in pairs that turn together; the others as they were. */
+static gboolean
+is_turned (SteerArch arch)
+{
+  return g_str_equal (steer_arch_get_info (arch)->gguf_name, "llama");
+}
+
 static void
 add_tensor (Export *self, const char *name, const SteerTensor *tensor, SteerExportRole role, guint layer, guint heads)
 {
@@ -137,7 +144,7 @@ add_tensor (Export *self, const char *name, const SteerTensor *tensor, SteerExpo
   if (tensor == NULL)
     return;
   /* A GGUF file's rows lie in its own order already. */
-  if (!self->config->rope_interleaved && self->config->arch != STEER_ARCH_QWEN2)
+  if (!self->config->rope_interleaved && is_turned (self->config->arch))
     item.n_turned_heads = heads;
   if (tensor->n_dims == 2)
     item.dtype
@@ -165,6 +172,8 @@ add_layer (Export *self, guint index)
     { "attn_q.bias", layer->q_bias, STEER_EXPORT_ROLE_OTHER, n_heads },
     { "attn_k.weight", layer->k, STEER_EXPORT_ROLE_OTHER, n_kv_heads },
     { "attn_k.bias", layer->k_bias, STEER_EXPORT_ROLE_OTHER, n_kv_heads },
+    { "attn_q_norm.weight", layer->q_norm, STEER_EXPORT_ROLE_OTHER, 0 },
+    { "attn_k_norm.weight", layer->k_norm, STEER_EXPORT_ROLE_OTHER, 0 },
     { "attn_v.weight", layer->v, STEER_EXPORT_ROLE_VALUE, 0 },
     { "attn_v.bias", layer->v_bias, STEER_EXPORT_ROLE_OTHER, 0 },
     { "attn_output.weight", layer->o, STEER_EXPORT_ROLE_OTHER, 0 },

@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define SUPPORTED_ARCHITECTURES "llama (Mistral's models among them) and qwen2"
-
 typedef struct
 {
   SteerArchive *archive;
@@ -107,6 +105,7 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
     { "llama", STEER_ARCH_LLAMA, TRUE },
     { "mistral", STEER_ARCH_MISTRAL, TRUE },
     { "qwen2", STEER_ARCH_QWEN2, FALSE },
+    { "qwen3", STEER_ARCH_QWEN3, FALSE },
   };
   guint n_experts = 0;
 
@@ -128,7 +127,7 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
       return TRUE;
     }
   return fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-               "the architecture \"%s\" is not supported; supported are " SUPPORTED_ARCHITECTURES, reader->arch);
+               "the architecture \"%s\" is not supported; supported are " STEER_GGUF_ARCHITECTURES, reader->arch);
 }
 
 /* [*n_rows, *n_cols] of a matrix, with or without data. */
@@ -358,6 +357,7 @@ steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GEr
   reader.file = display = g_filename_display_name (steer_archive_get_path (archive));
   if (!read_arch (self, &reader, error) || !read_sizes (self, &reader, error) || !read_rope (self, &reader, error))
     return FALSE;
+  self->qk_norm = self->arch == STEER_ARCH_QWEN3;
   read_biases (self, &reader);
   read_special_ids (self, &reader);
   steer_sampling_init (&self->sampling);

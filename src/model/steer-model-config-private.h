@@ -13,6 +13,32 @@ G_BEGIN_DECLS
 #define STEER_MODEL_MAX_VOCAB (1u << 24)
 #define STEER_MODEL_MAX_CONTEXT (1u << 27)
 
+/* What an architecture is called, and what its configuration class in transformers takes where config.json is silent.
+ */
+typedef struct
+{
+  const char *name;      /* for people */
+  const char *gguf_name; /* as a file of ours calls it */
+  guint kv_heads;        /* 0: as many as heads */
+  guint head_dim;        /* 0: d_model / n_heads */
+  guint context;
+  guint window; /* 0: none */
+  gint32 bos;   /* -1: none */
+  gint32 eos;
+} SteerArchInfo;
+
+const SteerArchInfo *steer_arch_get_info (SteerArch arch);
+
+/* By the first of "architectures" or, where that is NULL, by "model_type". */
+gboolean steer_arch_find (const char *architecture, const char *model_type, SteerArch *arch);
+
+/* "LlamaForCausalLM, ... and ...", and the same of GGUF's names. */
+#define STEER_ARCHITECTURES "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM and Qwen3ForCausalLM"
+#define STEER_GGUF_ARCHITECTURES "llama (Mistral's models among them), qwen2 and qwen3"
+
+/* Which layers of config.json see only a window, and how wide it is. */
+gboolean steer_model_config_read_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
+
 /* Reads the rotary embedding's part of config.json: rope_theta with rope_scaling, or rope_parameters. */
 gboolean steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
 

@@ -1,32 +1,11 @@
 /* config.json as transformers reads it. Where the file is silent, the defaults are those of the configuration classes
- * LlamaConfig, MistralConfig and Qwen2Config. */
+ * LlamaConfig, MistralConfig, Qwen2Config and Qwen3Config. */
 
 #include "steer-model-config-private.h"
 
 #include <string.h>
 
 G_DEFINE_QUARK (steer_model_error_quark, steer_model_error)
-
-typedef struct
-{
-  const char *architecture;
-  const char *model_type;
-  const char *name;       /* for people */
-  guint default_kv_heads; /* 0: as many as heads */
-  guint default_context;
-  guint default_window; /* 0: none */
-  gint32 default_bos;   /* -1: none */
-  gint32 default_eos;
-} ArchInfo;
-
-/* [SteerArch] */
-static const ArchInfo arch_infos[] = {
-  [STEER_ARCH_LLAMA] = { "LlamaForCausalLM", "llama", "Llama", 0, 2048, 0, 1, 2 },
-  [STEER_ARCH_MISTRAL] = { "MistralForCausalLM", "mistral", "Mistral", 8, 131072, 4096, 1, 2 },
-  [STEER_ARCH_QWEN2] = { "Qwen2ForCausalLM", "qwen2", "Qwen2", 32, 32768, 0, -1, -1 },
-};
-
-#define SUPPORTED_ARCHITECTURES "LlamaForCausalLM, MistralForCausalLM and Qwen2ForCausalLM"
 
 static gboolean G_GNUC_PRINTF (4, 5)
   fail (const SteerJsonConfig *json, int code, GError **error, const char *format, ...)
@@ -71,17 +50,12 @@ read_arch (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
   if (!get_architecture (json, &architecture, error)
       || !steer_json_config_get_string (json, "model_type", &model_type, error))
     return FALSE;
-  for (guint i = 0; i < G_N_ELEMENTS (arch_infos); i++)
-    if (architecture != NULL ? strcmp (architecture, arch_infos[i].architecture) == 0
-                             : g_strcmp0 (model_type, arch_infos[i].model_type) == 0)
-      {
-        self->arch = (SteerArch) i;
-        return TRUE;
-      }
+  if (steer_arch_find (architecture, model_type, &self->arch))
+    return TRUE;
   if (architecture == NULL && model_type == NULL)
     return fail (json, STEER_MODEL_ERROR_INVALID, error, "\"architectures\" and \"model_type\" are missing");
   return fail (json, STEER_MODEL_ERROR_UNSUPPORTED, error,
-               "the architecture \"%s\" is not supported; supported are " SUPPORTED_ARCHITECTURES,
+               "the architecture \"%s\" is not supported; supported are " STEER_ARCHITECTURES,
                architecture != NULL ? architecture : model_type);
 }
 
@@ -90,7 +64,7 @@ read_sizes (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
   static const char *const required[]
     = { "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size" };
-  const ArchInfo *info = &arch_infos[self->arch];
+  const SteerArchInfo *info = steer_arch_get_info (self->arch);
 
   for (guint i = 0; i < G_N_ELEMENTS (required); i++)
     if (!steer_json_config_require (json, required[i], error))
@@ -102,12 +76,12 @@ read_sizes (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
       || !steer_json_config_get_uint (json, "vocab_size", 1, STEER_MODEL_MAX_VOCAB, &self->n_vocab, error))
     return FALSE;
 
-  self->n_context = info->default_context;
+  self->n_context = info->context;
   if (!steer_json_config_get_uint (json, "max_position_embeddings", 1, G_MAXINT32, &self->n_context, error))
     return FALSE;
   self->n_context = MIN (self->n_context, STEER_MODEL_MAX_CONTEXT);
 
-  self->n_kv_heads = info->default_kv_heads;
+  self->n_kv_heads = info->kv_heads;
   if (self->n_kv_heads == 0 || steer_json_config_is_null (json, "num_key_value_heads"))
     self->n_kv_heads = self->n_heads;
   return steer_json_config_get_uint (json, "num_key_value_heads", 1, STEER_MODEL_MAX_WIDTH, &self->n_kv_heads, error);
@@ -120,6 +94,8 @@ read_head_dim (SteerModelConfig *self, const SteerJsonConfig *json, GError **err
     return fail (json, STEER_MODEL_ERROR_INVALID, error,
                  "\"num_attention_heads\" is %u, which is not a multiple of \"num_key_value_heads\", %u", self->n_heads,
                  self->n_kv_heads);
+  if (!steer_json_config_is_null (json, "head_dim"))
+    self->head_dim = steer_arch_get_info (self->arch)->head_dim;
   if (!steer_json_config_get_uint (json, "head_dim", 1, STEER_MODEL_MAX_WIDTH, &self->head_dim, error))
     return FALSE;
   if (self->head_dim == 0 && self->d_model % self->n_heads != 0)
@@ -150,6 +126,11 @@ read_biases (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
         return FALSE;
       self->output_bias = self->qkv_bias;
       return TRUE;
+    case STEER_ARCH_QWEN3:
+      if (!steer_json_config_get_bool (json, "attention_bias", &self->qkv_bias, error))
+        return FALSE;
+      self->output_bias = self->qkv_bias;
+      return TRUE;
     case STEER_ARCH_QWEN2:
       self->qkv_bias = TRUE;
       return TRUE;
@@ -157,70 +138,6 @@ read_biases (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
     default:
       return TRUE;
     }
-}
-
-/* How many layers use the window: newer files list the layers' types, older ones say from which layer on. */
-static gboolean
-count_qwen2_window_layers (SteerModelConfig *self, const SteerJsonConfig *json, guint *n_window_layers, GError **error)
-{
-  guint first = 28;
-  JsonNode *types = json_object_get_member (json->object, "layer_types");
-
-  *n_window_layers = 0;
-  if (types != NULL && JSON_NODE_HOLDS_ARRAY (types))
-    {
-      JsonArray *list = json_node_get_array (types);
-
-      for (guint i = 0; i < MIN (json_array_get_length (list), self->n_layers); i++)
-        {
-          JsonNode *type = json_array_get_element (list, i);
-
-          if (JSON_NODE_HOLDS_VALUE (type) && g_strcmp0 (json_node_get_string (type), "sliding_attention") == 0)
-            (*n_window_layers)++;
-        }
-      return TRUE;
-    }
-  if (!steer_json_config_get_uint (json, "max_window_layers", 0, G_MAXINT32, &first, error))
-    return FALSE;
-  *n_window_layers = first < self->n_layers ? self->n_layers - first : 0;
-  return TRUE;
-}
-
-static gboolean
-read_qwen2_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
-{
-  gboolean use_window = FALSE;
-  guint window = steer_json_config_is_null (json, "sliding_window") ? 0 : 4096;
-  guint n_window_layers;
-
-  if (!steer_json_config_get_bool (json, "use_sliding_window", &use_window, error)
-      || !steer_json_config_get_uint (json, "sliding_window", 1, G_MAXINT32, &window, error)
-      || !count_qwen2_window_layers (self, json, &n_window_layers, error))
-    return FALSE;
-  if (!use_window || window == 0 || window >= self->n_context || n_window_layers == 0)
-    return TRUE;
-  if (n_window_layers < self->n_layers)
-    return fail (json, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                 "\"use_sliding_window\" for %u of %u layers is not supported, only for all or none", n_window_layers,
-                 self->n_layers);
-  self->sliding_window = window;
-  return TRUE;
-}
-
-static gboolean
-read_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
-{
-  if (self->arch == STEER_ARCH_QWEN2)
-    return read_qwen2_window (self, json, error);
-  if (self->arch != STEER_ARCH_MISTRAL)
-    return TRUE;
-  if (!steer_json_config_is_null (json, "sliding_window"))
-    self->sliding_window = arch_infos[self->arch].default_window;
-  if (!steer_json_config_get_uint (json, "sliding_window", 1, G_MAXINT32, &self->sliding_window, error))
-    return FALSE;
-  if (self->sliding_window >= self->n_context)
-    self->sliding_window = 0;
-  return TRUE;
 }
 
 static gboolean
@@ -292,12 +209,13 @@ read_generation (SteerModelConfig *self, const SteerJsonConfig *json, const char
 {
   g_autofree char *path = g_build_filename (directory, "generation_config.json", NULL);
   g_autoptr (SteerJsonConfig) generation = NULL;
+  const SteerArchInfo *info = steer_arch_get_info (self->arch);
 
   self->bos_id = -1;
   if (!json_object_has_member (json->object, "bos_token_id"))
-    self->bos_id = arch_infos[self->arch].default_bos;
-  if (!json_object_has_member (json->object, "eos_token_id") && arch_infos[self->arch].default_eos >= 0)
-    self->eos_ids[self->n_eos_ids++] = arch_infos[self->arch].default_eos;
+    self->bos_id = info->bos;
+  if (!json_object_has_member (json->object, "eos_token_id") && info->eos >= 0)
+    self->eos_ids[self->n_eos_ids++] = info->eos;
   if (!take_eos_ids (self, json, error) || !take_bos_id (self, json, error))
     return FALSE;
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
@@ -332,41 +250,12 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
   steer_sampling_init (&self->sampling);
   json_path = g_build_filename (path, "config.json", NULL);
   json = steer_json_config_read (json_path, error);
-  return json != NULL && read_arch (self, json, error) && check_supported (json, error)
-         && read_sizes (self, json, error) && read_head_dim (self, json, error) && read_biases (self, json, error)
-         && read_window (self, json, error)
+  if (json == NULL || !read_arch (self, json, error))
+    return FALSE;
+  self->qk_norm = self->arch == STEER_ARCH_QWEN3;
+  return check_supported (json, error) && read_sizes (self, json, error) && read_head_dim (self, json, error)
+         && read_biases (self, json, error) && steer_model_config_read_window (self, json, error)
          && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
          && steer_model_config_read_rope (self, json, error) && read_generation (self, json, path, error);
-}
-
-guint64
-steer_model_config_get_n_parameters (const SteerModelConfig *self)
-{
-  guint64 d = self->d_model;
-  guint64 q_width = (guint64) self->n_heads * self->head_dim;
-  guint64 kv_width = (guint64) self->n_kv_heads * self->head_dim;
-  guint64 layer = 2 * d + 2 * q_width * d + 2 * kv_width * d + 3 * (guint64) self->d_ff * d;
-  guint64 embedding = (guint64) self->n_vocab * d;
-
-  if (self->qkv_bias)
-    layer += q_width + 2 * kv_width;
-  if (self->output_bias)
-    layer += d;
-  if (self->mlp_bias)
-    layer += 2 * (guint64) self->d_ff + d;
-  return self->n_layers * layer + d + (self->tie_embeddings ? embedding : 2 * embedding);
-}
-
-char *
-steer_model_config_dup_summary (const SteerModelConfig *self)
-{
-  double n = (double) steer_model_config_get_n_parameters (self);
-  double scale = n >= 1e9 ? 1e9 : n >= 1e6 ? 1e6 : 1e3;
-  const char *unit = n >= 1e9 ? "B" : n >= 1e6 ? "M" : "K";
-  double scaled = n / scale;
-  int decimals = scaled < 10.0 ? 2 : scaled < 100.0 ? 1 : 0;
-
-  return g_strdup_printf ("%s, %u layer%s, d %u, %.*f %s parameters", arch_infos[self->arch].name, self->n_layers,
-                          self->n_layers == 1 ? "" : "s", self->d_model, decimals, scaled, unit);
 }

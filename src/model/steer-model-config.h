@@ -34,6 +34,7 @@ typedef enum
   STEER_ARCH_LLAMA,
   STEER_ARCH_MISTRAL,
   STEER_ARCH_QWEN2,
+  STEER_ARCH_QWEN3,
 } SteerArch;
 
 typedef enum
@@ -70,6 +71,7 @@ typedef struct
   gboolean qkv_bias;
   gboolean output_bias; /* bias of the attention's output projection */
   gboolean mlp_bias;
+  gboolean qk_norm; /* the query and the key of each head are normalised before they turn */
 
   SteerRopeType rope_type;
   double rope_theta;
@@ -108,5 +110,8 @@ void steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_f
 char *steer_model_config_dup_summary (const SteerModelConfig *self);
 
 guint64 steer_model_config_get_n_parameters (const SteerModelConfig *self);
+
+/* Whether a decoder layer is Llama's: nothing of what later architectures do beside it. */
+gboolean steer_model_config_is_plain (const SteerModelConfig *self);
 
 G_END_DECLS

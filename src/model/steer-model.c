@@ -175,6 +175,8 @@ take_layer (SteerModel *self, const Names *names, guint index, GError **error)
     { "self_attn.k_proj.bias", "attn_k.bias", &layer->k_bias, vector (kv_width), config->qkv_bias },
     { "self_attn.v_proj.bias", "attn_v.bias", &layer->v_bias, vector (kv_width), config->qkv_bias },
     { "self_attn.o_proj.bias", "attn_output.bias", &layer->o_bias, vector (d), config->output_bias },
+    { "self_attn.q_norm.weight", "attn_q_norm.weight", &layer->q_norm, vector (config->head_dim), config->qk_norm },
+    { "self_attn.k_norm.weight", "attn_k_norm.weight", &layer->k_norm, vector (config->head_dim), config->qk_norm },
     { "post_attention_layernorm.weight", "ffn_norm.weight", &layer->mlp_norm, vector (d), TRUE },
     { "mlp.gate_proj.weight", "ffn_gate.weight", &layer->gate, matrix (config->d_ff, d), TRUE },
     { "mlp.up_proj.weight", "ffn_up.weight", &layer->up, matrix (config->d_ff, d), TRUE },
@@ -406,9 +408,9 @@ static guint64
 get_layer_bytes (const SteerLayerWeights *layer)
 {
   const SteerTensor *all[]
-    = { layer->attn_norm, layer->q,         layer->k,       layer->v,        layer->o,    layer->q_bias,
-        layer->k_bias,    layer->v_bias,    layer->o_bias,  layer->mlp_norm, layer->gate, layer->up,
-        layer->down,      layer->gate_bias, layer->up_bias, layer->down_bias };
+    = { layer->attn_norm, layer->q,      layer->k,      layer->v,         layer->o,       layer->q_bias,
+        layer->k_bias,    layer->v_bias, layer->o_bias, layer->q_norm,    layer->k_norm,  layer->mlp_norm,
+        layer->gate,      layer->up,     layer->down,   layer->gate_bias, layer->up_bias, layer->down_bias };
   guint64 n_bytes = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)

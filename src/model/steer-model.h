@@ -20,6 +20,8 @@ typedef struct
   const SteerTensor *k_bias;
   const SteerTensor *v_bias;
   const SteerTensor *o_bias;
+  const SteerTensor *q_norm;   /* [head_dim] (nullable) */
+  const SteerTensor *k_norm;   /* [head_dim] (nullable) */
   const SteerTensor *mlp_norm; /* [d_model] */
   const SteerTensor *gate;     /* [d_ff, d_model] */
   const SteerTensor *up;       /* [d_ff, d_model] */

@@ -19,6 +19,7 @@ static const struct
   { "llama-llama3-rope", "model.gguf" },
   { "mistral-window", "model-00001-of-00003.gguf" },
   { "qwen2", "model.gguf" },
+  { "qwen3", "model.gguf" },
 };
 
 static SteerModel *
@@ -229,7 +230,7 @@ test_config (gconstpointer data)
 
   g_assert_cmpstr (steer_model_get_name (model), ==, "model");
   g_assert_cmpuint (gguf->arch, ==, hf->arch == STEER_ARCH_MISTRAL ? STEER_ARCH_LLAMA : hf->arch);
-  g_assert_cmpint (gguf->rope_interleaved, ==, hf->arch != STEER_ARCH_QWEN2);
+  g_assert_cmpint (gguf->rope_interleaved, ==, hf->arch == STEER_ARCH_LLAMA || hf->arch == STEER_ARCH_MISTRAL);
   g_assert_cmpuint (gguf->n_layers, ==, hf->n_layers);
   g_assert_cmpuint (gguf->d_model, ==, hf->d_model);
   g_assert_cmpuint (gguf->n_heads, ==, hf->n_heads);
@@ -244,6 +245,7 @@ test_config (gconstpointer data)
   g_assert_cmpint (gguf->qkv_bias, ==, hf->qkv_bias);
   g_assert_cmpint (gguf->output_bias, ==, hf->output_bias);
   g_assert_cmpint (gguf->mlp_bias, ==, hf->mlp_bias);
+  g_assert_cmpint (gguf->qk_norm, ==, hf->qk_norm);
   g_assert_cmpint (gguf->bos_id, ==, hf->bos_id);
   g_assert_cmpuint (gguf->n_eos_ids, ==, 1);
   g_assert_cmpint (gguf->eos_ids[0], ==, hf->eos_ids[0]);

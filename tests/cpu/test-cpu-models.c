@@ -9,9 +9,20 @@
 #define TOLERANCE 1e-5
 
 static const char *const names[] = {
-  "llama-gqa",         "llama-tied-wide-heads",     "llama-biases-linear-rope", "llama-linear-rope-new-key",
-  "llama-llama3-rope", "llama-llama3-rope-old-key", "llama-odd-sizes",          "llama-long",
-  "mistral-window",    "mistral-long-window",       "mistral-no-window",        "qwen2",
+  "llama-gqa",
+  "llama-tied-wide-heads",
+  "llama-biases-linear-rope",
+  "llama-linear-rope-new-key",
+  "llama-llama3-rope",
+  "llama-llama3-rope-old-key",
+  "llama-odd-sizes",
+  "llama-long",
+  "mistral-window",
+  "mistral-long-window",
+  "mistral-no-window",
+  "qwen2",
+  "qwen3",
+  "qwen3-biases",
 };
 
 static const struct
@@ -19,12 +30,9 @@ static const struct
   SteerCpuIsa isa;
   const char *name;
 } isas[] = {
-  { STEER_CPU_ISA_PLAIN, "plain" },
-  { STEER_CPU_ISA_AVX2, "avx2" },
-  { STEER_CPU_ISA_AVXVNNI, "avxvnni" },
-  { STEER_CPU_ISA_AVX512, "avx512" },
-  { STEER_CPU_ISA_AVX512VNNI, "avx512vnni" },
-  { STEER_CPU_ISA_AMX, "amx" },
+  { STEER_CPU_ISA_PLAIN, "plain" },           { STEER_CPU_ISA_AVX2, "avx2" },
+  { STEER_CPU_ISA_AVXVNNI, "avxvnni" },       { STEER_CPU_ISA_AVX512, "avx512" },
+  { STEER_CPU_ISA_AVX512VNNI, "avx512vnni" }, { STEER_CPU_ISA_AMX, "amx" },
 };
 
 typedef struct
@@ -153,7 +161,7 @@ int
 main (int argc, char *argv[])
 {
   static const char *const steered[]
-    = { "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", NULL };
+    = { "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", "qwen3", NULL };
 
   g_test_init (&argc, &argv, NULL);
   for (guint isa = 0; isa < G_N_ELEMENTS (isas); isa++)

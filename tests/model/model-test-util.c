@@ -28,6 +28,30 @@ set_vector (TestModel *self, const char *name, guint length)
 }
 
 static void
+set_norms (TestModel *self, const SteerModelConfig *sizes, const char *prefix, guint index)
+{
+  const struct
+  {
+    const char *name;
+    guint length;
+    gboolean wanted;
+  } norms[] = {
+    { "input_layernorm", sizes->d_model, TRUE },
+    { "post_attention_layernorm", sizes->d_model, TRUE },
+    { "self_attn.q_norm", sizes->head_dim, sizes->qk_norm },
+    { "self_attn.k_norm", sizes->head_dim, sizes->qk_norm },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (norms); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("%slayers.%u.%s.weight", prefix, index, norms[i].name);
+
+      if (norms[i].wanted)
+        set_vector (self, name, norms[i].length);
+    }
+}
+
+static void
 set_layer (TestModel *self, const SteerModelConfig *sizes, const char *prefix, guint index)
 {
   guint q_width = sizes->n_heads * sizes->head_dim;
@@ -54,13 +78,7 @@ set_layer (TestModel *self, const SteerModelConfig *sizes, const char *prefix, g
       if (biases[i])
         set_vector (self, bias, weights[i].rows);
     }
-  {
-    g_autofree char *attn = g_strdup_printf ("%slayers.%u.input_layernorm.weight", prefix, index);
-    g_autofree char *mlp = g_strdup_printf ("%slayers.%u.post_attention_layernorm.weight", prefix, index);
-
-    set_vector (self, attn, sizes->d_model);
-    set_vector (self, mlp, sizes->d_model);
-  }
+  set_norms (self, sizes, prefix, index);
 }
 
 TestModel *

@@ -50,6 +50,7 @@ check_case (JsonObject *object)
   g_assert_cmpint (config.qkv_bias, ==, json_object_get_boolean_member (object, "qkv_bias"));
   g_assert_cmpint (config.output_bias, ==, json_object_get_boolean_member (object, "output_bias"));
   g_assert_cmpint (config.mlp_bias, ==, json_object_get_boolean_member (object, "mlp_bias"));
+  g_assert_cmpint (config.qk_norm, ==, json_object_get_boolean_member (object, "qk_norm"));
   g_assert_cmpint (config.bos_id, ==, json_object_get_int_member (object, "bos"));
   g_assert_cmpint (config.n_eos_ids, ==, json_array_get_length (eos));
   for (guint i = 0; i < config.n_eos_ids; i++)
@@ -199,11 +200,11 @@ static const struct
   { "another-architecture",
     "\"architectures\":[\"GPT2LMHeadModel\"]",
     STEER_MODEL_ERROR_UNSUPPORTED,
-    { "GPT2LMHeadModel", "LlamaForCausalLM, MistralForCausalLM and Qwen2ForCausalLM" } },
+    { "GPT2LMHeadModel", "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM and" } },
   { "another-model-type",
-    "\"architectures\":[],\"model_type\":\"gemma2\"",
+    "\"architectures\":[],\"model_type\":\"gemma3n\"",
     STEER_MODEL_ERROR_UNSUPPORTED,
-    { "gemma2", "LlamaForCausalLM" } },
+    { "gemma3n", "LlamaForCausalLM" } },
   { "no-architecture", "\"architectures\":null", STEER_MODEL_ERROR_INVALID, { "architectures", "model_type" } },
   { "architectures-that-are-no-list",
     "\"architectures\":\"LlamaForCausalLM\"",
@@ -382,6 +383,19 @@ test_summary (void)
   g_assert_cmpuint (steer_model_config_get_n_parameters (&config), ==, 494032768);
   qwen = steer_model_config_dup_summary (&config);
   g_assert_cmpstr (qwen, ==, "Qwen2, 24 layers, d 896, 494 M parameters");
+
+  /* Qwen3 0.6B: 751632384 with both matrices, of which one is stored. */
+  config = (SteerModelConfig){ .arch = STEER_ARCH_QWEN3,
+                               .n_layers = 28,
+                               .d_model = 1024,
+                               .n_heads = 16,
+                               .n_kv_heads = 8,
+                               .head_dim = 128,
+                               .d_ff = 3072,
+                               .n_vocab = 151936,
+                               .tie_embeddings = TRUE,
+                               .qk_norm = TRUE };
+  g_assert_cmpuint (steer_model_config_get_n_parameters (&config), ==, 596049920);
 }
 
 static void

@@ -176,16 +176,11 @@ test_alias (void)
 
 /* Each tensor in turn is left out, and then given another shape. */
 static void
-test_every_tensor (void)
+check_every_tensor (TestModel *files, guint n_tensors)
 {
-  SteerModelConfig sizes = test_small_sizes;
-  g_autoptr (TestModel) files = NULL;
-  g_autoptr (GList) names = NULL;
+  g_autoptr (GList) names = g_hash_table_get_keys (files->tensors);
 
-  sizes.qkv_bias = sizes.output_bias = sizes.mlp_bias = TRUE;
-  files = test_model_new (&sizes, "model.", TEST_SMALL_CONFIG (",\"attention_bias\":true,\"mlp_bias\":true"));
-  names = g_hash_table_get_keys (files->tensors);
-  g_assert_cmpuint (g_list_length (names), ==, 3 + 2 * 16);
+  g_assert_cmpuint (g_list_length (names), ==, n_tensors);
   for (GList *item = names; item != NULL; item = item->next)
     {
       g_autofree char *name = g_strdup (item->data);
@@ -212,6 +207,24 @@ test_every_tensor (void)
     g_autoptr (SteerModel) model = open_ok (files);
     g_assert_nonnull (model);
   }
+}
+
+static void
+test_every_tensor (void)
+{
+  SteerModelConfig sizes = test_small_sizes;
+  g_autoptr (TestModel) llama = NULL;
+  g_autoptr (TestModel) qwen = NULL;
+
+  sizes.qkv_bias = sizes.output_bias = sizes.mlp_bias = TRUE;
+  llama = test_model_new (&sizes, "model.", TEST_SMALL_CONFIG (",\"attention_bias\":true,\"mlp_bias\":true"));
+  check_every_tensor (llama, 3 + 2 * 16);
+
+  sizes = test_small_sizes;
+  sizes.qk_norm = TRUE;
+  qwen
+    = test_model_new (&sizes, "model.", TEST_SMALL_CONFIG (",\"architectures\":[\"Qwen3ForCausalLM\"],\"head_dim\":8"));
+  check_every_tensor (qwen, 3 + 2 * 11);
 }
 
 static void

@@ -1,0 +1,83 @@
+#include "steer-model-config-private.h"
+
+#include <string.h>
+
+/* [SteerArch] */
+static const SteerArchInfo infos[] = {
+  [STEER_ARCH_LLAMA] = { "Llama", "llama", 0, 0, 2048, 0, 1, 2 },
+  [STEER_ARCH_MISTRAL] = { "Mistral", "llama", 8, 0, 131072, 4096, 1, 2 },
+  [STEER_ARCH_QWEN2] = { "Qwen2", "qwen2", 32, 0, 32768, 0, -1, -1 },
+  [STEER_ARCH_QWEN3] = { "Qwen3", "qwen3", 32, 128, 32768, 0, -1, -1 },
+};
+
+static const struct
+{
+  const char *architecture;
+  const char *model_type;
+  SteerArch arch;
+} names[] = {
+  { "LlamaForCausalLM", "llama", STEER_ARCH_LLAMA },
+  { "MistralForCausalLM", "mistral", STEER_ARCH_MISTRAL },
+  { "Qwen2ForCausalLM", "qwen2", STEER_ARCH_QWEN2 },
+  { "Qwen3ForCausalLM", "qwen3", STEER_ARCH_QWEN3 },
+};
+
+const SteerArchInfo *
+steer_arch_get_info (SteerArch arch)
+{
+  g_return_val_if_fail ((guint) arch < G_N_ELEMENTS (infos), &infos[STEER_ARCH_LLAMA]);
+
+  return &infos[arch];
+}
+
+gboolean
+steer_arch_find (const char *architecture, const char *model_type, SteerArch *arch)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (architecture != NULL ? strcmp (architecture, names[i].architecture) == 0
+                             : g_strcmp0 (model_type, names[i].model_type) == 0)
+      {
+        *arch = names[i].arch;
+        return TRUE;
+      }
+  return FALSE;
+}
+
+gboolean
+steer_model_config_is_plain (const SteerModelConfig *self)
+{
+  return !self->qk_norm;
+}
+
+guint64
+steer_model_config_get_n_parameters (const SteerModelConfig *self)
+{
+  guint64 d = self->d_model;
+  guint64 q_width = (guint64) self->n_heads * self->head_dim;
+  guint64 kv_width = (guint64) self->n_kv_heads * self->head_dim;
+  guint64 layer = 2 * d + 2 * q_width * d + 2 * kv_width * d + 3 * (guint64) self->d_ff * d;
+  guint64 embedding = (guint64) self->n_vocab * d;
+
+  if (self->qkv_bias)
+    layer += q_width + 2 * kv_width;
+  if (self->output_bias)
+    layer += d;
+  if (self->mlp_bias)
+    layer += 2 * (guint64) self->d_ff + d;
+  if (self->qk_norm)
+    layer += 2 * (guint64) self->head_dim;
+  return self->n_layers * layer + d + (self->tie_embeddings ? embedding : 2 * embedding);
+}
+
+char *
+steer_model_config_dup_summary (const SteerModelConfig *self)
+{
+  double n = (double) steer_model_config_get_n_parameters (self);
+  double scale = n >= 1e9 ? 1e9 : n >= 1e6 ? 1e6 : 1e3;
+  const char *unit = n >= 1e9 ? "B" : n >= 1e6 ? "M" : "K";
+  double scaled = n / scale;
+  int decimals = scaled < 10.0 ? 2 : scaled < 100.0 ? 1 : 0;
+
+  return g_strdup_printf ("%s, %u layer%s, d %u, %.*f %s parameters", infos[self->arch].name, self->n_layers,
+                          self->n_layers == 1 ? "" : "s", self->d_model, decimals, scaled, unit);
+}
