@@ -38,7 +38,10 @@ typedef struct
   char *cutoff;          /* "December 2023": with it, the system turn begins with the date lines */
   char *date;            /* "26 Jul 2024"; NULL with @cutoff: today */
 
-  char *default_system; /* ChatML: the system message of a conversation without one, or NULL */
+  /* ChatML */
+  char *default_system;   /* the system message of a conversation without one, or NULL */
+  gboolean drops_thought; /* an earlier reply is told without what was thought before it, in <think> and </think> */
+  gboolean opens_thought; /* the opening of an assistant's turn is that of a thought, too */
 
   /* Mistral: what stands around the turns */
   char *user_open;
@@ -48,6 +51,19 @@ typedef struct
 
   gboolean line_ends; /* Zephyr: a line break after each turn */
 } SteerTemplate;
+
+/* A reply as Qwen3's template takes it apart; all of it points into @reply. */
+typedef struct
+{
+  const char *thought;
+  gsize thought_length; /* 0: nothing was thought */
+  const char *answer;   /* up to the end of the reply */
+} SteerThought;
+
+SteerThought steer_thought_split (const char *reply);
+
+/* The first turn of those that answer the last question: what was thought before them is told. */
+guint steer_thought_find_last_question (const SteerTurn *turns, guint n_turns);
 
 void steer_template_init (SteerTemplate *template, SteerTemplateFamily family, const char *bos, const char *eos);
 void steer_template_clear (SteerTemplate *template);

@@ -173,6 +173,22 @@ render_llama3 (const SteerTemplate *template,
   return TRUE;
 }
 
+/* A reply where thoughts are dropped: the last one, and what it is made of, keeps its own. */
+static void
+thought_and_answer (SteerRendering *out, const char *reply, gboolean answers_last, gboolean is_last)
+{
+  SteerThought thought = steer_thought_split (reply);
+
+  if (answers_last && (is_last || thought.thought_length > 0))
+    {
+      words (out, "<think>\n", NULL);
+      append (out, thought.thought, thought.thought_length, FALSE);
+      words (out, "\n</think>\n\n", NULL);
+      thought.answer += strspn (thought.answer, "\n");
+    }
+  content (out, thought.answer, FALSE);
+}
+
 static gboolean
 render_chatml (const SteerTemplate *template,
                const SteerTurn *turns,
@@ -181,13 +197,18 @@ render_chatml (const SteerTemplate *template,
                SteerRendering *out,
                GError **error)
 {
+  guint question = steer_thought_find_last_question (turns, n_turns);
+
   words (out, template->bos, NULL);
   if (template->default_system != NULL && turns[0].role != STEER_ROLE_SYSTEM)
     words (out, "<|im_start|>system\n", template->default_system, "<|im_end|>\n", NULL);
   for (guint i = 0; i < n_turns; i++)
     {
       words (out, "<|im_start|>", steer_role_get_name (turns[i].role), "\n", NULL);
-      content (out, turns[i].content, template->trims);
+      if (template->drops_thought && turns[i].role == STEER_ROLE_ASSISTANT)
+        thought_and_answer (out, turns[i].content, i > question, i + 1 == n_turns);
+      else
+        content (out, turns[i].content, template->trims);
       words (out, "<|im_end|>\n", NULL);
     }
   return TRUE;
@@ -385,6 +406,7 @@ steer_template_render (const SteerTemplate *template,
   if (!families[template->family].render (template, turns, n_turns, date_string, out, error))
     return NULL;
   if (wants_opening (template, add_generation_prompt))
-    words (out, families[template->family].opening, template->line_ends ? "\n" : "", NULL);
+    words (out, families[template->family].opening, template->line_ends ? "\n" : "",
+           template->opens_thought ? "<think>\n" : "", NULL);
   return g_steal_pointer (&out);
 }

@@ -223,11 +223,33 @@ read_llama3 (SteerTemplate *template, const char *source, GError **error)
   return TRUE;
 }
 
+/* Qwen3's way: earlier replies lose their thoughts, the one under way keeps its own. Whether to think at all is not
+ * asked, so the model does as it does by default. */
+static gboolean
+read_thinking (SteerTemplate *template, const char *source, GError **error)
+{
+  static const char *const answers[] = {
+    "content=content.split(\001</think>\002)[-1].lstrip(\001\n\002)",
+    "content=message.content.split(\001</think>\002)[-1].lstrip(\001\n\002)",
+    "content=(message.content.split(\001</think>\002)|last).lstrip(\001\n\002)",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (answers); i++)
+    template->drops_thought |= has (source, answers[i]);
+  if (!template->drops_thought || !has (source, "loop.index0>ns.last_query_index")
+      || !has (source, "loop.last or(not loop.last and reasoning_content)")
+      || !has (source, "\n<think>\n\002+reasoning_content.strip(\001\n\002)+\001\n</think>\n\n\002"
+                       "+content.lstrip(\001\n\002)"))
+    return fail (error, "is ChatML with thinking of an unknown form");
+  template->opens_thought = has (source, "\001<|im_start|>assistant\n<think>\n\002");
+  return TRUE;
+}
+
 static gboolean
 read_chatml (SteerTemplate *template, const char *source, GError **error)
 {
-  if (has (source, "<think>") || has (source, "enable_thinking"))
-    return fail (error, "is ChatML with thinking, which is not supported");
+  if ((has (source, "<think>") || has (source, "enable_thinking")) && !read_thinking (template, source, error))
+    return FALSE;
   if (has (source, "<|im_sep|>") || (!has (source, "<|im_end|>\n") && !has (source, "<|im_end|>\002+\001\n")))
     return fail (error, "is ChatML of an unknown form");
   drop_unused_bos (template, source);

@@ -159,8 +159,8 @@ test_published (void)
   State state = { 0 };
 
   json_lines_foreach (path, check_line, &state);
-  g_assert_cmpuint (state.n_templates, ==, 19);
-  g_assert_cmpuint (state.n_refused, ==, 6);
+  g_assert_cmpuint (state.n_templates, ==, 23);
+  g_assert_cmpuint (state.n_refused, ==, 7);
   g_assert_cmpuint (state.n_rendered, >, 600);
   g_assert_cmpuint (state.n_errors, >, 50);
   g_clear_object (&state.template);
