@@ -17,6 +17,7 @@ typedef struct
   const SteerCpuSegment *segment;
   guint first; /* of the segment's tokens */
   guint n;
+  guint window; /* 0: none */
   guint kv_head;
   guint first_span;
   guint n_spans;
@@ -37,6 +38,7 @@ typedef struct
   guint layer;
   Unit *units;
   const Item *items;
+  guint n_items;
 } Job;
 
 static guint
@@ -46,16 +48,16 @@ get_position (const Unit *unit, guint token)
 }
 
 static guint
-get_first_visible (const SteerCpuContext *self, guint position)
+get_first_visible (const Unit *unit, guint position)
 {
-  guint window = self->config->sliding_window;
-
-  return window > 0 && position >= window ? position - window + 1 : 0;
+  return unit->window > 0 && position >= unit->window ? position - unit->window + 1 : 0;
 }
 
 /* The unit of each head of keys and values for @n tokens of @segment from @first on. */
 static void
 add_units (SteerCpuContext *self,
+           SteerCpuAttentionPlan *plan,
+           guint window,
            const SteerCpuStep *step,
            const SteerCpuSegment *segment,
            guint first,
@@ -63,12 +65,12 @@ add_units (SteerCpuContext *self,
            gsize *n_partial_rows)
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
-  Unit unit = { .segment = segment, .first = first, .n = n };
-  guint index = self->attention_units->len;
+  Unit unit = { .segment = segment, .first = first, .n = n, .window = window };
+  guint index = plan->units->len;
   guint last = get_position (&unit, n - 1) / STEER_CPU_SPAN;
   gboolean by_span;
 
-  unit.first_span = get_first_visible (self, get_position (&unit, 0)) / STEER_CPU_SPAN;
+  unit.first_span = get_first_visible (&unit, get_position (&unit, 0)) / STEER_CPU_SPAN;
   unit.n_spans = last - unit.first_span + 1;
   unit.n_open = (gint) unit.n_spans;
   by_span = step->short_run && unit.n_spans > 1;
@@ -77,7 +79,7 @@ add_units (SteerCpuContext *self,
       unit.first_partial = *n_partial_rows;
       if (by_span)
         *n_partial_rows += (gsize) unit.n_spans * n * group;
-      g_array_append_val (self->attention_units, unit);
+      g_array_append_val (plan->units, unit);
     }
   /* In the order of memory. */
   for (guint span = 0; span < (by_span ? unit.n_spans : 1); span++)
@@ -85,24 +87,24 @@ add_units (SteerCpuContext *self,
       {
         Item item = { index + head, by_span ? (gint) span : -1 };
 
-        g_array_append_val (self->attention_items, item);
+        g_array_append_val (plan->items, item);
       }
 }
 
-void
-steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
+static void
+make_plan (SteerCpuContext *self, SteerCpuAttentionPlan *plan, guint window, const SteerCpuStep *step)
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
   guint n_together = MAX (STEER_CPU_QUERY_ROWS / group, 1);
   gsize n_partial_rows = 0;
 
-  if (self->attention_units == NULL)
+  if (plan->units == NULL)
     {
-      self->attention_units = g_array_new (FALSE, FALSE, sizeof (Unit));
-      self->attention_items = g_array_new (FALSE, FALSE, sizeof (Item));
+      plan->units = g_array_new (FALSE, FALSE, sizeof (Unit));
+      plan->items = g_array_new (FALSE, FALSE, sizeof (Item));
     }
-  g_array_set_size (self->attention_units, 0);
-  g_array_set_size (self->attention_items, 0);
+  g_array_set_size (plan->units, 0);
+  g_array_set_size (plan->items, 0);
 
   for (guint s = 0; s < step->n_segments; s++)
     {
@@ -114,10 +116,28 @@ steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
         {
           guint first = block * n_together;
 
-          add_units (self, step, segment, first, MIN (n_together, segment->n - first), &n_partial_rows);
+          add_units (self, plan, window, step, segment, first, MIN (n_together, segment->n - first), &n_partial_rows);
         }
     }
   g_assert (n_partial_rows <= self->work.n_partial_rows);
+}
+
+void
+steer_cpu_attention_plan (SteerCpuContext *self, const SteerCpuStep *step)
+{
+  make_plan (self, &self->attention[0], self->config->sliding_window, step);
+  if (self->config->full_period > 0)
+    make_plan (self, &self->attention[1], 0, step);
+}
+
+void
+steer_cpu_attention_clear (SteerCpuContext *self)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (self->attention); i++)
+    {
+      g_clear_pointer (&self->attention[i].units, g_array_unref);
+      g_clear_pointer (&self->attention[i].items, g_array_unref);
+    }
 }
 
 static void
@@ -125,7 +145,8 @@ load_query (const SteerCpuContext *self, const Unit *unit, SteerCpuScratch *scra
 {
   guint group = self->config->n_heads / self->config->n_kv_heads;
   guint n = self->config->head_dim;
-  float factor = (float) (1.0 / sqrt ((double) n));
+  double scalar = self->config->query_scalar > 0.0 ? self->config->query_scalar : (double) n;
+  float factor = (float) (1.0 / sqrt (scalar));
 
   for (guint r = 0; r < unit->n * group; r++)
     {
@@ -153,15 +174,28 @@ clear_rows (const SteerCpuWork *work, float *rows, guint n_rows)
 }
 
 static void
-mask_scores (const SteerCpuContext *self, guint position, guint block_start, float *scores)
+mask_scores (const Unit *unit, guint position, guint block_start, float *scores)
 {
-  guint first = get_first_visible (self, position);
+  guint first = get_first_visible (unit, position);
 
   if (first <= block_start && block_start + STEER_CPU_BLOCK <= position + 1)
     return;
   for (guint j = 0; j < STEER_CPU_BLOCK; j++)
     if (block_start + j > position || block_start + j < first)
       scores[j] = -INFINITY;
+}
+
+static void
+cap_scores (const SteerCpuContext *self, guint n_rows, SteerCpuScratch *scratch)
+{
+  float cap = (float) self->config->attention_softcap;
+
+  for (guint r = 0; r < n_rows; r++)
+    {
+      float *scores = scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE;
+
+      self->kernels->softcap (scores, STEER_CPU_BLOCK, cap, scores);
+    }
 }
 
 static SteerCpuCacheBlock
@@ -183,17 +217,19 @@ attend_block (const SteerCpuContext *self,
   guint start = place->block * STEER_CPU_BLOCK;
 
   steer_cpu_cache_score (self, place, next, n_rows, scratch);
+  if (self->config->attention_softcap > 0.0)
+    cap_scores (self, n_rows, scratch);
   for (guint r = 0; r < n_rows; r++)
-    mask_scores (self, get_position (unit, r / group), start, scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE);
+    mask_scores (unit, get_position (unit, r / group), start, scratch->scores + (gsize) r * STEER_CPU_TILE_STRIDE);
   steer_cpu_cache_weigh (self, place, next, n_rows, get_position (unit, 0), scratch, rows);
 }
 
 static guint
-get_first_block (const SteerCpuContext *self, const Unit *unit, guint span)
+get_first_block (const Unit *unit, guint span)
 {
   guint start = (unit->first_span + span) * STEER_CPU_SPAN;
 
-  return MAX (start, get_first_visible (self, get_position (unit, 0))) / STEER_CPU_BLOCK;
+  return MAX (start, get_first_visible (unit, get_position (unit, 0))) / STEER_CPU_BLOCK;
 }
 
 static guint
@@ -218,7 +254,7 @@ attend_span (const SteerCpuContext *self,
   guint last = get_last_block (unit, span);
 
   clear_rows (&self->work, rows, unit->n * group);
-  for (guint block = get_first_block (self, unit, span); block <= last; block++)
+  for (guint block = get_first_block (unit, span); block <= last; block++)
     {
       SteerCpuCacheBlock place = get_place (unit, layer, block);
       SteerCpuCacheBlock next = block < last ? get_place (unit, layer, block + 1) : *after;
@@ -236,10 +272,10 @@ get_place_after (const Job *job, guint item)
   guint next = item + steer_thread_pool_get_n_threads (self->pool);
   const Unit *unit;
 
-  if (next >= self->attention_items->len)
+  if (next >= job->n_items)
     next = item;
   unit = &job->units[items[next].unit];
-  return get_place (unit, job->layer, get_first_block (self, unit, (guint) MAX (items[next].span, 0)));
+  return get_place (unit, job->layer, get_first_block (unit, (guint) MAX (items[next].span, 0)));
 }
 
 static void
@@ -307,7 +343,7 @@ run_item (gpointer data, guint item, guint thread)
       for (guint i = 0; i < unit->n_spans; i++)
         {
           SteerCpuCacheBlock next
-            = i + 1 < unit->n_spans ? get_place (unit, job->layer, get_first_block (self, unit, i + 1)) : after;
+            = i + 1 < unit->n_spans ? get_place (unit, job->layer, get_first_block (unit, i + 1)) : after;
 
           attend_span (self, unit, job->layer, i, &next, scratch, scratch->span);
           join (self, n_rows, scratch->span, scratch->total);
@@ -329,12 +365,14 @@ run_item (gpointer data, guint item, guint thread)
 void
 steer_cpu_attention_run (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
 {
+  const SteerCpuAttentionPlan *plan = &self->attention[steer_model_config_is_local_layer (self->config, layer) ? 0 : 1];
   Job job = {
     .self = self,
     .layer = layer,
-    .units = (Unit *) (gpointer) self->attention_units->data,
-    .items = (const Item *) (gpointer) self->attention_items->data,
+    .units = (Unit *) (gpointer) plan->units->data,
+    .items = (const Item *) (gpointer) plan->items->data,
+    .n_items = plan->items->len,
   };
 
-  steer_thread_pool_run (self->pool, self->attention_items->len, run_item, &job);
+  steer_thread_pool_run (self->pool, job.n_items, run_item, &job);
 }

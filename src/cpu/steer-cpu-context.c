@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "steer-cpu-attention.h"
 #include "steer-cpu-machine.h"
 #include "steer-cpu-memory.h"
 #include "steer-cpu-weights.h"
@@ -177,8 +178,7 @@ steer_cpu_context_close (SteerContext *context)
   steer_thread_pool_free (self->pool);
   steer_cpu_cache_clear (&self->cache);
   steer_cpu_work_clear (&self->work);
-  g_clear_pointer (&self->attention_units, g_array_unref);
-  g_clear_pointer (&self->attention_items, g_array_unref);
+  steer_cpu_attention_clear (self);
   steer_cpu_memory_release (self->packed, self->n_packed);
   g_free (self->layers);
   g_free (self->vectors);

@@ -33,17 +33,19 @@ typedef struct
 {
   SteerCpuMatrix q, k, v, o;
   SteerCpuMatrix gate, up, down;
-  const float *attn_norm; /* [d_model] */
-  const float *mlp_norm;  /* [d_model] */
-  const float *q_norm;    /* [head_dim], or NULL */
-  const float *k_norm;    /* [head_dim], or NULL */
-  const float *q_bias;    /* [n_heads * head_dim] */
-  const float *k_bias;    /* [n_kv_heads * head_dim] */
-  const float *v_bias;    /* [n_kv_heads * head_dim] */
-  const float *o_bias;    /* [d_model] */
-  const float *gate_bias; /* [d_ff] */
-  const float *up_bias;   /* [d_ff] */
-  const float *down_bias; /* [d_model] */
+  const float *attn_norm;        /* [d_model] */
+  const float *mlp_norm;         /* [d_model] */
+  const float *attn_branch_norm; /* [d_model], or NULL */
+  const float *mlp_branch_norm;  /* [d_model], or NULL */
+  const float *q_norm;           /* [head_dim], or NULL */
+  const float *k_norm;           /* [head_dim], or NULL */
+  const float *q_bias;           /* [n_heads * head_dim] */
+  const float *k_bias;           /* [n_kv_heads * head_dim] */
+  const float *v_bias;           /* [n_kv_heads * head_dim] */
+  const float *o_bias;           /* [d_model] */
+  const float *gate_bias;        /* [d_ff] */
+  const float *up_bias;          /* [d_ff] */
+  const float *down_bias;        /* [d_model] */
 } SteerCpuLayer;
 
 /* What one thread works in. */
@@ -97,6 +99,13 @@ typedef struct
   float *memory; /* [n_bytes], owned: all of the above */
 } SteerCpuWork;
 
+/* See steer-cpu-attention.c; kept to save allocations. */
+typedef struct
+{
+  GArray *units;
+  GArray *items;
+} SteerCpuAttentionPlan;
+
 typedef struct
 {
   SteerContext parent;
@@ -113,9 +122,8 @@ typedef struct
   float *inv_freq; /* [head_dim / 2] */
   SteerCpuCache cache;
   SteerCpuWork work;
-  GArray *attention_units; /* see steer-cpu-attention.c; kept to save allocations */
-  GArray *attention_items;
-  GCancellable *cancellable; /* (nullable): of the step that is under way, not owned */
+  SteerCpuAttentionPlan attention[2]; /* of layers with the window and, where there are both kinds, without */
+  GCancellable *cancellable;          /* (nullable): of the step that is under way, not owned */
 } SteerCpuContext;
 
 /* Whether the results of the step under way are wanted no more, so that what is left of a layer need not be computed: a

@@ -47,6 +47,9 @@ embed_token (gpointer data, guint column, guint thread)
   else
     steer_dequantize (self->embed.dtype, row,
                       self->config->d_model / steer_dtype_get_block_elements (self->embed.dtype), residual);
+  /* transformers rounds the root to the type that it computes in, which here is float32, whatever the weights' is. */
+  if (self->config->scales_embedding)
+    self->kernels->scale (residual, self->config->d_model, (float) sqrt ((double) self->config->d_model));
 }
 
 /* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's. */
@@ -185,13 +188,43 @@ rotate_and_cache (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
 }
 
 static void
-add_attention_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+add_normed_token (gpointer data, guint column, guint thread)
+{
+  const Job *job = data;
+  SteerCpuWork *work = &job->self->work;
+  const SteerModelConfig *config = job->self->config;
+  float *branch = work->normed + column * work->model_stride;
+
+  job->self->kernels->rms_norm (branch, job->weight, config->d_model, (float) config->rms_norm_eps, branch);
+  job->self->kernels->axpy (1.0f, branch, config->d_model, work->residual + column * work->model_stride);
+}
+
+/* Onto the residual stream, by way of work.normed where the branch has a norm of its own: nobody reads the layer's
+ * input there any more. */
+static void
+add_branch (SteerCpuContext *self,
+            const SteerCpuStep *step,
+            const SteerCpuMatrix *matrix,
+            const float *bias,
+            const float *norm,
+            const float *x,
+            gsize x_stride)
 {
   SteerCpuWork *work = &self->work;
-  const SteerCpuProduct product = { &layer->o, layer->o_bias, work->residual, work->model_stride };
+  const SteerCpuProduct product = { matrix, bias, norm != NULL ? work->normed : work->residual, work->model_stride };
+  Job job = { self, step, 0, norm };
 
-  steer_cpu_multiply (self, work->attended, work->query_stride, step->n_tokens, step->short_run, STEER_CPU_ADD,
-                      &product, 1);
+  steer_cpu_multiply (self, x, x_stride, step->n_tokens, step->short_run,
+                      norm != NULL ? STEER_CPU_STORE : STEER_CPU_ADD, &product, 1);
+  if (norm != NULL)
+    for_each_token (self, step, add_normed_token, &job);
+}
+
+static void
+add_attention_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
+{
+  add_branch (self, step, &layer->o, layer->o_bias, layer->attn_branch_norm, self->work.attended,
+              self->work.query_stride);
 }
 
 static void
@@ -203,17 +236,16 @@ gate_and_up (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLaye
     { &layer->up, layer->up_bias, work->hidden, work->ff_stride },
   };
 
-  steer_cpu_multiply (self, work->normed, work->model_stride, step->n_tokens, step->short_run, STEER_CPU_SILU_MUL,
-                      products, G_N_ELEMENTS (products));
+  steer_cpu_multiply (self, work->normed, work->model_stride, step->n_tokens, step->short_run,
+                      self->config->gate == STEER_GATE_GELU ? STEER_CPU_GELU_MUL : STEER_CPU_SILU_MUL, products,
+                      G_N_ELEMENTS (products));
 }
 
 static void
 add_mlp_output (SteerCpuContext *self, const SteerCpuStep *step, const SteerCpuLayer *layer)
 {
-  SteerCpuWork *work = &self->work;
-  const SteerCpuProduct product = { &layer->down, layer->down_bias, work->residual, work->model_stride };
-
-  steer_cpu_multiply (self, work->hidden, work->ff_stride, step->n_tokens, step->short_run, STEER_CPU_ADD, &product, 1);
+  add_branch (self, step, &layer->down, layer->down_bias, layer->mlp_branch_norm, self->work.hidden,
+              self->work.ff_stride);
 }
 
 static void
@@ -321,7 +353,8 @@ write_logits (SteerCpuContext *self, const float *normed, guint n_tokens, gboole
 {
   const SteerCpuProduct product = { &self->output, NULL, logits, self->config->n_vocab };
 
-  steer_cpu_multiply (self, normed, self->work.model_stride, n_tokens, short_run, STEER_CPU_STORE, &product, 1);
+  steer_cpu_multiply (self, normed, self->work.model_stride, n_tokens, short_run,
+                      self->config->logit_softcap > 0.0 ? STEER_CPU_SOFTCAP : STEER_CPU_STORE, &product, 1);
 }
 
 /* The last tokens of several runs are multiplied together, so that a batch reads the output matrix once. */

@@ -261,6 +261,12 @@ typedef struct
   /* out = gate / (1 + exp(-gate)) * up; out may be gate. */
   void (*silu_mul) (const float *gate, const float *up, gsize n, float *out);
 
+  /* out = gate * 0.5 * (1 + tanh (sqrt (2 / pi) * (gate + 0.044715 * gate^3))) * up; out may be gate. */
+  void (*gelu_mul) (const float *gate, const float *up, gsize n, float *out);
+
+  /* out = cap * tanh (x / cap); out may be x. */
+  void (*softcap) (const float *x, gsize n, float cap, float *out);
+
   /* One block of an online softmax: raises *max to the largest score, replaces each score by exp(score - max), adds
    * their sum to *sum, and returns the factor that brings what was summed under the old maximum to the new one (also
    * applied to *sum). A score of -INFINITY counts nothing. n is a multiple of 16. */

@@ -247,6 +247,13 @@ multiply_chunk_quantised (const Job *job,
     }
 }
 
+/* Two products make one result. */
+static gboolean
+is_gated (SteerCpuEpilogue epilogue)
+{
+  return epilogue == STEER_CPU_SILU_MUL || epilogue == STEER_CPU_GELU_MUL;
+}
+
 static void
 add_bias (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows, float *result)
 {
@@ -275,6 +282,12 @@ finish (const Job *job, const SteerCpuProduct *product, gsize row, gsize n_rows,
           break;
         case STEER_CPU_SILU_MUL:
           job->self->kernels->silu_mul (from, up + t * job->item_rows, n_rows, out);
+          break;
+        case STEER_CPU_GELU_MUL:
+          job->self->kernels->gelu_mul (from, up + t * job->item_rows, n_rows, out);
+          break;
+        case STEER_CPU_SOFTCAP:
+          job->self->kernels->softcap (from, n_rows, (float) job->self->config->logit_softcap, out);
           break;
         default:
           g_assert_not_reached ();
@@ -322,7 +335,7 @@ run_item (gpointer data, guint item, guint thread)
   n_rows = MIN (job->item_rows, product->matrix->n_rows - row);
 
   multiply_rows (job, product, row, n_rows, scratch, scratch->result);
-  if (job->epilogue == STEER_CPU_SILU_MUL)
+  if (is_gated (job->epilogue))
     multiply_rows (job, &job->products[1], row, n_rows, scratch, up);
   finish (job, product, row, n_rows, scratch->result, up);
 }
@@ -369,7 +382,7 @@ steer_cpu_multiply (SteerCpuContext *self,
     .in_parts = !short_run && self->kernels->parts.tile != NULL,
     .epilogue = epilogue,
     .products = products,
-    .n_parts = epilogue == STEER_CPU_SILU_MUL ? 1 : n_products,
+    .n_parts = is_gated (epilogue) ? 1 : n_products,
   };
 
   g_assert (n_products <= STEER_CPU_MAX_PRODUCTS);

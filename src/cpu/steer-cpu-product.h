@@ -10,6 +10,8 @@ typedef enum
   STEER_CPU_STORE,    /* out = product */
   STEER_CPU_ADD,      /* out += product: the residual stream */
   STEER_CPU_SILU_MUL, /* two products of one shape, gate and up: out of the first = silu(gate) * up */
+  STEER_CPU_GELU_MUL, /* the same with the tanh formula of GELU */
+  STEER_CPU_SOFTCAP,  /* out = cap * tanh (product / cap), by the model's logit_softcap */
 } SteerCpuEpilogue;
 
 typedef struct
@@ -30,8 +32,8 @@ typedef struct
  *   weights
  * @products: [n_products] of the same @x, computed in one go by all threads
  *
- * An element's value depends on nothing but its row of weights, its token's row of @x, @short_run, and whether all plain
- * weights of the call are of BF16.
+ * An element's value depends on nothing but its row of weights, its token's row of @x, @short_run, and whether all
+ * plain weights of the call are of BF16.
  */
 void steer_cpu_multiply (SteerCpuContext *self,
                          const float *x,

@@ -73,6 +73,60 @@ silu_mul (const float *gate, const float *up, gsize n, float *out)
     }
 }
 
+/* (1 + tanh (u)) / 2 is 1 / (1 + exp (-2u)), which loses nothing where tanh is near -1. */
+static void
+gelu_mul (const float *gate, const float *up, gsize n, float *out)
+{
+  const float twice_root = 1.59576912f; /* 2 * sqrt (2 / pi) */
+
+  for (gsize i = 0; i < n; i += V_LANES)
+    {
+      gsize count = MIN (V_LANES, n - i);
+      Vector g = count == V_LANES ? v_load (gate + i) : v_load_some (gate + i, count);
+      Vector u = count == V_LANES ? v_load (up + i) : v_load_some (up + i, count);
+      Vector inner = twice_root * (g + 0.044715f * (g * g * g));
+      Vector y = g / (1.0f + v_exp (-inner)) * u;
+
+      if (count == V_LANES)
+        v_store (out + i, y);
+      else
+        v_store_some (out + i, y, count);
+    }
+}
+
+/* Of a small number by the polynomial of Cephes' tanhf, where the quotient would lose its last bits. */
+INLINE Vector
+v_tanh (Vector x)
+{
+  Vector size = (Vector) ((VectorBits) x & 0x7fffffff);
+  VectorBits sign = (VectorBits) x & 0x80000000;
+  Vector square = x * x;
+  Vector p = v_fma (v_set (-5.70498872745e-3f), square, v_set (2.06390887954e-2f));
+  Vector large = 1.0f - 2.0f / (1.0f + v_exp (size + size));
+
+  p = v_fma (p, square, v_set (-5.37397155531e-2f));
+  p = v_fma (p, square, v_set (1.33314422036e-1f));
+  p = v_fma (p, square, v_set (-3.33332819422e-1f));
+  p = v_fma (p * square, x, x);
+  return v_choose ((VectorInt) (size < v_set (0.625f)), p, (Vector) ((VectorBits) large | sign));
+}
+
+static void
+softcap (const float *x, gsize n, float cap, float *out)
+{
+  for (gsize i = 0; i < n; i += V_LANES)
+    {
+      gsize count = MIN (V_LANES, n - i);
+      Vector v = count == V_LANES ? v_load (x + i) : v_load_some (x + i, count);
+      Vector y = cap * v_tanh (v / cap);
+
+      if (count == V_LANES)
+        v_store (out + i, y);
+      else
+        v_store_some (out + i, y, count);
+    }
+}
+
 static float
 softmax_block (float *scores, gsize n, float *max, float *sum)
 {
@@ -198,6 +252,8 @@ const SteerCpuKernels KERNELS_SYMBOL = {
   .rope = rope,
   .rope_interleaved = rope_interleaved,
   .silu_mul = silu_mul,
+  .gelu_mul = gelu_mul,
+  .softcap = softcap,
   .softmax_block = softmax_block,
   .scale = scale,
   .axpy = axpy,

@@ -192,13 +192,32 @@ take_vector (const SteerTensor *tensor, float *room, gsize *n_floats)
   return room + first;
 }
 
-static void
-take_layer_vectors (SteerCpuLayer *self, const SteerLayerWeights *weights, float *room, gsize *n_floats)
+/* What a norm multiplies with. */
+static const float *
+take_norm (const SteerTensor *tensor, gboolean adds_one, float *room, gsize *n_floats)
 {
-  self->attn_norm = take_vector (weights->attn_norm, room, n_floats);
-  self->mlp_norm = take_vector (weights->mlp_norm, room, n_floats);
-  self->q_norm = take_vector (weights->q_norm, room, n_floats);
-  self->k_norm = take_vector (weights->k_norm, room, n_floats);
+  float *first = room != NULL ? room + *n_floats : NULL;
+  const float *norm = take_vector (tensor, room, n_floats);
+
+  if (norm != NULL && adds_one)
+    for (gint64 i = 0; i < tensor->shape[0]; i++)
+      first[i] += 1.0f;
+  return norm;
+}
+
+static void
+take_layer_vectors (SteerCpuLayer *self,
+                    const SteerLayerWeights *weights,
+                    gboolean adds_one,
+                    float *room,
+                    gsize *n_floats)
+{
+  self->attn_norm = take_norm (weights->attn_norm, adds_one, room, n_floats);
+  self->mlp_norm = take_norm (weights->mlp_norm, adds_one, room, n_floats);
+  self->attn_branch_norm = take_norm (weights->attn_branch_norm, adds_one, room, n_floats);
+  self->mlp_branch_norm = take_norm (weights->mlp_branch_norm, adds_one, room, n_floats);
+  self->q_norm = take_norm (weights->q_norm, adds_one, room, n_floats);
+  self->k_norm = take_norm (weights->k_norm, adds_one, room, n_floats);
   self->q_bias = take_vector (weights->q_bias, room, n_floats);
   self->k_bias = take_vector (weights->k_bias, room, n_floats);
   self->v_bias = take_vector (weights->v_bias, room, n_floats);
@@ -217,7 +236,7 @@ count_vectors (SteerModel *model)
   gsize n_floats = 0;
 
   for (guint i = 0; i < n_layers; i++)
-    take_layer_vectors (&ignored, &weights->layers[i], NULL, &n_floats);
+    take_layer_vectors (&ignored, &weights->layers[i], FALSE, NULL, &n_floats);
   take_vector (weights->final_norm, NULL, &n_floats);
   return n_floats;
 }
@@ -244,8 +263,8 @@ steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error
       return FALSE;
     }
   for (guint i = 0; i < self->config->n_layers; i++)
-    take_layer_vectors (&self->layers[i], &weights->layers[i], self->vectors, &n_floats);
-  self->final_norm = take_vector (weights->final_norm, self->vectors, &n_floats);
+    take_layer_vectors (&self->layers[i], &weights->layers[i], self->config->norms_add_one, self->vectors, &n_floats);
+  self->final_norm = take_norm (weights->final_norm, self->config->norms_add_one, self->vectors, &n_floats);
   steer_model_config_get_inv_freq (self->config, self->inv_freq);
   return init_matrices (self, model, error);
 }

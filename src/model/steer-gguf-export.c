@@ -15,6 +15,7 @@ typedef struct
 {
   const SteerTensor *tensor; /* NULL: rope_freqs.weight, out of @values */
   SteerDtype dtype;
+  gboolean adds_one;    /* a norm's weights, which are written as what it multiplies with */
   guint n_turned_heads; /* rows of this many heads are put in pairs that turn together; 0: left as they are */
 } Item;
 
@@ -103,6 +104,13 @@ add_config (Export *self)
   add_float (self, arch, "rope.freq_base", config->rope_theta);
   if (config->sliding_window > 0)
     add_uint (self, arch, "attention.sliding_window", config->sliding_window);
+  if (config->full_period != steer_arch_get_info (config->arch)->full_period)
+    add_uint (self, arch, "attention.sliding_window_pattern", config->full_period);
+  if (config->arch == STEER_ARCH_GEMMA2)
+    {
+      add_float (self, arch, "attn_logit_softcapping", config->attention_softcap);
+      add_float (self, arch, "final_logit_softcapping", config->logit_softcap);
+    }
   if (config->rope_type == STEER_ROPE_LINEAR)
     {
       g_autofree char *key = g_strconcat (arch, ".rope.scaling.type", NULL);
@@ -146,6 +154,7 @@ add_tensor (Export *self, const char *name, const SteerTensor *tensor, SteerExpo
   /* A GGUF file's rows lie in its own order already. */
   if (!self->config->rope_interleaved && is_turned (self->config->arch))
     item.n_turned_heads = heads;
+  item.adds_one = self->config->norms_add_one && g_str_has_suffix (name, "_norm.weight");
   if (tensor->n_dims == 2)
     item.dtype
       = steer_export_type_choose (self->type, role, layer, self->config->n_layers, tensor->shape[tensor->n_dims - 1]);
@@ -179,6 +188,8 @@ add_layer (Export *self, guint index)
     { "attn_output.weight", layer->o, STEER_EXPORT_ROLE_OTHER, 0 },
     { "attn_output.bias", layer->o_bias, STEER_EXPORT_ROLE_OTHER, 0 },
     { "ffn_norm.weight", layer->mlp_norm, STEER_EXPORT_ROLE_OTHER, 0 },
+    { "post_attention_norm.weight", layer->attn_branch_norm, STEER_EXPORT_ROLE_OTHER, 0 },
+    { "post_ffw_norm.weight", layer->mlp_branch_norm, STEER_EXPORT_ROLE_OTHER, 0 },
     { "ffn_gate.weight", layer->gate, STEER_EXPORT_ROLE_OTHER, 0 },
     { "ffn_gate.bias", layer->gate_bias, STEER_EXPORT_ROLE_OTHER, 0 },
     { "ffn_up.weight", layer->up, STEER_EXPORT_ROLE_OTHER, 0 },
@@ -267,7 +278,8 @@ convert (gpointer data)
 {
   const Piece *piece = data;
   const SteerTensor *tensor = piece->item->tensor;
-  gboolean as_stored = tensor->dtype == piece->item->dtype && steer_tensor_is_contiguous (tensor);
+  gboolean as_stored
+    = tensor->dtype == piece->item->dtype && steer_tensor_is_contiguous (tensor) && !piece->item->adds_one;
 
   for (gint64 i = 0; i < piece->n; i++)
     {
@@ -279,6 +291,8 @@ convert (gpointer data)
       else
         steer_tensor_read_f32 (tensor, row * piece->n_columns, piece->n_columns, piece->values + i * piece->n_columns);
     }
+  for (gint64 i = 0; piece->item->adds_one && i < piece->n * piece->n_columns; i++)
+    piece->values[i] += 1.0f;
   if (!as_stored)
     steer_quantize (piece->item->dtype, piece->values,
                     (gsize) (piece->n * piece->n_columns) / steer_dtype_get_block_elements (piece->item->dtype),
@@ -360,6 +374,21 @@ write_item (Export *self, const Item *item, GCancellable *cancellable, GError **
   return TRUE;
 }
 
+/* No key tells it: who reads the file takes that of the published models. */
+static gboolean
+check_query_scalar (const Export *self, GError **error)
+{
+  double scalar = self->config->query_scalar;
+
+  if (scalar == 0.0 || scalar == steer_model_config_get_gguf_query_scalar (self->config))
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+               "%s: \"query_pre_attn_scalar\" is %g, but a GGUF file of this architecture and size means %g; keep the "
+               "model as it is",
+               steer_model_get_path (self->model), scalar, steer_model_config_get_gguf_query_scalar (self->config));
+  return FALSE;
+}
+
 gboolean
 steer_model_export_gguf (SteerModel *model,
                          SteerExportType type,
@@ -380,6 +409,8 @@ steer_model_export_gguf (SteerModel *model,
 
   self.config = steer_model_get_config (model);
   self.n_threads = CLAMP (n_threads > 0 ? n_threads : g_get_num_processors (), 1, MAX_THREADS);
+  if (!check_query_scalar (&self, error))
+    return FALSE;
   add_keys (&self);
   add_tensors (&self);
   factors = self.factors;

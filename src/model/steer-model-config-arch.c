@@ -4,10 +4,12 @@
 
 /* [SteerArch] */
 static const SteerArchInfo infos[] = {
-  [STEER_ARCH_LLAMA] = { "Llama", "llama", 0, 0, 2048, 0, 1, 2 },
-  [STEER_ARCH_MISTRAL] = { "Mistral", "llama", 8, 0, 131072, 4096, 1, 2 },
-  [STEER_ARCH_QWEN2] = { "Qwen2", "qwen2", 32, 0, 32768, 0, -1, -1 },
-  [STEER_ARCH_QWEN3] = { "Qwen3", "qwen3", 32, 128, 32768, 0, -1, -1 },
+  [STEER_ARCH_LLAMA] = { "Llama", "llama", 0, 0, 2048, 0, 1, 2, FALSE, 0 },
+  [STEER_ARCH_MISTRAL] = { "Mistral", "llama", 8, 0, 131072, 4096, 1, 2, FALSE, 0 },
+  [STEER_ARCH_QWEN2] = { "Qwen2", "qwen2", 32, 0, 32768, 0, -1, -1, FALSE, 0 },
+  [STEER_ARCH_QWEN3] = { "Qwen3", "qwen3", 32, 128, 32768, 0, -1, -1, FALSE, 0 },
+  [STEER_ARCH_GEMMA] = { "Gemma", "gemma", 16, 256, 8192, 0, 2, 1, TRUE, 0 },
+  [STEER_ARCH_GEMMA2] = { "Gemma 2", "gemma2", 4, 256, 8192, 4096, 2, 1, TRUE, 2 },
 };
 
 static const struct
@@ -16,10 +18,9 @@ static const struct
   const char *model_type;
   SteerArch arch;
 } names[] = {
-  { "LlamaForCausalLM", "llama", STEER_ARCH_LLAMA },
-  { "MistralForCausalLM", "mistral", STEER_ARCH_MISTRAL },
-  { "Qwen2ForCausalLM", "qwen2", STEER_ARCH_QWEN2 },
-  { "Qwen3ForCausalLM", "qwen3", STEER_ARCH_QWEN3 },
+  { "LlamaForCausalLM", "llama", STEER_ARCH_LLAMA }, { "MistralForCausalLM", "mistral", STEER_ARCH_MISTRAL },
+  { "Qwen2ForCausalLM", "qwen2", STEER_ARCH_QWEN2 }, { "Qwen3ForCausalLM", "qwen3", STEER_ARCH_QWEN3 },
+  { "GemmaForCausalLM", "gemma", STEER_ARCH_GEMMA }, { "Gemma2ForCausalLM", "gemma2", STEER_ARCH_GEMMA2 },
 };
 
 const SteerArchInfo *
@@ -43,10 +44,27 @@ steer_arch_find (const char *architecture, const char *model_type, SteerArch *ar
   return FALSE;
 }
 
+void
+steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch)
+{
+  gboolean is_gemma = arch == STEER_ARCH_GEMMA || arch == STEER_ARCH_GEMMA2;
+
+  self->arch = arch;
+  self->tie_embeddings = infos[arch].ties;
+  self->full_period = infos[arch].full_period;
+  self->qk_norm = arch == STEER_ARCH_QWEN3;
+  self->gate = is_gemma ? STEER_GATE_GELU : STEER_GATE_SILU;
+  self->scales_embedding = is_gemma;
+  self->norms_add_one = is_gemma;
+  self->branch_norms = arch == STEER_ARCH_GEMMA2;
+}
+
 gboolean
 steer_model_config_is_plain (const SteerModelConfig *self)
 {
-  return !self->qk_norm;
+  return !self->qk_norm && self->full_period == 0 && self->gate == STEER_GATE_SILU && !self->scales_embedding
+         && !self->norms_add_one && !self->branch_norms && self->query_scalar == 0.0 && self->attention_softcap == 0.0
+         && self->logit_softcap == 0.0;
 }
 
 guint64
@@ -66,6 +84,8 @@ steer_model_config_get_n_parameters (const SteerModelConfig *self)
     layer += 2 * (guint64) self->d_ff + d;
   if (self->qk_norm)
     layer += 2 * (guint64) self->head_dim;
+  if (self->branch_norms)
+    layer += 2 * d;
   return self->n_layers * layer + d + (self->tie_embeddings ? embedding : 2 * embedding);
 }
 

@@ -102,10 +102,9 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
     SteerArch arch;
     gboolean interleaved;
   } archs[] = {
-    { "llama", STEER_ARCH_LLAMA, TRUE },
-    { "mistral", STEER_ARCH_MISTRAL, TRUE },
-    { "qwen2", STEER_ARCH_QWEN2, FALSE },
-    { "qwen3", STEER_ARCH_QWEN3, FALSE },
+    { "llama", STEER_ARCH_LLAMA, TRUE },  { "mistral", STEER_ARCH_MISTRAL, TRUE },
+    { "qwen2", STEER_ARCH_QWEN2, FALSE }, { "qwen3", STEER_ARCH_QWEN3, FALSE },
+    { "gemma", STEER_ARCH_GEMMA, FALSE }, { "gemma2", STEER_ARCH_GEMMA2, FALSE },
   };
   guint n_experts = 0;
 
@@ -117,7 +116,8 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
     {
       if (strcmp (reader->arch, archs[i].name) != 0)
         continue;
-      self->arch = archs[i].arch;
+      steer_model_config_init_arch (self, archs[i].arch);
+      self->norms_add_one = FALSE;
       self->rope_interleaved = archs[i].interleaved;
       if (!get_uint (reader, "expert_count", 0, G_MAXUINT, &n_experts, error))
         return FALSE;
@@ -207,6 +207,8 @@ read_sizes (SteerModelConfig *self, const Reader *reader, GError **error)
 {
   g_autofree char *epsilon = dup_key (reader, "attention.layer_norm_rms_epsilon");
 
+  if (self->arch == STEER_ARCH_GEMMA2)
+    self->sliding_window = steer_arch_get_info (self->arch)->window;
   if (!require_uint (reader, "block_count", STEER_MODEL_MAX_LAYERS, &self->n_layers, error)
       || !require_uint (reader, "embedding_length", STEER_MODEL_MAX_WIDTH, &self->d_model, error)
       || !require_uint (reader, "feed_forward_length", STEER_MODEL_MAX_FF, &self->d_ff, error)
@@ -221,6 +223,53 @@ read_sizes (SteerModelConfig *self, const Reader *reader, GError **error)
   if (steer_archive_get_metadata (reader->archive, epsilon) == NULL)
     return fail (reader, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is missing", epsilon);
   return get_double (reader, "attention.layer_norm_rms_epsilon", 0.0, &self->rms_norm_eps, error);
+}
+
+/* One number, every how manieth layer is without the window, or a list that says of each layer whether it has it. */
+static gboolean
+read_full_period (SteerModelConfig *self, const Reader *reader, GError **error)
+{
+  g_autofree char *key = dup_key (reader, "attention.sliding_window_pattern");
+  g_autofree gboolean *full = NULL;
+  g_autofree gint64 *list = NULL;
+  guint64 found;
+  gsize n;
+
+  if (steer_archive_get_metadata (reader->archive, key) == NULL
+      || steer_archive_get_uint (reader->archive, key, &found))
+    return get_uint (reader, "attention.sliding_window_pattern", 0, STEER_MODEL_MAX_LAYERS, &self->full_period, error);
+  list = steer_archive_get_int_array (reader->archive, key, &n);
+  if (list == NULL || n < self->n_layers)
+    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                 "the key \"%s\" is neither a number nor a list of all layers", key);
+  full = g_new0 (gboolean, self->n_layers);
+  for (guint i = 0; i < self->n_layers; i++)
+    full[i] = list[i] == 0;
+  return steer_model_config_set_full_layers (self, full)
+         || fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+                  "the key \"%s\" is not supported where the layers without the window are not every n-th", key);
+}
+
+/* 0 stands for none. */
+static gboolean
+read_softcap (const Reader *self, const char *name, double usual, double *softcap, GError **error)
+{
+  *softcap = usual;
+  if (!get_double (self, name, -1.0, softcap, error))
+    return FALSE;
+  return *softcap >= 0.0
+         || fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s.%s\" is %g", self->arch, name, *softcap);
+}
+
+static gboolean
+read_gemma (SteerModelConfig *self, const Reader *reader, GError **error)
+{
+  if (self->arch != STEER_ARCH_GEMMA2)
+    return TRUE;
+  self->query_scalar = steer_model_config_get_gguf_query_scalar (self);
+  return read_full_period (self, reader, error)
+         && read_softcap (reader, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
+         && read_softcap (reader, "final_logit_softcapping", 30.0, &self->logit_softcap, error);
 }
 
 /* The metadata says nothing about biases: they are there or they are not. */
@@ -355,9 +404,9 @@ steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GEr
 
   memset (self, 0, sizeof *self);
   reader.file = display = g_filename_display_name (steer_archive_get_path (archive));
-  if (!read_arch (self, &reader, error) || !read_sizes (self, &reader, error) || !read_rope (self, &reader, error))
+  if (!read_arch (self, &reader, error) || !read_sizes (self, &reader, error) || !read_gemma (self, &reader, error)
+      || !read_rope (self, &reader, error))
     return FALSE;
-  self->qk_norm = self->arch == STEER_ARCH_QWEN3;
   read_biases (self, &reader);
   read_special_ids (self, &reader);
   steer_sampling_init (&self->sampling);

@@ -25,6 +25,8 @@ typedef struct
   guint window; /* 0: none */
   gint32 bos;   /* -1: none */
   gint32 eos;
+  gboolean ties;     /* the output matrix is the embedding's */
+  guint full_period; /* of SteerModelConfig, also where a GGUF file is silent */
 } SteerArchInfo;
 
 const SteerArchInfo *steer_arch_get_info (SteerArch arch);
@@ -33,11 +35,24 @@ const SteerArchInfo *steer_arch_get_info (SteerArch arch);
 gboolean steer_arch_find (const char *architecture, const char *model_type, SteerArch *arch);
 
 /* "LlamaForCausalLM, ... and ...", and the same of GGUF's names. */
-#define STEER_ARCHITECTURES "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM and Qwen3ForCausalLM"
-#define STEER_GGUF_ARCHITECTURES "llama (Mistral's models among them), qwen2 and qwen3"
+#define STEER_ARCHITECTURES                                                                                            \
+  "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM and Gemma2ForCausalLM"
+#define STEER_GGUF_ARCHITECTURES "llama (Mistral's models among them), qwen2, qwen3, gemma and gemma2"
+
+/* Sets what an architecture does in every model of it, as Hugging Face's files have it. */
+void steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch);
+
+/* What config.json of a Gemma says beside what all do; nothing of another architecture. */
+gboolean steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
+
+/* query_scalar as llama.cpp takes it, which no key of a GGUF file tells. */
+double steer_model_config_get_gguf_query_scalar (const SteerModelConfig *self);
 
 /* Which layers of config.json see only a window, and how wide it is. */
 gboolean steer_model_config_read_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
+
+/* full: [n_layers], those without the window. FALSE where they are not every n-th. */
+gboolean steer_model_config_set_full_layers (SteerModelConfig *self, const gboolean *full);
 
 /* Reads the rotary embedding's part of config.json: rope_theta with rope_scaling, or rope_parameters. */
 gboolean steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);

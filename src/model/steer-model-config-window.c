@@ -51,12 +51,71 @@ read_qwen_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **
   return TRUE;
 }
 
+/* full_period of a list of the layers' types. */
+static gboolean
+read_layer_types (SteerModelConfig *self, const SteerJsonConfig *json, JsonArray *types, GError **error)
+{
+  g_autofree gboolean *full = g_new0 (gboolean, self->n_layers);
+
+  if (json_array_get_length (types) != self->n_layers)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
+                   "%s: \"layer_types\" names %u layers, but \"num_hidden_layers\" is %u", json->name,
+                   json_array_get_length (types), self->n_layers);
+      return FALSE;
+    }
+  for (guint i = 0; i < self->n_layers; i++)
+    {
+      JsonNode *node = json_array_get_element (types, i);
+      const char *type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+
+      full[i] = g_strcmp0 (type, "full_attention") == 0;
+      if (full[i] || g_strcmp0 (type, "sliding_attention") == 0)
+        continue;
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: \"layer_types\" calls layer %u \"%s\"; supported are full_attention and sliding_attention",
+                   json->name, i, type != NULL ? type : "something that is no name");
+      return FALSE;
+    }
+  if (steer_model_config_set_full_layers (self, full))
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+               "%s: \"layer_types\" is not supported where the layers of full_attention are not every second, third "
+               "and so on",
+               json->name);
+  return FALSE;
+}
+
+static gboolean
+read_gemma_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
+{
+  JsonNode *types = json_object_get_member (json->object, "layer_types");
+
+  if (types != NULL && JSON_NODE_HOLDS_ARRAY (types))
+    return read_layer_types (self, json, json_node_get_array (types), error);
+  return TRUE;
+}
+
+gboolean
+steer_model_config_set_full_layers (SteerModelConfig *self, const gboolean *full)
+{
+  guint first = 0;
+
+  while (first < self->n_layers && !full[first])
+    first++;
+  self->full_period = first < self->n_layers ? first + 1 : 0;
+  for (guint i = 0; i < self->n_layers; i++)
+    if (full[i] == steer_model_config_is_local_layer (self, i))
+      return FALSE;
+  return TRUE;
+}
+
 gboolean
 steer_model_config_read_window (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
   if (self->arch == STEER_ARCH_QWEN2 || self->arch == STEER_ARCH_QWEN3)
     return read_qwen_window (self, json, error);
-  if (self->arch != STEER_ARCH_MISTRAL)
+  if (steer_arch_get_info (self->arch)->window == 0)
     return TRUE;
   if (!steer_json_config_is_null (json, "sliding_window"))
     self->sliding_window = steer_arch_get_info (self->arch)->window;
@@ -64,5 +123,5 @@ steer_model_config_read_window (SteerModelConfig *self, const SteerJsonConfig *j
     return FALSE;
   if (self->sliding_window >= self->n_context)
     self->sliding_window = 0;
-  return TRUE;
+  return self->arch == STEER_ARCH_MISTRAL || read_gemma_window (self, json, error);
 }

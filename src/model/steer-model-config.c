@@ -1,5 +1,5 @@
 /* config.json as transformers reads it. Where the file is silent, the defaults are those of the configuration classes
- * LlamaConfig, MistralConfig, Qwen2Config and Qwen3Config. */
+ * LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, GemmaConfig and Gemma2Config. */
 
 #include "steer-model-config-private.h"
 
@@ -46,12 +46,16 @@ static gboolean
 read_arch (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
   const char *architecture, *model_type = NULL;
+  SteerArch arch;
 
   if (!get_architecture (json, &architecture, error)
       || !steer_json_config_get_string (json, "model_type", &model_type, error))
     return FALSE;
-  if (steer_arch_find (architecture, model_type, &self->arch))
-    return TRUE;
+  if (steer_arch_find (architecture, model_type, &arch))
+    {
+      steer_model_config_init_arch (self, arch);
+      return TRUE;
+    }
   if (architecture == NULL && model_type == NULL)
     return fail (json, STEER_MODEL_ERROR_INVALID, error, "\"architectures\" and \"model_type\" are missing");
   return fail (json, STEER_MODEL_ERROR_UNSUPPORTED, error,
@@ -127,6 +131,8 @@ read_biases (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
       self->output_bias = self->qkv_bias;
       return TRUE;
     case STEER_ARCH_QWEN3:
+    case STEER_ARCH_GEMMA:
+    case STEER_ARCH_GEMMA2:
       if (!steer_json_config_get_bool (json, "attention_bias", &self->qkv_bias, error))
         return FALSE;
       self->output_bias = self->qkv_bias;
@@ -141,7 +147,7 @@ read_biases (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
 }
 
 static gboolean
-check_supported (const SteerJsonConfig *json, GError **error)
+check_supported (const SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
   const char *activation = "silu";
   const char *method = NULL;
@@ -150,7 +156,7 @@ check_supported (const SteerJsonConfig *json, GError **error)
   if (!steer_json_config_get_string (json, "hidden_act", &activation, error)
       || !steer_json_config_get_object (json, "quantization_config", &quantization, error))
     return FALSE;
-  if (strcmp (activation, "silu") != 0 && strcmp (activation, "swish") != 0)
+  if (self->gate == STEER_GATE_SILU && strcmp (activation, "silu") != 0 && strcmp (activation, "swish") != 0)
     return fail (json, STEER_MODEL_ERROR_UNSUPPORTED, error, "\"hidden_act\" is \"%s\", but only silu is supported",
                  activation);
   if (quantization == NULL)
@@ -252,9 +258,9 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
   json = steer_json_config_read (json_path, error);
   if (json == NULL || !read_arch (self, json, error))
     return FALSE;
-  self->qk_norm = self->arch == STEER_ARCH_QWEN3;
-  return check_supported (json, error) && read_sizes (self, json, error) && read_head_dim (self, json, error)
-         && read_biases (self, json, error) && steer_model_config_read_window (self, json, error)
+  return check_supported (self, json, error) && read_sizes (self, json, error) && read_head_dim (self, json, error)
+         && read_biases (self, json, error) && steer_model_config_read_gemma (self, json, error)
+         && steer_model_config_read_window (self, json, error)
          && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
          && steer_model_config_read_rope (self, json, error) && read_generation (self, json, path, error);

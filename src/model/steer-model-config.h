@@ -35,7 +35,16 @@ typedef enum
   STEER_ARCH_MISTRAL,
   STEER_ARCH_QWEN2,
   STEER_ARCH_QWEN3,
+  STEER_ARCH_GEMMA,
+  STEER_ARCH_GEMMA2,
 } SteerArch;
+
+/* What the MLP makes of its gate before it multiplies it with the other half. */
+typedef enum
+{
+  STEER_GATE_SILU,
+  STEER_GATE_GELU, /* by the tanh formula */
+} SteerGate;
 
 typedef enum
 {
@@ -65,13 +74,23 @@ typedef struct
   guint d_ff;
   guint n_vocab;
   guint n_context;      /* longest context the model was trained for */
-  guint sliding_window; /* 0: none. Mistral: a position sees this many positions, itself included */
+  guint sliding_window; /* 0: none. In a layer with the window, a position sees this many, itself included */
+  guint full_period; /* each layer whose number, from 1 on, is a multiple of this is without the window; 0: none is */
   double rms_norm_eps;
   gboolean tie_embeddings;
   gboolean qkv_bias;
   gboolean output_bias; /* bias of the attention's output projection */
   gboolean mlp_bias;
   gboolean qk_norm; /* the query and the key of each head are normalised before they turn */
+
+  /* Gemma */
+  SteerGate gate;
+  gboolean scales_embedding; /* by sqrt (d_model) */
+  gboolean norms_add_one;    /* a norm multiplies with 1 + its stored weight; GGUF files store the sum */
+  gboolean branch_norms;     /* what attention and MLP give is normalised before it is added to the residual stream */
+  double query_scalar;       /* scores are divided by its square root; 0: head_dim */
+  double attention_softcap;  /* 0: none; a score s becomes softcap * tanh (s / softcap) */
+  double logit_softcap;      /* the same of logits */
 
   SteerRopeType rope_type;
   double rope_theta;
@@ -105,6 +124,13 @@ gboolean steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *arc
 /* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
  * float32 to the last bit that matters (relative 1e-7). */
 void steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq);
+
+/* Whether layer @layer has the window, and what else goes with that. */
+static inline gboolean
+steer_model_config_is_local_layer (const SteerModelConfig *self, guint layer)
+{
+  return self->full_period == 0 || (layer + 1) % self->full_period != 0;
+}
 
 /* A short line for people: "Llama, 32 layers, d 4096, 8.03 B parameters". Free with g_free(). */
 char *steer_model_config_dup_summary (const SteerModelConfig *self);

@@ -177,7 +177,12 @@ take_layer (SteerModel *self, const Names *names, guint index, GError **error)
     { "self_attn.o_proj.bias", "attn_output.bias", &layer->o_bias, vector (d), config->output_bias },
     { "self_attn.q_norm.weight", "attn_q_norm.weight", &layer->q_norm, vector (config->head_dim), config->qk_norm },
     { "self_attn.k_norm.weight", "attn_k_norm.weight", &layer->k_norm, vector (config->head_dim), config->qk_norm },
-    { "post_attention_layernorm.weight", "ffn_norm.weight", &layer->mlp_norm, vector (d), TRUE },
+    { config->branch_norms ? "pre_feedforward_layernorm.weight" : "post_attention_layernorm.weight", "ffn_norm.weight",
+      &layer->mlp_norm, vector (d), TRUE },
+    { "post_attention_layernorm.weight", "post_attention_norm.weight", &layer->attn_branch_norm, vector (d),
+      config->branch_norms },
+    { "post_feedforward_layernorm.weight", "post_ffw_norm.weight", &layer->mlp_branch_norm, vector (d),
+      config->branch_norms },
     { "mlp.gate_proj.weight", "ffn_gate.weight", &layer->gate, matrix (config->d_ff, d), TRUE },
     { "mlp.up_proj.weight", "ffn_up.weight", &layer->up, matrix (config->d_ff, d), TRUE },
     { "mlp.down_proj.weight", "ffn_down.weight", &layer->down, matrix (d, config->d_ff), TRUE },
@@ -407,10 +412,26 @@ steer_model_get_archive (SteerModel *self)
 static guint64
 get_layer_bytes (const SteerLayerWeights *layer)
 {
-  const SteerTensor *all[]
-    = { layer->attn_norm, layer->q,      layer->k,      layer->v,         layer->o,       layer->q_bias,
-        layer->k_bias,    layer->v_bias, layer->o_bias, layer->q_norm,    layer->k_norm,  layer->mlp_norm,
-        layer->gate,      layer->up,     layer->down,   layer->gate_bias, layer->up_bias, layer->down_bias };
+  const SteerTensor *all[] = { layer->attn_norm,
+                               layer->q,
+                               layer->k,
+                               layer->v,
+                               layer->o,
+                               layer->q_bias,
+                               layer->k_bias,
+                               layer->v_bias,
+                               layer->o_bias,
+                               layer->q_norm,
+                               layer->attn_branch_norm,
+                               layer->mlp_branch_norm,
+                               layer->k_norm,
+                               layer->mlp_norm,
+                               layer->gate,
+                               layer->up,
+                               layer->down,
+                               layer->gate_bias,
+                               layer->up_bias,
+                               layer->down_bias };
   guint64 n_bytes = 0;
 
   for (guint i = 0; i < G_N_ELEMENTS (all); i++)

@@ -7,7 +7,8 @@
 
 G_BEGIN_DECLS
 
-/* The weights of one decoder layer, by role; each checked for shape and dtype. Biases are NULL where there is none.
+/* The weights of one decoder layer, by role; each checked for shape and dtype. Biases are NULL where there is none. Of
+ * norms see SteerModelConfig.norms_add_one.
  * A linear layer's weight is [n_out, n_in]. */
 typedef struct
 {
@@ -20,12 +21,14 @@ typedef struct
   const SteerTensor *k_bias;
   const SteerTensor *v_bias;
   const SteerTensor *o_bias;
-  const SteerTensor *q_norm;   /* [head_dim] (nullable) */
-  const SteerTensor *k_norm;   /* [head_dim] (nullable) */
-  const SteerTensor *mlp_norm; /* [d_model] */
-  const SteerTensor *gate;     /* [d_ff, d_model] */
-  const SteerTensor *up;       /* [d_ff, d_model] */
-  const SteerTensor *down;     /* [d_model, d_ff] */
+  const SteerTensor *q_norm;           /* [head_dim] (nullable) */
+  const SteerTensor *k_norm;           /* [head_dim] (nullable) */
+  const SteerTensor *mlp_norm;         /* [d_model] */
+  const SteerTensor *attn_branch_norm; /* [d_model] (nullable): of what attention gives */
+  const SteerTensor *mlp_branch_norm;  /* [d_model] (nullable): of what the MLP gives */
+  const SteerTensor *gate;             /* [d_ff, d_model] */
+  const SteerTensor *up;               /* [d_ff, d_model] */
+  const SteerTensor *down;             /* [d_model, d_ff] */
   const SteerTensor *gate_bias;
   const SteerTensor *up_bias;
   const SteerTensor *down_bias;

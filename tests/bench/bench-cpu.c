@@ -72,8 +72,7 @@ context_clear (SteerCpuContext *self)
   steer_thread_pool_free (self->pool);
   steer_cpu_work_clear (&self->work);
   steer_cpu_cache_clear (&self->cache);
-  g_clear_pointer (&self->attention_units, g_array_unref);
-  g_clear_pointer (&self->attention_items, g_array_unref);
+  steer_cpu_attention_clear (self);
 }
 
 static void

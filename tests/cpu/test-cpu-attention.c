@@ -13,6 +13,7 @@
 #define GROUP 3
 #define N_HEADS (N_KV_HEADS * GROUP)
 #define N_CONTEXT 1152
+#define LAYER 1
 
 typedef struct
 {
@@ -91,7 +92,7 @@ fixture_init (Fixture *self,
         float *key = self->keys + ((gsize) position * N_KV_HEADS + head) * head_dim;
         float *value = self->values + ((gsize) position * N_KV_HEADS + head) * head_dim;
 
-        steer_cpu_cache_write (&self->context.cache, kernels, 1, 0, position, head, key, value);
+        steer_cpu_cache_write (&self->context.cache, kernels, LAYER, 0, position, head, key, value);
         round_to (dtype, key, head_dim);
         round_to (dtype, value, head_dim);
       }
@@ -103,8 +104,7 @@ fixture_clear (Fixture *self)
   steer_thread_pool_free (self->context.pool);
   steer_cpu_work_clear (&self->context.work);
   steer_cpu_cache_clear (&self->context.cache);
-  g_clear_pointer (&self->context.attention_units, g_array_unref);
-  g_clear_pointer (&self->context.attention_items, g_array_unref);
+  steer_cpu_attention_clear (&self->context);
   g_free (self->keys);
   g_free (self->values);
 }
@@ -127,7 +127,7 @@ attend (Fixture *self, const float *query, guint position, guint n_tokens)
   for (guint t = 0; t < n_tokens; t++)
     memcpy (work->query + t * work->query_stride, query + t * n, n * sizeof (float));
   steer_cpu_attention_plan (&self->context, &step);
-  steer_cpu_attention_run (&self->context, &step, 1);
+  steer_cpu_attention_run (&self->context, &step, LAYER);
   for (guint t = 0; t < n_tokens; t++)
     memcpy (out + t * n, work->attended + t * work->query_stride, n * sizeof (float));
   return out;
@@ -139,11 +139,15 @@ static void
 attend_in_double (const Fixture *self, const float *query, guint head, guint position, double *out, double *slack)
 {
   const guint n = self->config.head_dim;
+  const double scalar = self->config.query_scalar > 0.0 ? self->config.query_scalar : (double) n;
+  const double cap = self->config.attention_softcap;
+  const guint window = steer_model_config_is_local_layer (&self->config, LAYER) ? self->config.sliding_window : 0;
+  const guint first = window > 0 && position >= window ? position - window + 1 : 0;
   g_autofree double *scores = g_new (double, position + 1);
   double max = -INFINITY, sum = 0.0;
 
   *slack = 0.0;
-  for (guint p = 0; p <= position; p++)
+  for (guint p = first; p <= position; p++)
     {
       const float *key = self->keys + ((gsize) p * N_KV_HEADS + head / GROUP) * n;
       double magnitude = 0.0;
@@ -154,12 +158,14 @@ attend_in_double (const Fixture *self, const float *query, guint head, guint pos
           scores[p] += (double) query[i] * (double) key[i];
           magnitude += fabs ((double) key[i]);
         }
-      scores[p] /= sqrt ((double) n);
-      *slack = MAX (*slack, magnitude / sqrt ((double) n));
+      scores[p] /= sqrt (scalar);
+      *slack = MAX (*slack, magnitude / sqrt (scalar));
+      if (cap > 0.0)
+        scores[p] = cap * tanh (scores[p] / cap);
       max = MAX (max, scores[p]);
     }
   memset (out, 0, n * sizeof (double));
-  for (guint p = 0; p <= position; p++)
+  for (guint p = first; p <= position; p++)
     {
       const float *value = self->values + ((gsize) p * N_KV_HEADS + head / GROUP) * n;
       double weight = exp (scores[p] - max);
@@ -172,8 +178,18 @@ attend_in_double (const Fixture *self, const float *query, guint head, guint pos
     out[i] /= sum;
 }
 
+/* What some models do beside: a limit of the scores, another factor, a window, and layers without it. */
+typedef struct
+{
+  double query_scalar;
+  double softcap;
+  guint window;
+  guint full_period;
+} Extras;
+
 static void
 check_attention (const SteerCpuKernels *kernels,
+                 const Extras *extras,
                  SteerDtype dtype,
                  guint head_dim,
                  guint position,
@@ -187,6 +203,10 @@ check_attention (const SteerCpuKernels *kernels,
   Fixture fixture;
 
   fixture_init (&fixture, kernels, dtype, head_dim, position + n_tokens, 1);
+  fixture.config.query_scalar = extras->query_scalar;
+  fixture.config.attention_softcap = extras->softcap;
+  fixture.config.sliding_window = extras->window;
+  fixture.config.full_period = extras->full_period;
   for (gsize i = 0; i < n_tokens * n; i++)
     query[i] = (float) g_test_rand_double_range (-size, size);
   out = attend (&fixture, query, position, n_tokens);
@@ -211,14 +231,35 @@ test_against_float64 (gconstpointer data)
   const SteerCpuKernels *kernels = data;
   static const SteerDtype dtypes[] = { STEER_DTYPE_F32, STEER_DTYPE_F16, STEER_DTYPE_Q8_0 };
   static const guint head_dims[] = { 64, 80, 8 };
+  static const Extras none = { 0 };
 
   for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
     for (guint h = 0; h < G_N_ELEMENTS (head_dims); h++)
       {
-        check_attention (kernels, dtypes[d], head_dims[h], 0, 1, 1.0);
-        check_attention (kernels, dtypes[d], head_dims[h], 64, 1, 4.0);
-        check_attention (kernels, dtypes[d], head_dims[h], 700 + h, 2, 30.0);
-        check_attention (kernels, dtypes[d], head_dims[h], 3, 45, 4.0);
+        check_attention (kernels, &none, dtypes[d], head_dims[h], 0, 1, 1.0);
+        check_attention (kernels, &none, dtypes[d], head_dims[h], 64, 1, 4.0);
+        check_attention (kernels, &none, dtypes[d], head_dims[h], 700 + h, 2, 30.0);
+        check_attention (kernels, &none, dtypes[d], head_dims[h], 3, 45, 4.0);
+      }
+}
+
+static void
+test_extras (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  static const SteerDtype dtypes[] = { STEER_DTYPE_F32, STEER_DTYPE_F16, STEER_DTYPE_Q8_0 };
+  static const Extras extras[] = {
+    { 144.0, 5.0, 0, 0 },
+    { 0.0, 2.0, 70, 0 },
+    { 20.0, 3.0, 70, 3 }, /* the second layer is with the window, and without it here: */
+    { 20.0, 3.0, 70, 2 },
+  };
+
+  for (guint d = 0; d < G_N_ELEMENTS (dtypes); d++)
+    for (guint e = 0; e < G_N_ELEMENTS (extras); e++)
+      {
+        check_attention (kernels, &extras[e], dtypes[d], 64, 700, 2, 4.0);
+        check_attention (kernels, &extras[e], dtypes[d], 80, 30, 45, 4.0);
       }
 }
 
@@ -265,10 +306,13 @@ main (int argc, char *argv[])
     {
       g_autofree char *exact
         = g_strdup_printf ("/cpu/attention/%s/what the cache keeps is attended to as in float64", names[i]);
+      g_autofree char *extras
+        = g_strdup_printf ("/cpu/attention/%s/a limit, a factor and a window count as in float64", names[i]);
       g_autofree char *same
         = g_strdup_printf ("/cpu/attention/%s/a token gets the bits it gets among others", names[i]);
 
       g_test_add_data_func (exact, tables[i], test_against_float64);
+      g_test_add_data_func (extras, tables[i], test_extras);
       g_test_add_data_func (same, tables[i], test_same_bits);
     }
   return g_test_run ();

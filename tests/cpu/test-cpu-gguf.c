@@ -20,6 +20,8 @@ static const struct
   { "mistral-window", "model-00001-of-00003.gguf" },
   { "qwen2", "model.gguf" },
   { "qwen3", "model.gguf" },
+  { "gemma", "model.gguf" },
+  { "gemma2", "model.gguf" },
 };
 
 static SteerModel *
@@ -195,6 +197,26 @@ test_mix (void)
                    STEER_DTYPE_F16);
 }
 
+/* A file could not tell that its queries are divided by another number than those of the published models. */
+static void
+test_not_told (void)
+{
+  g_autoptr (CpuModel) folder = cpu_model_load ("gemma2-long");
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "a.gguf", NULL);
+  SteerGgufWriter *writer = steer_gguf_writer_new (path);
+  g_autoptr (GDir) listing = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (steer_model_export_gguf (folder->model, STEER_EXPORT_Q8_0, writer, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "\"query_pre_attn_scalar\" is 40"));
+  steer_gguf_writer_free (writer);
+  listing = g_dir_open (dir, 0, NULL);
+  g_assert_null (g_dir_read_name (listing));
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 static void
 test_cancelled (void)
 {
@@ -246,6 +268,13 @@ test_config (gconstpointer data)
   g_assert_cmpint (gguf->output_bias, ==, hf->output_bias);
   g_assert_cmpint (gguf->mlp_bias, ==, hf->mlp_bias);
   g_assert_cmpint (gguf->qk_norm, ==, hf->qk_norm);
+  g_assert_cmpint (gguf->gate, ==, hf->gate);
+  g_assert_cmpint (gguf->scales_embedding, ==, hf->scales_embedding);
+  g_assert_cmpint (gguf->branch_norms, ==, hf->branch_norms);
+  g_assert_cmpuint (gguf->full_period, ==, hf->full_period);
+  g_assert_cmpfloat (gguf->query_scalar, ==, hf->query_scalar);
+  g_assert_cmpfloat (gguf->attention_softcap, ==, hf->attention_softcap);
+  g_assert_cmpfloat (gguf->logit_softcap, ==, hf->logit_softcap);
   g_assert_cmpint (gguf->bos_id, ==, hf->bos_id);
   g_assert_cmpuint (gguf->n_eos_ids, ==, 1);
   g_assert_cmpint (gguf->eos_ids[0], ==, hf->eos_ids[0]);
@@ -275,6 +304,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/gguf/export/threads do not change a byte", test_export_is_stable);
   g_test_add_func ("/cpu/gguf/export/a file made of a file is as one made of the folder", test_requantized);
   g_test_add_func ("/cpu/gguf/export/q4_k_m mixes as llama.cpp does", test_mix);
+  g_test_add_func ("/cpu/gguf/export/what a file cannot tell is refused", test_not_told);
   g_test_add_func ("/cpu/gguf/export/a cancel leaves nothing", test_cancelled);
   return g_test_run ();
 }

@@ -452,6 +452,78 @@ test_silu_extremes (gconstpointer data)
 }
 
 static void
+test_gelu (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *gate = random_floats (n);
+      g_autofree float *up = random_floats (n);
+      g_autofree float *out = poisoned (n);
+
+      for (gsize i = 0; i < n; i++)
+        gate[i] *= (float) g_test_rand_double_range (0.0, 8.0);
+      kernels->gelu_mul (gate, up, n, out);
+      for (gsize i = 0; i < n; i++)
+        {
+          double x = (double) gate[i];
+          double inner = sqrt (2.0 / G_PI) * (x + 0.044715 * x * x * x);
+          double expected = 0.5 * x * (1.0 + tanh (inner)) * (double) up[i];
+
+          /* where the exponent is large, its rounding is the result's */
+          assert_close ((double) out[i], expected, fabs (expected) * (1.0 + fabs (inner)) + 1e-10);
+        }
+      assert_room_untouched (out, n);
+    }
+}
+
+static void
+test_gelu_extremes (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const float gate[] = { -1e12f, -200.0f, -20.0f, 0.0f, 20.0f, 200.0f, 1e12f };
+  const float up[] = { 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f };
+  float out[G_N_ELEMENTS (gate)];
+
+  kernels->gelu_mul (gate, up, G_N_ELEMENTS (gate), out);
+  for (guint i = 0; i < 3; i++)
+    g_assert_cmpfloat_with_epsilon (out[i], 0.0, 1e-25);
+  for (guint i = 3; i < G_N_ELEMENTS (gate); i++)
+    g_assert_cmpfloat (out[i], ==, gate[i]);
+}
+
+/* Also in place, and of numbers of any size: small ones keep all their bits. */
+static void
+test_softcap (gconstpointer data)
+{
+  const SteerCpuKernels *kernels = data;
+  const float cap = 30.0f;
+
+  for (guint s = 0; s < G_N_ELEMENTS (sizes); s++)
+    {
+      gsize n = sizes[s];
+      g_autofree float *x = random_floats (n);
+      g_autofree float *out = poisoned (n);
+
+      for (gsize i = 0; i < n; i++)
+        x[i] *= (float) exp (g_test_rand_double_range (-12.0, 8.0));
+      x[0] = s % 3 == 0 ? -INFINITY : s % 3 == 1 ? 1e30f : -0.0f;
+      kernels->softcap (x, n, cap, out);
+      for (gsize i = 0; i < n; i++)
+        {
+          double expected = (double) cap * tanh ((double) x[i] / (double) cap);
+
+          assert_close ((double) out[i], expected, fabs (expected));
+        }
+      assert_room_untouched (out, n);
+      kernels->softcap (x, n, cap, x);
+      g_assert_cmpmem (x, n * sizeof (float), out, n * sizeof (float));
+    }
+}
+
+static void
 test_softmax (gconstpointer data)
 {
   const SteerCpuKernels *kernels = data;
@@ -942,6 +1014,9 @@ main (int argc, char *argv[])
       add (kernels, name, "rotary embedding equals float64", test_rope);
       add (kernels, name, "rotary embedding of neighbours equals float64", test_rope_interleaved);
       add (kernels, name, "SiLU times up equals float64", test_silu);
+      add (kernels, name, "GELU times up equals float64", test_gelu);
+      add (kernels, name, "GELU of very large and very small numbers is finite", test_gelu_extremes);
+      add (kernels, name, "a soft limit equals float64", test_softcap);
       add (kernels, name, "SiLU of very large and very small numbers is finite", test_silu_extremes);
       add (kernels, name, "softmax block by block equals softmax over the whole", test_softmax);
       add (kernels, name, "scaling, adding and dot products equal their definitions", test_linear);

@@ -23,6 +23,9 @@ static const char *const names[] = {
   "qwen2",
   "qwen3",
   "qwen3-biases",
+  "gemma",
+  "gemma2",
+  "gemma2-long",
 };
 
 static const struct
@@ -161,7 +164,7 @@ int
 main (int argc, char *argv[])
 {
   static const char *const steered[]
-    = { "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", "qwen3", NULL };
+    = { "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", "qwen3", "gemma2", NULL };
 
   g_test_init (&argc, &argv, NULL);
   for (guint isa = 0; isa < G_N_ELEMENTS (isas); isa++)

@@ -38,6 +38,8 @@ set_norms (TestModel *self, const SteerModelConfig *sizes, const char *prefix, g
   } norms[] = {
     { "input_layernorm", sizes->d_model, TRUE },
     { "post_attention_layernorm", sizes->d_model, TRUE },
+    { "pre_feedforward_layernorm", sizes->d_model, sizes->branch_norms },
+    { "post_feedforward_layernorm", sizes->d_model, sizes->branch_norms },
     { "self_attn.q_norm", sizes->head_dim, sizes->qk_norm },
     { "self_attn.k_norm", sizes->head_dim, sizes->qk_norm },
   };

@@ -16,7 +16,8 @@ typedef enum
   NUMBER,
   REAL,
   TEXT,
-  LIST, /* value, then value + 1 */
+  LIST,   /* value, then value + 1 */
+  LAYERS, /* bits of value, the lowest first: [4] */
   ABSENT,
 } Kind;
 
@@ -33,6 +34,14 @@ static const Key good[] = {
   { "llama.embedding_length", NUMBER, D_MODEL, NULL }, { "llama.feed_forward_length", NUMBER, 24.0, NULL },
   { "llama.attention.head_count", NUMBER, 4.0, NULL }, { "llama.attention.head_count_kv", NUMBER, 2.0, NULL },
   { "llama.context_length", NUMBER, 128.0, NULL },     { "llama.attention.layer_norm_rms_epsilon", REAL, 1e-5, NULL },
+};
+
+static const Key gemma[] = {
+  { "general.architecture", TEXT, 0.0, "gemma2" },      { "gemma2.block_count", NUMBER, 4.0, NULL },
+  { "gemma2.embedding_length", NUMBER, D_MODEL, NULL }, { "gemma2.feed_forward_length", NUMBER, 24.0, NULL },
+  { "gemma2.attention.head_count", NUMBER, 4.0, NULL }, { "gemma2.attention.head_count_kv", NUMBER, 2.0, NULL },
+  { "gemma2.attention.key_length", NUMBER, 8.0, NULL }, { "gemma2.attention.value_length", NUMBER, 8.0, NULL },
+  { "gemma2.context_length", NUMBER, 8192.0, NULL },    { "gemma2.attention.layer_norm_rms_epsilon", REAL, 1e-6, NULL },
 };
 
 typedef struct
@@ -70,12 +79,24 @@ static const Case refused[] = {
     STEER_MODEL_ERROR_UNSUPPORTED,
     "\"yarn\", which is not supported" },
   { { "llama.rope.scaling.factor", REAL, -0.5, NULL }, STEER_MODEL_ERROR_INVALID, "scaling factor is -0.5" },
+  { { "gemma2.attn_logit_softcapping", REAL, -0.5, NULL }, STEER_MODEL_ERROR_INVALID, "softcapping\" is -0.5" },
+  { { "gemma2.final_logit_softcapping", TEXT, 0.0, "high" }, STEER_MODEL_ERROR_INVALID, "is not a number" },
+  { { "gemma2.attention.sliding_window", TEXT, 0.0, "wide" }, STEER_MODEL_ERROR_INVALID, "is not a number" },
+  { { "gemma2.attention.sliding_window_pattern", TEXT, 0.0, "often" },
+    STEER_MODEL_ERROR_INVALID,
+    "neither a number nor a list of all layers" },
+  { { "gemma2.attention.sliding_window_pattern", LIST, 0.0, NULL },
+    STEER_MODEL_ERROR_INVALID,
+    "neither a number nor a list of all layers" },
+  { { "gemma2.attention.sliding_window_pattern", LAYERS, 6.0, NULL }, STEER_MODEL_ERROR_UNSUPPORTED, "not every n-th" },
 };
 
 static void
 add_key (SteerGgufWriter *writer, const Key *key)
 {
   const gint32 list[] = { (gint32) key->value, (gint32) key->value + 1 };
+  const gint32 bits = (gint32) key->value;
+  const gint32 layers[] = { bits & 1, bits >> 1 & 1, bits >> 2 & 1, bits >> 3 & 1 };
 
   switch (key->kind)
     {
@@ -91,12 +112,25 @@ add_key (SteerGgufWriter *writer, const Key *key)
     case LIST:
       steer_gguf_writer_add_int_list (writer, key->key, list, G_N_ELEMENTS (list));
       break;
+    case LAYERS:
+      steer_gguf_writer_add_int_list (writer, key->key, layers, G_N_ELEMENTS (layers));
+      break;
     default:
       break;
     }
 }
 
-/* The good file with one key changed, and with other tensors where @factors or @tensor says so. */
+static const Key *
+find_good (const Key *change, guint *n)
+{
+  gboolean of_gemma = change != NULL && g_str_has_prefix (change->key, "gemma2.");
+
+  *n = of_gemma ? G_N_ELEMENTS (gemma) : G_N_ELEMENTS (good);
+  return of_gemma ? gemma : good;
+}
+
+/* The good file, of the architecture that the key is of, with one key changed, and with other tensors where @factors or
+ * @tensor says so. */
 static gboolean
 read_changed (const Key *change,
               const char *tensor,
@@ -115,12 +149,14 @@ read_changed (const Key *change,
   g_autoptr (GError) local = NULL;
   gboolean changed = change == NULL;
   gboolean read;
+  guint n_keys;
+  const Key *keys = find_good (change, &n_keys);
 
-  for (guint i = 0; i < G_N_ELEMENTS (good); i++)
+  for (guint i = 0; i < n_keys; i++)
     {
-      gboolean same = change != NULL && strcmp (change->key, good[i].key) == 0;
+      gboolean same = change != NULL && strcmp (change->key, keys[i].key) == 0;
 
-      add_key (writer, same ? change : &good[i]);
+      add_key (writer, same ? change : &keys[i]);
       changed |= same;
     }
   if (!changed)
@@ -155,6 +191,42 @@ test_good (void)
   g_assert_cmpuint (config.n_kv_heads, ==, 2);
   g_assert_true (config.tie_embeddings);
   g_assert_cmpint (config.rope_type, ==, STEER_ROPE_DEFAULT);
+}
+
+/* Where a file of Gemma 2 is silent, it means what the published ones say. */
+static void
+test_gemma (void)
+{
+  static const Key keys[] = {
+    { "gemma2.vocab_size", NUMBER, N_VOCAB, NULL }, /* nothing that is read */
+    { "gemma2.attn_logit_softcapping", REAL, 0.0, NULL },
+    { "gemma2.attention.sliding_window_pattern", NUMBER, 3.0, NULL },
+    { "gemma2.attention.sliding_window_pattern", LAYERS, 7.0, NULL },
+    { "gemma2.block_count", NUMBER, 46.0, NULL },
+  };
+  static const struct
+  {
+    double softcap;
+    guint full_period;
+    double query_scalar;
+  } expected[] = { { 50.0, 2, 8.0 }, { 0.0, 2, 8.0 }, { 50.0, 3, 8.0 }, { 50.0, 4, 8.0 }, { 50.0, 2, 4.0 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      SteerModelConfig config;
+
+      g_assert_true (read_changed (&keys[i], "token_embd.weight", NULL, 0, &config, &error));
+      g_assert_no_error (error);
+      g_assert_cmpint (config.arch, ==, STEER_ARCH_GEMMA2);
+      g_assert_cmpint (config.gate, ==, STEER_GATE_GELU);
+      g_assert_true (config.scales_embedding && config.branch_norms && !config.norms_add_one);
+      g_assert_cmpuint (config.sliding_window, ==, 4096);
+      g_assert_cmpfloat (config.attention_softcap, ==, expected[i].softcap);
+      g_assert_cmpfloat (config.logit_softcap, ==, 30.0);
+      g_assert_cmpuint (config.full_period, ==, expected[i].full_period);
+      g_assert_cmpfloat (config.query_scalar, ==, expected[i].query_scalar);
+    }
 }
 
 /* A key that is there in two places, or says what is usual, changes nothing. */
@@ -258,6 +330,7 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/model/config/gguf/a good file is read", test_good);
   g_test_add_func ("/model/config/gguf/keys that say what is usual change nothing", test_harmless);
+  g_test_add_func ("/model/config/gguf/what a file of Gemma 2 need not say is that of the published ones", test_gemma);
   g_test_add_func ("/model/config/gguf/its authors advise on sampling", test_sampling);
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
     {

@@ -29,6 +29,7 @@ check_case (JsonObject *object)
   g_autofree char *dir = test_make_dir ();
   g_autofree char *text = json_to_string (json_object_get_member (object, "config"), FALSE);
   JsonArray *eos = json_object_get_array_member (object, "eos");
+  JsonArray *full;
   g_autoptr (GError) error = NULL;
   SteerModelConfig config;
 
@@ -51,6 +52,16 @@ check_case (JsonObject *object)
   g_assert_cmpint (config.output_bias, ==, json_object_get_boolean_member (object, "output_bias"));
   g_assert_cmpint (config.mlp_bias, ==, json_object_get_boolean_member (object, "mlp_bias"));
   g_assert_cmpint (config.qk_norm, ==, json_object_get_boolean_member (object, "qk_norm"));
+  g_assert_cmpint (config.gate == STEER_GATE_GELU, ==, json_object_get_boolean_member (object, "gemma"));
+  g_assert_cmpint (config.scales_embedding, ==, json_object_get_boolean_member (object, "gemma"));
+  g_assert_cmpint (config.norms_add_one, ==, json_object_get_boolean_member (object, "gemma"));
+  g_assert_cmpfloat (config.query_scalar, ==, json_object_get_double_member (object, "query_scalar"));
+  g_assert_cmpfloat (config.attention_softcap, ==, json_object_get_double_member (object, "attention_softcap"));
+  g_assert_cmpfloat (config.logit_softcap, ==, json_object_get_double_member (object, "logit_softcap"));
+  full = json_object_get_array_member (object, "full");
+  for (guint i = 0; i < config.n_layers; i++)
+    g_assert_cmpint (!steer_model_config_is_local_layer (&config, i), ==,
+                     json_array_get_length (full) > 0 && json_array_get_boolean_element (full, i));
   g_assert_cmpint (config.bos_id, ==, json_object_get_int_member (object, "bos"));
   g_assert_cmpint (config.n_eos_ids, ==, json_array_get_length (eos));
   for (guint i = 0; i < config.n_eos_ids; i++)
@@ -190,6 +201,8 @@ test_integral_double (void)
   g_assert_cmpfloat (config.rope_theta, ==, 500000.0);
 }
 
+#define GEMMA2 "\"architectures\":[\"Gemma2ForCausalLM\"],\"head_dim\":8"
+
 static const struct
 {
   const char *name;
@@ -200,7 +213,7 @@ static const struct
   { "another-architecture",
     "\"architectures\":[\"GPT2LMHeadModel\"]",
     STEER_MODEL_ERROR_UNSUPPORTED,
-    { "GPT2LMHeadModel", "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM and" } },
+    { "GPT2LMHeadModel", "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM" } },
   { "another-model-type",
     "\"architectures\":[],\"model_type\":\"gemma3n\"",
     STEER_MODEL_ERROR_UNSUPPORTED,
@@ -281,6 +294,43 @@ static const struct
     "\"max_window_layers\":1",
     STEER_MODEL_ERROR_UNSUPPORTED,
     { "\"use_sliding_window\"", "1 of 2 layers" } },
+  { "another-activation-of-gemma",
+    GEMMA2 ",\"hidden_activation\":\"silu\"",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "\"hidden_activation\" is \"silu\"", "gelu_pytorch_tanh" } },
+  { "attention-both-ways",
+    GEMMA2 ",\"use_bidirectional_attention\":true",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "\"use_bidirectional_attention\"" } },
+  { "a-limit-of-zero",
+    GEMMA2 ",\"attn_logit_softcapping\":0",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"attn_logit_softcapping\" is 0" } },
+  { "a-limit-in-words",
+    GEMMA2 ",\"final_logit_softcapping\":\"30\"",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"final_logit_softcapping\" is not a number" } },
+  { "a-negative-scalar",
+    GEMMA2 ",\"query_pre_attn_scalar\":-4",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"query_pre_attn_scalar\" is -4" } },
+  { "a-window-of-zero", GEMMA2 ",\"sliding_window\":0", STEER_MODEL_ERROR_INVALID, { "\"sliding_window\" is 0" } },
+  { "too-few-layer-types",
+    GEMMA2 ",\"layer_types\":[\"full_attention\"]",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"layer_types\" names 1 layers", "\"num_hidden_layers\" is 2" } },
+  { "another-layer-type",
+    GEMMA2 ",\"layer_types\":[\"sliding_attention\",\"linear_attention\"]",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "layer 1 \"linear_attention\"", "full_attention and sliding_attention" } },
+  { "a-layer-type-that-is-no-name",
+    GEMMA2 ",\"layer_types\":[{},7]",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "\"layer_types\"", "layer 0", "no name" } },
+  { "irregular-layer-types",
+    GEMMA2 ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "\"layer_types\"", "every second" } },
   { "quantised-weights",
     "\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}",
     STEER_MODEL_ERROR_UNSUPPORTED,
@@ -396,6 +446,19 @@ test_summary (void)
                                .tie_embeddings = TRUE,
                                .qk_norm = TRUE };
   g_assert_cmpuint (steer_model_config_get_n_parameters (&config), ==, 596049920);
+
+  /* Gemma 2 2B, whose count is published. */
+  config = (SteerModelConfig){ .arch = STEER_ARCH_GEMMA2,
+                               .n_layers = 26,
+                               .d_model = 2304,
+                               .n_heads = 8,
+                               .n_kv_heads = 4,
+                               .head_dim = 256,
+                               .d_ff = 9216,
+                               .n_vocab = 256000,
+                               .tie_embeddings = TRUE,
+                               .branch_norms = TRUE };
+  g_assert_cmpuint (steer_model_config_get_n_parameters (&config), ==, 2614341888);
 }
 
 static void

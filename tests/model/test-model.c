@@ -215,6 +215,7 @@ test_every_tensor (void)
   SteerModelConfig sizes = test_small_sizes;
   g_autoptr (TestModel) llama = NULL;
   g_autoptr (TestModel) qwen = NULL;
+  g_autoptr (TestModel) gemma = NULL;
 
   sizes.qkv_bias = sizes.output_bias = sizes.mlp_bias = TRUE;
   llama = test_model_new (&sizes, "model.", TEST_SMALL_CONFIG (",\"attention_bias\":true,\"mlp_bias\":true"));
@@ -225,6 +226,13 @@ test_every_tensor (void)
   qwen
     = test_model_new (&sizes, "model.", TEST_SMALL_CONFIG (",\"architectures\":[\"Qwen3ForCausalLM\"],\"head_dim\":8"));
   check_every_tensor (qwen, 3 + 2 * 11);
+
+  sizes = test_small_sizes;
+  sizes.branch_norms = TRUE;
+  gemma = test_model_new (&sizes, "model.",
+                          TEST_SMALL_CONFIG (",\"architectures\":[\"Gemma2ForCausalLM\"],\"head_dim\":8,"
+                                             "\"tie_word_embeddings\":false"));
+  check_every_tensor (gemma, 3 + 2 * 11);
 }
 
 static void
