@@ -17,8 +17,6 @@
 /* Elements of a head that a lane holds: 16 bytes. */
 #define N 8
 
-#define LOG2_E 1.4426950408889634f
-
 struct AttentionJob
 {
   SteerCudaCache cache;
@@ -31,7 +29,9 @@ struct AttentionJob
   int n_kv_heads;
   int head_dim;
   int window;
-  int lanes; /* that share a position: a power of two, at least head_dim / N */
+  float scale; /* of scores in base 2 */
+  float cap;   /* of them; 0: none */
+  int lanes;   /* that share a position: a power of two, at least head_dim / N */
 };
 
 /* Of a partial result: weighted values, maximum and sum, and what keeps the next row aligned. */
@@ -164,6 +164,12 @@ score_positions (const AttentionJob &job, const float (*q)[N], const uint4 *raw_
 #pragma unroll
       for (int u = 0; u < UNROLL; u++)
         scores[h][u] += __shfl_xor_sync (STEER_ALL_LANES, scores[h][u], offset);
+  if (job.cap > 0.0f)
+#pragma unroll
+    for (int h = 0; h < heads; h++)
+#pragma unroll
+      for (int u = 0; u < UNROLL; u++)
+        scores[h][u] = steer_cap (scores[h][u], job.cap);
 }
 
 /* Positions begin .. end - 1 of one slot and key/value head, by the whole block. */
@@ -351,8 +357,6 @@ template <int heads>
 static __device__ __forceinline__ void
 load_queries (const AttentionJob &job, int first_head, int n_heads, int element, float (*q)[N])
 {
-  float scale = LOG2_E / sqrtf ((float) job.head_dim);
-
 #pragma unroll
   for (int h = 0; h < heads; h++)
     {
@@ -364,10 +368,10 @@ load_queries (const AttentionJob &job, int first_head, int n_heads, int element,
         {
           float4 four = inside ? *reinterpret_cast<const float4 *> (query + i) : make_float4 (0.0f, 0.0f, 0.0f, 0.0f);
 
-          q[h][i] = four.x * scale;
-          q[h][i + 1] = four.y * scale;
-          q[h][i + 2] = four.z * scale;
-          q[h][i + 3] = four.w * scale;
+          q[h][i] = four.x * job.scale;
+          q[h][i + 1] = four.y * job.scale;
+          q[h][i + 2] = four.z * job.scale;
+          q[h][i + 3] = four.w * job.scale;
         }
     }
 }
@@ -555,6 +559,8 @@ steer_cuda_decode_attention (const SteerCudaQueue *queue,
   job.n_kv_heads = shape->n_kv_heads;
   job.head_dim = shape->head_dim;
   job.window = shape->sliding_window;
+  job.scale = STEER_LOG2_E * steer_get_score_scale (shape);
+  job.cap = STEER_LOG2_E * shape->attention_softcap;
   for (job.lanes = 1; job.lanes * N < shape->head_dim;)
     job.lanes *= 2;
   return cache->type == STEER_CUDA_F16 ? launch_heads<STEER_CUDA_F16> (queue, shape, n_columns, job)

@@ -26,6 +26,7 @@ struct AttendJob
   int n_kv_heads;
   int head_dim;
   int window;
+  float cap; /* of scores in base 2; 0: none */
 };
 
 /* A tile of rows of 16-bit elements in shared memory, width elements each, zero where there is none. */
@@ -87,6 +88,16 @@ score_tile (const Rows<width> *rows, const Tile<width> &keys, float (*scores)[4]
         steer_multiply_fragments<type> (scores[n], rows->query[k], b[0], b[1]);
         steer_multiply_fragments<type> (scores[n + 1], rows->query[k], b[2], b[3]);
       }
+}
+
+static __device__ __forceinline__ void
+cap_tile (float cap, float (*scores)[4])
+{
+#pragma unroll
+  for (int n = 0; n < TILE / 8; n++)
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+      scores[n][i] = steer_cap (scores[n][i], cap);
 }
 
 /* Scores become weights under the rows' running maxima. */
@@ -264,6 +275,8 @@ __launch_bounds__ (N_THREADS) steer_attention_prefill (const __grid_constant__ A
       __syncthreads (); /* the keys are here, and the values of the tile before are used */
       values.load (all_values, job.head_dim, first, n_positions, job.head_dim);
       score_tile<type, width> (&rows, keys, scores);
+      if (job.cap > 0.0f)
+        cap_tile (job.cap, scores);
       weigh_tile<width> (job, &rows, first, row_position, scores);
       steer_wait_for_copies ();
       __syncthreads (); /* the values are here, and the keys are used */
@@ -316,6 +329,7 @@ steer_cuda_attend_rows (const SteerCudaQueue *queue,
   job.n_kv_heads = shape->n_kv_heads;
   job.head_dim = shape->head_dim;
   job.window = shape->sliding_window;
+  job.cap = STEER_LOG2_E * shape->attention_softcap;
   return cache->type == STEER_CUDA_F16 ? launch_width<STEER_CUDA_F16> (queue, job)
                                        : launch_width<STEER_CUDA_BF16> (queue, job);
 }

@@ -1,5 +1,6 @@
 #include "steer-cuda-context.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "steer-cuda-backend.h"
@@ -34,14 +35,6 @@ init_shape (SteerCudaShape *shape, const SteerModelConfig *config, GError **erro
 {
   const char *why;
 
-  if (!steer_model_config_is_plain (config))
-    {
-      g_autofree char *summary = steer_model_config_dup_summary (config);
-
-      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-                   "the GPU does not compute models of this architecture yet (%s); the CPU does", summary);
-      return FALSE;
-    }
   if (config->n_context > G_MAXINT)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED, "a context of %u tokens is too long",
@@ -58,6 +51,11 @@ init_shape (SteerCudaShape *shape, const SteerModelConfig *config, GError **erro
     .sliding_window = (int) config->sliding_window,
     .rope_interleaved = config->rope_interleaved,
     .rms_norm_eps = (float) config->rms_norm_eps,
+    .gate = config->gate == STEER_GATE_GELU ? STEER_CUDA_GELU : STEER_CUDA_SILU,
+    /* Rounded to float32, as the CPU does it. */
+    .embed_scale = config->scales_embedding ? (float) sqrt ((double) config->d_model) : 0.0f,
+    .query_scalar = (float) config->query_scalar,
+    .attention_softcap = (float) config->attention_softcap,
   };
   why = steer_cuda_check_shape (shape);
   if (why == NULL)
@@ -117,6 +115,8 @@ lay_out_work (SteerCudaContext *self, SteerCudaArena *arena, SteerCudaArena *hos
   work->up = steer_cuda_arena_take_rows (arena, chunk, config->d_ff, sizeof (float));
   work->logits = steer_cuda_arena_take_rows (arena, STEER_CUDA_MAX_COLUMNS, config->n_vocab, sizeof (float));
   work->normed = steer_cuda_arena_take_rows (arena, chunk, config->d_model, sizeof (float));
+  if (config->branch_norms)
+    work->branch = steer_cuda_arena_take_rows (arena, chunk, config->d_model, sizeof (float));
   work->query = steer_cuda_arena_take_rows (arena, chunk, query, sizeof (guint16));
   work->attended = steer_cuda_arena_take_rows (arena, chunk, query, operand);
   work->hidden = steer_cuda_arena_take_rows (arena, chunk, config->d_ff, operand);

@@ -24,16 +24,17 @@ typedef struct
   SteerCudaToken *tokens; /* [STEER_CUDA_CHUNK]: of a prefill chunk; a decode step has its own in the step block */
   float *turns;           /* [STEER_CUDA_CHUNK, head_dim / 2, 2] */
   float *residual[2];     /* [STEER_CUDA_CHUNK, d_model], [STEER_CUDA_MAX_COLUMNS, d_model] */
-  float *q;               /* [STEER_CUDA_CHUNK, n_heads * head_dim]; in decode already rotated */
-  float *k;               /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
-  float *v;               /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
-  float *gate;            /* [STEER_CUDA_CHUNK, d_ff] */
-  float *up;              /* [STEER_CUDA_CHUNK, d_ff] */
-  float *logits;          /* [STEER_CUDA_MAX_COLUMNS, n_vocab] */
+  float *q;      /* [STEER_CUDA_CHUNK, n_heads * head_dim]; in decode already rotated, without a norm of heads */
+  float *k;      /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
+  float *v;      /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
+  float *gate;   /* [STEER_CUDA_CHUNK, d_ff] */
+  float *up;     /* [STEER_CUDA_CHUNK, d_ff] */
+  float *branch; /* [STEER_CUDA_CHUNK, d_model]; NULL where branches have no norms of their own */
+  float *logits; /* [STEER_CUDA_MAX_COLUMNS, n_vocab] */
 
   /* The left operands of the products, of at most 4 bytes an element; in decode float32. */
   void *normed;   /* [STEER_CUDA_CHUNK, d_model] */
-  void *query;    /* [STEER_CUDA_CHUNK, n_heads * head_dim] of the cache's type */
+  void *query;    /* [STEER_CUDA_CHUNK, n_heads * head_dim] of the cache's type; in decode what a norm of heads gave */
   void *attended; /* [STEER_CUDA_CHUNK, n_heads * head_dim] */
   void *hidden;   /* [STEER_CUDA_CHUNK, d_ff] */
 

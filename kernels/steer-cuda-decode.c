@@ -22,6 +22,43 @@ copy_taps (SteerCudaContext *self, const Step *step, guint layer, const float *r
   return cudaSuccess;
 }
 
+/* Queries that are ready for attention; keys and values go to the cache. */
+static cudaError_t
+enqueue_heads (SteerCudaContext *self, int n, guint index, const float *in, float *out, const float **query)
+{
+  const SteerCudaLayer *layer = &self->weights.layers[index];
+  const SteerCudaToken *tokens = self->steering.device.tokens;
+  SteerCudaWork *work = &self->work;
+  const SteerCudaHeads q = { .rows = work->q, .norm = layer->q_norm };
+  const SteerCudaHeads k = { .rows = work->k, .norm = layer->k_norm };
+  const SteerCudaHeads v = { .rows = work->v };
+  gboolean normed = layer->q_norm != NULL;
+
+  TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) index, &layer->q, &layer->k, &layer->v,
+                              layer->attn_norm, tokens, n, work->turns, in, out, work->q, normed ? work->k : NULL,
+                              normed ? work->v : NULL, &self->caches[index]));
+  *query = normed ? work->query : work->q;
+  if (!normed)
+    return cudaSuccess;
+  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, tokens, n, work->turns, STEER_CUDA_F32,
+                                 work->query, &self->caches[index]);
+}
+
+/* residual += matrix x, by way of the branch's norm where it has one. */
+static cudaError_t
+enqueue_branch (SteerCudaContext *self,
+                int n,
+                const SteerCudaMatrix *matrix,
+                const float *norm,
+                const float *x,
+                float *residual)
+{
+  if (norm == NULL)
+    return steer_cuda_decode_add (&self->queue, matrix, x, n, residual);
+  TRY (steer_cuda_decode_multiply (&self->queue, matrix, x, n, self->work.branch));
+  return steer_cuda_add_normed_rows (&self->queue, &self->shape, self->work.branch, norm, n, residual);
+}
+
 /* The steering of a layer is the first thing that the next one does, so the residual changes its buffer there. @taps:
  * (nullable): the step whose taps are copied; never inside a graph. */
 static cudaError_t
@@ -37,18 +74,19 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
   for (guint i = 0; i < self->config->n_layers; i++)
     {
       const SteerCudaLayer *layer = &self->weights.layers[i];
+      SteerCudaShape shape = steer_cuda_get_attention_shape (self, i);
+      const float *query;
       float *swap = in;
 
-      TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) i, &layer->q, &layer->k, &layer->v,
-                                  layer->attn_norm, tokens, n, work->turns, in, out, work->q, &self->caches[i]));
+      TRY (enqueue_heads (self, n, i, in, out, &query));
       if (taps != NULL && i > 0)
         TRY (copy_taps (self, taps, i - 1, out));
-      TRY (steer_cuda_decode_attention (&self->queue, &self->shape, &self->caches[i], tokens, n, work->q,
+      TRY (steer_cuda_decode_attention (&self->queue, &shape, &self->caches[i], tokens, n, query,
                                         work->attention_scratch, work->attended));
-      TRY (steer_cuda_decode_add (&self->queue, &layer->o, work->attended, n, out));
+      TRY (enqueue_branch (self, n, &layer->o, layer->attn_branch_norm, work->attended, out));
       TRY (steer_cuda_decode_gate_up (&self->queue, &self->shape, &layer->gate, &layer->up, layer->mlp_norm, out, n,
                                       work->hidden));
-      TRY (steer_cuda_decode_add (&self->queue, &layer->down, work->hidden, n, out));
+      TRY (enqueue_branch (self, n, &layer->down, layer->mlp_branch_norm, work->hidden, out));
       in = out;
       out = swap;
     }
@@ -60,9 +98,10 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
 static cudaError_t
 enqueue_logits (SteerCudaContext *self, int n, float *const *residual)
 {
-  return steer_cuda_decode_logits (&self->queue, &self->shape, (int) self->config->n_layers, &self->weights.output,
-                                   self->weights.final_norm, self->steering.device.tokens, n, residual[0], residual[1],
-                                   self->work.logits);
+  TRY (steer_cuda_decode_logits (&self->queue, &self->shape, (int) self->config->n_layers, &self->weights.output,
+                                 self->weights.final_norm, self->steering.device.tokens, n, residual[0], residual[1],
+                                 self->work.logits));
+  return steer_cuda_cap_logits (self, n);
 }
 
 static cudaError_t

@@ -102,6 +102,14 @@ extern "C"
     int n_columns; /* a multiple of 8; of the columns that share a scale or a super for a quantised type */
   } SteerCudaMatrix;
 
+  /* What the MLP makes of its gate: STEER_CUDA_GELU is gate * (1 + tanh (sqrt (2 / pi) (gate + 0.044715 gate^3))) / 2.
+   */
+  typedef enum
+  {
+    STEER_CUDA_SILU,
+    STEER_CUDA_GELU,
+  } SteerCudaGate;
+
   typedef struct
   {
     int d_model; /* a multiple of 8, at most STEER_CUDA_MAX_D_MODEL */
@@ -113,6 +121,10 @@ extern "C"
     int sliding_window;   /* 0: none; else a position sees this many, itself included */
     int rope_interleaved; /* 0: element i turns with i + head_dim / 2; 1: 2i turns with 2i + 1 */
     float rms_norm_eps;
+    SteerCudaGate gate;
+    float embed_scale;       /* 0: none; else rows of the embedding are multiplied with it */
+    float query_scalar;      /* 0: head_dim; scores are divided by its square root */
+    float attention_softcap; /* 0: none; else a score s becomes softcap * tanh (s / softcap) */
   } SteerCudaShape;
 
   /* NULL when the kernels can run a model of this shape, else the reason, for people. */
@@ -209,6 +221,8 @@ extern "C"
    * @residual_out: out: [n_columns, d_model]: the same after steering, to which the rest of the layer adds. Another
    * buffer
    * @query: out: [n_columns, n_heads * head_dim], rotated
+   * @key, @value: (nullable): out: [n_columns, n_kv_heads * head_dim]: where these are, nothing is rotated and nothing
+   *   goes to the cache: steer_cuda_rotate_rows() follows
    *
    * Steering, RMS norm, the three products with their biases, rotation; keys and values go to the cache. One launch
    * when the three matrices are of one type, or values of Q6_K beside Q4_K or Q5_K, as in many files.
@@ -226,6 +240,8 @@ extern "C"
                                      const float *residual_in,
                                      float *residual_out,
                                      float *query,
+                                     float *key,
+                                     float *value,
                                      const SteerCudaCache *cache);
 
   /* Bytes of @scratch; zero it once after allocating it. */
@@ -257,7 +273,16 @@ extern "C"
                                      int n_columns,
                                      float *residual);
 
-  /* RMS norm, gate and up, silu (gate) * up. residual: [n_columns, d_model]; hidden: out: [n_columns, d_ff]. */
+  /* out = matrix x + bias, for what is normalised before it is added. x: [n_columns, matrix->n_columns]; out:
+   * [n_columns, matrix->n_rows]. */
+  cudaError_t steer_cuda_decode_multiply (const SteerCudaQueue *queue,
+                                          const SteerCudaMatrix *matrix,
+                                          const float *x,
+                                          int n_columns,
+                                          float *out);
+
+  /* RMS norm, gate and up, f (gate) * up, f being the shape's. residual: [n_columns, d_model]; hidden: out: [n_columns,
+   * d_ff]. */
   cudaError_t steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
                                          const SteerCudaShape *shape,
                                          const SteerCudaMatrix *gate,
@@ -327,26 +352,31 @@ extern "C"
                                     SteerCudaType out_type,
                                     void *out);
 
+  /* Queries, keys or values of some tokens, as the product gives them, and what is to be done to them. */
+  typedef struct
+  {
+    const float *rows; /* [n_tokens, heads of them * head_dim] */
+    const float *bias; /* (nullable): [heads of them * head_dim] */
+    const float *norm; /* (nullable): [head_dim]: each head is normalised */
+  } SteerCudaHeads;
+
   /**
    * steer_cuda_rotate_rows:
-   * @q: [n_tokens, n_heads * head_dim]: the product without bias; @k, @v: [n_tokens, n_kv_heads * head_dim]
-   * @q_bias, @k_bias, @v_bias: (nullable)
-   * @query: out: [n_tokens, n_heads * head_dim] of the cache's type: rotated, and scaled as steer_cuda_attend_rows()
-   *   wants it: by log2 (e) / sqrt (head_dim)
+   * @query_type: the cache's, or F32
+   * @query: out: [n_tokens, n_heads * head_dim] of @query_type: rotated; F32 as steer_cuda_decode_attention() wants it,
+   *   else scaled as steer_cuda_attend_rows() wants it: by log2 (e) / sqrt (query_scalar)
    *
-   * Biases, rotation; keys and values go to the cache.
+   * Biases, RMS norm of heads, rotation; keys and values go to the cache. Of values there is no norm.
    */
   cudaError_t steer_cuda_rotate_rows (const SteerCudaQueue *queue,
                                       const SteerCudaShape *shape,
-                                      const float *q,
-                                      const float *k,
-                                      const float *v,
-                                      const float *q_bias,
-                                      const float *k_bias,
-                                      const float *v_bias,
+                                      const SteerCudaHeads *q,
+                                      const SteerCudaHeads *k,
+                                      const SteerCudaHeads *v,
                                       const SteerCudaToken *tokens,
                                       int n_tokens,
                                       const float *turns,
+                                      SteerCudaType query_type,
                                       void *query,
                                       const SteerCudaCache *cache);
 
@@ -367,9 +397,9 @@ extern "C"
                                       SteerCudaType out_type,
                                       void *out);
 
-  /* out = silu (gate + gate_bias) * (up + up_bias), rounded to @out_type. gate, up, out: [n_tokens, d_ff]; biases:
-   * (nullable): [d_ff]. */
-  cudaError_t steer_cuda_silu_rows (const SteerCudaQueue *queue,
+  /* out = f (gate + gate_bias) * (up + up_bias), f being the shape's, rounded to @out_type. gate, up, out: [n_tokens,
+   * d_ff]; biases: (nullable): [d_ff]. */
+  cudaError_t steer_cuda_gate_rows (const SteerCudaQueue *queue,
                                     const SteerCudaShape *shape,
                                     const float *gate,
                                     const float *up,
@@ -382,6 +412,17 @@ extern "C"
   /* rows[t] += bias. rows: [n_tokens, n]; for the biases of products that add to the residual. */
   cudaError_t
   steer_cuda_add_bias_rows (const SteerCudaQueue *queue, const float *bias, int n, int n_tokens, float *rows);
+
+  /* residual += rms_norm (rows) * weight. residual, rows: [n_tokens, d_model]. Of decode, too. */
+  cudaError_t steer_cuda_add_normed_rows (const SteerCudaQueue *queue,
+                                          const SteerCudaShape *shape,
+                                          const float *rows,
+                                          const float *weight,
+                                          int n_tokens,
+                                          float *residual);
+
+  /* x = cap * tanh (x / cap) of [n] logits. Of decode, too. */
+  cudaError_t steer_cuda_cap (const SteerCudaQueue *queue, float cap, size_t n, float *logits);
 
   /* Steers the output of @layer in place. residual: [n_tokens, d_model]; tokens: [n_tokens]. */
   cudaError_t steer_cuda_steer_rows (const SteerCudaQueue *queue,

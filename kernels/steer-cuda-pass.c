@@ -61,6 +61,26 @@ steer_cuda_launch_choice (SteerCudaContext *self, guint n_columns)
                             (int) n_columns, self->work.choose_scratch, self->host.chosen_device);
 }
 
+SteerCudaShape
+steer_cuda_get_attention_shape (const SteerCudaContext *self, guint index)
+{
+  SteerCudaShape shape = self->shape;
+
+  if (!steer_model_config_is_local_layer (self->config, index))
+    shape.sliding_window = 0;
+  return shape;
+}
+
+cudaError_t
+steer_cuda_cap_logits (SteerCudaContext *self, int n_rows)
+{
+  float cap = (float) self->config->logit_softcap;
+
+  if (cap == 0.0f)
+    return cudaSuccess;
+  return steer_cuda_cap (&self->queue, cap, (gsize) n_rows * self->config->n_vocab, self->work.logits);
+}
+
 static gboolean
 have_arrived (const SteerCudaContext *self, guint n_columns)
 {

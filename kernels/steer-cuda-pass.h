@@ -47,6 +47,12 @@ cudaError_t steer_cuda_set_choice (SteerCudaContext *self, guint index, const St
 /* Chooses from work.logits, [n_columns, n_vocab]. */
 cudaError_t steer_cuda_launch_choice (SteerCudaContext *self, guint n_columns);
 
+/* What attention sees of layer @index: the model's shape, without the window where the layer has none. */
+SteerCudaShape steer_cuda_get_attention_shape (const SteerCudaContext *self, guint index);
+
+/* Logits of @n_rows that are computed, with the limit that the model may put on them. */
+cudaError_t steer_cuda_cap_logits (SteerCudaContext *self, int n_rows);
+
 /* Waits until the device has written the tokens of this stamp. */
 gboolean steer_cuda_wait_for_tokens (SteerCudaContext *self, guint n_columns, GError **error);
 

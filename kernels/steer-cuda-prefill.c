@@ -70,15 +70,23 @@ get_residual (const SteerCudaContext *self, int row)
   return self->work.residual[0] + (gsize) row * self->config->d_model;
 }
 
+/* By way of the branch's norm where it has one. */
 static cudaError_t
-multiply_into_residual (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, const Rows *rows)
+multiply_into_residual (SteerCudaContext *self,
+                        const SteerCudaMatrix *matrix,
+                        const float *norm,
+                        const void *x,
+                        const Rows *rows)
 {
   float *residual = get_residual (self, rows->first);
+  float *y = norm != NULL ? self->work.branch : residual;
 
-  TRY (multiply (self, matrix, x, rows->n, TRUE, residual));
-  if (matrix->bias == NULL)
+  TRY (multiply (self, matrix, x, rows->n, norm == NULL, y));
+  if (matrix->bias != NULL)
+    TRY (steer_cuda_add_bias_rows (&self->queue, matrix->bias, matrix->n_rows, rows->n, y));
+  if (norm == NULL)
     return cudaSuccess;
-  return steer_cuda_add_bias_rows (&self->queue, matrix->bias, matrix->n_rows, rows->n, residual);
+  return steer_cuda_add_normed_rows (&self->queue, &self->shape, y, norm, rows->n, residual);
 }
 
 /* Norms, then multiplies by several matrices; where these are of different types, the norm is written for each. */
@@ -111,11 +119,13 @@ project (SteerCudaContext *self, const Chunk *chunk, guint index)
   const Rows all = { 0, chunk->n_tokens };
   SteerCudaWork *work = &self->work;
   float *const results[] = { work->q, work->k, work->v };
+  const SteerCudaHeads q = { .rows = work->q, .bias = layer->q.bias, .norm = layer->q_norm };
+  const SteerCudaHeads k = { .rows = work->k, .bias = layer->k.bias, .norm = layer->k_norm };
+  const SteerCudaHeads v = { .rows = work->v, .bias = layer->v.bias };
 
   TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), &all));
-  return steer_cuda_rotate_rows (&self->queue, &self->shape, work->q, work->k, work->v, layer->q.bias, layer->k.bias,
-                                 layer->v.bias, work->tokens, chunk->n_tokens, work->turns, work->query,
-                                 &self->caches[index]);
+  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, work->tokens, chunk->n_tokens, work->turns,
+                                 self->caches[index].type, work->query, &self->caches[index]);
 }
 
 static cudaError_t
@@ -123,14 +133,15 @@ attend (SteerCudaContext *self, const Chunk *chunk, guint index, const Rows *row
 {
   const SteerCudaLayer *layer = &self->weights.layers[index];
   const SteerCudaCache *cache = &self->caches[index];
+  const SteerCudaShape shape = steer_cuda_get_attention_shape (self, index);
   gsize row_bytes = (gsize) self->config->n_heads * self->config->head_dim * sizeof (guint16);
   SteerCudaWork *work = &self->work;
 
-  TRY (steer_cuda_attend_rows (&self->queue, &self->shape, cache, (int) chunk->run->slot,
+  TRY (steer_cuda_attend_rows (&self->queue, &shape, cache, (int) chunk->run->slot,
                                (int) (chunk->run->position + chunk->first) + rows->first,
                                (const guint8 *) work->query + (gsize) rows->first * row_bytes, rows->n,
                                get_operand_type (&layer->o), work->attended));
-  return multiply_into_residual (self, &layer->o, work->attended, rows);
+  return multiply_into_residual (self, &layer->o, layer->attn_branch_norm, work->attended, rows);
 }
 
 static cudaError_t
@@ -142,9 +153,9 @@ think (SteerCudaContext *self, guint index, const Rows *rows)
   float *const results[] = { work->gate, work->up };
 
   TRY (multiply_normed (self, layer->mlp_norm, matrices, results, G_N_ELEMENTS (matrices), rows));
-  TRY (steer_cuda_silu_rows (&self->queue, &self->shape, work->gate, work->up, layer->gate.bias, layer->up.bias,
+  TRY (steer_cuda_gate_rows (&self->queue, &self->shape, work->gate, work->up, layer->gate.bias, layer->up.bias,
                              rows->n, get_operand_type (&layer->down), work->hidden));
-  return multiply_into_residual (self, &layer->down, work->hidden, rows);
+  return multiply_into_residual (self, &layer->down, layer->mlp_branch_norm, work->hidden, rows);
 }
 
 static gboolean
@@ -206,9 +217,8 @@ begin (SteerCudaContext *self, const Chunk *chunk)
 static cudaError_t
 compute_logits (SteerCudaContext *self, const float *normed, int n_rows)
 {
-  TRY (cudaMemsetAsync (self->work.logits, 0, (gsize) n_rows * self->config->n_vocab * sizeof (float),
-                        self->queue.stream));
-  return steer_cuda_decode_add (&self->queue, &self->weights.output, normed, n_rows, self->work.logits);
+  TRY (steer_cuda_decode_multiply (&self->queue, &self->weights.output, normed, n_rows, self->work.logits));
+  return steer_cuda_cap_logits (self, n_rows);
 }
 
 static cudaError_t

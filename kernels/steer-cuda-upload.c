@@ -143,6 +143,16 @@ make_present (const guint8 *data, gsize n_bytes)
 #endif
 }
 
+static void
+read_floats (const SteerCudaTransfer *transfer, const Piece *piece, float *to)
+{
+  gsize n = piece->n_rows * transfer->n_columns;
+
+  steer_tensor_read_f32 (transfer->tensor, (gint64) (piece->first_row * transfer->n_columns), (gint64) n, to);
+  for (gsize i = 0; transfer->add_one && i < n; i++)
+    to[i] += 1.0f;
+}
+
 static gboolean
 fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
 {
@@ -164,8 +174,7 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
     {
     case STEER_CUDA_REQUANTISE:
     case STEER_CUDA_VECTOR:
-      steer_tensor_read_f32 (transfer->tensor, (gint64) (piece->first_row * transfer->n_columns),
-                             (gint64) (piece->n_rows * transfer->n_columns), (float *) (gpointer) buffer);
+      read_floats (transfer, piece, (float *) (gpointer) buffer);
       break;
     default:
       memcpy (buffer, data, piece->n_rows * file_row);

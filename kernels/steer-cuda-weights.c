@@ -5,6 +5,7 @@ typedef struct
   SteerCudaWeights *weights;
   SteerArchive *archive;
   SteerDtype weight_type;
+  gboolean norms_add_one;
   SteerCudaArena *arena;
   GArray *transfers; /* SteerCudaTransfer */
 } Layout;
@@ -41,9 +42,10 @@ choose_form (const SteerTensor *tensor, gboolean quantise, SteerCudaTransfer *tr
 }
 
 static const float *
-take_vector (const Layout *layout, const SteerTensor *tensor)
+take_numbers (const Layout *layout, const SteerTensor *tensor, gboolean add_one)
 {
-  SteerCudaTransfer transfer = { .tensor = tensor, .form = STEER_CUDA_VECTOR, .type = STEER_CUDA_F32, .n_rows = 1 };
+  SteerCudaTransfer transfer
+    = { .tensor = tensor, .form = STEER_CUDA_VECTOR, .type = STEER_CUDA_F32, .add_one = add_one, .n_rows = 1 };
 
   if (tensor == NULL)
     return NULL;
@@ -51,6 +53,19 @@ take_vector (const Layout *layout, const SteerTensor *tensor)
   transfer.planes[STEER_CUDA_DATA] = steer_cuda_arena_take (layout->arena, transfer.n_columns, sizeof (float));
   g_array_append_val (layout->transfers, transfer);
   return (const float *) (gconstpointer) transfer.planes[STEER_CUDA_DATA];
+}
+
+static const float *
+take_vector (const Layout *layout, const SteerTensor *tensor)
+{
+  return take_numbers (layout, tensor, FALSE);
+}
+
+/* What a norm multiplies with. */
+static const float *
+take_norm (const Layout *layout, const SteerTensor *tensor)
+{
+  return take_numbers (layout, tensor, layout->norms_add_one);
 }
 
 static gboolean
@@ -127,8 +142,12 @@ take_gate_and_up (const Layout *layout, SteerCudaLayer *layer, const SteerLayerW
 static gboolean
 take_layer (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights *from, GError **error)
 {
-  layer->attn_norm = take_vector (layout, from->attn_norm);
-  layer->mlp_norm = take_vector (layout, from->mlp_norm);
+  layer->attn_norm = take_norm (layout, from->attn_norm);
+  layer->mlp_norm = take_norm (layout, from->mlp_norm);
+  layer->attn_branch_norm = take_norm (layout, from->attn_branch_norm);
+  layer->mlp_branch_norm = take_norm (layout, from->mlp_branch_norm);
+  layer->q_norm = take_norm (layout, from->q_norm);
+  layer->k_norm = take_norm (layout, from->k_norm);
   return take_matrix (layout, &layer->q, from->q, from->q_bias, error)
          && take_matrix (layout, &layer->k, from->k, from->k_bias, error)
          && take_matrix (layout, &layer->v, from->v, from->v_bias, error)
@@ -147,7 +166,7 @@ steer_cuda_weights_lay_out (SteerCudaWeights *self,
 {
   const SteerWeights *from = steer_model_get_weights (model);
   const SteerModelConfig *config = steer_model_get_config (model);
-  const Layout layout = { self, steer_model_get_archive (model), weight_type, arena, transfers };
+  const Layout layout = { self, steer_model_get_archive (model), weight_type, config->norms_add_one, arena, transfers };
 
   *self = (SteerCudaWeights){ .layers = g_try_new0 (SteerCudaLayer, config->n_layers) };
   if (self->layers == NULL)
@@ -157,7 +176,7 @@ steer_cuda_weights_lay_out (SteerCudaWeights *self,
       return FALSE;
     }
   self->inv_freq = steer_cuda_arena_take (arena, config->head_dim / 2, sizeof (float));
-  self->final_norm = take_vector (&layout, from->final_norm);
+  self->final_norm = take_norm (&layout, from->final_norm);
   if (!take_matrix (&layout, &self->embed, from->embed, NULL, error))
     return FALSE;
   self->output = self->embed;

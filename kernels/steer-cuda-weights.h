@@ -11,8 +11,12 @@ typedef struct
 {
   SteerCudaMatrix q, k, v, o;
   SteerCudaMatrix gate, up, down;
-  const float *attn_norm; /* [d_model] */
-  const float *mlp_norm;  /* [d_model] */
+  const float *attn_norm;        /* [d_model] */
+  const float *mlp_norm;         /* [d_model] */
+  const float *attn_branch_norm; /* [d_model] (nullable): of what attention gives */
+  const float *mlp_branch_norm;  /* [d_model] (nullable): of what the MLP gives */
+  const float *q_norm;           /* [head_dim] (nullable) */
+  const float *k_norm;           /* [head_dim] (nullable) */
 } SteerCudaLayer;
 
 /* Weights in device memory. */
@@ -51,6 +55,7 @@ typedef struct
   SteerCudaForm form;
   SteerCudaType type;     /* what it becomes */
   SteerCudaBlocks blocks; /* of SPLIT */
+  gboolean add_one;       /* of VECTOR: to each number */
   gsize n_rows;           /* 1 for a vector */
   gsize n_columns;
   guint8 *planes[STEER_CUDA_N_PLANES]; /* device; those that the type has */

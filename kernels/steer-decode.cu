@@ -93,6 +93,8 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
                        const float *residual_in,
                        float *residual_out,
                        float *query,
+                       float *key,
+                       float *value,
                        const SteerCudaCache *cache)
 {
   SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, query);
@@ -103,6 +105,8 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
   job.n_pairs[2] = count_pairs (v);
   add_norm (&job, shape, norm);
   add_steering (&job, layer - 1, tokens, residual_out);
+  job.others[0] = key;
+  job.others[1] = value;
   job.turns = turns;
   job.cache = *cache;
   job.n_kv_heads = shape->n_kv_heads;
@@ -126,6 +130,18 @@ steer_cuda_decode_add (const SteerCudaQueue *queue,
 }
 
 cudaError_t
+steer_cuda_decode_multiply (const SteerCudaQueue *queue,
+                            const SteerCudaMatrix *matrix,
+                            const float *x,
+                            int n_columns,
+                            float *out)
+{
+  SteerGemv job = begin_job (STEER_GEMV_STORE, matrix, x, n_columns, out);
+
+  return launch (queue, &job, matrix->type);
+}
+
+cudaError_t
 steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
                            const SteerCudaShape *shape,
                            const SteerCudaMatrix *gate,
@@ -141,6 +157,7 @@ steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
     return cudaErrorInvalidValue;
   job.matrices[1] = *up;
   job.n_pairs[0] = gate->n_rows;
+  job.gate = shape->gate;
   add_norm (&job, shape, norm);
   return launch (queue, &job, gate->type);
 }

@@ -9,6 +9,7 @@ static __global__ void
 steer_embed (const SteerCudaMatrix embed,
              const float *inv_freq,
              int half,
+             float scale,
              const SteerCudaToken *tokens,
              float *residual,
              float *turns)
@@ -28,7 +29,7 @@ steer_embed (const SteerCudaMatrix embed,
       steer_expand_piece<type> (embed, token.token, k, w);
 #pragma unroll
       for (int i = 0; i < n; i += 4)
-        row[(k + i) / 4] = make_float4 (w[i], w[i + 1], w[i + 2], w[i + 3]);
+        row[(k + i) / 4] = make_float4 (w[i] * scale, w[i + 1] * scale, w[i + 2] * scale, w[i + 3] * scale);
     }
   /* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's.
    */
@@ -52,6 +53,7 @@ steer_cuda_embed (const SteerCudaQueue *queue,
 {
   return steer_for_type (embed->type, [&] (auto type) {
     return steer_launch (queue, steer_embed<decltype (type)::value>, dim3 (n_tokens), N_THREADS, 0, *embed, inv_freq,
-                         shape->head_dim / 2, tokens, residual, turns);
+                         shape->head_dim / 2, shape->embed_scale > 0.0f ? shape->embed_scale : 1.0f, tokens, residual,
+                         turns);
   });
 }

@@ -8,7 +8,7 @@ enum SteerGemvEnd
 {
   STEER_GEMV_STORE,   /* out[c, row] = y */
   STEER_GEMV_ADD,     /* out[c, row] += y */
-  STEER_GEMV_GATE_UP, /* out[c, row] = silu (y of gate) * y of up */
+  STEER_GEMV_GATE_UP, /* out[c, row] = f (y of gate) * y of up */
   STEER_GEMV_QKV,     /* rotate; out is the query, keys and values go to the cache */
 };
 
@@ -28,6 +28,8 @@ struct SteerGemv
   float *steered;               /* (nullable): out: [n_columns, depth]: x after steering */
 
   float *out;
+  float *others[2];   /* QKV: (nullable): [n_columns, n_kv_heads * head_dim]: keys and values, nothing is rotated */
+  SteerCudaGate gate; /* GATE_UP */
   const float *turns; /* QKV: [n_columns, head_dim / 2, 2] */
   SteerCudaCache cache;
   int n_kv_heads;

@@ -171,6 +171,15 @@ steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, floa
   int head = pair.row[0] / job.head_dim;
   int in_head[2] = { pair.row[0] % job.head_dim, pair.row[1] % job.head_dim };
 
+  if (job.others[0] != nullptr)
+    {
+      float *rows = pair.part == 0 ? job.out : job.others[pair.part - 1];
+
+      rows += (size_t) c * job.matrices[pair.part].n_rows;
+      rows[pair.row[0]] = a;
+      rows[pair.row[1]] = b;
+      return;
+    }
   if (pair.part < 2)
     {
       int half = job.head_dim / 2;
@@ -215,7 +224,7 @@ steer_end_pair (const SteerGemv &job, const SteerPair &pair, int c, float a, flo
     }
   if (job.end == STEER_GEMV_GATE_UP)
     {
-      out[pair.row[0]] = a / (1.0f + expf (-a)) * b;
+      out[pair.row[0]] = steer_activate (job.gate, a) * b;
       return;
     }
   if (job.end == STEER_GEMV_ADD)
@@ -242,6 +251,9 @@ steer_cut_columns (const SteerGemv *job, int first, int n)
   part.n_columns = n;
   part.x += (size_t) first * job->depth;
   part.out += (size_t) first * job->matrices[0].n_rows;
+  for (int i = 0; i < 2; i++)
+    if (part.others[i] != nullptr)
+      part.others[i] += (size_t) first * job->matrices[1 + i].n_rows;
   if (part.tokens != nullptr)
     part.tokens += first;
   if (part.steered != nullptr)

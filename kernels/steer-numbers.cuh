@@ -125,6 +125,33 @@ steer_store (SteerCudaType type, void *out, size_t i, float x)
     static_cast<__nv_bfloat16 *> (out)[i] = __float2bfloat16_rn (x);
 }
 
+/* What a score is multiplied with, so that 2^score is wanted and not e^score. */
+#define STEER_LOG2_E 1.4426950408889634f
+
+static inline float
+steer_get_score_scale (const SteerCudaShape *shape)
+{
+  return 1.0f / sqrtf (shape->query_scalar > 0.0f ? shape->query_scalar : (float) shape->head_dim);
+}
+
+/* cap * tanh (x / cap), to some 2^-24 of the cap. */
+static __device__ __forceinline__ float
+steer_cap (float x, float cap)
+{
+  return cap - 2.0f * cap / (1.0f + exp2f (x * (2.8853900817779268f / cap)));
+}
+
+/* As SteerCudaGate; by the tanh formula GELU is gate * sigmoid (2 u). */
+static __device__ __forceinline__ float
+steer_activate (SteerCudaGate kind, float gate)
+{
+  float x = gate;
+
+  if (kind == STEER_CUDA_GELU)
+    x = 1.5957691216057308f * __fmaf_rn (0.044715f * gate * gate, gate, gate);
+  return gate / (1.0f + expf (-x));
+}
+
 /* The levels of GGUF's IQ4 types, of which four bits tell one: those of the four numbers in the lower half of @codes,
  * the first in the lowest bits. */
 static __device__ __forceinline__ unsigned

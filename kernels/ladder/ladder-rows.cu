@@ -49,7 +49,7 @@ climb_silu (Ladder *ladder, const SteerCudaShape &shape, int n_tokens)
   ladder_fill (ladder, STEER_CUDA_F32, gate.as<void> (), n, 5.0f, 43);
   ladder_fill (ladder, STEER_CUDA_F32, up.as<void> (), n, 1.0f, 44);
   seconds = ladder_time (ladder, [&] {
-    return steer_cuda_silu_rows (&ladder->queue, &shape, gate.as<const float> (), up.as<const float> (), nullptr,
+    return steer_cuda_gate_rows (&ladder->queue, &shape, gate.as<const float> (), up.as<const float> (), nullptr,
                                  nullptr, n_tokens, STEER_CUDA_BF16, out.as<void> ());
   });
   g = ladder_read (STEER_CUDA_F32, gate, n - shape.d_ff, shape.d_ff);

@@ -270,6 +270,20 @@ kernel_test_compare (const char *what, const float *actual, const double *expect
   kernel_test_compare_sized (what, actual, expected, sizes, n, tolerance);
 }
 
+double
+kernel_test_activate (SteerCudaGate kind, double gate, double *slope)
+{
+  double root = sqrt (2.0 / G_PI);
+  double tangent = tanh (root * (gate + 0.044715 * gate * gate * gate));
+  double sigmoid = 1.0 / (1.0 + exp (-gate));
+
+  if (slope != NULL)
+    *slope = kind == STEER_CUDA_SILU
+               ? sigmoid * (1.0 + gate * (1.0 - sigmoid))
+               : 0.5 * (1.0 + tangent) + 0.5 * gate * (1.0 - tangent * tangent) * root * (1.0 + 0.134145 * gate * gate);
+  return kind == STEER_CUDA_SILU ? gate * sigmoid : 0.5 * gate * (1.0 + tangent);
+}
+
 void
 kernel_test_norm (const double *x, const float *weight, int n, double eps, double *out)
 {

@@ -72,6 +72,9 @@ void kernel_test_compare_sized (const char *what,
                                 gsize n,
                                 double tolerance);
 
+/* What @kind makes of a gate in float64, and its derivative (nullable). */
+double kernel_test_activate (SteerCudaGate kind, double gate, double *slope);
+
 /* RMS norm in float64. */
 void kernel_test_norm (const double *x, const float *weight, int n, double eps, double *out);
 

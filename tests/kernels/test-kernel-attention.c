@@ -49,6 +49,12 @@ fixture_init (Fixture *self,
 {
   self->shape
     = (SteerCudaShape){ .n_heads = n_heads, .n_kv_heads = n_kv_heads, .head_dim = head_dim, .sliding_window = window };
+  /* Every other one by chance with a soft limit that scores come near to, and with a scale of their own. */
+  if (g_test_rand_bit ())
+    {
+      self->shape.attention_softcap = (float) g_test_rand_double_range (1.0, 5.0);
+      self->shape.query_scalar = (float) g_test_rand_double_range (0.5, 2.0) * (float) head_dim;
+    }
   self->cache = (SteerCudaCache){ .type = type, .n_slots = n_slots, .n_context = n_context };
   self->n_plane = (gsize) (n_slots * n_kv_heads * n_context * head_dim);
   self->keys = fill_plane (self, n_written, &self->cache.keys);
@@ -64,6 +70,13 @@ fixture_clear (Fixture *self)
   cudaFree (self->cache.values);
 }
 
+/* What a score is multiplied with. */
+static double
+get_scale (const Fixture *self)
+{
+  return 1.0 / sqrt (self->shape.query_scalar > 0.0f ? (double) self->shape.query_scalar : self->shape.head_dim);
+}
+
 /* query: [head_dim], before scaling; out: [head_dim]. */
 static void
 attend (const Fixture *self, int slot, int position, int head, const float *query, double *out)
@@ -74,6 +87,7 @@ attend (const Fixture *self, int slot, int position, int head, const float *quer
   int first = window > 0 && position >= window ? position - window + 1 : 0;
   gsize plane = (gsize) ((slot * self->shape.n_kv_heads + kv_head) * self->cache.n_context * n);
   g_autofree double *scores = g_new (double, position + 1);
+  double cap = (double) self->shape.attention_softcap;
   double max = -INFINITY;
   double sum = 0.0;
 
@@ -81,7 +95,9 @@ attend (const Fixture *self, int slot, int position, int head, const float *quer
     {
       scores[p] = 0.0;
       for (int i = 0; i < n; i++)
-        scores[p] += (double) query[i] * (double) self->keys[plane + (gsize) (p * n + i)] / sqrt (n);
+        scores[p] += (double) query[i] * (double) self->keys[plane + (gsize) (p * n + i)] * get_scale (self);
+      if (cap > 0.0)
+        scores[p] = cap * tanh (scores[p] / cap);
       max = MAX (max, scores[p]);
     }
   memset (out, 0, (gsize) n * sizeof (double));
@@ -263,7 +279,7 @@ check_prefill (SteerCudaType type,
   const double tolerance = type == STEER_CUDA_F16 && out_type != STEER_CUDA_BF16 ? 2e-3 : 1.2e-2;
   Fixture fixture;
   gsize n = (gsize) (n_tokens * n_heads * head_dim);
-  float factor = (float) (1.4426950408889634 / sqrt (head_dim));
+  float factor;
   g_autofree float *query = kernel_test_random (n, 2.0);
   g_autofree float *scaled = g_new (float, n);
   g_autofree gpointer stored = NULL;
@@ -273,6 +289,7 @@ check_prefill (SteerCudaType type,
   gpointer device_query, device_out;
 
   fixture_init (&fixture, type, head_dim, n_heads, n_kv_heads, position + n_tokens + 5, window, n_written, 2);
+  factor = (float) (1.4426950408889634 * get_scale (&fixture));
   for (gsize i = 0; i < n; i++)
     {
       scaled[i] = kernel_test_round (type, query[i] * factor);

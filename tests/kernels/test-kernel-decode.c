@@ -96,11 +96,11 @@ test_add_deep (void)
 }
 
 static void
-check_gate_up (SteerCudaType type, int n_columns, gboolean with_bias)
+check_gate_up (SteerCudaType type, SteerCudaGate kind, int n_columns, gboolean with_bias)
 {
   static const int widths[] = { 8, 24, 56, 128 };
   SteerCudaShape shape
-    = { .d_model = pick_depth (type), .d_ff = kernel_test_pick (widths), .rms_norm_eps = (float) EPS };
+    = { .d_model = pick_depth (type), .d_ff = kernel_test_pick (widths), .rms_norm_eps = (float) EPS, .gate = kind };
   int d = shape.d_model;
   KernelTestMatrix gate, up;
   g_autofree float *norm = kernel_test_random ((gsize) d, 1.0);
@@ -121,11 +121,11 @@ check_gate_up (SteerCudaType type, int n_columns, gboolean with_bias)
       {
         double g = kernel_test_matrix_dot (&gate, r, normed + c * d);
         double u = kernel_test_matrix_dot (&up, r, normed + c * d);
-        double sigmoid = 1.0 / (1.0 + exp (-g));
-        double slope = sigmoid * (1.0 + g * (1.0 - sigmoid));
+        double slope;
+        double activated = kernel_test_activate (kind, g, &slope);
 
-        exact[c * shape.d_ff + r] = g * sigmoid * u;
-        sizes[c * shape.d_ff + r] = 1.0 + fabs (slope * u) * (1.0 + fabs (g)) + fabs (g * sigmoid) * (1.0 + fabs (u));
+        exact[c * shape.d_ff + r] = activated * u;
+        sizes[c * shape.d_ff + r] = 1.0 + fabs (slope * u) * (1.0 + fabs (g)) + fabs (activated) * (1.0 + fabs (u));
       }
   kernel_test_check (steer_cuda_decode_gate_up (kernel_test_get_queue (), &shape, &gate.matrix, &up.matrix, device_norm,
                                                 device_residual, n_columns, device_hidden));
@@ -143,7 +143,8 @@ test_gate_up (void)
 {
   for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     for (int n_columns = 1; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
-      check_gate_up (kernel_test_types[t], n_columns, n_columns % 2);
+      check_gate_up (kernel_test_types[t], n_columns / 2 % 2 == 0 ? STEER_CUDA_SILU : STEER_CUDA_GELU, n_columns,
+                     n_columns % 2);
 }
 
 /* An odd vocabulary: the last row has no partner. */
@@ -316,7 +317,7 @@ check_qkv (SteerCudaType q_type,
 
   kernel_test_check (steer_cuda_decode_qkv (kernel_test_get_queue (), &qkv.shape, 0, &q.matrix, &k.matrix, &v.matrix,
                                             device_norm, device_tokens, n_columns, device_turns, device_in, device_out,
-                                            device_query, &qkv.cache));
+                                            device_query, NULL, NULL, &qkv.cache));
   kernel_test_download (device_query, query, (gsize) (n_query * n_columns) * sizeof (float));
   for (int c = 0; c < n_columns; c++)
     {
@@ -346,6 +347,90 @@ check_qkv (SteerCudaType q_type,
   cudaFree (device_query);
   cudaFree (device_turns);
   cudaFree (device_tokens);
+}
+
+/* Where a norm of heads comes next: rows as the products give them, and nothing in the cache. */
+static void
+check_raw_qkv (SteerCudaType q_type, SteerCudaType v_type, int n_columns)
+{
+  enum
+  {
+    head_dim = 64,
+    n_heads = 4,
+    n_kv_heads = 2,
+  };
+  static const int n_rows[] = { n_heads * head_dim, n_kv_heads * head_dim, n_kv_heads * head_dim };
+  const SteerCudaType all_types[] = { q_type, q_type, v_type };
+  int d = pick_depth (MAX (q_type, v_type));
+  Qkv qkv = {
+    .shape
+    = { .d_model = d, .n_heads = n_heads, .n_kv_heads = n_kv_heads, .head_dim = head_dim, .rms_norm_eps = (float) EPS },
+    .cache = { .type = STEER_CUDA_F16, .n_slots = 1, .n_context = 8 },
+  };
+  SteerCudaToken tokens[STEER_CUDA_MAX_COLUMNS] = { 0 };
+  gsize n_plane = (gsize) n_kv_heads * 8 * head_dim * 2;
+  g_autofree guint8 *plane = g_malloc (n_plane);
+  g_autofree float *norm = kernel_test_random ((gsize) d, 1.0);
+  g_autofree float *residual = kernel_test_random ((gsize) (d * n_columns), 1.0);
+  float *device_norm = kernel_test_upload (norm, (gsize) d * sizeof (float));
+  float *device_in = kernel_test_upload (residual, (gsize) (d * n_columns) * sizeof (float));
+  float *device_out = kernel_test_alloc ((gsize) (d * n_columns) * sizeof (float));
+  SteerCudaToken *device_tokens = kernel_test_upload (tokens, sizeof tokens);
+  KernelTestMatrix w[3];
+  float *rows[3];
+
+  for (guint i = 0; i < 3; i++)
+    {
+      kernel_test_matrix_init (&w[i], all_types[i], n_rows[i], d, TRUE);
+      rows[i] = kernel_test_alloc ((gsize) (n_rows[i] * n_columns) * sizeof (float));
+    }
+  qkv.cache.keys = kernel_test_alloc (n_plane);
+  qkv.cache.values = kernel_test_alloc (n_plane);
+  qkv.normed = normalise (residual, norm, n_columns, d);
+  kernel_test_check (steer_cuda_decode_qkv (kernel_test_get_queue (), &qkv.shape, 0, &w[0].matrix, &w[1].matrix,
+                                            &w[2].matrix, device_norm, device_tokens, n_columns, NULL, device_in,
+                                            device_out, rows[0], rows[1], rows[2], &qkv.cache));
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autofree float *values = g_new (float, n_rows[i] * n_columns);
+
+      kernel_test_download (rows[i], values, (gsize) (n_rows[i] * n_columns) * sizeof (float));
+      for (int c = 0; c < n_columns; c++)
+        {
+          g_autofree double *exact = project (&qkv, &w[i], c);
+
+          kernel_test_compare ("rows", values + c * n_rows[i], exact, (gsize) n_rows[i], 5 * TOLERANCE);
+        }
+    }
+  for (guint i = 0; i < 2; i++)
+    {
+      kernel_test_download (i == 0 ? qkv.cache.keys : qkv.cache.values, plane, n_plane);
+      for (gsize j = 0; j < n_plane; j++)
+        g_assert_cmpuint (plane[j], ==, 0xff);
+    }
+  for (guint i = 0; i < 3; i++)
+    {
+      kernel_test_matrix_clear (&w[i]);
+      cudaFree (rows[i]);
+    }
+  g_free (qkv.normed);
+  cudaFree (qkv.cache.keys);
+  cudaFree (qkv.cache.values);
+  cudaFree (device_norm);
+  cudaFree (device_in);
+  cudaFree (device_out);
+  cudaFree (device_tokens);
+}
+
+static void
+test_raw_qkv (void)
+{
+  for (int n_columns = 1; n_columns <= STEER_CUDA_MAX_COLUMNS; n_columns++)
+    {
+      check_raw_qkv (STEER_CUDA_BF16, STEER_CUDA_BF16, n_columns);
+      check_raw_qkv (STEER_CUDA_Q4_K, STEER_CUDA_Q6_K, n_columns);
+      check_raw_qkv (STEER_CUDA_Q8, STEER_CUDA_F16, n_columns);
+    }
 }
 
 static void
@@ -542,6 +627,7 @@ main (int argc, char **argv)
   g_test_add_func ("/kernels/decode/logits/wide", test_logits_wide);
   g_test_add_func ("/kernels/decode/qkv", test_qkv);
   g_test_add_func ("/kernels/decode/qkv/mixed-types", test_qkv_of_mixed_types);
+  g_test_add_func ("/kernels/decode/qkv/raw", test_raw_qkv);
   g_test_add_func ("/kernels/decode/order-of-threads", test_order_of_threads);
   g_test_add_func ("/kernels/decode/columns", test_columns);
   g_test_add_func ("/kernels/decode/large-activations", test_large_activations);

@@ -29,7 +29,12 @@ compare_stored (const char *what, SteerCudaType type, gconstpointer device, cons
 static void
 check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
 {
-  SteerCudaShape shape = { .d_model = d_model, .head_dim = head_dim, .n_vocab = 23 };
+  /* Every other one by chance is scaled. */
+  SteerCudaShape shape = { .d_model = d_model,
+                           .head_dim = head_dim,
+                           .n_vocab = 23,
+                           .embed_scale = g_test_rand_bit () ? sqrtf ((float) d_model) : 0.0f };
+  double scale = shape.embed_scale > 0.0f ? (double) shape.embed_scale : 1.0;
   int half = head_dim / 2;
   KernelTestMatrix embed;
   g_autofree SteerCudaToken *tokens = g_new0 (SteerCudaToken, n_tokens);
@@ -47,7 +52,7 @@ check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
       tokens[t].token = g_test_rand_int_range (0, shape.n_vocab);
       tokens[t].position = g_test_rand_int_range (0, 131072);
       for (int i = 0; i < d_model; i++)
-        exact[t * d_model + i] = (double) embed.values[tokens[t].token * d_model + i];
+        exact[t * d_model + i] = (double) embed.values[tokens[t].token * d_model + i] * scale;
       for (int i = 0; i < half; i++)
         {
           float angle = (float) tokens[t].position * inv_freq[i];
@@ -103,6 +108,68 @@ check_norm (SteerCudaType out_type, int d_model, int n_tokens)
 }
 
 static void
+check_add_normed (int d_model, int n_tokens)
+{
+  SteerCudaShape shape = { .d_model = d_model, .rms_norm_eps = 1e-5f };
+  gsize n = (gsize) (n_tokens * d_model);
+  g_autofree float *rows = kernel_test_random (n, 3.0);
+  g_autofree float *residual = kernel_test_random (n, 3.0);
+  g_autofree float *weight = kernel_test_random ((gsize) d_model, 1.0);
+  g_autofree double *exact = g_new (double, n);
+  float *device_rows = kernel_test_upload (rows, n * sizeof (float));
+  float *device_residual = kernel_test_upload (residual, n * sizeof (float));
+  float *device_weight = kernel_test_upload (weight, (gsize) d_model * sizeof (float));
+
+  for (gsize i = 0; i < n; i++)
+    exact[i] = (double) rows[i];
+  for (int t = 0; t < n_tokens; t++)
+    kernel_test_norm (exact + t * d_model, weight, d_model, 1e-5, exact + t * d_model);
+  for (gsize i = 0; i < n; i++)
+    exact[i] += (double) residual[i];
+  kernel_test_check (steer_cuda_add_normed_rows (kernel_test_get_queue (), &shape, device_rows, device_weight, n_tokens,
+                                                 device_residual));
+  compare_stored ("residual", STEER_CUDA_F32, device_residual, exact, n);
+  cudaFree (device_rows);
+  cudaFree (device_residual);
+  cudaFree (device_weight);
+}
+
+static void
+test_add_normed (void)
+{
+  check_add_normed (8, 3);
+  check_add_normed (264, 1);
+  check_add_normed (2304, 2);
+}
+
+/* Small ones hardly change, large ones go no further than the cap. */
+static void
+test_cap (void)
+{
+  enum
+  {
+    n = 1000,
+  };
+  static const double scales[] = { 1e-3, 1.0, 30.0, 1e4 };
+  const double cap = 30.0;
+
+  for (guint s = 0; s < G_N_ELEMENTS (scales); s++)
+    {
+      g_autofree float *logits = kernel_test_random (n, scales[s]);
+      float *device = kernel_test_upload (logits, n * sizeof (float));
+      double exact[n];
+      float capped[n];
+
+      for (guint i = 0; i < n; i++)
+        exact[i] = cap * tanh ((double) logits[i] / cap);
+      kernel_test_check (steer_cuda_cap (kernel_test_get_queue (), (float) cap, n, device));
+      kernel_test_download (device, capped, sizeof capped);
+      kernel_test_compare ("logits", capped, exact, n, 1e-5);
+      cudaFree (device);
+    }
+}
+
+static void
 test_norm (void)
 {
   for (guint t = 0; t < G_N_ELEMENTS (plain_types); t++)
@@ -114,9 +181,9 @@ test_norm (void)
 }
 
 static void
-check_silu (SteerCudaType out_type, int d_ff, int n_tokens, gboolean with_bias)
+check_gate (SteerCudaType out_type, SteerCudaGate kind, int d_ff, int n_tokens, gboolean with_bias)
 {
-  SteerCudaShape shape = { .d_ff = d_ff };
+  SteerCudaShape shape = { .d_ff = d_ff, .gate = kind };
   gsize n = (gsize) (n_tokens * d_ff);
   g_autofree float *gate = kernel_test_random (n, 9.0);
   g_autofree float *up = kernel_test_random (n, 2.0);
@@ -134,9 +201,9 @@ check_silu (SteerCudaType out_type, int d_ff, int n_tokens, gboolean with_bias)
       double g = (double) gate[i] + (with_bias ? (double) gate_bias[i % (gsize) d_ff] : 0.0);
       double u = (double) up[i] + (with_bias ? (double) up_bias[i % (gsize) d_ff] : 0.0);
 
-      exact[i] = g / (1.0 + exp (-g)) * u;
+      exact[i] = kernel_test_activate (kind, g, NULL) * u;
     }
-  kernel_test_check (steer_cuda_silu_rows (kernel_test_get_queue (), &shape, device_gate, device_up, device_gate_bias,
+  kernel_test_check (steer_cuda_gate_rows (kernel_test_get_queue (), &shape, device_gate, device_up, device_gate_bias,
                                            device_up_bias, n_tokens, out_type, out));
   compare_stored ("hidden", out_type, out, exact, n);
   cudaFree (device_gate);
@@ -147,12 +214,13 @@ check_silu (SteerCudaType out_type, int d_ff, int n_tokens, gboolean with_bias)
 }
 
 static void
-test_silu (void)
+test_gate (void)
 {
   for (guint t = 0; t < G_N_ELEMENTS (plain_types); t++)
     {
-      check_silu (plain_types[t], 8, 2, FALSE);
-      check_silu (plain_types[t], 1048, 3, TRUE);
+      check_gate (plain_types[t], STEER_CUDA_SILU, 8, 2, FALSE);
+      check_gate (plain_types[t], STEER_CUDA_SILU, 1048, 3, TRUE);
+      check_gate (plain_types[t], STEER_CUDA_GELU, 1048, 2, FALSE);
     }
 }
 
@@ -189,15 +257,17 @@ typedef struct
   float *turns;           /* [n_tokens, head_dim / 2, 2] */
 } Rotation;
 
-/* [n_tokens, n_heads, head_dim] with bias, turned where @turn says so. */
+/* [n_tokens, n_heads, head_dim] with bias, normalised with @norm, turned where @turn says so. */
 static double *
-rotate (const Rotation *self, const float *rows, const float *bias, int n_heads, gboolean turn)
+rotate (const Rotation *self, const float *rows, const float *bias, const float *norm, int n_heads, gboolean turn)
 {
   int n = self->shape.head_dim;
   double *out = g_new (double, self->n_tokens *n_heads *n);
 
   for (int i = 0; i < self->n_tokens * n_heads * n; i++)
     out[i] = (double) rows[i] + (bias != NULL ? (double) bias[i % (n_heads * n)] : 0.0);
+  for (int row = 0; norm != NULL && row < self->n_tokens * n_heads; row++)
+    kernel_test_norm (out + row * n, norm, n, 1e-5, out + row * n);
   for (int row = 0; turn && row < self->n_tokens * n_heads; row++)
     for (int i = 0; i < n / 2; i++)
       {
@@ -244,14 +314,26 @@ upload_floats (const float *values, int n)
 }
 
 static void
-check_rotate (SteerCudaType type, int head_dim, int n_heads, int n_kv_heads, gboolean interleaved, gboolean with_bias)
+check_rotate (SteerCudaType type,
+              SteerCudaType query_type,
+              int head_dim,
+              int n_heads,
+              int n_kv_heads,
+              gboolean interleaved,
+              gboolean with_bias,
+              gboolean with_norm)
 {
   enum
   {
     n_tokens = 6,
   };
   Rotation self = {
-    .shape = { .n_heads = n_heads, .n_kv_heads = n_kv_heads, .head_dim = head_dim, .rope_interleaved = interleaved },
+    .shape = { .n_heads = n_heads,
+               .n_kv_heads = n_kv_heads,
+               .head_dim = head_dim,
+               .rope_interleaved = interleaved,
+               .rms_norm_eps = 1e-5f,
+               .query_scalar = with_norm ? 31.0f : 0.0f },
     .cache = { .type = type, .n_slots = 2, .n_context = 9 },
     .n_tokens = n_tokens,
   };
@@ -262,20 +344,22 @@ check_rotate (SteerCudaType type, int head_dim, int n_heads, int n_kv_heads, gbo
   g_autofree float *k = kernel_test_random ((gsize) (n_tokens * n_kv), 1.0);
   g_autofree float *v = kernel_test_random ((gsize) (n_tokens * n_kv), 1.0);
   g_autofree float *bias = with_bias ? kernel_test_random ((gsize) n_query, 1.0) : NULL;
+  g_autofree float *norms = with_norm ? kernel_test_random ((gsize) (2 * head_dim), 1.0) : NULL;
   g_autofree double *exact_q = NULL;
   g_autofree double *exact_k = NULL;
   g_autofree double *exact_v = NULL;
   gpointer device[8];
+  SteerCudaHeads heads[3];
 
   self.tokens = g_new0 (SteerCudaToken, n_tokens);
   for (int t = 0; t < n_tokens; t++)
     self.tokens[t] = (SteerCudaToken){ .slot = t / 4, .position = t };
   self.turns = kernel_test_random ((gsize) (n_tokens * head_dim), 1.0);
-  exact_q = rotate (&self, q, bias, n_heads, TRUE);
-  exact_k = rotate (&self, k, bias, n_kv_heads, TRUE);
-  exact_v = rotate (&self, v, bias, n_kv_heads, FALSE);
-  for (int i = 0; i < n_tokens * n_query; i++)
-    exact_q[i] *= 1.4426950408889634 / sqrt (head_dim);
+  exact_q = rotate (&self, q, bias, norms, n_heads, TRUE);
+  exact_k = rotate (&self, k, bias, with_norm ? norms + head_dim : NULL, n_kv_heads, TRUE);
+  exact_v = rotate (&self, v, bias, NULL, n_kv_heads, FALSE);
+  for (int i = 0; query_type != STEER_CUDA_F32 && i < n_tokens * n_query; i++)
+    exact_q[i] *= 1.4426950408889634 / sqrt (with_norm ? 31.0 : head_dim);
 
   self.cache.keys = kernel_test_alloc (n_plane);
   self.cache.values = kernel_test_alloc (n_plane);
@@ -285,15 +369,22 @@ check_rotate (SteerCudaType type, int head_dim, int n_heads, int n_kv_heads, gbo
   device[3] = with_bias ? upload_floats (bias, n_query) : NULL;
   device[4] = kernel_test_upload (self.tokens, n_tokens * sizeof (SteerCudaToken));
   device[5] = upload_floats (self.turns, n_tokens * head_dim);
-  device[6] = kernel_test_alloc ((gsize) (n_tokens * n_query) * 2);
-  kernel_test_check (steer_cuda_rotate_rows (kernel_test_get_queue (), &self.shape, device[0], device[1], device[2],
-                                             device[3], device[3], device[3], device[4], n_tokens, device[5], device[6],
-                                             &self.cache));
-  compare_stored ("query", type, device[6], exact_q, (gsize) (n_tokens * n_query));
+  device[6] = kernel_test_alloc ((gsize) (n_tokens * n_query) * kernel_test_get_bytes (query_type));
+  device[7] = with_norm ? upload_floats (norms, 2 * head_dim) : NULL;
+  for (guint i = 0; i < 3; i++)
+    heads[i] = (SteerCudaHeads){ .rows = device[i], .bias = device[3] };
+  if (with_norm)
+    {
+      heads[0].norm = device[7];
+      heads[1].norm = (const float *) device[7] + head_dim;
+    }
+  kernel_test_check (steer_cuda_rotate_rows (kernel_test_get_queue (), &self.shape, &heads[0], &heads[1], &heads[2],
+                                             device[4], n_tokens, device[5], query_type, device[6], &self.cache));
+  compare_stored ("query", query_type, device[6], exact_q, (gsize) (n_tokens * n_query));
   check_plane (&self, "keys", self.cache.keys, exact_k);
   check_plane (&self, "values", self.cache.values, exact_v);
 
-  for (guint i = 0; i < 7; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (device); i++)
     cudaFree (device[i]);
   cudaFree (self.cache.keys);
   cudaFree (self.cache.values);
@@ -306,9 +397,21 @@ test_rotate (void)
 {
   for (int interleaved = 0; interleaved < 2; interleaved++)
     {
-      check_rotate (STEER_CUDA_F16, 8, 3, 1, interleaved, FALSE);
-      check_rotate (STEER_CUDA_BF16, 24, 4, 2, interleaved, TRUE);
-      check_rotate (STEER_CUDA_F16, 128, 4, 4, interleaved, TRUE);
+      check_rotate (STEER_CUDA_F16, STEER_CUDA_F16, 8, 3, 1, interleaved, FALSE, FALSE);
+      check_rotate (STEER_CUDA_BF16, STEER_CUDA_BF16, 24, 4, 2, interleaved, TRUE, FALSE);
+      check_rotate (STEER_CUDA_F16, STEER_CUDA_F16, 128, 4, 4, interleaved, TRUE, FALSE);
+    }
+}
+
+/* Each head of queries and keys by itself, before it turns. As float32, queries are left without a scale. */
+static void
+test_rotate_normed (void)
+{
+  for (int interleaved = 0; interleaved < 2; interleaved++)
+    {
+      check_rotate (STEER_CUDA_F16, STEER_CUDA_F16, 24, 3, 1, interleaved, FALSE, TRUE);
+      check_rotate (STEER_CUDA_BF16, STEER_CUDA_F32, 128, 9, 2, interleaved, FALSE, TRUE);
+      check_rotate (STEER_CUDA_F16, STEER_CUDA_F32, 256, 4, 4, interleaved, TRUE, TRUE);
     }
 }
 
@@ -503,9 +606,12 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/kernels/rows/embed", test_embed);
   g_test_add_func ("/kernels/rows/norm", test_norm);
-  g_test_add_func ("/kernels/rows/silu", test_silu);
+  g_test_add_func ("/kernels/rows/norm/added", test_add_normed);
+  g_test_add_func ("/kernels/rows/cap", test_cap);
+  g_test_add_func ("/kernels/rows/gate", test_gate);
   g_test_add_func ("/kernels/rows/bias", test_bias);
   g_test_add_func ("/kernels/rows/rotate", test_rotate);
+  g_test_add_func ("/kernels/rows/rotate/normed", test_rotate_normed);
   g_test_add_func ("/kernels/rows/expand", test_expand);
   g_test_add_func ("/kernels/rows/split", test_split);
   g_test_add_func ("/kernels/rows/quantise", test_quantise);
