@@ -479,8 +479,11 @@ main (int argc, char *argv[])
       add (names[i], "a mask leaves positions unsteered", test_mask);
       add (names[i], "the device chooses what the sampler chooses", test_choice);
     }
+  add ("gemma2", "a sequence in a batch gets the bits it gets alone", test_batch);
+  add ("gemma2", "the device chooses what the sampler chooses", test_choice);
   add ("llama-long", "a prompt of several chunks as the CPU computes it", test_long_prompt);
   add ("mistral-long-window", "a prompt of several chunks as the CPU computes it", test_long_prompt);
+  add ("gemma2-long", "a prompt of several chunks as the CPU computes it", test_long_prompt);
   g_test_add_func ("/cuda/forward/of a prompt's last layer what is wanted is computed", test_last_layer);
   g_test_add_func ("/cuda/forward/every step has the plan it was given", test_sliders);
   g_test_add_func ("/cuda/forward/every mode steers as on the CPU", test_modes);
