@@ -115,13 +115,14 @@ find_space_prefix (SteerTokenizer *self, gboolean *prefix)
   {
     gboolean prepends;
     gboolean replaces;
+    gboolean cuts; /* after the spaces, of which the normalizer has left none: Gemma's */
     gboolean has_mark;
     SteerPrependScheme scheme;
     gboolean prefix;
   } forms[] = {
-    { TRUE, TRUE, FALSE, STEER_PREPEND_NEVER, TRUE },   { FALSE, TRUE, FALSE, STEER_PREPEND_NEVER, FALSE },
-    { FALSE, FALSE, TRUE, STEER_PREPEND_ALWAYS, TRUE }, { FALSE, FALSE, TRUE, STEER_PREPEND_FIRST, TRUE },
-    { FALSE, FALSE, TRUE, STEER_PREPEND_NEVER, FALSE },
+    { TRUE, TRUE, FALSE, FALSE, STEER_PREPEND_NEVER, TRUE },  { FALSE, TRUE, FALSE, FALSE, STEER_PREPEND_NEVER, FALSE },
+    { FALSE, TRUE, TRUE, FALSE, STEER_PREPEND_NEVER, FALSE }, { FALSE, FALSE, FALSE, TRUE, STEER_PREPEND_ALWAYS, TRUE },
+    { FALSE, FALSE, FALSE, TRUE, STEER_PREPEND_FIRST, TRUE }, { FALSE, FALSE, FALSE, TRUE, STEER_PREPEND_NEVER, FALSE },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (forms); i++)
@@ -133,6 +134,8 @@ find_space_prefix (SteerTokenizer *self, gboolean *prefix)
         steer_normalizer_add_prepend (normalizer, SPACE_MARK);
       if (forms[i].replaces)
         steer_normalizer_add_replace (normalizer, " ", SPACE_MARK);
+      if (forms[i].cuts)
+        steer_pretokenizer_add_literal (pretokenizer, " ", STEER_SPLIT_MERGED_WITH_PREVIOUS, FALSE);
       if (forms[i].has_mark)
         steer_pretokenizer_add_metaspace (pretokenizer, SPACE_MARK, forms[i].scheme, FALSE);
       *prefix = forms[i].prefix;

@@ -137,8 +137,8 @@ test_decoding (gconstpointer name)
 int
 main (int argc, char **argv)
 {
-  static const char *const names[]
-    = { "byte-gpt2", "byte-llama3", "byte-qwen2", "byte-other", "sp-prepend", "sp-across", "sp-metaspace", "sp-words" };
+  static const char *const names[] = { "byte-gpt2", "byte-llama3",  "byte-qwen2", "byte-other", "sp-prepend",
+                                       "sp-across", "sp-metaspace", "sp-words",   "sp-gemma" };
 
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)

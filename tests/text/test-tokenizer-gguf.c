@@ -108,7 +108,7 @@ write_and_read (const char *json)
 static void
 test_written (void)
 {
-  static const char *const names[] = { "byte-llama3", "byte-qwen2" };
+  static const char *const names[] = { "byte-llama3", "byte-qwen2", "sp-gemma" };
 
   for (guint i = 0; i < G_N_ELEMENTS (names); i++)
     {
