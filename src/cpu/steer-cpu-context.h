@@ -80,8 +80,8 @@ typedef struct
   SteerCpuQuantBlock *quant_blocks; /* [chunk, quant_stride / 32]: quantised activations */
   gint16 *quant_words;              /* [chunk, quant_stride] */
   gint8 *quant_bytes;               /* [chunk, quant_stride] */
-  float *cosine;                    /* [chunk, head_dim / 2] */
-  float *sine;                      /* [chunk, head_dim / 2] */
+  float *cosine;                    /* [n_turns, chunk, head_dim / 2] */
+  float *sine;                      /* [n_turns, chunk, head_dim / 2] */
   float *logits;                    /* [STEER_MAX_SLOTS, n_vocab] */
   float *partials;                  /* [n_partial_rows, span_stride] */
   SteerCpuScratch *scratch;         /* [n_threads] */
@@ -119,7 +119,8 @@ typedef struct
   float *vectors;          /* norms and biases as float32 */
   guint8 *packed;          /* [n_packed] bytes: all packed matrices, owned */
   gsize n_packed;
-  float *inv_freq; /* [head_dim / 2] */
+  guint n_turns;   /* 2 where layers with the window turn in their own way, which then is the second; else 1 */
+  float *inv_freq; /* [n_turns, head_dim / 2] */
   SteerCpuCache cache;
   SteerCpuWork work;
   SteerCpuAttentionPlan attention[2]; /* of layers with the window and, where there are both kinds, without */

@@ -62,12 +62,17 @@ turn_token (gpointer data, guint column, guint thread)
   guint position = segment->run->position + segment->first + column - segment->column;
   guint half = self->config->head_dim / 2;
 
-  for (guint i = 0; i < half; i++)
+  for (guint turn = 0; turn < self->n_turns; turn++)
     {
-      float angle = (float) position * self->inv_freq[i];
+      gsize first = ((gsize) turn * self->work.chunk + column) * half;
 
-      self->work.cosine[column * half + i] = (float) cos ((double) angle);
-      self->work.sine[column * half + i] = (float) sin ((double) angle);
+      for (guint i = 0; i < half; i++)
+        {
+          float angle = (float) position * self->inv_freq[turn * half + i];
+
+          self->work.cosine[first + i] = (float) cos ((double) angle);
+          self->work.sine[first + i] = (float) sin ((double) angle);
+        }
     }
 }
 
@@ -148,6 +153,8 @@ cache_head (gpointer data, guint kv_head, guint thread)
   SteerCpuWork *work = &self->work;
   gsize n = self->config->head_dim;
   guint group = self->config->n_heads / self->config->n_kv_heads;
+  gboolean is_other = self->n_turns > 1 && steer_model_config_is_local_layer (self->config, job->layer);
+  gsize first_turn = is_other ? work->chunk : 0;
   void (*rope) (float *x, const float *cosine, const float *sine, gsize n)
     = self->config->rope_interleaved ? self->kernels->rope_interleaved : self->kernels->rope;
 
@@ -158,8 +165,8 @@ cache_head (gpointer data, guint kv_head, guint thread)
       for (guint t = 0; t < segment->n; t++)
         {
           gsize column = segment->column + t;
-          const float *cosine = work->cosine + column * (n / 2);
-          const float *sine = work->sine + column * (n / 2);
+          const float *cosine = work->cosine + (first_turn + column) * (n / 2);
+          const float *sine = work->sine + (first_turn + column) * (n / 2);
           float *query = work->query + column * work->query_stride + (gsize) kv_head * group * n;
           float *key = work->key + column * work->kv_stride + kv_head * n;
           const float *value = work->value + column * work->kv_stride + kv_head * n;

@@ -255,7 +255,8 @@ steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error
 
   self->layers = g_try_new0 (SteerCpuLayer, self->config->n_layers);
   self->vectors = g_try_new (float, count_vectors (model));
-  self->inv_freq = g_try_new (float, self->config->head_dim / 2);
+  self->n_turns = self->config->rope_local_theta > 0.0 ? 2 : 1;
+  self->inv_freq = g_try_new (float, (gsize) self->n_turns *(self->config->head_dim / 2));
   if (self->layers == NULL || self->vectors == NULL || self->inv_freq == NULL)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
@@ -266,5 +267,7 @@ steer_cpu_weights_init (SteerCpuContext *self, SteerModel *model, GError **error
     take_layer_vectors (&self->layers[i], &weights->layers[i], self->config->norms_add_one, self->vectors, &n_floats);
   self->final_norm = take_norm (weights->final_norm, self->config->norms_add_one, self->vectors, &n_floats);
   steer_model_config_get_inv_freq (self->config, self->inv_freq);
+  if (self->n_turns > 1)
+    steer_model_config_get_local_inv_freq (self->config, self->inv_freq + self->config->head_dim / 2);
   return init_matrices (self, model, error);
 }

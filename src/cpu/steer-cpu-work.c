@@ -80,6 +80,7 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
   gsize deepest = MAX (MAX (config->d_model, config->d_ff), n_query);
   gsize n_depth_blocks = (deepest + STEER_CPU_TILE_DEPTH - 1) / STEER_CPU_TILE_DEPTH;
   gsize n_spans = n_context / STEER_CPU_SPAN + 1;
+  gsize n_turns = config->rope_local_theta > 0.0 ? 2 : 1;
 
   self->model_stride = odd_lines (config->d_model);
   self->query_stride = odd_lines (n_query);
@@ -103,8 +104,8 @@ deal_all (SteerCpuWork *self, Dealer *dealer, const SteerModelConfig *config, gu
                                         sizeof (SteerCpuQuantBlock) / sizeof (float));
   self->quant_words = (gpointer) deal (dealer, self->chunk, self->quant_stride / 2);
   self->quant_bytes = (gpointer) deal (dealer, self->chunk, self->quant_stride / 4);
-  self->cosine = deal (dealer, self->chunk, config->head_dim / 2);
-  self->sine = deal (dealer, self->chunk, config->head_dim / 2);
+  self->cosine = deal (dealer, n_turns * self->chunk, config->head_dim / 2);
+  self->sine = deal (dealer, n_turns * self->chunk, config->head_dim / 2);
   self->logits = deal (dealer, STEER_MAX_SLOTS, config->n_vocab);
   self->partials = deal (dealer, self->n_partial_rows, self->span_stride);
   deal_scratch (self, dealer, config, n_threads);

@@ -102,8 +102,12 @@ add_config (Export *self)
   add_float (self, arch, "attention.layer_norm_rms_epsilon", config->rms_norm_eps);
   add_uint (self, arch, "rope.dimension_count", config->head_dim);
   add_float (self, arch, "rope.freq_base", config->rope_theta);
-  if (config->sliding_window > 0)
-    add_uint (self, arch, "attention.sliding_window", config->sliding_window);
+  /* Layers that turn in another way are told by a window, be it as wide as the context. */
+  if (config->sliding_window > 0 || config->rope_local_theta > 0.0)
+    add_uint (self, arch, "attention.sliding_window",
+              config->sliding_window > 0 ? config->sliding_window : config->n_context);
+  if (config->rope_local_theta > 0.0)
+    add_float (self, arch, "rope.freq_base_swa", config->rope_local_theta);
   if (config->full_period != steer_arch_get_info (config->arch)->full_period)
     add_uint (self, arch, "attention.sliding_window_pattern", config->full_period);
   if (config->arch == STEER_ARCH_GEMMA2)
@@ -111,6 +115,8 @@ add_config (Export *self)
       add_float (self, arch, "attn_logit_softcapping", config->attention_softcap);
       add_float (self, arch, "final_logit_softcapping", config->logit_softcap);
     }
+  if (config->arch == STEER_ARCH_GEMMA3 && config->logit_softcap > 0.0)
+    add_float (self, arch, "final_logit_softcapping", config->logit_softcap);
   if (config->rope_type == STEER_ROPE_LINEAR)
     {
       g_autofree char *key = g_strconcat (arch, ".rope.scaling.type", NULL);

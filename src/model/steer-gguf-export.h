@@ -44,8 +44,8 @@ typedef void (*SteerExportProgress) (double fraction, gpointer data);
  * @n_threads: 0: one a processor. The file does not depend on it
  * @progress: (nullable)
  *
- * Writes @self as a GGUF file of the architecture llama (also for Mistral), qwen2, qwen3, gemma or gemma2, as llama.cpp
- * reads it: rows of q and k of the llama architecture in pairs that turn together, llama3's scaling as
+ * Writes @self as a GGUF file of the architecture llama (also for Mistral), qwen2, qwen3, gemma, gemma2 or gemma3, as
+ * llama.cpp reads it: rows of q and k of the llama architecture in pairs that turn together, llama3's scaling as
  * rope_freqs.weight, a Gemma's norms as what they multiply with. At most a few rows of one tensor are in memory.
  * Errors: STEER_MODEL_ERROR, _UNSUPPORTED also where GGUF cannot tell an option of the model; STEER_TENSOR_ERROR,
  * G_FILE_ERROR, G_IO_ERROR_CANCELLED; no file is left then. Any thread; blocks.

@@ -4,12 +4,43 @@
 
 /* [SteerArch] */
 static const SteerArchInfo infos[] = {
-  [STEER_ARCH_LLAMA] = { "Llama", "llama", 0, 0, 2048, 0, 1, 2, FALSE, 0 },
-  [STEER_ARCH_MISTRAL] = { "Mistral", "llama", 8, 0, 131072, 4096, 1, 2, FALSE, 0 },
-  [STEER_ARCH_QWEN2] = { "Qwen2", "qwen2", 32, 0, 32768, 0, -1, -1, FALSE, 0 },
-  [STEER_ARCH_QWEN3] = { "Qwen3", "qwen3", 32, 128, 32768, 0, -1, -1, FALSE, 0 },
-  [STEER_ARCH_GEMMA] = { "Gemma", "gemma", 16, 256, 8192, 0, 2, 1, TRUE, 0 },
-  [STEER_ARCH_GEMMA2] = { "Gemma 2", "gemma2", 4, 256, 8192, 4096, 2, 1, TRUE, 2 },
+  [STEER_ARCH_LLAMA] = { .name = "Llama", .gguf_name = "llama", .context = 2048, .bos = 1, .eos = 2 },
+  [STEER_ARCH_MISTRAL]
+  = { .name = "Mistral", .gguf_name = "llama", .kv_heads = 8, .context = 131072, .window = 4096, .bos = 1, .eos = 2 },
+  [STEER_ARCH_QWEN2]
+  = { .name = "Qwen2", .gguf_name = "qwen2", .kv_heads = 32, .context = 32768, .bos = -1, .eos = -1 },
+  [STEER_ARCH_QWEN3]
+  = { .name = "Qwen3", .gguf_name = "qwen3", .kv_heads = 32, .head_dim = 128, .context = 32768, .bos = -1, .eos = -1 },
+  [STEER_ARCH_GEMMA] = { .name = "Gemma",
+                         .gguf_name = "gemma",
+                         .kv_heads = 16,
+                         .head_dim = 256,
+                         .context = 8192,
+                         .bos = 2,
+                         .eos = 1,
+                         .ties = TRUE },
+  [STEER_ARCH_GEMMA2] = { .name = "Gemma 2",
+                          .gguf_name = "gemma2",
+                          .kv_heads = 4,
+                          .head_dim = 256,
+                          .context = 8192,
+                          .window = 4096,
+                          .bos = 2,
+                          .eos = 1,
+                          .ties = TRUE,
+                          .full_period = 2 },
+  [STEER_ARCH_GEMMA3] = { .name = "Gemma 3",
+                          .gguf_name = "gemma3",
+                          .heads = 8,
+                          .kv_heads = 4,
+                          .head_dim = 256,
+                          .vocab = 262208,
+                          .context = 131072,
+                          .window = 4096,
+                          .bos = 2,
+                          .eos = 1,
+                          .ties = TRUE,
+                          .full_period = 6 },
 };
 
 static const struct
@@ -18,9 +49,14 @@ static const struct
   const char *model_type;
   SteerArch arch;
 } names[] = {
-  { "LlamaForCausalLM", "llama", STEER_ARCH_LLAMA }, { "MistralForCausalLM", "mistral", STEER_ARCH_MISTRAL },
-  { "Qwen2ForCausalLM", "qwen2", STEER_ARCH_QWEN2 }, { "Qwen3ForCausalLM", "qwen3", STEER_ARCH_QWEN3 },
-  { "GemmaForCausalLM", "gemma", STEER_ARCH_GEMMA }, { "Gemma2ForCausalLM", "gemma2", STEER_ARCH_GEMMA2 },
+  { "LlamaForCausalLM", "llama", STEER_ARCH_LLAMA },
+  { "MistralForCausalLM", "mistral", STEER_ARCH_MISTRAL },
+  { "Qwen2ForCausalLM", "qwen2", STEER_ARCH_QWEN2 },
+  { "Qwen3ForCausalLM", "qwen3", STEER_ARCH_QWEN3 },
+  { "GemmaForCausalLM", "gemma", STEER_ARCH_GEMMA },
+  { "Gemma2ForCausalLM", "gemma2", STEER_ARCH_GEMMA2 },
+  { "Gemma3ForCausalLM", "gemma3_text", STEER_ARCH_GEMMA3 },
+  { "Gemma3ForConditionalGeneration", "gemma3", STEER_ARCH_GEMMA3 },
 };
 
 const SteerArchInfo *
@@ -47,16 +83,16 @@ steer_arch_find (const char *architecture, const char *model_type, SteerArch *ar
 void
 steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch)
 {
-  gboolean is_gemma = arch == STEER_ARCH_GEMMA || arch == STEER_ARCH_GEMMA2;
+  gboolean is_gemma = arch == STEER_ARCH_GEMMA || arch == STEER_ARCH_GEMMA2 || arch == STEER_ARCH_GEMMA3;
 
   self->arch = arch;
   self->tie_embeddings = infos[arch].ties;
   self->full_period = infos[arch].full_period;
-  self->qk_norm = arch == STEER_ARCH_QWEN3;
+  self->qk_norm = arch == STEER_ARCH_QWEN3 || arch == STEER_ARCH_GEMMA3;
   self->gate = is_gemma ? STEER_GATE_GELU : STEER_GATE_SILU;
   self->scales_embedding = is_gemma;
   self->norms_add_one = is_gemma;
-  self->branch_norms = arch == STEER_ARCH_GEMMA2;
+  self->branch_norms = arch == STEER_ARCH_GEMMA2 || arch == STEER_ARCH_GEMMA3;
 }
 
 gboolean
@@ -64,7 +100,7 @@ steer_model_config_is_plain (const SteerModelConfig *self)
 {
   return !self->qk_norm && self->full_period == 0 && self->gate == STEER_GATE_SILU && !self->scales_embedding
          && !self->norms_add_one && !self->branch_norms && self->query_scalar == 0.0 && self->attention_softcap == 0.0
-         && self->logit_softcap == 0.0;
+         && self->logit_softcap == 0.0 && self->rope_local_theta == 0.0;
 }
 
 guint64

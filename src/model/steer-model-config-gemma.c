@@ -1,5 +1,5 @@
-/* What the models called Gemma do beside what Llama does. Reference: transformers, configuration_gemma.py and
- * configuration_gemma2.py; llama.cpp, src/llama-model.cpp (load_hparams). */
+/* What the models called Gemma do beside what Llama does. Reference: transformers, configuration_gemma.py,
+ * configuration_gemma2.py and configuration_gemma3.py; llama.cpp, src/llama-model.cpp (load_hparams). */
 
 #include "steer-model-config-private.h"
 
@@ -63,8 +63,12 @@ steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *js
   if (self->arch == STEER_ARCH_GEMMA)
     return TRUE;
   self->query_scalar = DEFAULT_QUERY_SCALAR;
-  return steer_json_config_get_double (json, "query_pre_attn_scalar", 0.0, &self->query_scalar, error)
-         && read_softcap (json, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
+  if (!steer_json_config_get_double (json, "query_pre_attn_scalar", 0.0, &self->query_scalar, error))
+    return FALSE;
+  /* The attention of Gemma 3 takes no notice of a limit of its scores. */
+  if (self->arch == STEER_ARCH_GEMMA3)
+    return read_softcap (json, "final_logit_softcapping", 0.0, &self->logit_softcap, error);
+  return read_softcap (json, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
          && read_softcap (json, "final_logit_softcapping", 30.0, &self->logit_softcap, error);
 }
 
@@ -72,7 +76,8 @@ steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *js
 double
 steer_model_config_get_gguf_query_scalar (const SteerModelConfig *self)
 {
-  gboolean is_largest = self->arch == STEER_ARCH_GEMMA2 && self->n_layers == 46;
+  gboolean is_largest = (self->arch == STEER_ARCH_GEMMA2 && self->n_layers == 46)
+                        || (self->arch == STEER_ARCH_GEMMA3 && self->n_layers == 62);
 
   return is_largest ? self->d_model / self->n_heads : self->head_dim;
 }

@@ -102,9 +102,10 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
     SteerArch arch;
     gboolean interleaved;
   } archs[] = {
-    { "llama", STEER_ARCH_LLAMA, TRUE },  { "mistral", STEER_ARCH_MISTRAL, TRUE },
-    { "qwen2", STEER_ARCH_QWEN2, FALSE }, { "qwen3", STEER_ARCH_QWEN3, FALSE },
-    { "gemma", STEER_ARCH_GEMMA, FALSE }, { "gemma2", STEER_ARCH_GEMMA2, FALSE },
+    { "llama", STEER_ARCH_LLAMA, TRUE },    { "mistral", STEER_ARCH_MISTRAL, TRUE },
+    { "qwen2", STEER_ARCH_QWEN2, FALSE },   { "qwen3", STEER_ARCH_QWEN3, FALSE },
+    { "gemma", STEER_ARCH_GEMMA, FALSE },   { "gemma2", STEER_ARCH_GEMMA2, FALSE },
+    { "gemma3", STEER_ARCH_GEMMA3, FALSE },
   };
   guint n_experts = 0;
 
@@ -250,6 +251,24 @@ read_full_period (SteerModelConfig *self, const Reader *reader, GError **error)
                   "the key \"%s\" is not supported where the layers without the window are not every n-th", key);
 }
 
+/* Without a window no layer of Gemma 3 is another than the others. */
+static gboolean
+read_local_layers (SteerModelConfig *self, const Reader *reader, GError **error)
+{
+  guint window = 0;
+
+  if (!get_uint (reader, "attention.sliding_window", 0, G_MAXINT32, &window, error))
+    return FALSE;
+  if (window == 0)
+    {
+      self->full_period = 0;
+      return TRUE;
+    }
+  self->rope_local_theta = 10000.0;
+  return read_full_period (self, reader, error)
+         && get_double (reader, "rope.freq_base_swa", 0.0, &self->rope_local_theta, error);
+}
+
 /* 0 stands for none. */
 static gboolean
 read_softcap (const Reader *self, const char *name, double usual, double *softcap, GError **error)
@@ -264,9 +283,12 @@ read_softcap (const Reader *self, const char *name, double usual, double *softca
 static gboolean
 read_gemma (SteerModelConfig *self, const Reader *reader, GError **error)
 {
-  if (self->arch != STEER_ARCH_GEMMA2)
+  if (!self->branch_norms)
     return TRUE;
   self->query_scalar = steer_model_config_get_gguf_query_scalar (self);
+  if (self->arch == STEER_ARCH_GEMMA3)
+    return read_local_layers (self, reader, error)
+           && read_softcap (reader, "final_logit_softcapping", 0.0, &self->logit_softcap, error);
   return read_full_period (self, reader, error)
          && read_softcap (reader, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
          && read_softcap (reader, "final_logit_softcapping", 30.0, &self->logit_softcap, error);

@@ -19,8 +19,10 @@ typedef struct
 {
   const char *name;      /* for people */
   const char *gguf_name; /* as a file of ours calls it */
+  guint heads;           /* 0: config.json must tell */
   guint kv_heads;        /* 0: as many as heads */
   guint head_dim;        /* 0: d_model / n_heads */
+  guint vocab;           /* 0: config.json must tell */
   guint context;
   guint window; /* 0: none */
   gint32 bos;   /* -1: none */
@@ -36,8 +38,9 @@ gboolean steer_arch_find (const char *architecture, const char *model_type, Stee
 
 /* "LlamaForCausalLM, ... and ...", and the same of GGUF's names. */
 #define STEER_ARCHITECTURES                                                                                            \
-  "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM and Gemma2ForCausalLM"
-#define STEER_GGUF_ARCHITECTURES "llama (Mistral's models among them), qwen2, qwen3, gemma and gemma2"
+  "LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM, GemmaForCausalLM, Gemma2ForCausalLM, "    \
+  "Gemma3ForCausalLM and Gemma3ForConditionalGeneration"
+#define STEER_GGUF_ARCHITECTURES "llama (Mistral's models among them), qwen2, qwen3, gemma, gemma2 and gemma3"
 
 /* Sets what an architecture does in every model of it, as Hugging Face's files have it. */
 void steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch);

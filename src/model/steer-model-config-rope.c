@@ -93,28 +93,71 @@ read_scaling (SteerModelConfig *self, const SteerJsonConfig *scaling, GError **e
   return FALSE;
 }
 
-gboolean
-steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
+/* Gemma 3: one embedding for layers without the window, and another one for those with it, which is never scaled. */
+static gboolean
+read_nested (SteerModelConfig *self, const SteerJsonConfig *parameters, GError **error)
+{
+  g_autoptr (SteerJsonConfig) full = NULL;
+  g_autoptr (SteerJsonConfig) local = NULL;
+  const char *type = "default";
+
+  if (!steer_json_config_get_object (parameters, "full_attention", &full, error)
+      || !steer_json_config_get_object (parameters, "sliding_attention", &local, error))
+    return FALSE;
+  if (full != NULL && !read_scaling (self, full, error))
+    return FALSE;
+  if (local == NULL)
+    return TRUE;
+  if (!check_not_partial (local, error) || !steer_json_config_get_string (local, "rope_type", &type, error)
+      || !steer_json_config_get_double (local, "rope_theta", 0.0, &self->rope_local_theta, error))
+    return FALSE;
+  if (strcmp (type, "default") == 0)
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+               "%s: the type \"%s\" is not supported for layers with a window; supported is default", local->name,
+               type);
+  return FALSE;
+}
+
+/* transformers 5 writes rope_parameters, which hold rope_theta too. Where both are, it takes rope_scaling, unless
+ * that is empty. */
+static gboolean
+read_objects (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
   g_autoptr (SteerJsonConfig) scaling = NULL;
   g_autoptr (SteerJsonConfig) parameters = NULL;
+  gboolean is_nested;
 
-  self->rope_type = STEER_ROPE_DEFAULT;
-  self->rope_theta = 10000.0;
-  self->rope_factor = 1.0;
-  self->rope_original_context = self->n_context;
-  if (!check_not_partial (json, error)
-      || !steer_json_config_get_double (json, "rope_theta", 0.0, &self->rope_theta, error)
-      || !steer_json_config_get_uint (json, "original_max_position_embeddings", 1, STEER_MODEL_MAX_CONTEXT,
-                                      &self->rope_original_context, error)
-      || !steer_json_config_get_object (json, "rope_scaling", &scaling, error)
+  if (!steer_json_config_get_object (json, "rope_scaling", &scaling, error)
       || !steer_json_config_get_object (json, "rope_parameters", &parameters, error))
     return FALSE;
-  /* transformers 5 writes rope_parameters, which hold rope_theta too. Where both are, it takes rope_scaling, unless
-   * that is empty. */
+  is_nested = self->rope_local_theta > 0.0 && parameters != NULL
+              && (steer_json_config_has (parameters, "full_attention")
+                  || steer_json_config_has (parameters, "sliding_attention"));
+  if (is_nested && !read_nested (self, parameters, error))
+    return FALSE;
   if (scaling != NULL && json_object_get_size (scaling->object) > 0)
     return read_scaling (self, scaling, error);
-  return parameters == NULL || read_scaling (self, parameters, error);
+  return parameters == NULL || is_nested || read_scaling (self, parameters, error);
+}
+
+gboolean
+steer_model_config_read_rope (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
+{
+  gboolean is_local = self->arch == STEER_ARCH_GEMMA3;
+
+  self->rope_type = STEER_ROPE_DEFAULT;
+  self->rope_theta = is_local ? 1000000.0 : 10000.0;
+  self->rope_local_theta = is_local ? 10000.0 : 0.0;
+  self->rope_factor = 1.0;
+  self->rope_original_context = self->n_context;
+  return check_not_partial (json, error)
+         && steer_json_config_get_double (json, "rope_theta", 0.0, &self->rope_theta, error)
+         && (!is_local
+             || steer_json_config_get_double (json, "rope_local_base_freq", 0.0, &self->rope_local_theta, error))
+         && steer_json_config_get_uint (json, "original_max_position_embeddings", 1, STEER_MODEL_MAX_CONTEXT,
+                                        &self->rope_original_context, error)
+         && read_objects (self, json, error);
 }
 
 /* Long wavelengths are stretched by the factor, short ones left alone, and those between are blended by how many
@@ -149,4 +192,14 @@ steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq)
         frequency /= (double) self->rope_factors[i];
       inv_freq[i] = (float) frequency;
     }
+}
+
+void
+steer_model_config_get_local_inv_freq (const SteerModelConfig *self, float *inv_freq)
+{
+  SteerModelConfig local = *self;
+
+  local.rope_type = STEER_ROPE_DEFAULT;
+  local.rope_theta = self->rope_local_theta;
+  steer_model_config_get_inv_freq (&local, inv_freq);
 }

@@ -93,7 +93,9 @@ read_gemma_window (SteerModelConfig *self, const SteerJsonConfig *json, GError *
 
   if (types != NULL && JSON_NODE_HOLDS_ARRAY (types))
     return read_layer_types (self, json, json_node_get_array (types), error);
-  return TRUE;
+  return self->arch != STEER_ARCH_GEMMA3
+         || steer_json_config_get_uint (json, "sliding_window_pattern", 1, STEER_MODEL_MAX_LAYERS, &self->full_period,
+                                        error);
 }
 
 gboolean

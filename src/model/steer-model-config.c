@@ -1,5 +1,5 @@
 /* config.json as transformers reads it. Where the file is silent, the defaults are those of the configuration classes
- * LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, GemmaConfig and Gemma2Config. */
+ * LlamaConfig, MistralConfig, Qwen2Config, Qwen3Config, GemmaConfig, Gemma2Config and Gemma3TextConfig. */
 
 #include "steer-model-config-private.h"
 
@@ -66,13 +66,17 @@ read_arch (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 static gboolean
 read_sizes (SteerModelConfig *self, const SteerJsonConfig *json, GError **error)
 {
-  static const char *const required[]
-    = { "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads", "vocab_size" };
+  static const char *const required[] = { "hidden_size", "intermediate_size", "num_hidden_layers" };
   const SteerArchInfo *info = steer_arch_get_info (self->arch);
 
   for (guint i = 0; i < G_N_ELEMENTS (required); i++)
     if (!steer_json_config_require (json, required[i], error))
       return FALSE;
+  self->n_heads = info->heads;
+  self->n_vocab = info->vocab;
+  if ((info->heads == 0 && !steer_json_config_require (json, "num_attention_heads", error))
+      || (info->vocab == 0 && !steer_json_config_require (json, "vocab_size", error)))
+    return FALSE;
   if (!steer_json_config_get_uint (json, "hidden_size", 1, STEER_MODEL_MAX_WIDTH, &self->d_model, error)
       || !steer_json_config_get_uint (json, "intermediate_size", 1, STEER_MODEL_MAX_FF, &self->d_ff, error)
       || !steer_json_config_get_uint (json, "num_hidden_layers", 1, STEER_MODEL_MAX_LAYERS, &self->n_layers, error)
@@ -133,6 +137,7 @@ read_biases (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
     case STEER_ARCH_QWEN3:
     case STEER_ARCH_GEMMA:
     case STEER_ARCH_GEMMA2:
+    case STEER_ARCH_GEMMA3:
       if (!steer_json_config_get_bool (json, "attention_bias", &self->qkv_bias, error))
         return FALSE;
       self->output_bias = self->qkv_bias;
@@ -209,9 +214,14 @@ take_bos_id (SteerModelConfig *self, const SteerJsonConfig *json, GError **error
   return TRUE;
 }
 
-/* generation_config.json, where it speaks, overrides config.json. */
+/* generation_config.json, where it speaks, overrides config.json, and that its own part on text. @whole: the same as
+ * @json, or what @json is a part of. */
 static gboolean
-read_generation (SteerModelConfig *self, const SteerJsonConfig *json, const char *directory, GError **error)
+read_generation (SteerModelConfig *self,
+                 const SteerJsonConfig *json,
+                 const SteerJsonConfig *whole,
+                 const char *directory,
+                 GError **error)
 {
   g_autofree char *path = g_build_filename (directory, "generation_config.json", NULL);
   g_autoptr (SteerJsonConfig) generation = NULL;
@@ -223,6 +233,8 @@ read_generation (SteerModelConfig *self, const SteerJsonConfig *json, const char
   if (!json_object_has_member (json->object, "eos_token_id") && info->eos >= 0)
     self->eos_ids[self->n_eos_ids++] = info->eos;
   if (!take_eos_ids (self, json, error) || !take_bos_id (self, json, error))
+    return FALSE;
+  if (whole != json && (!take_eos_ids (self, whole, error) || !take_bos_id (self, whole, error)))
     return FALSE;
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return TRUE;
@@ -241,11 +253,28 @@ read_file (SteerModelConfig *self, const char *path, GError **error)
   return archive != NULL && steer_model_config_read_gguf (self, archive, error);
 }
 
+/* @json: the part of config.json that is about text, which in most files is the whole. */
+static gboolean
+read_text (SteerModelConfig *self,
+           const SteerJsonConfig *json,
+           const SteerJsonConfig *whole,
+           const char *directory,
+           GError **error)
+{
+  return check_supported (self, json, error) && read_sizes (self, json, error) && read_head_dim (self, json, error)
+         && read_biases (self, json, error) && steer_model_config_read_gemma (self, json, error)
+         && steer_model_config_read_window (self, json, error)
+         && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
+         && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
+         && steer_model_config_read_rope (self, json, error) && read_generation (self, json, whole, directory, error);
+}
+
 gboolean
 steer_model_config_read (SteerModelConfig *self, const char *path, GError **error)
 {
   g_autofree char *json_path = NULL;
   g_autoptr (SteerJsonConfig) json = NULL;
+  g_autoptr (SteerJsonConfig) text = NULL;
 
   g_return_val_if_fail (self != NULL && path != NULL, FALSE);
 
@@ -258,10 +287,12 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
   json = steer_json_config_read (json_path, error);
   if (json == NULL || !read_arch (self, json, error))
     return FALSE;
-  return check_supported (self, json, error) && read_sizes (self, json, error) && read_head_dim (self, json, error)
-         && read_biases (self, json, error) && steer_model_config_read_gemma (self, json, error)
-         && steer_model_config_read_window (self, json, error)
-         && steer_json_config_get_double (json, "rms_norm_eps", 0.0, &self->rms_norm_eps, error)
+  /* A model that also sees pictures: its text is a Gemma 3 like any other. */
+  if (self->arch == STEER_ARCH_GEMMA3 && !steer_json_config_get_object (json, "text_config", &text, error))
+    return FALSE;
+  if (text == NULL)
+    return read_text (self, json, json, path, error);
+  return check_supported (self, json, error)
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
-         && steer_model_config_read_rope (self, json, error) && read_generation (self, json, path, error);
+         && read_text (self, text, json, path, error);
 }

@@ -37,6 +37,7 @@ typedef enum
   STEER_ARCH_QWEN3,
   STEER_ARCH_GEMMA,
   STEER_ARCH_GEMMA2,
+  STEER_ARCH_GEMMA3,
 } SteerArch;
 
 /* What the MLP makes of its gate before it multiplies it with the other half. */
@@ -94,6 +95,7 @@ typedef struct
 
   SteerRopeType rope_type;
   double rope_theta;
+  double rope_local_theta;      /* of layers with the window, without any scaling; 0: they turn as the others */
   double rope_factor;           /* linear and llama3 */
   double rope_low_freq_factor;  /* llama3 */
   double rope_high_freq_factor; /* llama3 */
@@ -124,6 +126,9 @@ gboolean steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *arc
 /* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
  * float32 to the last bit that matters (relative 1e-7). */
 void steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq);
+
+/* The same of layers with the window, where rope_local_theta is not 0. */
+void steer_model_config_get_local_inv_freq (const SteerModelConfig *self, float *inv_freq);
 
 /* Whether layer @layer has the window, and what else goes with that. */
 static inline gboolean

@@ -137,17 +137,28 @@ typedef struct
 } Names;
 
 static const Names gguf_names = { TRUE, "", "token_embd.weight", "output_norm.weight", "output.weight" };
-static const Names model_names
-  = { FALSE, "model.", "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight" };
-/* A base model that was saved without its head has no prefix. */
-static const Names base_names = { FALSE, "", "embed_tokens.weight", "norm.weight", "lm_head.weight" };
+/* Of a folder; the last is taken where none fits. */
+static const Names folder_names[] = {
+  /* a base model that was saved without its head has no prefix */
+  { FALSE, "", "embed_tokens.weight", "norm.weight", "lm_head.weight" },
+  /* the text of a model that also sees pictures, as older and as newer versions of transformers save it */
+  { FALSE, "language_model.model.", "language_model.model.embed_tokens.weight", "language_model.model.norm.weight",
+    "language_model.lm_head.weight" },
+  { FALSE, "model.language_model.", "model.language_model.embed_tokens.weight", "model.language_model.norm.weight",
+    "lm_head.weight" },
+  { FALSE, "model.", "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight" },
+};
 
 static const Names *
 find_names (SteerModel *self)
 {
+  guint i = 0;
+
   if (g_str_has_prefix (steer_archive_get_format (self->archive), "GGUF"))
     return &gguf_names;
-  return steer_archive_find (self->archive, base_names.final_norm) != NULL ? &base_names : &model_names;
+  while (i + 1 < G_N_ELEMENTS (folder_names) && steer_archive_find (self->archive, folder_names[i].final_norm) == NULL)
+    i++;
+  return &folder_names[i];
 }
 
 static gboolean

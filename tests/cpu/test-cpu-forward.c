@@ -562,8 +562,8 @@ int
 main (int argc, char *argv[])
 {
   static const char *const names[]
-    = { "llama-gqa", "llama-llama3-rope", "llama-odd-sizes", "mistral-window", "qwen2", "qwen3", "gemma2" };
-  static const char *const long_names[] = { "llama-long", "mistral-long-window", "gemma2-long" };
+    = { "llama-gqa", "llama-llama3-rope", "llama-odd-sizes", "mistral-window", "qwen2", "qwen3", "gemma2", "gemma3" };
+  static const char *const long_names[] = { "llama-long", "mistral-long-window", "gemma2-long", "gemma3-long" };
 
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (names) + G_N_ELEMENTS (long_names); i++)

@@ -22,6 +22,7 @@ static const struct
   { "qwen3", "model.gguf" },
   { "gemma", "model.gguf" },
   { "gemma2", "model.gguf" },
+  { "gemma3", "model.gguf" },
 };
 
 static SteerModel *
@@ -273,6 +274,7 @@ test_config (gconstpointer data)
   g_assert_cmpint (gguf->branch_norms, ==, hf->branch_norms);
   g_assert_cmpuint (gguf->full_period, ==, hf->full_period);
   g_assert_cmpfloat (gguf->query_scalar, ==, hf->query_scalar);
+  g_assert_cmpfloat (gguf->rope_local_theta, ==, hf->rope_local_theta);
   g_assert_cmpfloat (gguf->attention_softcap, ==, hf->attention_softcap);
   g_assert_cmpfloat (gguf->logit_softcap, ==, hf->logit_softcap);
   g_assert_cmpint (gguf->bos_id, ==, hf->bos_id);

@@ -26,6 +26,8 @@ static const char *const names[] = {
   "gemma",
   "gemma2",
   "gemma2-long",
+  "gemma3",
+  "gemma3-long",
 };
 
 static const struct
@@ -163,8 +165,10 @@ add (const Case *one, const char *sentence, GTestDataFunc func)
 int
 main (int argc, char *argv[])
 {
-  static const char *const steered[]
-    = { "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", "qwen3", "gemma2", NULL };
+  static const char *const steered[] = {
+    "llama-gqa", "llama-tied-wide-heads", "llama-llama3-rope", "mistral-window", "qwen2", "qwen3", "gemma2", "gemma3",
+    NULL
+  };
 
   g_test_init (&argc, &argv, NULL);
   for (guint isa = 0; isa < G_N_ELEMENTS (isas); isa++)

@@ -36,12 +36,26 @@ static const Key good[] = {
   { "llama.context_length", NUMBER, 128.0, NULL },     { "llama.attention.layer_norm_rms_epsilon", REAL, 1e-5, NULL },
 };
 
-static const Key gemma[] = {
+static const Key gemma2[] = {
   { "general.architecture", TEXT, 0.0, "gemma2" },      { "gemma2.block_count", NUMBER, 4.0, NULL },
   { "gemma2.embedding_length", NUMBER, D_MODEL, NULL }, { "gemma2.feed_forward_length", NUMBER, 24.0, NULL },
   { "gemma2.attention.head_count", NUMBER, 4.0, NULL }, { "gemma2.attention.head_count_kv", NUMBER, 2.0, NULL },
   { "gemma2.attention.key_length", NUMBER, 8.0, NULL }, { "gemma2.attention.value_length", NUMBER, 8.0, NULL },
   { "gemma2.context_length", NUMBER, 8192.0, NULL },    { "gemma2.attention.layer_norm_rms_epsilon", REAL, 1e-6, NULL },
+};
+
+static const Key gemma3[] = {
+  { "general.architecture", TEXT, 0.0, "gemma3" },
+  { "gemma3.block_count", NUMBER, 4.0, NULL },
+  { "gemma3.embedding_length", NUMBER, D_MODEL, NULL },
+  { "gemma3.feed_forward_length", NUMBER, 24.0, NULL },
+  { "gemma3.attention.head_count", NUMBER, 4.0, NULL },
+  { "gemma3.attention.head_count_kv", NUMBER, 2.0, NULL },
+  { "gemma3.attention.key_length", NUMBER, 8.0, NULL },
+  { "gemma3.attention.value_length", NUMBER, 8.0, NULL },
+  { "gemma3.context_length", NUMBER, 8192.0, NULL },
+  { "gemma3.attention.layer_norm_rms_epsilon", REAL, 1e-6, NULL },
+  { "gemma3.attention.sliding_window", NUMBER, 512.0, NULL },
 };
 
 typedef struct
@@ -88,6 +102,7 @@ static const Case refused[] = {
   { { "gemma2.attention.sliding_window_pattern", LIST, 0.0, NULL },
     STEER_MODEL_ERROR_INVALID,
     "neither a number nor a list of all layers" },
+  { { "gemma3.rope.freq_base_swa", REAL, -1.0, NULL }, STEER_MODEL_ERROR_INVALID, "must be above 0" },
   { { "gemma2.attention.sliding_window_pattern", LAYERS, 6.0, NULL }, STEER_MODEL_ERROR_UNSUPPORTED, "not every n-th" },
 };
 
@@ -123,10 +138,18 @@ add_key (SteerGgufWriter *writer, const Key *key)
 static const Key *
 find_good (const Key *change, guint *n)
 {
-  gboolean of_gemma = change != NULL && g_str_has_prefix (change->key, "gemma2.");
-
-  *n = of_gemma ? G_N_ELEMENTS (gemma) : G_N_ELEMENTS (good);
-  return of_gemma ? gemma : good;
+  if (change != NULL && g_str_has_prefix (change->key, "gemma2."))
+    {
+      *n = G_N_ELEMENTS (gemma2);
+      return gemma2;
+    }
+  if (change != NULL && g_str_has_prefix (change->key, "gemma3."))
+    {
+      *n = G_N_ELEMENTS (gemma3);
+      return gemma3;
+    }
+  *n = G_N_ELEMENTS (good);
+  return good;
 }
 
 /* The good file, of the architecture that the key is of, with one key changed, and with other tensors where @factors or
@@ -226,6 +249,40 @@ test_gemma (void)
       g_assert_cmpfloat (config.logit_softcap, ==, 30.0);
       g_assert_cmpuint (config.full_period, ==, expected[i].full_period);
       g_assert_cmpfloat (config.query_scalar, ==, expected[i].query_scalar);
+    }
+}
+
+/* Gemma 3 tells its layers apart where a window is, and by nothing else. */
+static void
+test_gemma3 (void)
+{
+  static const Key keys[] = {
+    { "gemma3.rope.freq_base_swa", REAL, 500.0, NULL },
+    { "gemma3.attention.sliding_window", NUMBER, 100000.0, NULL },
+    { "gemma3.attention.sliding_window", ABSENT, 0.0, NULL },
+  };
+  static const struct
+  {
+    guint window;
+    guint full_period;
+    double local_theta;
+  } expected[] = { { 512, 6, 500.0 }, { 0, 6, 10000.0 }, { 0, 0, 0.0 } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (keys); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      SteerModelConfig config;
+
+      g_assert_true (read_changed (&keys[i], "token_embd.weight", NULL, 0, &config, &error));
+      g_assert_no_error (error);
+      g_assert_cmpint (config.arch, ==, STEER_ARCH_GEMMA3);
+      g_assert_true (config.qk_norm && config.branch_norms && config.scales_embedding);
+      g_assert_cmpuint (config.sliding_window, ==, expected[i].window);
+      g_assert_cmpuint (config.full_period, ==, expected[i].full_period);
+      g_assert_cmpfloat (config.rope_local_theta, ==, expected[i].local_theta);
+      g_assert_cmpfloat (config.attention_softcap, ==, 0.0);
+      g_assert_cmpfloat (config.logit_softcap, ==, 0.0);
+      g_assert_cmpfloat (config.query_scalar, ==, 8.0);
     }
 }
 
@@ -331,6 +388,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/model/config/gguf/a good file is read", test_good);
   g_test_add_func ("/model/config/gguf/keys that say what is usual change nothing", test_harmless);
   g_test_add_func ("/model/config/gguf/what a file of Gemma 2 need not say is that of the published ones", test_gemma);
+  g_test_add_func ("/model/config/gguf/layers of Gemma 3 differ where there is a window", test_gemma3);
   g_test_add_func ("/model/config/gguf/its authors advise on sampling", test_sampling);
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
     {

@@ -8,18 +8,27 @@
 #include <string.h>
 
 static void
-assert_inv_freq (const SteerModelConfig *config, JsonArray *expected, double tolerance)
+assert_frequencies (const SteerModelConfig *config,
+                    void (*get) (const SteerModelConfig *config, float *inv_freq),
+                    JsonArray *expected,
+                    double tolerance)
 {
   g_autofree float *actual = g_new (float, config->head_dim / 2);
 
   g_assert_cmpuint (json_array_get_length (expected), ==, config->head_dim / 2);
-  steer_model_config_get_inv_freq (config, actual);
+  get (config, actual);
   for (guint i = 0; i < config->head_dim / 2; i++)
     {
       double value = json_array_get_double_element (expected, i);
 
       g_assert_cmpfloat_with_epsilon (actual[i] / value, 1.0, tolerance);
     }
+}
+
+static void
+assert_inv_freq (const SteerModelConfig *config, JsonArray *expected, double tolerance)
+{
+  assert_frequencies (config, steer_model_config_get_inv_freq, expected, tolerance);
 }
 
 /* One configuration of the fixture, with what transformers makes of it. */
@@ -29,7 +38,7 @@ check_case (JsonObject *object)
   g_autofree char *dir = test_make_dir ();
   g_autofree char *text = json_to_string (json_object_get_member (object, "config"), FALSE);
   JsonArray *eos = json_object_get_array_member (object, "eos");
-  JsonArray *full;
+  JsonArray *full, *local;
   g_autoptr (GError) error = NULL;
   SteerModelConfig config;
 
@@ -55,6 +64,10 @@ check_case (JsonObject *object)
   g_assert_cmpint (config.gate == STEER_GATE_GELU, ==, json_object_get_boolean_member (object, "gemma"));
   g_assert_cmpint (config.scales_embedding, ==, json_object_get_boolean_member (object, "gemma"));
   g_assert_cmpint (config.norms_add_one, ==, json_object_get_boolean_member (object, "gemma"));
+  local = json_object_get_array_member (object, "local_inv_freq");
+  g_assert_cmpint (config.rope_local_theta > 0.0, ==, json_array_get_length (local) > 0);
+  if (json_array_get_length (local) > 0)
+    assert_frequencies (&config, steer_model_config_get_local_inv_freq, local, 1e-6);
   g_assert_cmpfloat (config.query_scalar, ==, json_object_get_double_member (object, "query_scalar"));
   g_assert_cmpfloat (config.attention_softcap, ==, json_object_get_double_member (object, "attention_softcap"));
   g_assert_cmpfloat (config.logit_softcap, ==, json_object_get_double_member (object, "logit_softcap"));
@@ -201,6 +214,7 @@ test_integral_double (void)
   g_assert_cmpfloat (config.rope_theta, ==, 500000.0);
 }
 
+#define GEMMA3 "\"architectures\":[\"Gemma3ForCausalLM\"],\"head_dim\":8"
 #define GEMMA2 "\"architectures\":[\"Gemma2ForCausalLM\"],\"head_dim\":8"
 
 static const struct
@@ -331,6 +345,30 @@ static const struct
     GEMMA2 ",\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
     STEER_MODEL_ERROR_UNSUPPORTED,
     { "\"layer_types\"", "every second" } },
+  { "a-pattern-of-zero",
+    GEMMA3 ",\"sliding_window_pattern\":0",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"sliding_window_pattern\" is 0" } },
+  { "a-negative-local-theta",
+    GEMMA3 ",\"rope_local_base_freq\":-1",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"rope_local_base_freq\" is -1" } },
+  { "scaling-of-local-layers",
+    GEMMA3 ",\"rope_parameters\":{\"sliding_attention\":{\"rope_type\":\"linear\",\"factor\":2}}",
+    STEER_MODEL_ERROR_UNSUPPORTED,
+    { "rope_parameters: sliding_attention", "\"linear\"", "supported is default" } },
+  { "rotation-that-is-no-object",
+    GEMMA3 ",\"rope_parameters\":{\"full_attention\":7}",
+    STEER_MODEL_ERROR_INVALID,
+    { "rope_parameters", "\"full_attention\" is not an object" } },
+  { "a-text-config-that-is-no-object",
+    GEMMA3 ",\"text_config\":[]",
+    STEER_MODEL_ERROR_INVALID,
+    { "\"text_config\" is not an object" } },
+  { "an-empty-text-config",
+    GEMMA3 ",\"text_config\":{}",
+    STEER_MODEL_ERROR_INVALID,
+    { "text_config: \"hidden_size\" is missing" } },
   { "quantised-weights",
     "\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}",
     STEER_MODEL_ERROR_UNSUPPORTED,

@@ -118,6 +118,39 @@ test_no_prefix (void)
   assert_named (steer_model_get_weights (model)->layers[0].q, "layers.0.self_attn.q_proj.weight");
 }
 
+/* The text of a model that also sees pictures, whose other tensors are passed over. */
+static void
+test_pictures (void)
+{
+  static const char *const prefixes[] = { "language_model.model.", "model.language_model." };
+  SteerModelConfig sizes = test_small_sizes;
+
+  sizes.tie_embeddings = sizes.branch_norms = sizes.qk_norm = TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (prefixes); i++)
+    {
+      g_autoptr (TestModel) files = test_model_new (
+        &sizes, prefixes[i],
+        "{\"architectures\":[\"Gemma3ForConditionalGeneration\"],\"vision_config\":{\"hidden_size\":8},\"text_config\":"
+        "{\"hidden_size\":32,\"intermediate_size\":48,\"num_hidden_layers\":2,\"num_attention_heads\":4,"
+        "\"num_key_value_heads\":2,\"head_dim\":8,\"vocab_size\":100}}");
+      g_autofree char *embed = g_strconcat (prefixes[i], "embed_tokens.weight", NULL);
+      g_autofree char *norm = g_strconcat (prefixes[i], "layers.1.pre_feedforward_layernorm.weight", NULL);
+      g_autofree char *branch = g_strconcat (prefixes[i], "layers.1.post_attention_layernorm.weight", NULL);
+      g_autofree char *head_norm = g_strconcat (prefixes[i], "layers.1.self_attn.k_norm.weight", NULL);
+      g_autoptr (SteerModel) model = NULL;
+      const SteerWeights *weights;
+
+      test_model_set (files, "vision_tower.vision_model.embeddings.patch_embedding.bias", "BF16 [7]");
+      model = open_ok (files);
+      weights = steer_model_get_weights (model);
+      assert_named (weights->embed, embed);
+      g_assert_true (weights->output == weights->embed);
+      assert_named (weights->layers[1].mlp_norm, norm);
+      assert_named (weights->layers[1].attn_branch_norm, branch);
+      assert_named (weights->layers[1].k_norm, head_norm);
+    }
+}
+
 static void
 test_tied (void)
 {
@@ -475,6 +508,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/model/weights-are-found-by-role", test_roles);
   g_test_add_func ("/model/biases-are-found-where-the-configuration-has-them", test_biases);
   g_test_add_func ("/model/names-without-prefix-are-found", test_no_prefix);
+  g_test_add_func ("/model/names-of-a-model-that-sees-pictures-are-found", test_pictures);
   g_test_add_func ("/model/tied-embeddings-may-be-stored-under-either-name", test_tied);
   g_test_add_func ("/model/an-alias-in-the-file-ties-too", test_alias);
   g_test_add_func ("/model/each-missing-or-misshapen-tensor-is-named", test_every_tensor);
