@@ -105,7 +105,8 @@ lay_out_work (SteerCudaContext *self, SteerCudaArena *arena, SteerCudaArena *hos
 
   steer_cuda_steering_lay_out (&self->steering, config, self->parent.options.n_slots, host, arena);
   work->tokens = steer_cuda_arena_take (arena, chunk, sizeof *work->tokens);
-  work->turns = steer_cuda_arena_take_rows (arena, chunk, config->head_dim, sizeof (float));
+  work->turns
+    = steer_cuda_arena_take_rows (arena, (gsize) self->weights.n_turns * chunk, config->head_dim, sizeof (float));
   work->residual[0] = steer_cuda_arena_take_rows (arena, chunk, config->d_model, sizeof (float));
   work->residual[1] = steer_cuda_arena_take_rows (arena, STEER_CUDA_MAX_COLUMNS, config->d_model, sizeof (float));
   work->q = steer_cuda_arena_take_rows (arena, chunk, query, sizeof (float));
@@ -268,13 +269,16 @@ prepare_work (SteerCudaContext *self, GError **error)
 {
   SteerCudaWork *work = &self->work;
   gsize half = self->config->head_dim / 2;
-  g_autofree float *inv_freq = g_new (float, half);
+  gsize n_frequencies = (gsize) self->weights.n_turns * half;
+  g_autofree float *inv_freq = g_new (float, n_frequencies);
   gsize attention = steer_cuda_decode_attention_get_scratch (&self->shape, STEER_CUDA_MAX_COLUMNS);
   gsize choosing = steer_cuda_choose_get_scratch (self->shape.n_vocab, STEER_CUDA_MAX_COLUMNS);
   g_autofree char *why = NULL;
 
   steer_model_config_get_inv_freq (self->config, inv_freq);
-  if (!steer_cuda_check (cudaMemcpyAsync (self->weights.inv_freq, inv_freq, half * sizeof (float),
+  if (self->weights.n_turns > 1)
+    steer_model_config_get_local_inv_freq (self->config, inv_freq + half);
+  if (!steer_cuda_check (cudaMemcpyAsync (self->weights.inv_freq, inv_freq, n_frequencies * sizeof (float),
                                           cudaMemcpyHostToDevice, self->queue.stream),
                          "copying frequencies", error)
       || !steer_cuda_check (cudaMemsetAsync (work->attention_scratch, 0, attention, self->queue.stream),

@@ -22,7 +22,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   SteerCudaToken *tokens; /* [STEER_CUDA_CHUNK]: of a prefill chunk; a decode step has its own in the step block */
-  float *turns;           /* [STEER_CUDA_CHUNK, head_dim / 2, 2] */
+  float *turns;           /* [n_turns, tokens of the chunk or step, head_dim / 2, 2] */
   float *residual[2];     /* [STEER_CUDA_CHUNK, d_model], [STEER_CUDA_MAX_COLUMNS, d_model] */
   float *q;      /* [STEER_CUDA_CHUNK, n_heads * head_dim]; in decode already rotated, without a norm of heads */
   float *k;      /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */

@@ -32,16 +32,17 @@ enqueue_heads (SteerCudaContext *self, int n, guint index, const float *in, floa
   const SteerCudaHeads q = { .rows = work->q, .norm = layer->q_norm };
   const SteerCudaHeads k = { .rows = work->k, .norm = layer->k_norm };
   const SteerCudaHeads v = { .rows = work->v };
+  const float *turns = steer_cuda_get_turns (self, index, n);
   gboolean normed = layer->q_norm != NULL;
 
   TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) index, &layer->q, &layer->k, &layer->v,
-                              layer->attn_norm, tokens, n, work->turns, in, out, work->q, normed ? work->k : NULL,
+                              layer->attn_norm, tokens, n, turns, in, out, work->q, normed ? work->k : NULL,
                               normed ? work->v : NULL, &self->caches[index]));
   *query = normed ? work->query : work->q;
   if (!normed)
     return cudaSuccess;
-  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, tokens, n, work->turns, STEER_CUDA_F32,
-                                 work->query, &self->caches[index]);
+  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, tokens, n, turns, STEER_CUDA_F32, work->query,
+                                 &self->caches[index]);
 }
 
 /* residual += matrix x, by way of the branch's norm where it has one. */
@@ -69,8 +70,8 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
   float *in = work->residual[0];
   float *out = work->residual[1];
 
-  TRY (steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq, tokens, n, in,
-                         work->turns));
+  TRY (steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq,
+                         self->weights.n_turns, tokens, n, in, work->turns));
   for (guint i = 0; i < self->config->n_layers; i++)
     {
       const SteerCudaLayer *layer = &self->weights.layers[i];

@@ -190,15 +190,18 @@ extern "C"
   /**
    * steer_cuda_embed:
    * @embed: [n_vocab, d_model]
-   * @inv_freq: [head_dim / 2]
+   * @inv_freq: [n_turns, head_dim / 2]
+   * @n_turns: more than one where layers turn in ways of their own
    * @tokens: [n_tokens]
    * @residual: out: [n_tokens, d_model]
-   * @turns: out: [n_tokens, head_dim / 2, 2]: cosine and sine of each pair's angle, position * inv_freq in float32
+   * @turns: out: [n_turns, n_tokens, head_dim / 2, 2]: cosine and sine of each pair's angle, position * inv_freq in
+   *   float32
    */
   cudaError_t steer_cuda_embed (const SteerCudaQueue *queue,
                                 const SteerCudaShape *shape,
                                 const SteerCudaMatrix *embed,
                                 const float *inv_freq,
+                                int n_turns,
                                 const SteerCudaToken *tokens,
                                 int n_tokens,
                                 float *residual,

@@ -71,6 +71,14 @@ steer_cuda_get_attention_shape (const SteerCudaContext *self, guint index)
   return shape;
 }
 
+const float *
+steer_cuda_get_turns (const SteerCudaContext *self, guint index, int n_tokens)
+{
+  gboolean is_second = self->weights.n_turns > 1 && steer_model_config_is_local_layer (self->config, index);
+
+  return self->work.turns + (is_second ? (gsize) n_tokens * self->config->head_dim : 0);
+}
+
 cudaError_t
 steer_cuda_cap_logits (SteerCudaContext *self, int n_rows)
 {

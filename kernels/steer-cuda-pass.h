@@ -50,6 +50,9 @@ cudaError_t steer_cuda_launch_choice (SteerCudaContext *self, guint n_columns);
 /* What attention sees of layer @index: the model's shape, without the window where the layer has none. */
 SteerCudaShape steer_cuda_get_attention_shape (const SteerCudaContext *self, guint index);
 
+/* How the heads of layer @index turn, of @n_tokens that go through the layers together. */
+const float *steer_cuda_get_turns (const SteerCudaContext *self, guint index, int n_tokens);
+
 /* Logits of @n_rows that are computed, with the limit that the model may put on them. */
 cudaError_t steer_cuda_cap_logits (SteerCudaContext *self, int n_rows);
 

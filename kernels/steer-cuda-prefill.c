@@ -124,8 +124,9 @@ project (SteerCudaContext *self, const Chunk *chunk, guint index)
   const SteerCudaHeads v = { .rows = work->v, .bias = layer->v.bias };
 
   TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), &all));
-  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, work->tokens, chunk->n_tokens, work->turns,
-                                 self->caches[index].type, work->query, &self->caches[index]);
+  return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, work->tokens, chunk->n_tokens,
+                                 steer_cuda_get_turns (self, index, chunk->n_tokens), self->caches[index].type,
+                                 work->query, &self->caches[index]);
 }
 
 static cudaError_t
@@ -208,8 +209,9 @@ begin (SteerCudaContext *self, const Chunk *chunk)
                         cudaMemcpyHostToDevice, self->queue.stream));
   TRY (cudaEventRecord (self->table_copied, self->queue.stream));
   TRY (steer_cuda_steering_send (&self->steering, self->queue.stream));
-  return steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq, self->work.tokens,
-                           chunk->n_tokens, self->work.residual[0], self->work.turns);
+  return steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq,
+                           self->weights.n_turns, self->work.tokens, chunk->n_tokens, self->work.residual[0],
+                           self->work.turns);
 }
 
 /* Logits of a few rows that are normed in float32, with the kernel that decodes: their precision does not depend on how

@@ -175,7 +175,8 @@ steer_cuda_weights_lay_out (SteerCudaWeights *self,
                    config->n_layers);
       return FALSE;
     }
-  self->inv_freq = steer_cuda_arena_take (arena, config->head_dim / 2, sizeof (float));
+  self->n_turns = config->rope_local_theta > 0.0 ? 2 : 1;
+  self->inv_freq = steer_cuda_arena_take_rows (arena, (gsize) self->n_turns, config->head_dim / 2, sizeof (float));
   self->final_norm = take_norm (&layout, from->final_norm);
   if (!take_matrix (&layout, &self->embed, from->embed, NULL, error))
     return FALSE;

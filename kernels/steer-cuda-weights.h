@@ -25,7 +25,8 @@ typedef struct
   SteerCudaMatrix embed;
   SteerCudaMatrix output;  /* the same memory as embed when tied */
   const float *final_norm; /* [d_model] */
-  float *inv_freq;         /* [head_dim / 2] */
+  int n_turns;             /* 2 where layers with the window turn in their own way, which then is the second; else 1 */
+  float *inv_freq;         /* [n_turns, head_dim / 2] */
   SteerCudaLayer *layers;  /* [n_layers], owned */
   gboolean any_f32;        /* some matrix is F32, some is quantised */
   gboolean any_quantised;

@@ -8,6 +8,7 @@ template <SteerCudaType type>
 static __global__ void
 steer_embed (const SteerCudaMatrix embed,
              const float *inv_freq,
+             int n_turns,
              int half,
              float scale,
              const SteerCudaToken *tokens,
@@ -33,11 +34,12 @@ steer_embed (const SteerCudaMatrix embed,
     }
   /* The angle is a float32 product, as in transformers: at large positions its rounding matters more than the sine's.
    */
-  for (int i = threadIdx.x; i < half; i += N_THREADS)
+  for (int i = threadIdx.x; i < n_turns * half; i += N_THREADS)
     {
       float angle = __fmul_rn ((float) token.position, inv_freq[i]);
 
-      reinterpret_cast<float2 *> (turns)[t * half + i] = make_float2 (cosf (angle), sinf (angle));
+      reinterpret_cast<float2 *> (turns)[((size_t) (i / half) * gridDim.x + t) * half + i % half]
+        = make_float2 (cosf (angle), sinf (angle));
     }
 }
 
@@ -46,6 +48,7 @@ steer_cuda_embed (const SteerCudaQueue *queue,
                   const SteerCudaShape *shape,
                   const SteerCudaMatrix *embed,
                   const float *inv_freq,
+                  int n_turns,
                   const SteerCudaToken *tokens,
                   int n_tokens,
                   float *residual,
@@ -53,7 +56,7 @@ steer_cuda_embed (const SteerCudaQueue *queue,
 {
   return steer_for_type (embed->type, [&] (auto type) {
     return steer_launch (queue, steer_embed<decltype (type)::value>, dim3 (n_tokens), N_THREADS, 0, *embed, inv_freq,
-                         shape->head_dim / 2, shape->embed_scale > 0.0f ? shape->embed_scale : 1.0f, tokens, residual,
-                         turns);
+                         n_turns, shape->head_dim / 2, shape->embed_scale > 0.0f ? shape->embed_scale : 1.0f, tokens,
+                         residual, turns);
   });
 }

@@ -18,6 +18,7 @@ static const struct
   { "qwen2", 3e-2 },
   { "qwen3", 3e-2 },
   { "gemma2", 3e-2 },
+  { "gemma3", 3e-2 },
 };
 
 typedef struct
@@ -262,6 +263,7 @@ main (int argc, char *argv[])
   add ("llama-gqa", "as a GGUF file", test_gguf);
   add ("qwen2", "as a GGUF file", test_gguf);
   add ("gemma2", "as a GGUF file", test_gguf);
+  add ("gemma3", "as a GGUF file", test_gguf);
   g_test_add_func ("/cuda/models/q4_k_m/the numbers of its blocks as the CPU computes with them", test_q4_k_m);
   return g_test_run ();
 }

@@ -27,7 +27,7 @@ compare_stored (const char *what, SteerCudaType type, gconstpointer device, cons
 }
 
 static void
-check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
+check_embed (SteerCudaType type, int d_model, int head_dim, int n_turns, int n_tokens)
 {
   /* Every other one by chance is scaled. */
   SteerCudaShape shape = { .d_model = d_model,
@@ -38,12 +38,12 @@ check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
   int half = head_dim / 2;
   KernelTestMatrix embed;
   g_autofree SteerCudaToken *tokens = g_new0 (SteerCudaToken, n_tokens);
-  g_autofree float *inv_freq = kernel_test_random ((gsize) half, 1.0);
+  g_autofree float *inv_freq = kernel_test_random ((gsize) (n_turns * half), 1.0);
   g_autofree double *exact = g_new (double, n_tokens *d_model);
-  g_autofree double *exact_turns = g_new (double, n_tokens *head_dim);
-  float *device_inv_freq = kernel_test_upload (inv_freq, (gsize) half * sizeof (float));
+  g_autofree double *exact_turns = g_new (double, n_turns *n_tokens *head_dim);
+  float *device_inv_freq = kernel_test_upload (inv_freq, (gsize) (n_turns * half) * sizeof (float));
   float *residual = kernel_test_alloc ((gsize) (n_tokens * d_model) * sizeof (float));
-  float *turns = kernel_test_alloc ((gsize) (n_tokens * head_dim) * sizeof (float));
+  float *turns = kernel_test_alloc ((gsize) (n_turns * n_tokens * head_dim) * sizeof (float));
   SteerCudaToken *device_tokens;
 
   kernel_test_matrix_init (&embed, type, shape.n_vocab, d_model, FALSE);
@@ -53,19 +53,20 @@ check_embed (SteerCudaType type, int d_model, int head_dim, int n_tokens)
       tokens[t].position = g_test_rand_int_range (0, 131072);
       for (int i = 0; i < d_model; i++)
         exact[t * d_model + i] = (double) embed.values[tokens[t].token * d_model + i] * scale;
-      for (int i = 0; i < half; i++)
+      for (int i = 0; i < n_turns * half; i++)
         {
           float angle = (float) tokens[t].position * inv_freq[i];
+          double *turn = exact_turns + ((i / half * n_tokens + t) * half + i % half) * 2;
 
-          exact_turns[t * head_dim + 2 * i] = cos ((double) angle);
-          exact_turns[t * head_dim + 2 * i + 1] = sin ((double) angle);
+          turn[0] = cos ((double) angle);
+          turn[1] = sin ((double) angle);
         }
     }
   device_tokens = kernel_test_upload (tokens, (gsize) n_tokens * sizeof *tokens);
-  kernel_test_check (steer_cuda_embed (kernel_test_get_queue (), &shape, &embed.matrix, device_inv_freq, device_tokens,
-                                       n_tokens, residual, turns));
+  kernel_test_check (steer_cuda_embed (kernel_test_get_queue (), &shape, &embed.matrix, device_inv_freq, n_turns,
+                                       device_tokens, n_tokens, residual, turns));
   compare_stored ("residual", STEER_CUDA_F32, residual, exact, (gsize) (n_tokens * d_model));
-  compare_stored ("turns", STEER_CUDA_F32, turns, exact_turns, (gsize) (n_tokens * head_dim));
+  compare_stored ("turns", STEER_CUDA_F32, turns, exact_turns, (gsize) (n_turns * n_tokens * head_dim));
   kernel_test_matrix_clear (&embed);
   cudaFree (device_inv_freq);
   cudaFree (residual);
@@ -78,8 +79,8 @@ test_embed (void)
 {
   for (guint t = 0; t < KERNEL_TEST_N_TYPES; t++)
     {
-      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 32), 8, 1);
-      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 1048), 128, 5);
+      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 32), 8, 1, 1);
+      check_embed (kernel_test_types[t], kernel_test_fit_columns (kernel_test_types[t], 1048), 128, 2, 5);
     }
 }
 
