@@ -229,12 +229,18 @@ steer_chat_leave (SteerChat *self, gint64 id)
 {
   g_return_val_if_fail (STEER_IS_CHAT (self), FALSE);
 
-  for (guint i = 0; i < self->turns->len; i++)
+  for (guint i = self->turns->len; i-- > 0;)
     {
       SteerChatTurn *turn = g_ptr_array_index (self->turns, i);
 
-      if (steer_conversation_get_id (turn->conversation) == id)
+      if (steer_conversation_get_id (turn->conversation) != id)
+        continue;
+      /* A comparison waits no longer. */
+      turn->waiting = FALSE;
+      if (turn->n_running > 0)
         steer_chat_turn_stop (turn);
+      else
+        g_ptr_array_remove_index (self->turns, i);
     }
   if (steer_conversation_get_id (self->conversation) != id)
     return FALSE;

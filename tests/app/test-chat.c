@@ -360,6 +360,26 @@ test_leave (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count (f), ==, 0);
 }
 
+static gboolean
+is_gone (gpointer data)
+{
+  return *(gpointer *) data == NULL;
+}
+
+static void
+test_leave_comparison (Fixture *f, gconstpointer data)
+{
+  gpointer conversation = steer_chat_get_conversation (f->chat);
+
+  g_object_add_weak_pointer (conversation, &conversation);
+  use_letter (f, 'a');
+  steer_chat_set_comparing (f->chat, TRUE);
+  steer_chat_send (f->chat, "Hello");
+  wait_idle (f);
+  g_assert_true (steer_chat_leave (f->chat, steer_conversation_get_id (conversation)));
+  test_wait_until (is_gone, &conversation, 20);
+}
+
 static void
 test_switch (Fixture *f, gconstpointer data)
 {
@@ -571,6 +591,7 @@ main (int argc, char **argv)
   ADD ("/chat/going on without a choice keeps the steered reply", 16, test_compare_goes_on);
   ADD ("/chat/a reply goes on in its conversation when another is shown", 8000, test_switch);
   ADD ("/chat/nothing more is written into a deleted conversation", 8000, test_leave);
+  ADD ("/chat/a comparison in a deleted conversation waits for no choice", 16, test_leave_comparison);
   ADD ("/chat/the gauge counts the tokens that the next prompt begins with", 16, test_context);
   ADD ("/chat/a conversation keeps the system prompt it began with", 16, test_system_prompt);
   ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);
