@@ -72,6 +72,8 @@ steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *js
          && read_softcap (json, "final_logit_softcapping", 30.0, &self->logit_softcap, error);
 }
 
+/* --- GGUF --- */
+
 /* The largest model of a generation, known by its layers, is the one that does not take the width of a head. */
 double
 steer_model_config_get_gguf_query_scalar (const SteerModelConfig *self)
@@ -80,4 +82,75 @@ steer_model_config_get_gguf_query_scalar (const SteerModelConfig *self)
                         || (self->arch == STEER_ARCH_GEMMA3 && self->n_layers == 62);
 
   return is_largest ? self->d_model / self->n_heads : self->head_dim;
+}
+
+/* A number n, where each n-th layer is without the window, or a list that says of each layer whether it has it. */
+static gboolean
+read_full_period (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
+{
+  g_autofree char *key = steer_gguf_config_dup_key (reader, "attention.sliding_window_pattern");
+  g_autofree gboolean *full = NULL;
+  g_autofree gint64 *list = NULL;
+  guint64 found;
+  gsize n;
+
+  if (steer_archive_get_metadata (reader->archive, key) == NULL
+      || steer_archive_get_uint (reader->archive, key, &found))
+    return steer_gguf_config_get_uint (reader, "attention.sliding_window_pattern", 0, STEER_MODEL_MAX_LAYERS,
+                                       &self->full_period, error);
+  list = steer_archive_get_int_array (reader->archive, key, &n);
+  if (list == NULL || n < self->n_layers)
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "the key \"%s\" is neither a number nor a list of all layers", key);
+  full = g_new0 (gboolean, self->n_layers);
+  for (guint i = 0; i < self->n_layers; i++)
+    full[i] = list[i] == 0;
+  return steer_model_config_set_full_layers (self, full)
+         || steer_gguf_config_fail (
+           reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+           "the key \"%s\" is not supported where the layers without the window are not every n-th", key);
+}
+
+/* Without a window no layer of Gemma 3 is another than the others. */
+static gboolean
+read_local_layers (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
+{
+  guint window = 0;
+
+  if (!steer_gguf_config_get_uint (reader, "attention.sliding_window", 0, G_MAXINT32, &window, error))
+    return FALSE;
+  if (window == 0)
+    {
+      self->full_period = 0;
+      return TRUE;
+    }
+  self->rope_local_theta = 10000.0;
+  return read_full_period (self, reader, error)
+         && steer_gguf_config_get_double (reader, "rope.freq_base_swa", 0.0, &self->rope_local_theta, error);
+}
+
+/* 0 stands for none. */
+static gboolean
+read_softcap_key (const SteerGgufConfig *self, const char *name, double usual, double *softcap, GError **error)
+{
+  *softcap = usual;
+  if (!steer_gguf_config_get_double (self, name, -1.0, softcap, error))
+    return FALSE;
+  return *softcap >= 0.0
+         || steer_gguf_config_fail (self, STEER_MODEL_ERROR_INVALID, error,
+                                    "the key \"%s.%s\" is %g, but must not be negative", self->arch, name, *softcap);
+}
+
+gboolean
+steer_model_config_read_gemma_gguf (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
+{
+  if (!self->branch_norms)
+    return TRUE;
+  self->query_scalar = steer_model_config_get_gguf_query_scalar (self);
+  if (self->arch == STEER_ARCH_GEMMA3)
+    return read_local_layers (self, reader, error)
+           && read_softcap_key (reader, "final_logit_softcapping", 0.0, &self->logit_softcap, error);
+  return read_full_period (self, reader, error)
+         && read_softcap_key (reader, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
+         && read_softcap_key (reader, "final_logit_softcapping", 30.0, &self->logit_softcap, error);
 }

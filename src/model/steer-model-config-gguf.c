@@ -6,95 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct
-{
-  SteerArchive *archive;
-  const char *arch; /* general.architecture */
-  const char *file; /* for messages */
-} Reader;
-
-static gboolean G_GNUC_PRINTF (4, 5) fail (const Reader *self, int code, GError **error, const char *format, ...)
-{
-  g_autofree char *what = NULL;
-  va_list args;
-
-  va_start (args, format);
-  what = g_strdup_vprintf (format, args);
-  va_end (args);
-  g_set_error (error, STEER_MODEL_ERROR, code, "%s: %s", self->file, what);
-  return FALSE;
-}
-
-static char *
-dup_key (const Reader *self, const char *name)
-{
-  return g_strconcat (self->arch, ".", name, NULL);
-}
-
-/* A list with one number a layer is that number where all are equal. */
 static gboolean
-get_common (const Reader *self, const char *key, guint64 *value, GError **error)
-{
-  gsize n;
-  g_autofree gint64 *list = steer_archive_get_int_array (self->archive, key, &n);
-
-  if (list == NULL || n == 0 || list[0] < 0)
-    return fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is not a number", key);
-  for (gsize i = 1; i < n; i++)
-    if (list[i] != list[0])
-      return fail (self, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                   "the key \"%s\" differs from layer to layer, which is not supported", key);
-  *value = (guint64) list[0];
-  return TRUE;
-}
-
-/* An absent key leaves *value alone. */
-static gboolean
-get_uint (const Reader *self, const char *name, guint min, guint max, guint *value, GError **error)
-{
-  g_autofree char *key = dup_key (self, name);
-  guint64 found;
-
-  if (steer_archive_get_metadata (self->archive, key) == NULL)
-    return TRUE;
-  if (!steer_archive_get_uint (self->archive, key, &found) && !get_common (self, key, &found, error))
-    return FALSE;
-  if (found < min || found > max)
-    return fail (self, STEER_MODEL_ERROR_INVALID, error,
-                 "the key \"%s\" is %" G_GUINT64_FORMAT ", but must be from %u to %u", key, found, min, max);
-  *value = (guint) found;
-  return TRUE;
-}
-
-static gboolean
-require_uint (const Reader *self, const char *name, guint max, guint *value, GError **error)
-{
-  g_autofree char *key = dup_key (self, name);
-
-  if (steer_archive_get_metadata (self->archive, key) == NULL)
-    return fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is missing", key);
-  return get_uint (self, name, 1, max, value, error);
-}
-
-static gboolean
-get_double (const Reader *self, const char *name, double above, double *value, GError **error)
-{
-  g_autofree char *key = dup_key (self, name);
-  double found;
-
-  if (steer_archive_get_metadata (self->archive, key) == NULL)
-    return TRUE;
-  if (!steer_archive_get_double (self->archive, key, &found))
-    return fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is not a number", key);
-  if (!isfinite (found) || found <= above)
-    return fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is %g, but must be above %g", key, found,
-                 above);
-  *value = found;
-  return TRUE;
-}
-
-static gboolean
-read_arch (SteerModelConfig *self, Reader *reader, GError **error)
+read_arch (SteerModelConfig *self, SteerGgufConfig *reader, GError **error)
 {
   static const struct
   {
@@ -111,8 +24,8 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
 
   reader->arch = steer_archive_get_string (reader->archive, "general.architecture");
   if (reader->arch == NULL)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "the key \"general.architecture\" is missing: this is no model");
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "the key \"general.architecture\" is missing: this is no model");
   for (guint i = 0; i < G_N_ELEMENTS (archs); i++)
     {
       if (strcmp (reader->arch, archs[i].name) != 0)
@@ -120,20 +33,21 @@ read_arch (SteerModelConfig *self, Reader *reader, GError **error)
       steer_model_config_init_arch (self, archs[i].arch);
       self->norms_add_one = FALSE;
       self->rope_interleaved = archs[i].interleaved;
-      if (!get_uint (reader, "expert_count", 0, G_MAXUINT, &n_experts, error))
+      if (!steer_gguf_config_get_uint (reader, "expert_count", 0, G_MAXUINT, &n_experts, error))
         return FALSE;
       if (n_experts > 0)
-        return fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                     "a mixture of %u experts is not supported, only models without", n_experts);
+        return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+                                       "a mixture of %u experts is not supported, only models without", n_experts);
       return TRUE;
     }
-  return fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-               "the architecture \"%s\" is not supported; supported are " STEER_GGUF_ARCHITECTURES, reader->arch);
+  return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+                                 "the architecture \"%s\" is not supported; supported are " STEER_GGUF_ARCHITECTURES,
+                                 reader->arch);
 }
 
 /* [*n_rows, *n_cols] of a matrix, with or without data. */
 static gboolean
-find_matrix (const Reader *self, const char *name, guint64 *n_rows, guint64 *n_cols)
+find_matrix (const SteerGgufConfig *self, const char *name, guint64 *n_rows, guint64 *n_cols)
 {
   const SteerTensor *tensor = steer_archive_find (self->archive, name);
   const SteerOpaqueTensor *opaque = steer_archive_find_opaque (self->archive, name);
@@ -147,156 +61,92 @@ find_matrix (const Reader *self, const char *name, guint64 *n_rows, guint64 *n_c
 }
 
 static gboolean
-has_tensor (const Reader *self, const char *name)
+has_tensor (const SteerGgufConfig *self, const char *name)
 {
   return steer_archive_find (self->archive, name) != NULL || steer_archive_find_opaque (self->archive, name) != NULL;
 }
 
 /* The vocabulary is as large as its matrix; the list of tokens may be shorter, where the matrix was padded. */
 static gboolean
-read_vocabulary (SteerModelConfig *self, const Reader *reader, GError **error)
+read_vocabulary (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
   guint64 n_rows, n_cols;
 
   if (!find_matrix (reader, "token_embd.weight", &n_rows, &n_cols))
-    return fail (reader, STEER_MODEL_ERROR_MISSING, error, "the tensor \"token_embd.weight\" is missing");
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_MISSING, error,
+                                   "the tensor \"token_embd.weight\" is missing");
   if (n_rows < 1 || n_rows > STEER_MODEL_MAX_VOCAB)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "a vocabulary of %" G_GUINT64_FORMAT " tokens, but it must be from 1 to %u", n_rows,
-                 STEER_MODEL_MAX_VOCAB);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "a vocabulary of %" G_GUINT64_FORMAT " tokens, but it must be from 1 to %u", n_rows,
+                                   STEER_MODEL_MAX_VOCAB);
   self->n_vocab = (guint) n_rows;
   self->tie_embeddings = !has_tensor (reader, "output.weight");
   return TRUE;
 }
 
 static gboolean
-read_heads (SteerModelConfig *self, const Reader *reader, GError **error)
+read_heads (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
   guint value_length, n_rotated;
 
   self->n_kv_heads = self->n_heads;
-  if (!get_uint (reader, "attention.head_count_kv", 1, STEER_MODEL_MAX_WIDTH, &self->n_kv_heads, error)
-      || !get_uint (reader, "attention.key_length", 1, STEER_MODEL_MAX_WIDTH, &self->head_dim, error))
+  if (!steer_gguf_config_get_uint (reader, "attention.head_count_kv", 1, STEER_MODEL_MAX_WIDTH, &self->n_kv_heads,
+                                   error)
+      || !steer_gguf_config_get_uint (reader, "attention.key_length", 1, STEER_MODEL_MAX_WIDTH, &self->head_dim, error))
     return FALSE;
   if (self->n_heads % self->n_kv_heads != 0)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "%u attention heads, which is not a multiple of the %u heads of keys and values", self->n_heads,
-                 self->n_kv_heads);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "%u attention heads, which is not a multiple of the %u heads of keys and values",
+                                   self->n_heads, self->n_kv_heads);
   if (self->head_dim == 0 && self->d_model % self->n_heads != 0)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "%u dimensions are not a multiple of %u heads; then \"%s.attention.key_length\" must be given",
-                 self->d_model, self->n_heads, reader->arch);
+    return steer_gguf_config_fail (
+      reader, STEER_MODEL_ERROR_INVALID, error,
+      "%u dimensions are not a multiple of %u heads; then \"%s.attention.key_length\" must be given", self->d_model,
+      self->n_heads, reader->arch);
   if (self->head_dim == 0)
     self->head_dim = self->d_model / self->n_heads;
   if (self->head_dim % 2 != 0 || self->head_dim > STEER_MODEL_MAX_WIDTH / self->n_heads)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "%u heads of %u dimensions; their number must be even, and at most %u in all", self->n_heads,
-                 self->head_dim, STEER_MODEL_MAX_WIDTH);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "%u heads of %u dimensions; their number must be even, and at most %u in all",
+                                   self->n_heads, self->head_dim, STEER_MODEL_MAX_WIDTH);
   value_length = n_rotated = self->head_dim;
-  if (!get_uint (reader, "attention.value_length", 1, STEER_MODEL_MAX_WIDTH, &value_length, error)
-      || !get_uint (reader, "rope.dimension_count", 0, STEER_MODEL_MAX_WIDTH, &n_rotated, error))
+  if (!steer_gguf_config_get_uint (reader, "attention.value_length", 1, STEER_MODEL_MAX_WIDTH, &value_length, error)
+      || !steer_gguf_config_get_uint (reader, "rope.dimension_count", 0, STEER_MODEL_MAX_WIDTH, &n_rotated, error))
     return FALSE;
   if (value_length != self->head_dim || n_rotated != self->head_dim)
-    return fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                 "heads with keys of %u, values of %u and rotation of %u dimensions are not supported, only all equal",
-                 self->head_dim, value_length, n_rotated);
+    return steer_gguf_config_fail (
+      reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+      "heads with keys of %u, values of %u and rotation of %u dimensions are not supported, only all equal",
+      self->head_dim, value_length, n_rotated);
   return TRUE;
 }
 
 static gboolean
-read_sizes (SteerModelConfig *self, const Reader *reader, GError **error)
+read_sizes (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
-  g_autofree char *epsilon = dup_key (reader, "attention.layer_norm_rms_epsilon");
+  g_autofree char *epsilon = steer_gguf_config_dup_key (reader, "attention.layer_norm_rms_epsilon");
 
   if (self->arch == STEER_ARCH_GEMMA2)
     self->sliding_window = steer_arch_get_info (self->arch)->window;
-  if (!require_uint (reader, "block_count", STEER_MODEL_MAX_LAYERS, &self->n_layers, error)
-      || !require_uint (reader, "embedding_length", STEER_MODEL_MAX_WIDTH, &self->d_model, error)
-      || !require_uint (reader, "feed_forward_length", STEER_MODEL_MAX_FF, &self->d_ff, error)
-      || !require_uint (reader, "attention.head_count", STEER_MODEL_MAX_WIDTH, &self->n_heads, error)
-      || !require_uint (reader, "context_length", G_MAXINT32, &self->n_context, error)
-      || !get_uint (reader, "attention.sliding_window", 0, G_MAXINT32, &self->sliding_window, error)
+  if (!steer_gguf_config_require_uint (reader, "block_count", STEER_MODEL_MAX_LAYERS, &self->n_layers, error)
+      || !steer_gguf_config_require_uint (reader, "embedding_length", STEER_MODEL_MAX_WIDTH, &self->d_model, error)
+      || !steer_gguf_config_require_uint (reader, "feed_forward_length", STEER_MODEL_MAX_FF, &self->d_ff, error)
+      || !steer_gguf_config_require_uint (reader, "attention.head_count", STEER_MODEL_MAX_WIDTH, &self->n_heads, error)
+      || !steer_gguf_config_require_uint (reader, "context_length", G_MAXINT32, &self->n_context, error)
+      || !steer_gguf_config_get_uint (reader, "attention.sliding_window", 0, G_MAXINT32, &self->sliding_window, error)
       || !read_vocabulary (self, reader, error) || !read_heads (self, reader, error))
     return FALSE;
   self->n_context = MIN (self->n_context, STEER_MODEL_MAX_CONTEXT);
   if (self->sliding_window >= self->n_context)
     self->sliding_window = 0;
   if (steer_archive_get_metadata (reader->archive, epsilon) == NULL)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is missing", epsilon);
-  return get_double (reader, "attention.layer_norm_rms_epsilon", 0.0, &self->rms_norm_eps, error);
-}
-
-/* One number, every how manieth layer is without the window, or a list that says of each layer whether it has it. */
-static gboolean
-read_full_period (SteerModelConfig *self, const Reader *reader, GError **error)
-{
-  g_autofree char *key = dup_key (reader, "attention.sliding_window_pattern");
-  g_autofree gboolean *full = NULL;
-  g_autofree gint64 *list = NULL;
-  guint64 found;
-  gsize n;
-
-  if (steer_archive_get_metadata (reader->archive, key) == NULL
-      || steer_archive_get_uint (reader->archive, key, &found))
-    return get_uint (reader, "attention.sliding_window_pattern", 0, STEER_MODEL_MAX_LAYERS, &self->full_period, error);
-  list = steer_archive_get_int_array (reader->archive, key, &n);
-  if (list == NULL || n < self->n_layers)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                 "the key \"%s\" is neither a number nor a list of all layers", key);
-  full = g_new0 (gboolean, self->n_layers);
-  for (guint i = 0; i < self->n_layers; i++)
-    full[i] = list[i] == 0;
-  return steer_model_config_set_full_layers (self, full)
-         || fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                  "the key \"%s\" is not supported where the layers without the window are not every n-th", key);
-}
-
-/* Without a window no layer of Gemma 3 is another than the others. */
-static gboolean
-read_local_layers (SteerModelConfig *self, const Reader *reader, GError **error)
-{
-  guint window = 0;
-
-  if (!get_uint (reader, "attention.sliding_window", 0, G_MAXINT32, &window, error))
-    return FALSE;
-  if (window == 0)
-    {
-      self->full_period = 0;
-      return TRUE;
-    }
-  self->rope_local_theta = 10000.0;
-  return read_full_period (self, reader, error)
-         && get_double (reader, "rope.freq_base_swa", 0.0, &self->rope_local_theta, error);
-}
-
-/* 0 stands for none. */
-static gboolean
-read_softcap (const Reader *self, const char *name, double usual, double *softcap, GError **error)
-{
-  *softcap = usual;
-  if (!get_double (self, name, -1.0, softcap, error))
-    return FALSE;
-  return *softcap >= 0.0
-         || fail (self, STEER_MODEL_ERROR_INVALID, error, "the key \"%s.%s\" is %g", self->arch, name, *softcap);
-}
-
-static gboolean
-read_gemma (SteerModelConfig *self, const Reader *reader, GError **error)
-{
-  if (!self->branch_norms)
-    return TRUE;
-  self->query_scalar = steer_model_config_get_gguf_query_scalar (self);
-  if (self->arch == STEER_ARCH_GEMMA3)
-    return read_local_layers (self, reader, error)
-           && read_softcap (reader, "final_logit_softcapping", 0.0, &self->logit_softcap, error);
-  return read_full_period (self, reader, error)
-         && read_softcap (reader, "attn_logit_softcapping", 50.0, &self->attention_softcap, error)
-         && read_softcap (reader, "final_logit_softcapping", 30.0, &self->logit_softcap, error);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error, "the key \"%s\" is missing", epsilon);
+  return steer_gguf_config_get_double (reader, "attention.layer_norm_rms_epsilon", 0.0, &self->rms_norm_eps, error);
 }
 
 /* The metadata says nothing about biases: they are there or they are not. */
 static void
-read_biases (SteerModelConfig *self, const Reader *reader)
+read_biases (SteerModelConfig *self, const SteerGgufConfig *reader)
 {
   self->qkv_bias = self->arch == STEER_ARCH_QWEN2 || has_tensor (reader, "blk.0.attn_q.bias");
   self->output_bias = has_tensor (reader, "blk.0.attn_output.bias");
@@ -307,7 +157,7 @@ read_biases (SteerModelConfig *self, const Reader *reader)
 
 /* rope_freqs.weight, into which the converter of Llama 3.1 and later computes its scaling. */
 static gboolean
-read_factors (SteerModelConfig *self, const Reader *reader, GError **error)
+read_factors (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
   const SteerTensor *tensor = steer_archive_find (reader->archive, "rope_freqs.weight");
   guint n = self->head_dim / 2;
@@ -319,16 +169,16 @@ read_factors (SteerModelConfig *self, const Reader *reader, GError **error)
     {
       g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
 
-      return fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                   "the tensor \"rope_freqs.weight\" has the shape %s, but must have one of the %u frequencies a place",
-                   shape, n);
+      return steer_gguf_config_fail (
+        reader, STEER_MODEL_ERROR_INVALID, error,
+        "the tensor \"rope_freqs.weight\" has the shape %s, but must have one of the %u frequencies a place", shape, n);
     }
   steer_tensor_read_f32 (tensor, 0, n, self->rope_factors);
   for (guint i = 0; i < n; i++)
     {
       if (!isfinite (self->rope_factors[i]) || self->rope_factors[i] <= 0.0f)
-        return fail (reader, STEER_MODEL_ERROR_INVALID, error, "element %u of \"rope_freqs.weight\" is %g", i,
-                     (double) self->rope_factors[i]);
+        return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                       "element %u of \"rope_freqs.weight\" is %g", i, (double) self->rope_factors[i]);
       /* both may be there, and both count */
       self->rope_factors[i] *= (float) self->rope_factor;
     }
@@ -337,9 +187,9 @@ read_factors (SteerModelConfig *self, const Reader *reader, GError **error)
 }
 
 static gboolean
-read_rope (SteerModelConfig *self, const Reader *reader, GError **error)
+read_rope (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
-  g_autofree char *type_key = dup_key (reader, "rope.scaling.type");
+  g_autofree char *type_key = steer_gguf_config_dup_key (reader, "rope.scaling.type");
   const char *type = steer_archive_get_string (reader->archive, type_key);
   double factor = 1.0;
 
@@ -348,15 +198,17 @@ read_rope (SteerModelConfig *self, const Reader *reader, GError **error)
   self->rope_factor = 1.0;
   self->rope_original_context = self->n_context;
   /* scale_linear is the older key; 0 stands for no scaling */
-  if (!get_double (reader, "rope.freq_base", 0.0, &self->rope_theta, error)
-      || !get_double (reader, "rope.scale_linear", -1.0, &factor, error)
-      || !get_double (reader, "rope.scaling.factor", -1.0, &factor, error))
+  if (!steer_gguf_config_get_double (reader, "rope.freq_base", 0.0, &self->rope_theta, error)
+      || !steer_gguf_config_get_double (reader, "rope.scale_linear", -1.0, &factor, error)
+      || !steer_gguf_config_get_double (reader, "rope.scaling.factor", -1.0, &factor, error))
     return FALSE;
   if (type != NULL && strcmp (type, "none") != 0 && strcmp (type, "linear") != 0)
-    return fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
-                 "the key \"%s\" is \"%s\", which is not supported; supported are none and linear", type_key, type);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_UNSUPPORTED, error,
+                                   "the key \"%s\" is \"%s\", which is not supported; supported are none and linear",
+                                   type_key, type);
   if (factor < 0.0)
-    return fail (reader, STEER_MODEL_ERROR_INVALID, error, "the rotary embedding's scaling factor is %g", factor);
+    return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                   "the rotary embedding's scaling factor is %g", factor);
   if (g_strcmp0 (type, "none") != 0 && factor > 0.0 && factor != 1.0)
     {
       self->rope_type = STEER_ROPE_LINEAR;
@@ -380,7 +232,7 @@ add_end (SteerModelConfig *self, guint64 id)
 
 /* Converters often name one end only, that of a document or that of a turn; the others are known by their text. */
 static void
-add_known_ends (SteerModelConfig *self, const Reader *reader)
+add_known_ends (SteerModelConfig *self, const SteerGgufConfig *reader)
 {
   static const char *const ends[] = {
     "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|im_end|>", "<|endoftext|>", "<|end|>", "<end_of_turn>",
@@ -395,7 +247,7 @@ add_known_ends (SteerModelConfig *self, const Reader *reader)
 }
 
 static void
-read_special_ids (SteerModelConfig *self, const Reader *reader)
+read_special_ids (SteerModelConfig *self, const SteerGgufConfig *reader)
 {
   static const char *const keys[]
     = { "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id" };
@@ -420,14 +272,14 @@ gboolean
 steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GError **error)
 {
   g_autofree char *display = NULL;
-  Reader reader = { .archive = archive };
+  SteerGgufConfig reader = { .archive = archive };
 
   g_return_val_if_fail (self != NULL && STEER_IS_ARCHIVE (archive), FALSE);
 
   memset (self, 0, sizeof *self);
   reader.file = display = g_filename_display_name (steer_archive_get_path (archive));
-  if (!read_arch (self, &reader, error) || !read_sizes (self, &reader, error) || !read_gemma (self, &reader, error)
-      || !read_rope (self, &reader, error))
+  if (!read_arch (self, &reader, error) || !read_sizes (self, &reader, error)
+      || !steer_model_config_read_gemma_gguf (self, &reader, error) || !read_rope (self, &reader, error))
     return FALSE;
   read_biases (self, &reader);
   read_special_ids (self, &reader);

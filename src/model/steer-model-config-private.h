@@ -1,6 +1,7 @@
 #pragma once
 
 #include "tensor/steer-gguf-writer.h"
+#include "steer-gguf-config.h"
 #include "steer-json-config.h"
 
 G_BEGIN_DECLS
@@ -47,6 +48,7 @@ void steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch);
 
 /* What config.json of a Gemma says beside what all do; nothing of another architecture. */
 gboolean steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *json, GError **error);
+gboolean steer_model_config_read_gemma_gguf (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error);
 
 /* query_scalar as llama.cpp takes it, which no key of a GGUF file tells. */
 double steer_model_config_get_gguf_query_scalar (const SteerModelConfig *self);

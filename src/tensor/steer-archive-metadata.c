@@ -313,6 +313,7 @@ steer_archive_get_int_array (SteerArchive *self, const char *key, gsize *n)
 {
   const SteerArchiveValue *found;
   g_autofree gint64 *numbers = NULL;
+  SteerValueType type;
   gsize size;
 
   g_return_val_if_fail (STEER_IS_ARCHIVE (self) && key != NULL && n != NULL, NULL);
@@ -321,14 +322,14 @@ steer_archive_get_int_array (SteerArchive *self, const char *key, gsize *n)
   numbers = found != NULL ? g_try_new (gint64, MAX (found->n, 1)) : NULL;
   if (numbers == NULL)
     return NULL;
-  size = steer_value_type_get_size (found->element_type);
+  type = found->element_type == STEER_VALUE_BOOL ? STEER_VALUE_U8 : found->element_type;
+  size = steer_value_type_get_size (type);
   for (gsize i = 0; i < found->n; i++)
     {
       gboolean negative;
       guint64 bits;
 
-      if (!load_integer (found->element_type, found->data + i * size, &bits, &negative)
-          || (!negative && bits > G_MAXINT64))
+      if (!load_integer (type, found->data + i * size, &bits, &negative) || (!negative && bits > G_MAXINT64))
         return NULL;
       numbers[i] = (gint64) bits;
     }

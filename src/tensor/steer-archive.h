@@ -72,7 +72,8 @@ typedef struct
   gsize length;
 } SteerArchiveString;
 
-/* [*n] elements; free the list with g_free(), the strings belong to the archive. An empty list is not NULL. */
+/* [*n] elements; free the list with g_free(), the strings belong to the archive. An empty list is not NULL. Of
+ * truths as integers, 0 is the untrue one. */
 SteerArchiveString *steer_archive_get_string_array (SteerArchive *self, const char *key, gsize *n);
 gint64 *steer_archive_get_int_array (SteerArchive *self, const char *key, gsize *n);
 double *steer_archive_get_double_array (SteerArchive *self, const char *key, gsize *n);

@@ -167,6 +167,7 @@ test_arrays (Fixture *fixture, gconstpointer data)
   g_autofree SteerArchiveString *strings = steer_archive_get_string_array (archive, "t.strings", &n);
   g_autofree gint64 *ints = NULL;
   g_autofree gint64 *bytes = NULL;
+  g_autofree gint64 *truths = NULL;
   g_autofree double *floats = NULL;
 
   g_assert_cmpuint (n, ==, 4);
@@ -180,6 +181,9 @@ test_arrays (Fixture *fixture, gconstpointer data)
   bytes = steer_archive_get_int_array (archive, "t.bytes", &n);
   g_assert_cmpuint (n, ==, 3);
   g_assert_cmpint (bytes[2], ==, 255);
+  truths = steer_archive_get_int_array (archive, "t.bools", &n);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_true (truths[0] != 0 && truths[1] == 0);
   floats = steer_archive_get_double_array (archive, "t.floats", &n);
   g_assert_cmpuint (n, ==, 2);
   g_assert_cmpfloat (floats[1], ==, -1.5);
