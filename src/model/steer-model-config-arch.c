@@ -95,14 +95,6 @@ steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch)
   self->branch_norms = arch == STEER_ARCH_GEMMA2 || arch == STEER_ARCH_GEMMA3;
 }
 
-gboolean
-steer_model_config_is_plain (const SteerModelConfig *self)
-{
-  return !self->qk_norm && self->full_period == 0 && self->gate == STEER_GATE_SILU && !self->scales_embedding
-         && !self->norms_add_one && !self->branch_norms && self->query_scalar == 0.0 && self->attention_softcap == 0.0
-         && self->logit_softcap == 0.0 && self->rope_local_theta == 0.0;
-}
-
 guint64
 steer_model_config_get_n_parameters (const SteerModelConfig *self)
 {

@@ -142,7 +142,4 @@ char *steer_model_config_dup_summary (const SteerModelConfig *self);
 
 guint64 steer_model_config_get_n_parameters (const SteerModelConfig *self);
 
-/* Whether a decoder layer is Llama's: nothing of what later architectures do beside it. */
-gboolean steer_model_config_is_plain (const SteerModelConfig *self);
-
 G_END_DECLS
