@@ -30,7 +30,7 @@ struct AttentionJob
   int head_dim;
   int window;
   float scale; /* of scores in base 2 */
-  float cap;   /* of them; 0: none */
+  float cap;   /* of them, where the kernel has one */
   int lanes;   /* that share a position: a power of two, at least head_dim / N */
 };
 
@@ -137,7 +137,8 @@ add_positions (LaneState<heads> *state, const float (*scores)[UNROLL], const uin
     }
 }
 
-template <SteerCudaType type, int heads>
+/* capped: a kernel of its own, since the others need the registers. */
+template <SteerCudaType type, int heads, bool capped>
 static __device__ __forceinline__ void
 score_positions (const AttentionJob &job, const float (*q)[N], const uint4 *raw_keys, float (*scores)[UNROLL])
 {
@@ -164,7 +165,7 @@ score_positions (const AttentionJob &job, const float (*q)[N], const uint4 *raw_
 #pragma unroll
       for (int u = 0; u < UNROLL; u++)
         scores[h][u] += __shfl_xor_sync (STEER_ALL_LANES, scores[h][u], offset);
-  if (job.cap > 0.0f)
+  if (capped)
 #pragma unroll
     for (int h = 0; h < heads; h++)
 #pragma unroll
@@ -173,7 +174,7 @@ score_positions (const AttentionJob &job, const float (*q)[N], const uint4 *raw_
 }
 
 /* Positions begin .. end - 1 of one slot and key/value head, by the whole block. */
-template <SteerCudaType type, int heads>
+template <SteerCudaType type, int heads, bool capped>
 static __device__ __forceinline__ void
 attend_span (const AttentionJob &job,
              size_t cache_row,
@@ -208,7 +209,7 @@ attend_span (const AttentionJob &job,
               raw_values[u] = *reinterpret_cast<const uint4 *> (values + (size_t) position * job.head_dim);
             }
         }
-      score_positions<type, heads> (job, q, raw_keys, scores);
+      score_positions<type, heads, capped> (job, q, raw_keys, scores);
 #pragma unroll
       for (int u = 0; u < UNROLL; u++)
         if (base + u * n_groups + group >= end)
@@ -398,7 +399,7 @@ store_rows (const AttentionJob &job, int element, const LaneState<heads> &state,
 }
 
 /* grid: spans, groups of heads, columns. shared memory: int room[4], then the warps' rows. */
-template <SteerCudaType type, int heads>
+template <SteerCudaType type, int heads, bool capped>
 static __global__ void
 __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ AttentionJob job)
 {
@@ -438,7 +439,7 @@ __launch_bounds__ (N_THREADS) steer_attention_decode (const __grid_constant__ At
       for (int i = 0; i < N; i++)
         state.values[h][i] = 0.0f;
     }
-  attend_span<type, heads> (job, cache_row, begin, end, q, &state);
+  attend_span<type, heads, capped> (job, cache_row, begin, end, q, &state);
   join_lanes<heads> (job.lanes, &state);
   store_rows<heads> (job, element, state, rows + warp * heads * stride);
   __syncthreads ();
@@ -510,16 +511,24 @@ steer_cuda_decode_attention_get_scratch (const SteerCudaShape *shape, int n_colu
          + (size_t) n_columns * shape->n_heads * MAX_SPANS * get_row_floats (shape->head_dim) * sizeof (float);
 }
 
-template <SteerCudaType type, int heads>
+template <SteerCudaType type, int heads, bool capped>
 static cudaError_t
-launch (const SteerCudaQueue *queue, const SteerCudaShape *shape, int n_columns, const AttentionJob &job)
+launch_kernel (const SteerCudaQueue *queue, const SteerCudaShape *shape, int n_columns, const AttentionJob &job)
 {
   size_t n_rows = (size_t) N_WARPS * heads * get_row_floats (shape->head_dim);
   size_t n_factors = (size_t) heads * MAX_SPANS;
   size_t n_shared = 4 * sizeof (int) + (n_rows > n_factors ? n_rows : n_factors) * sizeof (float);
 
-  return steer_launch (queue, steer_attention_decode<type, heads>,
+  return steer_launch (queue, steer_attention_decode<type, heads, capped>,
                        dim3 (MAX_SPANS, count_head_groups (shape), n_columns), N_THREADS, n_shared, job);
+}
+
+template <SteerCudaType type, int heads>
+static cudaError_t
+launch (const SteerCudaQueue *queue, const SteerCudaShape *shape, int n_columns, const AttentionJob &job)
+{
+  return job.cap > 0.0f ? launch_kernel<type, heads, true> (queue, shape, n_columns, job)
+                        : launch_kernel<type, heads, false> (queue, shape, n_columns, job);
 }
 
 template <SteerCudaType type>
