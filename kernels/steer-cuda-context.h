@@ -24,7 +24,8 @@ typedef struct
   SteerCudaToken *tokens; /* [STEER_CUDA_CHUNK]: of a prefill chunk; a decode step has its own in the step block */
   float *turns;           /* [n_turns, tokens of the chunk or step, head_dim / 2, 2] */
   float *residual[2];     /* [STEER_CUDA_CHUNK, d_model], [STEER_CUDA_MAX_COLUMNS, d_model] */
-  float *q;      /* [STEER_CUDA_CHUNK, n_heads * head_dim]; in decode already rotated, without a norm of heads */
+  float
+    *q; /* [STEER_CUDA_CHUNK, n_heads * head_dim]; in decode rotated, or what is still to be normalised, of all heads */
   float *k;      /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
   float *v;      /* [STEER_CUDA_CHUNK, n_kv_heads * head_dim] */
   float *gate;   /* [STEER_CUDA_CHUNK, d_ff] */

@@ -29,15 +29,17 @@ enqueue_heads (SteerCudaContext *self, int n, guint index, const float *in, floa
   const SteerCudaLayer *layer = &self->weights.layers[index];
   const SteerCudaToken *tokens = self->steering.device.tokens;
   SteerCudaWork *work = &self->work;
-  const SteerCudaHeads q = { .rows = work->q, .norm = layer->q_norm };
-  const SteerCudaHeads k = { .rows = work->k, .norm = layer->k_norm };
-  const SteerCudaHeads v = { .rows = work->v };
+  int n_query = layer->q.n_rows, n_kv = layer->k.n_rows;
+  int stride = n_query + 2 * n_kv;
+  const SteerCudaHeads q = { .rows = work->q, .stride = stride, .norm = layer->q_norm };
+  const SteerCudaHeads k = { .rows = work->q + n_query, .stride = stride, .norm = layer->k_norm };
+  const SteerCudaHeads v = { .rows = work->q + n_query + n_kv, .stride = stride };
   const float *turns = steer_cuda_get_turns (self, index, n);
   gboolean normed = layer->q_norm != NULL;
 
   TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) index, &layer->q, &layer->k, &layer->v,
-                              layer->attn_norm, tokens, n, turns, in, out, work->q, normed ? work->k : NULL,
-                              normed ? work->v : NULL, &self->caches[index]));
+                              layer->attn_norm, tokens, n, turns, in, out, work->q, normed ? work->q : NULL,
+                              &self->caches[index]));
   *query = normed ? work->query : work->q;
   if (!normed)
     return cudaSuccess;

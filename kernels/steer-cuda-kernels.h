@@ -224,8 +224,8 @@ extern "C"
    * @residual_out: out: [n_columns, d_model]: the same after steering, to which the rest of the layer adds. Another
    * buffer
    * @query: out: [n_columns, n_heads * head_dim], rotated
-   * @key, @value: (nullable): out: [n_columns, n_kv_heads * head_dim]: where these are, nothing is rotated and nothing
-   *   goes to the cache: steer_cuda_rotate_rows() follows
+   * @heads: (nullable): out: [n_columns, n_heads + 2 n_kv_heads, head_dim]: queries, keys and values; where it is,
+   *   nothing is rotated, nothing goes to @query or the cache, and steer_cuda_rotate_rows() follows
    *
    * Steering, RMS norm, the three products with their biases, rotation; keys and values go to the cache. One launch
    * when the three matrices are of one type, or values of Q6_K beside Q4_K or Q5_K, as in many files.
@@ -243,8 +243,7 @@ extern "C"
                                      const float *residual_in,
                                      float *residual_out,
                                      float *query,
-                                     float *key,
-                                     float *value,
+                                     float *heads,
                                      const SteerCudaCache *cache);
 
   /* Bytes of @scratch; zero it once after allocating it. */
@@ -358,7 +357,8 @@ extern "C"
   /* Queries, keys or values of some tokens, as the product gives them, and what is to be done to them. */
   typedef struct
   {
-    const float *rows; /* [n_tokens, heads of them * head_dim] */
+    const float *rows; /* [n_tokens, stride], of which the first are [heads of them, head_dim] */
+    int stride;
     const float *bias; /* (nullable): [heads of them * head_dim] */
     const float *norm; /* (nullable): [head_dim]: each head is normalised */
   } SteerCudaHeads;

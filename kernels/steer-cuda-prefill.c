@@ -119,9 +119,9 @@ project (SteerCudaContext *self, const Chunk *chunk, guint index)
   const Rows all = { 0, chunk->n_tokens };
   SteerCudaWork *work = &self->work;
   float *const results[] = { work->q, work->k, work->v };
-  const SteerCudaHeads q = { .rows = work->q, .bias = layer->q.bias, .norm = layer->q_norm };
-  const SteerCudaHeads k = { .rows = work->k, .bias = layer->k.bias, .norm = layer->k_norm };
-  const SteerCudaHeads v = { .rows = work->v, .bias = layer->v.bias };
+  const SteerCudaHeads q = { .rows = work->q, .stride = layer->q.n_rows, .bias = layer->q.bias, .norm = layer->q_norm };
+  const SteerCudaHeads k = { .rows = work->k, .stride = layer->k.n_rows, .bias = layer->k.bias, .norm = layer->k_norm };
+  const SteerCudaHeads v = { .rows = work->v, .stride = layer->v.n_rows, .bias = layer->v.bias };
 
   TRY (multiply_normed (self, layer->attn_norm, matrices, results, G_N_ELEMENTS (matrices), &all));
   return steer_cuda_rotate_rows (&self->queue, &self->shape, &q, &k, &v, work->tokens, chunk->n_tokens,

@@ -93,11 +93,10 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
                        const float *residual_in,
                        float *residual_out,
                        float *query,
-                       float *key,
-                       float *value,
+                       float *heads,
                        const SteerCudaCache *cache)
 {
-  SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, query);
+  SteerGemv job = begin_job (STEER_GEMV_QKV, q, residual_in, n_columns, heads != nullptr ? heads : query);
 
   job.matrices[1] = *k;
   job.matrices[2] = *v;
@@ -105,8 +104,12 @@ steer_cuda_decode_qkv (const SteerCudaQueue *queue,
   job.n_pairs[2] = count_pairs (v);
   add_norm (&job, shape, norm);
   add_steering (&job, layer - 1, tokens, residual_out);
-  job.others[0] = key;
-  job.others[1] = value;
+  if (heads != nullptr)
+    {
+      job.first_raw[1] = q->n_rows;
+      job.first_raw[2] = q->n_rows + k->n_rows;
+      job.n_raw = job.first_raw[2] + v->n_rows;
+    }
   job.turns = turns;
   job.cache = *cache;
   job.n_kv_heads = shape->n_kv_heads;

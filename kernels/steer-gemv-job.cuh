@@ -28,7 +28,8 @@ struct SteerGemv
   float *steered;               /* (nullable): out: [n_columns, depth]: x after steering */
 
   float *out;
-  float *others[2];   /* QKV: (nullable): [n_columns, n_kv_heads * head_dim]: keys and values, nothing is rotated */
+  int n_raw;          /* QKV: 0; else nothing is rotated, and out is rows of so many: queries, keys, values */
+  int first_raw[3];   /* where each of them begins in a row */
   SteerCudaGate gate; /* GATE_UP */
   const float *turns; /* QKV: [n_columns, head_dim / 2, 2] */
   SteerCudaCache cache;

@@ -171,11 +171,10 @@ steer_end_qkv (const SteerGemv &job, const SteerPair &pair, int c, float a, floa
   int head = pair.row[0] / job.head_dim;
   int in_head[2] = { pair.row[0] % job.head_dim, pair.row[1] % job.head_dim };
 
-  if (job.others[0] != nullptr)
+  if (job.n_raw > 0)
     {
-      float *rows = pair.part == 0 ? job.out : job.others[pair.part - 1];
+      float *rows = job.out + (size_t) c * job.n_raw + job.first_raw[pair.part];
 
-      rows += (size_t) c * job.matrices[pair.part].n_rows;
       rows[pair.row[0]] = a;
       rows[pair.row[1]] = b;
       return;
@@ -250,10 +249,7 @@ steer_cut_columns (const SteerGemv *job, int first, int n)
 
   part.n_columns = n;
   part.x += (size_t) first * job->depth;
-  part.out += (size_t) first * job->matrices[0].n_rows;
-  for (int i = 0; i < 2; i++)
-    if (part.others[i] != nullptr)
-      part.others[i] += (size_t) first * job->matrices[1 + i].n_rows;
+  part.out += (size_t) first * (job->n_raw > 0 ? job->n_raw : job->matrices[0].n_rows);
   if (part.tokens != nullptr)
     part.tokens += first;
   if (part.steered != nullptr)

@@ -93,7 +93,7 @@ load_element (const RotateJob &job, size_t t, int part, int head, int element)
 {
   const SteerCudaHeads &heads = job.heads[part];
   int at = head * job.head_dim + element;
-  float x = heads.rows[t * job.n_heads[part] * job.head_dim + at];
+  float x = heads.rows[t * heads.stride + at];
 
   return heads.bias != nullptr ? x + heads.bias[at] : x;
 }

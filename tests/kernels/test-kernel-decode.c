@@ -317,7 +317,7 @@ check_qkv (SteerCudaType q_type,
 
   kernel_test_check (steer_cuda_decode_qkv (kernel_test_get_queue (), &qkv.shape, 0, &q.matrix, &k.matrix, &v.matrix,
                                             device_norm, device_tokens, n_columns, device_turns, device_in, device_out,
-                                            device_query, NULL, NULL, &qkv.cache));
+                                            device_query, NULL, &qkv.cache));
   kernel_test_download (device_query, query, (gsize) (n_query * n_columns) * sizeof (float));
   for (int c = 0; c < n_columns; c++)
     {
@@ -377,31 +377,26 @@ check_raw_qkv (SteerCudaType q_type, SteerCudaType v_type, int n_columns)
   float *device_out = kernel_test_alloc ((gsize) (d * n_columns) * sizeof (float));
   SteerCudaToken *device_tokens = kernel_test_upload (tokens, sizeof tokens);
   KernelTestMatrix w[3];
-  float *rows[3];
+  int stride = n_rows[0] + n_rows[1] + n_rows[2];
+  g_autofree float *values = g_new (float, stride *n_columns);
+  float *rows = kernel_test_alloc ((gsize) (stride * n_columns) * sizeof (float));
 
   for (guint i = 0; i < 3; i++)
-    {
-      kernel_test_matrix_init (&w[i], all_types[i], n_rows[i], d, TRUE);
-      rows[i] = kernel_test_alloc ((gsize) (n_rows[i] * n_columns) * sizeof (float));
-    }
+    kernel_test_matrix_init (&w[i], all_types[i], n_rows[i], d, TRUE);
   qkv.cache.keys = kernel_test_alloc (n_plane);
   qkv.cache.values = kernel_test_alloc (n_plane);
   qkv.normed = normalise (residual, norm, n_columns, d);
   kernel_test_check (steer_cuda_decode_qkv (kernel_test_get_queue (), &qkv.shape, 0, &w[0].matrix, &w[1].matrix,
                                             &w[2].matrix, device_norm, device_tokens, n_columns, NULL, device_in,
-                                            device_out, rows[0], rows[1], rows[2], &qkv.cache));
-  for (guint i = 0; i < 3; i++)
-    {
-      g_autofree float *values = g_new (float, n_rows[i] * n_columns);
+                                            device_out, NULL, rows, &qkv.cache));
+  kernel_test_download (rows, values, (gsize) (stride * n_columns) * sizeof (float));
+  for (int c = 0; c < n_columns; c++)
+    for (int i = 0, first = 0; i < 3; first += n_rows[i++])
+      {
+        g_autofree double *exact = project (&qkv, &w[i], c);
 
-      kernel_test_download (rows[i], values, (gsize) (n_rows[i] * n_columns) * sizeof (float));
-      for (int c = 0; c < n_columns; c++)
-        {
-          g_autofree double *exact = project (&qkv, &w[i], c);
-
-          kernel_test_compare ("rows", values + c * n_rows[i], exact, (gsize) n_rows[i], 5 * TOLERANCE);
-        }
-    }
+        kernel_test_compare ("rows", values + c * stride + first, exact, (gsize) n_rows[i], 5 * TOLERANCE);
+      }
   for (guint i = 0; i < 2; i++)
     {
       kernel_test_download (i == 0 ? qkv.cache.keys : qkv.cache.values, plane, n_plane);
@@ -409,11 +404,9 @@ check_raw_qkv (SteerCudaType q_type, SteerCudaType v_type, int n_columns)
         g_assert_cmpuint (plane[j], ==, 0xff);
     }
   for (guint i = 0; i < 3; i++)
-    {
-      kernel_test_matrix_clear (&w[i]);
-      cudaFree (rows[i]);
-    }
+    kernel_test_matrix_clear (&w[i]);
   g_free (qkv.normed);
+  cudaFree (rows);
   cudaFree (qkv.cache.keys);
   cudaFree (qkv.cache.values);
   cudaFree (device_norm);

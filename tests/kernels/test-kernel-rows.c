@@ -373,7 +373,7 @@ check_rotate (SteerCudaType type,
   device[6] = kernel_test_alloc ((gsize) (n_tokens * n_query) * kernel_test_get_bytes (query_type));
   device[7] = with_norm ? upload_floats (norms, 2 * head_dim) : NULL;
   for (guint i = 0; i < 3; i++)
-    heads[i] = (SteerCudaHeads){ .rows = device[i], .bias = device[3] };
+    heads[i] = (SteerCudaHeads){ .rows = device[i], .stride = i == 0 ? n_query : n_kv, .bias = device[3] };
   if (with_norm)
     {
       heads[0].norm = device[7];
