@@ -30,11 +30,24 @@ mark_added (SteerTokenizer *self, const SteerAddedSet *set, gint32 *types)
     }
 }
 
+/* Tokens that are looked for before spaces get their mark are written with spaces, as llama.cpp's converter does: those
+ * of several spaces, which Gemma has. */
+static const char *
+write_spaces (const char *token, GPtrArray *made)
+{
+  g_auto (GStrv) parts = g_strsplit (token, SPACE_MARK, -1);
+
+  if (parts[0] == NULL || parts[1] == NULL)
+    return token;
+  g_ptr_array_add (made, g_strjoinv (" ", parts));
+  return g_ptr_array_index (made, made->len - 1);
+}
+
 static void
 write_tokens (SteerTokenizer *self, SteerGgufWriter *writer, guint n_vocab)
 {
   guint n_tokens = steer_tokenizer_get_n_tokens (self);
-  g_autoptr (GPtrArray) fillers = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
   g_autofree const char **tokens = g_new0 (const char *, n_vocab);
   g_autofree gint32 *types = g_new0 (gint32, n_vocab);
 
@@ -46,7 +59,7 @@ write_tokens (SteerTokenizer *self, SteerGgufWriter *writer, guint n_vocab)
         continue;
       tokens[id] = g_strdup_printf ("[PAD%u]", id);
       types[id] = STEER_TOKEN_UNUSED;
-      g_ptr_array_add (fillers, (gpointer) tokens[id]);
+      g_ptr_array_add (made, (gpointer) tokens[id]);
     }
   for (guint byte = 0; self->bpe.byte_fallback && byte < 256; byte++)
     if (self->bpe.byte_ids[byte] >= 0)
@@ -55,6 +68,9 @@ write_tokens (SteerTokenizer *self, SteerGgufWriter *writer, guint n_vocab)
   mark_added (self, &self->normalized_added, types);
   if (self->bpe.unknown >= 0)
     types[self->bpe.unknown] = STEER_TOKEN_UNKNOWN;
+  for (guint id = 0; !self->bpe.byte_level && id < n_vocab; id++)
+    if (types[id] == STEER_TOKEN_USER_DEFINED)
+      tokens[id] = write_spaces (tokens[id], made);
   steer_gguf_writer_add_string_list (writer, KEY ("tokens"), tokens, n_vocab);
   steer_gguf_writer_add_int_list (writer, KEY ("token_type"), types, n_vocab);
 }

@@ -23,6 +23,8 @@ check (const SteerModelConfig *config)
   steer_model_config_get_inv_freq (config, inv_freq);
   for (guint i = 0; i < config->head_dim / 2; i++)
     g_assert_true (isfinite (inv_freq[i]));
+  if (config->rope_local_theta > 0.0)
+    steer_model_config_get_local_inv_freq (config, inv_freq);
 }
 
 int

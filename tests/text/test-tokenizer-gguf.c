@@ -124,6 +124,43 @@ test_written (void)
     }
 }
 
+/* Gemma's tokens of several spaces are found in a text as such: the marks that they are listed with come later. */
+static void
+test_written_spaces (void)
+{
+  static const char *const texts[] = { "a b", "a  b", "a   b", "  a", "b   " };
+  g_autofree char *folder = test_make_dir ();
+  g_autofree char *json = g_build_filename (folder, "tokenizer.json", NULL);
+  g_autoptr (SteerTokenizer) before = NULL;
+  g_autoptr (SteerTokenizer) after = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_file_set_contents (json,
+                       "{\"added_tokens\":[{\"id\":4,\"content\":\"▁▁\",\"normalized\":false,\"special\":false},"
+                       "{\"id\":5,\"content\":\"▁▁▁\",\"normalized\":false,\"special\":false}],"
+                       "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"▁\"},"
+                       "\"pre_tokenizer\":null,\"post_processor\":null,\"decoder\":null,"
+                       "\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"fuse_unk\":true,\"byte_fallback\":true,"
+                       "\"vocab\":{\"<unk>\":0,\"a\":1,\"b\":2,\"▁\":3,\"▁▁\":4,\"▁▁▁\":5,\"▁a\":6,\"▁b\":7},"
+                       "\"merges\":[\"▁ ▁\",\"▁▁ ▁\",\"▁ ▁▁\",\"▁ a\",\"▁ b\"]}}",
+                       -1, &error);
+  g_assert_no_error (error);
+  before = steer_tokenizer_new_from_file (json, &error);
+  g_assert_no_error (error);
+  after = write_and_read (json);
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr (GArray) expected = g_array_new (FALSE, FALSE, sizeof (gint32));
+      g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
+
+      g_assert_true (
+        steer_tokenizer_encode (before, texts[i], strlen (texts[i]), STEER_ENCODE_DEFAULT, expected, &error));
+      g_assert_true (steer_tokenizer_encode (after, texts[i], strlen (texts[i]), STEER_ENCODE_DEFAULT, ids, &error));
+      json_lines_assert_ids (texts[i], ids, expected);
+    }
+  test_remove_dir (g_steal_pointer (&folder));
+}
+
 static void
 check_outside_case (JsonObject *line, gpointer data)
 {
@@ -257,6 +294,7 @@ main (int argc, char **argv)
   g_test_add_func ("/text/gguf/qwen-2-gives-the-ids-of-its-tokenizer-json", test_qwen2);
   g_test_add_func ("/text/gguf/sentencepiece-gives-the-ids-of-its-model", test_sentencepiece);
   g_test_add_func ("/text/gguf/what-we-write-gives-the-ids-of-the-tokenizer-json", test_written);
+  g_test_add_func ("/text/gguf/tokens-of-several-spaces-are-written-with-spaces", test_written_spaces);
   g_test_add_func ("/text/gguf/what-we-write-of-llama-3.1-gives-its-ids", test_written_llama31);
   g_test_add_func ("/text/gguf/what-we-write-of-merges-with-spaces-marked-gives-their-ids", test_written_tinystories);
   g_test_add_func ("/text/gguf/a-silent-file-begins-as-its-kind-does", test_bos);
