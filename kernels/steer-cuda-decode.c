@@ -58,8 +58,23 @@ enqueue_branch (SteerCudaContext *self,
 {
   if (norm == NULL)
     return steer_cuda_decode_add (&self->queue, matrix, x, n, residual);
-  TRY (steer_cuda_decode_multiply (&self->queue, matrix, x, n, self->work.branch));
+  TRY (steer_cuda_decode_multiply (&self->queue, &self->shape, matrix, NULL, x, n, self->work.branch));
   return steer_cuda_add_normed_rows (&self->queue, &self->shape, self->work.branch, norm, n, residual);
+}
+
+/* In one kernel, which takes a row of each together, where both are of one type. */
+static cudaError_t
+enqueue_gate_and_up (SteerCudaContext *self, int n, const SteerCudaLayer *layer, const float *residual)
+{
+  SteerCudaWork *work = &self->work;
+
+  if (layer->gate.type == layer->up.type)
+    return steer_cuda_decode_gate_up (&self->queue, &self->shape, &layer->gate, &layer->up, layer->mlp_norm, residual,
+                                      n, work->hidden);
+  TRY (steer_cuda_decode_multiply (&self->queue, &self->shape, &layer->gate, layer->mlp_norm, residual, n, work->gate));
+  TRY (steer_cuda_decode_multiply (&self->queue, &self->shape, &layer->up, layer->mlp_norm, residual, n, work->up));
+  return steer_cuda_gate_rows (&self->queue, &self->shape, work->gate, work->up, NULL, NULL, n, STEER_CUDA_F32,
+                               work->hidden);
 }
 
 /* The steering of a layer is the first thing that the next one does, so the residual changes its buffer there. @taps:
@@ -87,8 +102,7 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
       TRY (steer_cuda_decode_attention (&self->queue, &shape, &self->caches[i], tokens, n, query,
                                         work->attention_scratch, work->attended));
       TRY (enqueue_branch (self, n, &layer->o, layer->attn_branch_norm, work->attended, out));
-      TRY (steer_cuda_decode_gate_up (&self->queue, &self->shape, &layer->gate, &layer->up, layer->mlp_norm, out, n,
-                                      work->hidden));
+      TRY (enqueue_gate_and_up (self, n, layer, out));
       TRY (enqueue_branch (self, n, &layer->down, layer->mlp_branch_norm, work->hidden, out));
       in = out;
       out = swap;

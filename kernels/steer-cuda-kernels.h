@@ -275,16 +275,18 @@ extern "C"
                                      int n_columns,
                                      float *residual);
 
-  /* out = matrix x + bias, for what is normalised before it is added. x: [n_columns, matrix->n_columns]; out:
-   * [n_columns, matrix->n_rows]. */
+  /* out = matrix x + bias, x normalised first where there is a norm. norm: (nullable): [matrix->n_columns]; x:
+   * [n_columns, matrix->n_columns]; out: [n_columns, matrix->n_rows]. */
   cudaError_t steer_cuda_decode_multiply (const SteerCudaQueue *queue,
+                                          const SteerCudaShape *shape,
                                           const SteerCudaMatrix *matrix,
+                                          const float *norm,
                                           const float *x,
                                           int n_columns,
                                           float *out);
 
-  /* RMS norm, gate and up, f (gate) * up, f being the shape's. residual: [n_columns, d_model]; hidden: out: [n_columns,
-   * d_ff]. */
+  /* RMS norm, gate and up, which are of one type, f (gate) * up, f being the shape's. residual: [n_columns, d_model];
+   * hidden: out: [n_columns, d_ff]. */
   cudaError_t steer_cuda_decode_gate_up (const SteerCudaQueue *queue,
                                          const SteerCudaShape *shape,
                                          const SteerCudaMatrix *gate,

@@ -219,7 +219,8 @@ begin (SteerCudaContext *self, const Chunk *chunk)
 static cudaError_t
 compute_logits (SteerCudaContext *self, const float *normed, int n_rows)
 {
-  TRY (steer_cuda_decode_multiply (&self->queue, &self->weights.output, normed, n_rows, self->work.logits));
+  TRY (steer_cuda_decode_multiply (&self->queue, &self->shape, &self->weights.output, NULL, normed, n_rows,
+                                   self->work.logits));
   return steer_cuda_cap_logits (self, n_rows);
 }
 

@@ -75,9 +75,7 @@ find_row (const SteerCudaTransfer *transfer, SteerCudaPlane plane, gsize row)
 static gsize
 get_row_bytes (const SteerCudaTransfer *transfer)
 {
-  gboolean as_float = transfer->form == STEER_CUDA_REQUANTISE || transfer->form == STEER_CUDA_VECTOR;
-
-  return as_float ? transfer->n_columns * sizeof (float) : get_file_row_bytes (transfer);
+  return transfer->form == STEER_CUDA_VECTOR ? transfer->n_columns * sizeof (float) : get_file_row_bytes (transfer);
 }
 
 static gboolean
@@ -172,7 +170,6 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
     }
   switch (transfer->form)
     {
-    case STEER_CUDA_REQUANTISE:
     case STEER_CUDA_VECTOR:
       read_floats (transfer, piece, (float *) (gpointer) buffer);
       break;
@@ -186,8 +183,6 @@ fill (const Upload *upload, const Piece *piece, guint8 *buffer, GError **error)
 static SteerCudaType
 get_staged_type (const SteerCudaTransfer *transfer)
 {
-  if (transfer->form == STEER_CUDA_REQUANTISE)
-    return STEER_CUDA_F32;
   return transfer->tensor->dtype == STEER_DTYPE_F16    ? STEER_CUDA_F16
          : transfer->tensor->dtype == STEER_DTYPE_BF16 ? STEER_CUDA_BF16
                                                        : STEER_CUDA_F32;

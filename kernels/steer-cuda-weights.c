@@ -69,14 +69,13 @@ take_norm (const Layout *layout, const SteerTensor *tensor)
 }
 
 static gboolean
-take_matrix_as (const Layout *layout,
-                SteerCudaMatrix *matrix,
-                const SteerTensor *tensor,
-                const SteerTensor *bias,
-                gboolean as_q8,
-                GError **error)
+take_matrix (const Layout *layout,
+             SteerCudaMatrix *matrix,
+             const SteerTensor *tensor,
+             const SteerTensor *bias,
+             GError **error)
 {
-  gboolean quantise = as_q8 || layout->weight_type == STEER_DTYPE_Q8_0;
+  gboolean quantise = layout->weight_type == STEER_DTYPE_Q8_0;
   SteerCudaTransfer transfer = { .tensor = tensor };
   const SteerCudaPlanes *planes;
 
@@ -93,11 +92,6 @@ take_matrix_as (const Layout *layout,
     }
   transfer.n_rows = (gsize) tensor->shape[0];
   transfer.n_columns = (gsize) tensor->shape[1];
-  if (as_q8 && transfer.type != STEER_CUDA_Q8)
-    {
-      transfer.type = STEER_CUDA_Q8;
-      transfer.form = STEER_CUDA_REQUANTISE;
-    }
   planes = steer_cuda_planes_get (transfer.type);
   for (guint i = 0; i < STEER_CUDA_N_PLANES; i++)
     if (planes->n_bytes[i] > 0)
@@ -120,26 +114,6 @@ take_matrix_as (const Layout *layout,
 }
 
 static gboolean
-take_matrix (const Layout *layout,
-             SteerCudaMatrix *matrix,
-             const SteerTensor *tensor,
-             const SteerTensor *bias,
-             GError **error)
-{
-  return take_matrix_as (layout, matrix, tensor, bias, FALSE, error);
-}
-
-/* One kernel computes a row of each together, so they are of one type: both 8 bits where a file mixes them. */
-static gboolean
-take_gate_and_up (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights *from, GError **error)
-{
-  gboolean mixed = from->gate->dtype != from->up->dtype;
-
-  return take_matrix_as (layout, &layer->gate, from->gate, from->gate_bias, mixed, error)
-         && take_matrix_as (layout, &layer->up, from->up, from->up_bias, mixed, error);
-}
-
-static gboolean
 take_layer (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights *from, GError **error)
 {
   layer->attn_norm = take_norm (layout, from->attn_norm);
@@ -152,7 +126,8 @@ take_layer (const Layout *layout, SteerCudaLayer *layer, const SteerLayerWeights
          && take_matrix (layout, &layer->k, from->k, from->k_bias, error)
          && take_matrix (layout, &layer->v, from->v, from->v_bias, error)
          && take_matrix (layout, &layer->o, from->o, from->o_bias, error)
-         && take_gate_and_up (layout, layer, from, error)
+         && take_matrix (layout, &layer->gate, from->gate, from->gate_bias, error)
+         && take_matrix (layout, &layer->up, from->up, from->up_bias, error)
          && take_matrix (layout, &layer->down, from->down, from->down_bias, error);
 }
 

@@ -37,7 +37,6 @@ typedef struct
  * @STEER_CUDA_COPY: as they are
  * @STEER_CUDA_QUANTISE: copied, then quantised to 8 bits on the device
  * @STEER_CUDA_SPLIT: GGUF's blocks, whose numbers a type holds to the bit; copied, then taken apart on the device
- * @STEER_CUDA_REQUANTISE: of any type, expanded to float32 by the host and quantised to 8 bits on the device
  * @STEER_CUDA_VECTOR: a norm or a bias, to float32
  */
 typedef enum
@@ -45,7 +44,6 @@ typedef enum
   STEER_CUDA_COPY,
   STEER_CUDA_QUANTISE,
   STEER_CUDA_SPLIT,
-  STEER_CUDA_REQUANTISE,
   STEER_CUDA_VECTOR,
 } SteerCudaForm;
 

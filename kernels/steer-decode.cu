@@ -134,13 +134,16 @@ steer_cuda_decode_add (const SteerCudaQueue *queue,
 
 cudaError_t
 steer_cuda_decode_multiply (const SteerCudaQueue *queue,
+                            const SteerCudaShape *shape,
                             const SteerCudaMatrix *matrix,
+                            const float *norm,
                             const float *x,
                             int n_columns,
                             float *out)
 {
   SteerGemv job = begin_job (STEER_GEMV_STORE, matrix, x, n_columns, out);
 
+  add_norm (&job, shape, norm);
   return launch (queue, &job, matrix->type);
 }
 

@@ -204,8 +204,7 @@ test_quantise (gconstpointer data)
   g_autofree float *values = NULL;
 
   source_init (&source, dtype);
-  values = upload (&source, steer_dtype_is_quantized (dtype) ? STEER_CUDA_REQUANTISE : STEER_CUDA_QUANTISE,
-                   STEER_CUDA_Q8, 0);
+  values = upload (&source, STEER_CUDA_QUANTISE, STEER_CUDA_Q8, 0);
   for (gsize first = 0; first < (gsize) N_ROWS * N_COLUMNS; first += 32)
     {
       float largest = 0.0f;
@@ -236,11 +235,8 @@ main (int argc, char *argv[])
     {
       const char *name = steer_dtype_get_name (kinds[i].dtype);
       g_autofree char *kept = g_strdup_printf ("/cuda/upload/%s keeps every bit", name);
-      g_autofree char *requantised = g_strdup_printf ("/cuda/upload/%s becomes 8 bits where it must", name);
 
       g_test_add_data_func (kept, GINT_TO_POINTER (kinds[i].dtype), test_split);
-      if (kinds[i].dtype == STEER_DTYPE_Q4_K || kinds[i].dtype == STEER_DTYPE_Q3_K)
-        g_test_add_data_func (requantised, GINT_TO_POINTER (kinds[i].dtype), test_quantise);
     }
   g_test_add_func ("/cuda/upload/every quantised type of GGUF files has a place on the device", test_all_types);
   return g_test_run ();
