@@ -380,19 +380,31 @@ write_item (Export *self, const Item *item, GCancellable *cancellable, GError **
   return TRUE;
 }
 
-/* No key tells it: who reads the file takes that of the published models. */
+/* What no key of a file tells, its readers take from the published models. */
 static gboolean
-check_query_scalar (const Export *self, GError **error)
+check_can_be_told (const Export *self, GError **error)
 {
-  double scalar = self->config->query_scalar;
+  const SteerModelConfig *config = self->config;
+  const SteerWeights *weights = steer_model_get_weights (self->model);
+  double scalar = steer_model_config_get_gguf_query_scalar (config);
 
-  if (scalar == 0.0 || scalar == steer_model_config_get_gguf_query_scalar (self->config))
-    return TRUE;
-  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
-               "%s: \"query_pre_attn_scalar\" is %g, but a GGUF file of this architecture and size means %g; keep the "
-               "model as it is",
-               steer_model_get_path (self->model), scalar, steer_model_config_get_gguf_query_scalar (self->config));
-  return FALSE;
+  if (config->query_scalar > 0.0 && config->query_scalar != scalar)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: \"query_pre_attn_scalar\" is %g, but a GGUF file of this architecture and size means %g; keep "
+                   "the model as it is",
+                   steer_model_get_path (self->model), config->query_scalar, scalar);
+      return FALSE;
+    }
+  if ((config->arch == STEER_ARCH_GEMMA || config->arch == STEER_ARCH_GEMMA2) && weights->output != weights->embed)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: the tensor \"%s\" is not the embedding's, but a GGUF file of this architecture has no other; "
+                   "keep the model as it is",
+                   steer_model_get_path (self->model), weights->output->name);
+      return FALSE;
+    }
+  return TRUE;
 }
 
 gboolean
@@ -415,7 +427,7 @@ steer_model_export_gguf (SteerModel *model,
 
   self.config = steer_model_get_config (model);
   self.n_threads = CLAMP (n_threads > 0 ? n_threads : g_get_num_processors (), 1, MAX_THREADS);
-  if (!check_query_scalar (&self, error))
+  if (!check_can_be_told (&self, error))
     return FALSE;
   add_keys (&self);
   add_tensors (&self);

@@ -1,4 +1,5 @@
 #include "model-test-util.h"
+#include "model/steer-gguf-export.h"
 #include "tensor-test-util.h"
 #include "test-util.h"
 
@@ -341,6 +342,30 @@ test_hub_name (void)
   g_assert_cmpstr (steer_model_get_name (model), ==, "Some-Model");
 }
 
+/* In a GGUF file of Gemma 2, the output is the embedding; who reads one looks for nothing else. */
+static void
+test_untied_export (void)
+{
+  SteerModelConfig sizes = test_small_sizes;
+  g_autoptr (TestModel) files = NULL;
+  g_autoptr (SteerModel) model = NULL;
+  g_autoptr (SteerGgufWriter) writer = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+
+  sizes.branch_norms = TRUE;
+  files = test_model_new (&sizes, "model.",
+                          TEST_SMALL_CONFIG (",\"architectures\":[\"Gemma2ForCausalLM\"],\"head_dim\":8,"
+                                             "\"query_pre_attn_scalar\":8,\"tie_word_embeddings\":false"));
+  model = open_ok (files);
+  path = g_build_filename (files->dir, "model.gguf", NULL);
+  writer = steer_gguf_writer_new (path);
+  g_assert_false (steer_model_export_gguf (model, STEER_EXPORT_F16, writer, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "\"lm_head.weight\" is not the embedding's"));
+  g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
+}
+
 static void
 test_decode_bytes (void)
 {
@@ -516,6 +541,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/model/only-float-weights-are-taken", test_dtypes);
   g_test_add_func ("/model/paths-that-are-no-model-are-refused-with-advice", test_other_paths);
   g_test_add_func ("/model/a-model-in-the-hub's-cache-has-its-repository's-name", test_hub_name);
+  g_test_add_func ("/model/an-output-that-a-gguf-file-cannot-tell-is-refused", test_untied_export);
   g_test_add_func ("/model/a-decode-step-reads-all-but-the-embedding", test_decode_bytes);
   g_test_add_func ("/model/a-cancelled-open-says-so", test_cancelled);
   g_test_add_func ("/model/real-small-models-open", test_real_models);
