@@ -68,8 +68,9 @@ encode_messages (SteerLoaded *self, SteerRequest *request, GError **error)
 
       g_array_append_val (turns, turn);
     }
-  rendering = steer_chat_template_render (self->template, (const SteerTurn *) (gpointer) turns->data, turns->len, TRUE,
-                                          request->date, error);
+  rendering
+    = steer_chat_template_render (self->template, (const SteerTurn *) (gpointer) turns->data, turns->len,
+                                  request->thinking ? STEER_OPENING_REPLY : STEER_OPENING_ANSWER, request->date, error);
   if (rendering == NULL)
     return NULL;
   /* The template writes BOS itself where the model wants one. */

@@ -31,6 +31,7 @@ struct _SteerRequest
   GArray *schedule;    /* SteerScheduledPlan, steps ascending */
   SteerReusePolicy reuse;
   char *date; /* nullable */
+  gboolean thinking;
 };
 
 /* A text that is @length bytes long. */

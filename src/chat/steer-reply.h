@@ -48,6 +48,9 @@ void steer_request_set_reuse (SteerRequest *self, SteerReusePolicy reuse);
 /* (nullable): "26 Jul 2024", for templates with a date. */
 void steer_request_set_date (SteerRequest *self, const char *date_string);
 
+/* Default TRUE. FALSE: a model that may leave it does not think before it answers. */
+void steer_request_set_thinking (SteerRequest *self, gboolean thinking);
+
 typedef enum
 {
   STEER_REPLY_QUEUED,

@@ -22,6 +22,7 @@ steer_request_new (void)
   g_array_set_clear_func (self->schedule, scheduled_plan_clear);
   steer_sampling_init (&self->sampling);
   self->reuse = STEER_REUSE_SAME_PLAN;
+  self->thinking = TRUE;
   return self;
 }
 
@@ -70,6 +71,7 @@ steer_request_copy (SteerRequest *self)
   copy->live = self->live != NULL ? steer_live_plan_ref (self->live) : NULL;
   copy->reuse = self->reuse;
   copy->date = g_strdup (self->date);
+  copy->thinking = self->thinking;
   return copy;
 }
 
@@ -151,6 +153,12 @@ steer_request_set_date (SteerRequest *self, const char *date_string)
 {
   g_free (self->date);
   self->date = g_strdup (date_string);
+}
+
+void
+steer_request_set_thinking (SteerRequest *self, gboolean thinking)
+{
+  self->thinking = thinking;
 }
 
 SteerPlan *

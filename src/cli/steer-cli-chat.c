@@ -193,6 +193,7 @@ answer (SteerCliChat *self)
   steer_request_set_sampling (request, &sampling);
   steer_request_set_stop_strings (request, (const char *const *) self->options->stop);
   steer_request_set_live_plan (request, self->steering->live);
+  steer_request_set_thinking (request, self->options->thinking != STEER_CLI_NO);
 
   self->asked_at = g_get_monotonic_time ();
   self->reply = steer_engine_reply (self->engine, request);

@@ -57,6 +57,7 @@ steer_cli_engine_load (const SteerCliOptions *options, const char *path, GError 
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   Loading loading = { loop, cancellable, error, FALSE, g_get_monotonic_time (), FALSE };
+  SteerChatTemplate *template;
   SteerLoadOptions load;
   guint source;
 
@@ -73,7 +74,12 @@ steer_cli_engine_load (const SteerCliOptions *options, const char *path, GError 
   g_signal_handlers_disconnect_by_func (engine, on_progress, &loading);
   if (loading.shows_progress)
     g_printerr ("\r%28s\r", "");
-  return loading.loaded ? g_steal_pointer (&engine) : NULL;
+  if (!loading.loaded)
+    return NULL;
+  template = steer_engine_get_template (engine);
+  if (template != NULL && !steer_cli_options_check_thinking (options, template, error))
+    return NULL;
+  return g_steal_pointer (&engine);
 }
 
 char *
@@ -155,6 +161,7 @@ steer_cli_engine_fill_request (SteerRequest *request,
       steer_request_add_message (request, turn->role, turn->content);
     }
   steer_request_set_date (request, get_date (options, &messages));
+  steer_request_set_thinking (request, options->thinking != STEER_CLI_NO);
   return TRUE;
 }
 
@@ -188,9 +195,9 @@ steer_cli_engine_encode (SteerEngine *engine, const SteerCliOptions *options, co
 
   if (!read_messages (&messages, options, system, error))
     return NULL;
-  rendering = steer_chat_template_render (steer_engine_get_template (engine),
-                                          (const SteerTurn *) (gpointer) messages.turns->data, messages.turns->len,
-                                          TRUE, get_date (options, &messages), error);
+  rendering = steer_chat_template_render (
+    steer_engine_get_template (engine), (const SteerTurn *) (gpointer) messages.turns->data, messages.turns->len,
+    steer_cli_options_get_opening (options), get_date (options, &messages), error);
   if (rendering == NULL
       || !steer_tokenizer_encode_spans (steer_engine_get_tokenizer (engine), rendering->text,
                                         (const SteerTextSpan *) (gpointer) rendering->spans->data,

@@ -21,6 +21,7 @@ typedef struct
   char **features;
   char *steer_prompt;
   char *skip_special;
+  char *thinking;
   char *temperature;
   char *top_k;
   char *top_p;
@@ -33,10 +34,10 @@ typedef struct
 static void
 typed_clear (Typed *self)
 {
-  char **const strings[]
-    = { &self->threads,      &self->context,     &self->kv,    &self->quantize, &self->ids,   &self->steer_prompt,
-        &self->skip_special, &self->temperature, &self->top_k, &self->top_p,    &self->min_p, &self->repetition_penalty,
-        &self->seed,         &self->max_tokens };
+  char **const strings[] = { &self->threads, &self->context,      &self->kv,           &self->quantize,
+                             &self->ids,     &self->steer_prompt, &self->skip_special, &self->temperature,
+                             &self->top_k,   &self->top_p,        &self->min_p,        &self->repetition_penalty,
+                             &self->seed,    &self->max_tokens,   &self->thinking };
 
   for (guint i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -112,7 +113,9 @@ each_section (SteerCliOptions *self,
       { VALUE ("model", 'm', &self->model, "A Hugging Face folder or a GGUF file; without it, the bundled model",
                "PATH"),
         VALUE ("template", 0, &self->template,
-               "llama3, chatml, llama2, mistral, gemma or zephyr, whatever the model says", "FAMILY") } },
+               "llama3, chatml, llama2, mistral, gemma or zephyr, whatever the model says", "FAMILY"),
+        VALUE ("thinking", 0, &typed->thinking, "Whether a model that may leave it thinks before it answers",
+               "yes|no") } },
     { STEER_CLI_GROUP_DEVICE,
       "Device",
       { VALUE ("device", 'd', &self->device, "auto, cpu, cuda or cuda:N; `steer devices` lists them", "NAME"),
@@ -265,7 +268,8 @@ check_steering (SteerCliOptions *self, const Typed *typed, GError **error)
   return (typed->steer_prompt == NULL
           || steer_cli_parse_switch (typed->steer_prompt, "--steer-prompt", &self->steer_prompt, error))
          && (typed->skip_special == NULL
-             || steer_cli_parse_switch (typed->skip_special, "--skip-special", &self->skip_special, error));
+             || steer_cli_parse_switch (typed->skip_special, "--skip-special", &self->skip_special, error))
+         && (typed->thinking == NULL || steer_cli_parse_switch (typed->thinking, "--thinking", &self->thinking, error));
 }
 
 /* One number of the sampling settings, where it is given. */
@@ -473,4 +477,20 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
   else
     return g_strdup (self->model);
   return NULL;
+}
+
+gboolean
+steer_cli_options_check_thinking (const SteerCliOptions *self, SteerChatTemplate *template, GError **error)
+{
+  if (self->thinking != STEER_CLI_NO || steer_chat_template_may_skip_thought (template))
+    return TRUE;
+  g_set_error_literal (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
+                       "the model's chat template has no way to leave thoughts out; leave --thinking out");
+  return FALSE;
+}
+
+SteerOpening
+steer_cli_options_get_opening (const SteerCliOptions *self)
+{
+  return self->thinking == STEER_CLI_NO ? STEER_OPENING_ANSWER : STEER_OPENING_REPLY;
 }

@@ -1,13 +1,14 @@
 #pragma once
 
 #include "steer-cli.h"
+#include "text/steer-chat-template.h"
 
 G_BEGIN_DECLS
 
 /* Groups of options that commands share. */
 typedef enum
 {
-  STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template */
+  STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template, --thinking */
   STEER_CLI_GROUP_DEVICE = 1 << 1,   /* --device, --threads, --context, --kv, --quantize */
   STEER_CLI_GROUP_PROMPT = 1 << 2,   /* --prompt, --messages, --ids, --raw, --date */
   STEER_CLI_GROUP_SYSTEM = 1 << 3,   /* --system */
@@ -70,6 +71,7 @@ typedef struct
   GArray *features; /* SteerCliFeature */
   SteerCliSwitch steer_prompt;
   SteerCliSwitch skip_special;
+  SteerCliSwitch thinking;
 
   SteerSampling sampling;
   SteerSamplingFields sampling_fields; /* of @sampling, that were given */
@@ -113,6 +115,12 @@ gboolean steer_cli_parse_uint (const char *text,
                                guint64 maximum,
                                guint64 *value,
                                GError **error);
+/* What the options say of @template's model thinking before it answers. Errors: STEER_CLI_ERROR_USAGE. */
+gboolean steer_cli_options_check_thinking (const SteerCliOptions *self, SteerChatTemplate *template, GError **error);
+
+/* What a prompt for a reply ends with. */
+SteerOpening steer_cli_options_get_opening (const SteerCliOptions *self);
+
 gboolean steer_cli_parse_switch (const char *text, const char *what, SteerCliSwitch *value, GError **error);
 /* "LAYER:INDEX" at the beginning of @text; *end is set behind it. FALSE where it is none. */
 gboolean steer_cli_parse_address (const char *text, guint *layer, guint64 *index, const char **end);

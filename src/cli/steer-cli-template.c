@@ -29,6 +29,7 @@ typedef struct
 {
   SteerTokenizer *tokenizer;
   SteerChatTemplate *template;
+  SteerOpening opening; /* of a generation prompt */
   GString *out;
   gboolean failed; /* one of the lines */
 } Work;
@@ -42,9 +43,9 @@ render_line (Work *work, const char *json, gsize length, GError **error)
 
   if (!steer_cli_messages_parse (&messages, json, length, "JSON", error))
     return FALSE;
-  rendering
-    = steer_chat_template_render (work->template, (const SteerTurn *) (gpointer) messages.turns->data,
-                                  messages.turns->len, messages.add_generation_prompt, messages.date_string, error);
+  rendering = steer_chat_template_render (
+    work->template, (const SteerTurn *) (gpointer) messages.turns->data, messages.turns->len,
+    messages.add_generation_prompt ? work->opening : STEER_OPENING_NONE, messages.date_string, error);
   if (rendering == NULL
       || !steer_tokenizer_encode_spans (work->tokenizer, rendering->text,
                                         (const SteerTextSpan *) (gpointer) rendering->spans->data,
@@ -106,13 +107,15 @@ steer_cli_template (int argc, char **argv)
   if (!steer_cli_options_parse (&options, &usage, NULL, argc, argv, &status))
     return status;
   if ((model = steer_cli_options_dup_model (&options, &error)) == NULL
-      || (template = open_template (&options, model, &error)) == NULL)
+      || (template = open_template (&options, model, &error)) == NULL
+      || !steer_cli_options_check_thinking (&options, template, &error))
     return steer_cli_fail (usage.name, error);
   if ((tokenizer = steer_tokenizer_new_for_model (model, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
 
   work.tokenizer = tokenizer;
   work.template = template;
+  work.opening = steer_cli_options_get_opening (&options);
   work.out = g_string_sized_new (OUTPUT_SIZE * 2);
   if (!steer_cli_each_line (STDIN_FILENO, process_line, &work, &error))
     {

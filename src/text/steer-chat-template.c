@@ -211,18 +211,25 @@ steer_rendering_free (SteerRendering *rendering)
   g_free (rendering);
 }
 
+gboolean
+steer_chat_template_may_skip_thought (SteerChatTemplate *self)
+{
+  g_return_val_if_fail (STEER_IS_CHAT_TEMPLATE (self), FALSE);
+  return self->template.skips_thought;
+}
+
 SteerRendering *
 steer_chat_template_render (SteerChatTemplate *self,
                             const SteerTurn *turns,
                             guint n_turns,
-                            gboolean add_generation_prompt,
+                            SteerOpening opening,
                             const char *date_string,
                             GError **error)
 {
   g_return_val_if_fail (STEER_IS_CHAT_TEMPLATE (self), NULL);
   g_return_val_if_fail (turns != NULL || n_turns == 0, NULL);
 
-  return steer_template_render (&self->template, turns, n_turns, add_generation_prompt, date_string, error);
+  return steer_template_render (&self->template, turns, n_turns, opening, date_string, error);
 }
 
 /* --- a model's folder --- */

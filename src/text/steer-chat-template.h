@@ -84,6 +84,22 @@ SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily famil
 
 SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);
 
+/* Whether the model thinks before it answers and can be told to leave that. */
+gboolean steer_chat_template_may_skip_thought (SteerChatTemplate *self);
+
+/**
+ * SteerOpening: what a prompt ends with
+ * @STEER_OPENING_NONE: the last message
+ * @STEER_OPENING_REPLY: the opening of an assistant's turn
+ * @STEER_OPENING_ANSWER: the same and, where a thought may be left out, an empty one, so that the answer comes next
+ */
+typedef enum
+{
+  STEER_OPENING_NONE,
+  STEER_OPENING_REPLY,
+  STEER_OPENING_ANSWER,
+} SteerOpening;
+
 /* "26 Jul 2024", as templates tell the date. */
 char *steer_chat_template_dup_today (void);
 
@@ -100,7 +116,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRendering, steer_rendering_free)
 /**
  * steer_chat_template_render:
  * @turns: [n_turns]
- * @add_generation_prompt: end with the opening of an assistant turn
  * @date_string: (nullable): as steer_chat_template_dup_today(); NULL means the template's own default
  *
  * Errors: STEER_TEXT_ERROR_UNSUPPORTED where the family cannot express the conversation (a system message in the
@@ -109,7 +124,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRendering, steer_rendering_free)
 SteerRendering *steer_chat_template_render (SteerChatTemplate *self,
                                             const SteerTurn *turns,
                                             guint n_turns,
-                                            gboolean add_generation_prompt,
+                                            SteerOpening opening,
                                             const char *date_string,
                                             GError **error);
 

@@ -42,6 +42,7 @@ typedef struct
   char *default_system;   /* the system message of a conversation without one, or NULL */
   gboolean drops_thought; /* an earlier reply is told without what was thought before it, in <think> and </think> */
   gboolean opens_thought; /* the opening of an assistant's turn is that of a thought, too */
+  gboolean skips_thought; /* an empty thought is written where none is wanted */
 
   /* Mistral: what stands around the turns */
   char *user_open;
@@ -82,7 +83,7 @@ gboolean steer_template_init_from_source (SteerTemplate *template,
 SteerRendering *steer_template_render (const SteerTemplate *template,
                                        const SteerTurn *turns,
                                        guint n_turns,
-                                       gboolean add_generation_prompt,
+                                       SteerOpening opening,
                                        const char *date_string,
                                        GError **error);
 

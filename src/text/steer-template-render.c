@@ -108,10 +108,10 @@ check_no_system (const SteerTurn *turns, guint n_turns, const char *what, GError
 }
 
 static gboolean
-wants_opening (const SteerTemplate *template, gboolean add_generation_prompt)
+wants_opening (const SteerTemplate *template, SteerOpening opening)
 {
   return template->generation == STEER_GENERATION_ALWAYS
-         || (template->generation == STEER_GENERATION_ASKED && add_generation_prompt);
+         || (template->generation == STEER_GENERATION_ASKED && opening != STEER_OPENING_NONE);
 }
 
 /* --- the families --- */
@@ -373,7 +373,7 @@ SteerRendering *
 steer_template_render (const SteerTemplate *template,
                        const SteerTurn *turns,
                        guint n_turns,
-                       gboolean add_generation_prompt,
+                       SteerOpening opening,
                        const char *date_string,
                        GError **error)
 {
@@ -405,8 +405,11 @@ steer_template_render (const SteerTemplate *template,
     }
   if (!families[template->family].render (template, turns, n_turns, date_string, out, error))
     return NULL;
-  if (wants_opening (template, add_generation_prompt))
+  if (wants_opening (template, opening))
     words (out, families[template->family].opening, template->line_ends ? "\n" : "",
-           template->opens_thought ? "<think>\n" : "", NULL);
+           template->opens_thought                                      ? "<think>\n"
+           : template->skips_thought && opening == STEER_OPENING_ANSWER ? "<think>\n\n</think>\n\n"
+                                                                        : "",
+           NULL);
   return g_steal_pointer (&out);
 }

@@ -223,8 +223,7 @@ read_llama3 (SteerTemplate *template, const char *source, GError **error)
   return TRUE;
 }
 
-/* Qwen3's way: earlier replies lose their thoughts, the one under way keeps its own. Whether to think at all is not
- * asked, so the model does as it does by default. */
+/* Qwen3's way: earlier replies lose their thoughts, the one under way keeps its own. */
 static gboolean
 read_thinking (SteerTemplate *template, const char *source, GError **error)
 {
@@ -242,6 +241,8 @@ read_thinking (SteerTemplate *template, const char *source, GError **error)
                        "+content.lstrip(\001\n\002)"))
     return fail (error, "is ChatML with thinking of an unknown form");
   template->opens_thought = has (source, "\001<|im_start|>assistant\n<think>\n\002");
+  template->skips_thought = !template->opens_thought && has (source, "enable_thinking is false")
+                            && has (source, "\001<think>\n\n</think>\n\n\002");
   return TRUE;
 }
 

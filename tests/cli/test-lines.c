@@ -166,6 +166,58 @@ read_gzip (const char *path)
   return g_memory_output_stream_steal_data (G_MEMORY_OUTPUT_STREAM (out));
 }
 
+/* A copy of the model whose template is that of Qwen3. Free with g_free(). */
+static char *
+copy_thinking_model (void)
+{
+  char *model = cli_copy_model ((const char *const[]){ NULL });
+  g_autofree char *path = g_build_filename (model, "chat_template.jinja", NULL);
+  g_autofree char *fixture = test_fixture_path ("text/templates.jsonl.gz");
+  g_autofree char *all = read_gzip (fixture);
+  g_auto (GStrv) lines = g_strsplit (all, "\n", -1);
+
+  for (guint i = 0; lines[i] != NULL; i++)
+    if (strstr (lines[i], "\"name\":\"qwen-3\"") != NULL)
+      {
+        g_autoptr (JsonNode) node = json_from_string (lines[i], NULL);
+        const char *source = json_object_get_string_member (json_node_get_object (node), "source");
+
+        g_assert_true (g_file_set_contents (path, source, -1, NULL));
+        return model;
+      }
+  g_assert_not_reached ();
+}
+
+/* Where it is left, the prompt says that the thought is over; a model that cannot be told so is not asked. */
+static void
+test_thinking (void)
+{
+  g_autofree char *model = copy_thinking_model ();
+  const char *const by_default[] = { "template", "--model", model, NULL };
+  const char *const left[] = { "template", "--model", model, "--thinking", "no", NULL };
+  const char *input = "{\"add_generation_prompt\":true,\"messages\":[{\"role\":\"user\",\"content\":\"a\"}]}\n";
+  g_auto (GStrv) thinking = run_lines (by_default, input, 0);
+  g_auto (GStrv) answering = run_lines (left, input, 0);
+  g_auto (CliResult) generated = { 0 };
+  g_auto (CliResult) refused = { 0 };
+  g_autoptr (JsonObject) reply = NULL;
+  g_autoptr (GArray) prompt = NULL;
+  g_autoptr (JsonNode) line = json_from_string (answering[0], NULL);
+  g_autoptr (GArray) ids = cli_get_ids (json_node_get_object (line), "ids");
+
+  g_assert_nonnull (strstr (thinking[0], "<|im_start|>assistant\\n\""));
+  g_assert_nonnull (strstr (answering[0], "<|im_start|>assistant\\n<think>\\n\\n</think>\\n\\n\""));
+  CLI_RUN (&generated, NULL, "generate", "--model", model, "--prompt", "a", "--thinking", "no", "-n", "1", "--json");
+  reply = cli_parse (&generated);
+  prompt = cli_get_ids (reply, "prompt_ids");
+  cli_assert_ids_equal (prompt, ids);
+
+  CLI_RUN (&refused, NULL, "generate", "--model", cli_model (), "--prompt", "a", "--thinking", "no");
+  g_assert_cmpint (refused.status, ==, 2);
+  g_assert_nonnull (strstr (refused.err, "--thinking"));
+  test_remove_dir (g_steal_pointer (&model));
+}
+
 static void
 assert_member_equal (const char *case_line, const char *result_line, const char *member)
 {
@@ -267,6 +319,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/tokenize/each line is answered before the next is read", test_dialogue);
   g_test_add_func ("/cli/template/messages become the prompt's text and ids", test_template);
   g_test_add_func ("/cli/template/no weights are needed", test_without_weights);
+  g_test_add_func ("/cli/template/thoughts are left out on demand, where the model may", test_thinking);
   g_test_add_func ("/cli/tokenize/the collected cases of llama 3 agree", test_shared_tokenizer);
   g_test_add_func ("/cli/template/the collected conversations of llama 3 agree", test_shared_template);
   return g_test_run ();

@@ -43,7 +43,7 @@ fuzz_one_input (const uint8_t *data, size_t size)
         {
           g_autoptr (GError) refused = NULL;
           g_autoptr (SteerRendering) rendering
-            = steer_chat_template_render (template, turns + from, n, n % 2 == 0, "01 Jan 2025", &refused);
+            = steer_chat_template_render (template, turns + from, n, (SteerOpening) (n % 3), "01 Jan 2025", &refused);
 
           g_assert_true ((rendering == NULL) == (refused != NULL));
           if (rendering != NULL)

@@ -118,6 +118,14 @@ fill_today (const char *text)
   return g_strjoinv (today, parts);
 }
 
+static SteerOpening
+get_opening (JsonObject *line)
+{
+  if (!json_object_get_boolean_member (line, "add_generation_prompt"))
+    return STEER_OPENING_NONE;
+  return json_object_get_boolean_member (line, "thinking") ? STEER_OPENING_REPLY : STEER_OPENING_ANSWER;
+}
+
 static void
 check_line (JsonObject *line, gpointer data)
 {
@@ -134,8 +142,7 @@ check_line (JsonObject *line, gpointer data)
     }
   turns = get_turns (line);
   rendering = steer_chat_template_render (state->template, (const SteerTurn *) (gpointer) turns->data, turns->len,
-                                          json_object_get_boolean_member (line, "add_generation_prompt"),
-                                          get_nullable (line, "date_string"), &error);
+                                          get_opening (line), get_nullable (line, "date_string"), &error);
   if (get_nullable (line, "text") == NULL)
     {
       if (rendering != NULL)
@@ -191,8 +198,10 @@ check_llama (JsonObject *line, gpointer data)
   /* "26 Jul 2024 (template default)" stands for no date at all */
   if (g_str_has_suffix (date, "(template default)"))
     date = NULL;
-  rendering = steer_chat_template_render (llama->template, (const SteerTurn *) (gpointer) turns->data, turns->len,
-                                          json_object_get_boolean_member (line, "add_generation_prompt"), date, &error);
+  rendering = steer_chat_template_render (
+    llama->template, (const SteerTurn *) (gpointer) turns->data, turns->len,
+    json_object_get_boolean_member (line, "add_generation_prompt") ? STEER_OPENING_REPLY : STEER_OPENING_NONE, date,
+    &error);
   g_assert_no_error (error);
   assert_same ("Llama 3.1", rendering->text, json_lines_get_text (line, "text"));
   assert_spans (rendering);
@@ -286,7 +295,7 @@ assert_directory (const char *directory, SteerTemplateFamily family, const char 
 
   g_assert_no_error (error);
   g_assert_cmpint (steer_chat_template_get_family (template), ==, family);
-  rendering = steer_chat_template_render (template, &turn, 1, FALSE, NULL, &error);
+  rendering = steer_chat_template_render (template, &turn, 1, STEER_OPENING_NONE, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (rendering->text, ==, expected);
 }
@@ -373,11 +382,11 @@ test_families (void)
         steer_template_family_from_name (steer_template_family_get_name ((SteerTemplateFamily) i), &family));
       g_assert_cmpint (family, ==, i);
       template = steer_chat_template_new_for_family (family, NULL, NULL);
-      rendering = steer_chat_template_render (template, turns, 2, TRUE, NULL, &error);
+      rendering = steer_chat_template_render (template, turns, 2, STEER_OPENING_REPLY, NULL, &error);
       g_assert_no_error (error);
       g_assert_cmpstr (rendering->text, ==, expected[i]);
 
-      nothing = steer_chat_template_render (template, turns, 0, TRUE, NULL, &error);
+      nothing = steer_chat_template_render (template, turns, 0, STEER_OPENING_REPLY, NULL, &error);
       g_assert_null (nothing);
       g_assert_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED);
     }

@@ -263,7 +263,7 @@ test_template (void)
 
   g_assert_no_error (error);
   g_assert_cmpint (steer_chat_template_get_family (template), ==, STEER_TEMPLATE_CHATML);
-  rendering = steer_chat_template_render (template, &turn, 1, TRUE, NULL, &error);
+  rendering = steer_chat_template_render (template, &turn, 1, STEER_OPENING_REPLY, NULL, &error);
   g_assert_no_error (error);
   g_assert_cmpstr (rendering->text, ==, "<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
 
