@@ -7,13 +7,15 @@ make_request (SteerWorkspace *workspace,
               const SteerSampling *sampling,
               gboolean steered)
 {
-  gboolean recompute = g_settings_get_boolean (steer_workspace_get_settings (workspace), "recompute-after-steering");
+  GSettings *settings = steer_workspace_get_settings (workspace);
+  gboolean recompute = g_settings_get_boolean (settings, "recompute-after-steering");
   SteerRequest *request = steer_request_new ();
   g_autofree char *date = steer_chat_template_dup_today ();
 
   steer_conversation_fill_request (conversation, parent, request);
   steer_request_set_sampling (request, sampling);
   steer_request_set_date (request, date);
+  steer_request_set_thinking (request, g_settings_get_boolean (settings, "think-first"));
   steer_request_set_reuse (request, recompute ? STEER_REUSE_SAME_PLAN : STEER_REUSE_ANY_PLAN);
   if (steered)
     steer_request_set_live_plan (request, steer_workspace_get_live_plan (workspace));

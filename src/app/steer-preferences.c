@@ -30,6 +30,7 @@ struct _SteerPreferences
   GtkSpinButton *max_tokens;
   GtkSpinButton *seed;
   SteerSourcesPage *sources;
+  GtkSwitch *think_first;
   GtkSwitch *recompute_after_steering;
   GtkSwitch *clamp_new_features;
   GtkSwitch *mark_steered_text;
@@ -267,6 +268,7 @@ bind_settings (SteerPreferences *self)
   } bindings[] = {
     { "max-tokens", gtk_spin_button_get_adjustment (self->max_tokens), "value" },
     { "seed", gtk_spin_button_get_adjustment (self->seed), "value" },
+    { "think-first", self->think_first, "active" },
     { "recompute-after-steering", self->recompute_after_steering, "active" },
     { "clamp-new-features", self->clamp_new_features, "active" },
     { "mark-steered-text", self->mark_steered_text, "active" },
@@ -319,6 +321,7 @@ steer_preferences_class_init (SteerPreferencesClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, repetition_penalty);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, max_tokens);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, seed);
+  gtk_widget_class_bind_template_child (widget_class, SteerPreferences, think_first);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, recompute_after_steering);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, clamp_new_features);
   gtk_widget_class_bind_template_child (widget_class, SteerPreferences, mark_steered_text);

@@ -456,6 +456,64 @@ test_context (Fixture *f, gconstpointer data)
 }
 
 static void
+copy_file (const char *from, const char *folder, const char *name)
+{
+  g_autoptr (GFile) source = g_file_new_for_path (from);
+  g_autoptr (GFile) copy = g_file_new_build_filename (folder, name, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_file_copy (source, copy, G_FILE_COPY_NONE, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+}
+
+static gboolean
+is_thinking_model (gpointer data)
+{
+  SteerChatTemplate *template = steer_engine_get_template (steer_workspace_get_engine (data));
+
+  return template != NULL && steer_chat_template_may_skip_thought (template);
+}
+
+static guint
+count_prompt (Fixture *f)
+{
+  g_autoptr (SteerReply) reply = NULL;
+  guint n_prompt;
+
+  steer_chat_start_new (f->chat);
+  steer_chat_send (f->chat, "Hello");
+  g_set_object (&reply, steer_chat_get_reply (f->chat));
+  wait_idle (f);
+  g_object_get (reply, "n-prompt-tokens", &n_prompt, NULL);
+  return n_prompt;
+}
+
+/* The model has tokens of one byte. */
+static void
+test_think_first (Fixture *f, gconstpointer data)
+{
+  static const char *const names[] = { "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json" };
+  g_autofree char *folder = g_build_filename (f->dir, "thinker", NULL);
+  g_autofree char *template = test_fixture_path ("text/qwen-3.jinja");
+  guint thinking;
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0700), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *relative = g_build_filename ("cli", "model", names[i], NULL);
+      g_autofree char *path = test_fixture_path (relative);
+
+      copy_file (path, folder, names[i]);
+    }
+  copy_file (template, folder, "chat_template.jinja");
+  steer_workspace_load_model (f->workspace, folder);
+  test_wait_until (is_thinking_model, f->workspace, 20);
+  thinking = count_prompt (f);
+  g_settings_set_boolean (f->settings, "think-first", FALSE);
+  g_assert_cmpuint (count_prompt (f), ==, thinking + strlen ("<think>\n\n</think>\n\n"));
+}
+
+static void
 test_system_prompt (Fixture *f, gconstpointer data)
 {
   g_settings_set_string (f->settings, "system-prompt", "You are a letter.");
@@ -593,6 +651,7 @@ main (int argc, char **argv)
   ADD ("/chat/nothing more is written into a deleted conversation", 8000, test_leave);
   ADD ("/chat/a comparison in a deleted conversation waits for no choice", 16, test_leave_comparison);
   ADD ("/chat/the gauge counts the tokens that the next prompt begins with", 16, test_context);
+  ADD ("/chat/a model that need not think answers at once where that is preferred", 16, test_think_first);
   ADD ("/chat/a conversation keeps the system prompt it began with", 16, test_system_prompt);
   ADD ("/chat/a prompt that does not fit says so and leaves the question", 16, test_too_long);
   ADD ("/chat/why an answer failed is told in its conversation until that changes", 16,
