@@ -156,6 +156,38 @@ append_title (GString *text, const char *title)
   g_string_append (text, "\n\n");
 }
 
+/* As a quotation, which also ends whatever of Markdown is open in it. */
+static void
+append_thought (GString *text, const char *thought, gsize length)
+{
+  const char *end = thought + length;
+
+  g_string_append (text, "> **Thought:**\n>\n");
+  while (thought < end)
+    {
+      const char *line_break = memchr (thought, '\n', (gsize) (end - thought));
+      const char *line_end = line_break != NULL ? line_break : end;
+
+      g_string_append (text, line_end > thought ? "> " : ">");
+      g_string_append_len (text, thought, line_end - thought);
+      g_string_append_c (text, '\n');
+      thought = line_end + 1;
+    }
+  g_string_append_c (text, '\n');
+}
+
+static void
+append_text (GString *text, const SteerMessage *message)
+{
+  SteerThinking thinking;
+
+  steer_message_read_thinking (message, &thinking);
+  if (steer_thinking_has_thought (&thinking))
+    append_thought (text, message->text->str + thinking.start, thinking.end - thinking.start);
+  if (thinking.answer < message->text->len || !steer_thinking_has_thought (&thinking))
+    g_string_append_printf (text, "%s\n\n", message->text->str + thinking.answer);
+}
+
 char *
 steer_conversation_to_markdown (SteerConversation *self)
 {
@@ -173,7 +205,8 @@ steer_conversation_to_markdown (SteerConversation *self)
       g_string_append_printf (text, "**%s**", get_speaker (message->role));
       if (message->preset_name != NULL && *message->preset_name != '\0')
         g_string_append_printf (text, " (%s)", message->preset_name);
-      g_string_append_printf (text, "\n\n%s\n\n", message->text->str);
+      g_string_append (text, "\n\n");
+      append_text (text, message);
     }
   g_string_truncate (text, text->len - 1);
   return g_string_free (text, FALSE);

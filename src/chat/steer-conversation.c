@@ -228,10 +228,10 @@ steer_conversation_dup_preview (SteerConversation *self)
 {
   for (guint i = self->path->len; i-- > 0;)
     {
-      SteerMessage *message = g_ptr_array_index (self->path, i);
+      const char *answer = steer_message_get_answer (g_ptr_array_index (self->path, i));
 
-      if (message->text->len > 0)
-        return steer_text_dup_preview (message->text->str);
+      if (*answer != '\0')
+        return steer_text_dup_preview (answer);
     }
   return g_strdup ("");
 }

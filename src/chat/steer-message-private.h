@@ -1,6 +1,7 @@
 #pragma once
 
 #include "steer-message.h"
+#include "text/steer-thinking.h"
 
 G_BEGIN_DECLS
 
@@ -63,6 +64,11 @@ GPtrArray *steer_message_list_subtree (SteerMessage *self);
 GPtrArray *steer_message_take_apart (SteerMessage *self);
 /* The same, freed at once. */
 void steer_message_dismantle (SteerMessage *self);
+
+/* Where a reply's thought lies; of anything else all is the answer. */
+void steer_message_read_thinking (const SteerMessage *self, SteerThinking *thinking);
+/* What follows the thought, if any; "" before it begins. Valid until the message changes. */
+const char *steer_message_get_answer (const SteerMessage *self);
 
 /* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */
 char *steer_text_summarize (const char *text, guint n_chars);

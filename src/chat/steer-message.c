@@ -376,6 +376,38 @@ steer_message_get_length (SteerMessage *self)
   return self->text->len;
 }
 
+void
+steer_message_read_thinking (const SteerMessage *self, SteerThinking *thinking)
+{
+  *thinking = (SteerThinking){ .state = STEER_THINKING_NONE };
+  if (self->role != STEER_ROLE_ASSISTANT)
+    return;
+  thinking->state = STEER_THINKING_POSSIBLE;
+  steer_thinking_read (thinking, self->text->str, self->text->len, self->complete);
+}
+
+const char *
+steer_message_get_answer (const SteerMessage *self)
+{
+  SteerThinking thinking;
+
+  steer_message_read_thinking (self, &thinking);
+  return self->text->str + thinking.answer;
+}
+
+char *
+steer_message_dup_answer (SteerMessage *self)
+{
+  SteerThinking thinking;
+
+  g_return_val_if_fail (STEER_IS_MESSAGE (self), NULL);
+
+  steer_message_read_thinking (self, &thinking);
+  if (thinking.answer < self->text->len || !steer_thinking_has_thought (&thinking))
+    return g_strdup (self->text->str + thinking.answer);
+  return g_strndup (self->text->str + thinking.start, thinking.end - thinking.start);
+}
+
 gboolean
 steer_message_get_complete (SteerMessage *self)
 {

@@ -40,6 +40,8 @@ gint64 steer_message_get_id (SteerMessage *self);
 SteerRole steer_message_get_role (SteerMessage *self);
 const char *steer_message_get_text (SteerMessage *self);
 gsize steer_message_get_length (SteerMessage *self); /* of the text, in bytes */
+/* The text without what was thought before it; where there is nothing else, the thought. Free with g_free(). */
+char *steer_message_dup_answer (SteerMessage *self);
 gboolean steer_message_get_complete (SteerMessage *self);
 const char *steer_message_get_preset_name (SteerMessage *self);
 guint steer_message_get_n_tokens (SteerMessage *self);

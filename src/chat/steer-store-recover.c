@@ -77,7 +77,7 @@ complete_message (sqlite3 *db, gint64 id, sqlite3_stmt *complete, sqlite3_stmt *
   sqlite3_bind_text (complete, 2, message->text->str, -1, SQLITE_STATIC);
   sqlite3_bind_int64 (complete, 3, message->n_tokens);
   sqlite3_bind_int (complete, 4, STEER_STOP_CANCELLED);
-  if (!step_once (db, complete, error) || !update_preview (db, id, message->text->str, error))
+  if (!step_once (db, complete, error) || !update_preview (db, id, steer_message_get_answer (message), error))
     return FALSE;
   for (guint i = 0; i < message->runs->len; i++)
     {

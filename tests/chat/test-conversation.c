@@ -205,6 +205,26 @@ test_invalid_text (void)
 }
 
 static void
+assert_answer (SteerRole role, const char *text, const char *expected)
+{
+  g_autoptr (SteerConversation) conversation = steer_conversation_new ();
+  g_autofree char *answer = steer_message_dup_answer (steer_conversation_append (conversation, role, text));
+
+  g_assert_cmpstr (answer, ==, expected);
+}
+
+static void
+test_answer (void)
+{
+  assert_answer (STEER_ROLE_ASSISTANT, "Pi.", "Pi.");
+  assert_answer (STEER_ROLE_ASSISTANT, "<think>\nHm.\n</think>\n\nPi.", "Pi.");
+  assert_answer (STEER_ROLE_ASSISTANT, "<think>\n\n</think>\n\nPi.", "Pi.");
+  assert_answer (STEER_ROLE_ASSISTANT, "<think>\nHm.", "Hm.");
+  assert_answer (STEER_ROLE_ASSISTANT, "<think>\n\n</think>", "");
+  assert_answer (STEER_ROLE_USER, "<think>Hm.</think>Pi?", "<think>Hm.</think>Pi?");
+}
+
+static void
 test_fill_request (void)
 {
   SteerMessage *m[4];
@@ -359,6 +379,7 @@ main (int argc, char **argv)
   g_test_add_func ("/conversation/the-first-message-names-it-until-a-person-does", test_title);
   g_test_add_func ("/conversation/a-title-without-words-is-cut", test_title_without_words);
   g_test_add_func ("/conversation/text-that-is-not-utf-8-is-made-so", test_invalid_text);
+  g_test_add_func ("/conversation/an-answer-is-a-reply-without-its-thought", test_answer);
   g_test_add_func ("/conversation/a-request-gets-the-system-prompt-and-the-path", test_fill_request);
   g_test_add_func ("/conversation/a-reply-arrives-with-the-strengths-of-each-stretch", test_reply);
   g_test_add_func ("/conversation/a-regenerated-reply-is-an-alternative", test_regenerate);

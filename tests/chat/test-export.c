@@ -65,6 +65,32 @@ test_markdown (void)
                    "**Assistant** (Eiffel)\n\nBonjour\n\n**You**\n\nMore\n");
 }
 
+/* What was thought is a quotation before the answer, and nothing that is open in it reaches further. */
+static void
+test_markdown_of_thoughts (void)
+{
+  static const char *const cases[][2] = {
+    { "<think>\nOne.\n\n```\nx\n</think>\n\nPi.", "> **Thought:**\n>\n> One.\n>\n> ```\n> x\n\nPi.\n" },
+    { "<think>\nOne", "> **Thought:**\n>\n> One\n" },
+    { "<think>\n\n</think>\n\nPi.", "Pi.\n" },
+    { "Pi. <think>One</think>", "Pi. <think>One</think>\n" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (SteerConversation) conversation = steer_conversation_new ();
+      g_autofree char *expected
+        = g_strconcat ("# u\n\n**You**\n\n<think>u</think>\n\n**Assistant**\n\n", cases[i][1], NULL);
+      g_autofree char *markdown = NULL;
+
+      steer_conversation_set_title (conversation, "u");
+      steer_conversation_append (conversation, STEER_ROLE_USER, "<think>u</think>");
+      steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, cases[i][0]);
+      markdown = steer_conversation_to_markdown (conversation);
+      g_assert_cmpstr (markdown, ==, expected);
+    }
+}
+
 static void
 test_common_form (void)
 {
@@ -235,6 +261,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/export/json-brings-the-whole-tree-back", test_round_trip);
   g_test_add_func ("/export/markdown-shows-the-path", test_markdown);
+  g_test_add_func ("/export/markdown-quotes-what-was-thought", test_markdown_of_thoughts);
   g_test_add_func ("/import/the-common-form-is-understood", test_common_form);
   g_test_add_func ("/import/runs-that-contradict-the-text-are-dropped", test_runs_that_lie);
   g_test_add_func ("/import/what-is-no-conversation-is-refused-with-a-reason", test_refusals);

@@ -234,6 +234,35 @@ test_full_disk (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+/* What the list of chats shows of a reply that was cut off: not what was thought before it. */
+static void
+test_cut_off_in_thought (StorePlace *place, gconstpointer data)
+{
+  static const char *const cases[][2] = {
+    { "<think>\nHm", "Hi" },
+    { "<think>\nHm.\n</think>\n\nPi", "Pi" },
+    { "Pi", "Pi" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      SteerStore *store = store_open (place);
+      SteerConversation *conversation = steer_store_create (store);
+
+      steer_conversation_append (conversation, STEER_ROLE_USER, "Hi");
+      steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, cases[i][0]);
+      g_object_unref (conversation);
+      store_close (store);
+      exec (place, "UPDATE conversation SET preview = 'Hi';"
+                   "UPDATE message SET complete = 0 WHERE id = (SELECT max (id) FROM message);"
+                   "INSERT INTO batch (message, sequence, text, n_tokens) SELECT id, 0, text, 1 FROM message"
+                   " WHERE complete = 0");
+      store = store_open (place);
+      g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==, cases[i][1]);
+      store_close (store);
+    }
+}
+
 /* A program of an older version takes a reply that is being written for one that was interrupted. */
 static void
 test_completed_by_another (StorePlace *place, gconstpointer data)
@@ -397,6 +426,7 @@ main (int argc, char **argv)
   ADD ("a-full-disk-is-told-and-nothing-is-lost", test_full_disk);
   ADD ("nothing-committed-is-lost-at-a-kill", test_kill);
   ADD ("where-nothing-can-be-locked-cut-off-replies-end-too", test_kill_without_locks);
+  ADD ("of-a-reply-cut-off-in-its-thought-the-question-is-listed", test_cut_off_in_thought);
   ADD ("a-reply-that-another-program-completed-is-kept-as-it-ended", test_completed_by_another);
   return g_test_run ();
 }

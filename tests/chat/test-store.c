@@ -138,6 +138,31 @@ test_preview_follows_reply (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+/* Until the answer begins the question stands there. */
+static void
+test_preview_without_thought (StorePlace *place, gconstpointer data)
+{
+  static const char *const pieces[][2] = {
+    { "<thi", "Hi" },  { "nk>\nThe person", "Hi" },        { " greets.\n</think", "Hi" },
+    { ">\n\n", "Hi" }, { "Good morning", "Good morning" },
+  };
+  SteerStore *store = store_open (place);
+  SteerConversation *conversation = steer_store_create (store);
+  g_autoptr (SteerReply) reply = test_reply_new ();
+
+  steer_conversation_append (conversation, STEER_ROLE_USER, "Hi");
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (pieces); i++)
+    {
+      test_reply_write (reply, pieces[i][0], NULL);
+      g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==, pieces[i][1]);
+    }
+  test_reply_finish (reply, STEER_STOP_EOS);
+  g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==, "Good morning");
+  g_object_unref (conversation);
+  store_close (store);
+}
+
 static void
 test_delete (StorePlace *place, gconstpointer data)
 {
@@ -702,6 +727,7 @@ main (int argc, char **argv)
   ADD ("what-is-not-there-is-an-error", test_missing);
   ADD ("the-list-shows-the-newest-first", test_list_order);
   ADD ("the-list-shows-a-reply-as-it-is-written", test_preview_follows_reply);
+  ADD ("the-list-shows-nothing-of-a-thought", test_preview_without_thought);
   ADD ("a-deleted-chat-comes-back-until-purged", test_delete);
   ADD ("a-deleted-chat-does-not-open", test_deleted_does_not_open);
   ADD ("search-finds-what-has-just-come-back", test_search_after_undelete);
