@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "steer-cli-output.h"
+#include "steer-cli-thought.h"
 #include "steer-line-editor.h"
 
 #define READ_SIZE 4096
@@ -27,6 +28,7 @@ struct _SteerCliTerminal
 
   gboolean interactive;
   gboolean note_colors;
+  gboolean reply_colors;
   guint source; /* 0: not reading */
   gboolean ended;
   gboolean busy;
@@ -42,6 +44,7 @@ struct _SteerCliTerminal
   gboolean at_line_start; /* the screen's cursor */
   gboolean reply_begun;   /* something of the current reply was written */
   gboolean reply_open;    /* and its last line has no newline yet */
+  SteerCliThought thought;
 };
 
 /* For the way back at exit and for a process that was stopped and goes on. */
@@ -164,14 +167,29 @@ erase_prompt (SteerCliTerminal *self)
 static void
 write_reply (SteerCliTerminal *self, const char *text, gsize length)
 {
+  g_autoptr (GString) colored = g_string_new (NULL);
+
   if (length == 0)
     return;
   erase_status (self);
-  steer_cli_write (text, length);
+  if (self->reply_colors)
+    steer_cli_thought_append (&self->thought, colored, text, length);
+  else
+    g_string_append_len (colored, text, (gssize) length);
+  steer_cli_write (colored->str, colored->len);
   self->reply_begun = TRUE;
   self->reply_open = text[length - 1] != '\n';
   if (isatty (STDOUT_FILENO))
     self->at_line_start = !self->reply_open;
+}
+
+static void
+end_thought (SteerCliTerminal *self)
+{
+  g_autoptr (GString) colored = g_string_new (NULL);
+
+  steer_cli_thought_end (&self->thought, colored);
+  steer_cli_write (colored->str, colored->len);
 }
 
 static void
@@ -378,6 +396,7 @@ steer_cli_terminal_new (const SteerCliTerminalEvents *events, gpointer data)
   self->data = data;
   self->interactive = isatty (STDIN_FILENO);
   self->note_colors = steer_cli_has_colors (STDERR_FILENO);
+  self->reply_colors = steer_cli_has_colors (STDOUT_FILENO);
   self->busy = TRUE;
   self->at_line_start = TRUE;
   self->pending = g_string_new (NULL);
@@ -410,6 +429,7 @@ steer_cli_terminal_free (SteerCliTerminal *self)
       leave_raw ();
     }
   g_clear_pointer (&self->editor, steer_line_editor_free);
+  end_thought (self);
   g_string_free (self->pending, TRUE);
   g_string_free (self->held, TRUE);
   g_free (self);
@@ -465,6 +485,7 @@ steer_cli_terminal_end_reply (SteerCliTerminal *self)
   erase_prompt (self);
   erase_status (self);
   release_held (self);
+  end_thought (self);
   /* Elsewhere than on a screen an empty answer is a line too, so that answers can be counted. */
   if (self->reply_open || (!self->reply_begun && !self->interactive))
     {
