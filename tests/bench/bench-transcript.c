@@ -1,6 +1,6 @@
 /* Frame times of the transcript while a reply streams into a chat, and the time to open one. Needs a display:
  *
- *   tests/app/with-display build/tests/bench/bench-transcript [--seconds=N] [--rate=TOKENS]
+ *   tests/app/with-display build/tests/bench/bench-transcript [--seconds=N] [--rate=TOKENS] [--thinking]
  */
 #include <adwaita.h>
 
@@ -17,10 +17,12 @@
 
 static int seconds = 8;
 static int rate = 300;
+static gboolean thinking;
 
 static const GOptionEntry entries[] = {
   { "seconds", 0, 0, G_OPTION_ARG_INT, &seconds, "how long each reply streams", "N" },
   { "rate", 0, 0, G_OPTION_ARG_INT, &rate, "tokens a second", "TOKENS" },
+  { "thinking", 0, 0, G_OPTION_ARG_NONE, &thinking, "the first half of each reply is a thought", NULL },
   { NULL },
 };
 
@@ -113,6 +115,16 @@ on_after_paint (GdkFrameClock *clock, Bench *self)
   g_array_append_val (self->work, work);
 }
 
+static const char *
+get_word (guint i)
+{
+  if (thinking && i == 0)
+    return "<think>\n";
+  if (thinking && i == (guint) (seconds * rate / 2))
+    return "\n</think>\n\n";
+  return words[i % G_N_ELEMENTS (words)];
+}
+
 /* The worker's part, from a timer: as many tokens as are due. */
 static gboolean
 write_tokens (gpointer data)
@@ -123,7 +135,7 @@ write_tokens (gpointer data)
 
   for (; self->n_tokens < due; self->n_tokens++)
     {
-      const char *word = words[self->n_tokens % G_N_ELEMENTS (words)];
+      const char *word = get_word (self->n_tokens);
 
       steer_reply_post_token (self->reply, 1, word, strlen (word), self->plans[(self->n_tokens / 200) % 2]);
     }
