@@ -7,9 +7,9 @@
 static void
 copy (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  SteerMessageView *self = STEER_MESSAGE_VIEW (widget);
+  g_autofree char *answer = steer_message_dup_answer (STEER_MESSAGE_VIEW (widget)->message);
 
-  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), steer_message_get_text (self->message));
+  gdk_clipboard_set_text (gtk_widget_get_clipboard (widget), answer);
 }
 
 static void
@@ -38,13 +38,15 @@ delete_message (GtkWidget *widget, const char *name, GVariant *parameter)
   g_signal_emit_by_name (widget, "delete-requested");
 }
 
-/* The words that are selected in one of the message's labels. */
+/* The words that are selected in one of the message's labels that can be seen. */
 static char *
 dup_selection (GtkWidget *widget)
 {
   int start, end;
   char *found = NULL;
 
+  if (!gtk_widget_get_visible (widget))
+    return NULL;
   if (GTK_IS_LABEL (widget) && gtk_label_get_selection_bounds (GTK_LABEL (widget), &start, &end))
     return g_utf8_substring (gtk_label_get_text (GTK_LABEL (widget)), start, end);
   for (GtkWidget *child = gtk_widget_get_first_child (widget); child != NULL && found == NULL;

@@ -53,16 +53,29 @@ append_plain (SteerMessageView *self, const char *text)
   while (start < length);
 }
 
+/* An empty box would still take the space between it and what is around it. */
+static void
+hide_empty_blocks (SteerMessageView *self)
+{
+  gtk_widget_set_visible (GTK_WIDGET (self->blocks), gtk_widget_get_first_child (GTK_WIDGET (self->blocks)) != NULL);
+}
+
 void
 steer_message_view_show_whole (SteerMessageView *self)
 {
   const char *text = steer_message_get_text (self->message);
+  gsize length = strlen (text);
 
   if (steer_message_get_role (self->message) == STEER_ROLE_ASSISTANT)
-    steer_markdown_append_blocks (GTK_BOX (self->content), text, strlen (text), 0, self->style);
+    {
+      gsize answer = steer_message_view_show_thought (self, text, length, TRUE);
+
+      steer_markdown_append_blocks (self->blocks, text + answer, length - answer, answer, self->style);
+      hide_empty_blocks (self);
+    }
   else
     append_plain (self, text);
-  self->shown = self->tail_start = strlen (text);
+  self->shown = self->tail_start = length;
 }
 
 static void
@@ -128,7 +141,7 @@ make_view (SteerMessageView *self)
   gtk_accessible_update_property (GTK_ACCESSIBLE (self->tail_view), GTK_ACCESSIBLE_PROPERTY_LABEL,
                                   _ ("Reply being written"), -1);
   g_signal_connect_swapped (self->tail_view, "query-tooltip", G_CALLBACK (on_tail_tooltip), self);
-  gtk_box_append (GTK_BOX (self->bubble), GTK_WIDGET (self->tail_view));
+  gtk_box_append (self->tail_box, GTK_WIDGET (self->tail_view));
 }
 
 static void
@@ -137,7 +150,7 @@ remove_view (SteerMessageView *self)
   if (self->tail_view == NULL)
     return;
   g_signal_handlers_disconnect_by_data (self->tail_view, self);
-  gtk_box_remove (GTK_BOX (self->bubble), GTK_WIDGET (g_steal_pointer (&self->tail_view)));
+  gtk_box_remove (self->tail_box, GTK_WIDGET (g_steal_pointer (&self->tail_view)));
 }
 
 static void
@@ -146,7 +159,7 @@ remove_label (SteerMessageView *self)
   GtkWidget *label = g_steal_pointer (&self->tail_label);
 
   if (label != NULL)
-    gtk_box_remove (GTK_BOX (self->bubble), gtk_widget_get_parent (label));
+    gtk_box_remove (self->tail_box, gtk_widget_get_parent (label));
 }
 
 static void
@@ -182,7 +195,7 @@ show_label (SteerMessageView *self, const char *text, gsize length)
   else
     {
       self->tail_label = steer_rich_label_new (segments, self->style);
-      gtk_box_append (GTK_BOX (self->bubble), steer_whole_box_new (self->tail_label));
+      gtk_box_append (self->tail_box, steer_whole_box_new (self->tail_label));
     }
 }
 
@@ -233,8 +246,8 @@ show_tail (SteerMessageView *self, const char *text, gsize length)
 static void
 append_blocks (SteerMessageView *self, const char *text, gsize n)
 {
-  gtk_widget_set_visible (self->content, TRUE);
-  steer_markdown_append_blocks (GTK_BOX (self->content), text + self->tail_start, n, self->tail_start, self->style);
+  gtk_widget_set_visible (GTK_WIDGET (self->blocks), TRUE);
+  steer_markdown_append_blocks (self->blocks, text + self->tail_start, n, self->tail_start, self->style);
   self->tail_start += n;
 }
 
@@ -250,18 +263,30 @@ settle_blocks (SteerMessageView *self, const char *text, gsize length)
   self->viewed = G_MAXSIZE;
 }
 
-/* An empty box would still take the space between it and the tail. */
-static void
-hide_empty_content (SteerMessageView *self)
+void
+steer_message_view_show_part (SteerMessageView *self, const char *text, gsize end)
 {
-  gtk_widget_set_visible (self->content, gtk_widget_get_first_child (self->content) != NULL);
+  settle_blocks (self, text, end);
+  show_tail (self, text, end);
+  self->tail_end = end;
+  hide_empty_blocks (self);
+}
+
+void
+steer_message_view_finish_part (SteerMessageView *self, const char *text, gsize end)
+{
+  if (end > self->tail_start)
+    append_blocks (self, text, end - self->tail_start);
+  remove_view (self);
+  remove_label (self);
+  hide_empty_blocks (self);
 }
 
 void
 steer_message_view_flush (SteerMessageView *self)
 {
   const char *text;
-  gsize length;
+  gsize length, answer;
 
   g_return_if_fail (STEER_IS_MESSAGE_VIEW (self));
 
@@ -269,14 +294,16 @@ steer_message_view_flush (SteerMessageView *self)
     return;
   text = steer_message_get_text (self->message);
   length = strlen (text);
-  set_waiting (self, length == 0);
-  if (length == self->shown)
+  if (length > 0 && length == self->shown)
     return;
   steer_text_style_update (self->style);
-  settle_blocks (self, text, length);
-  show_tail (self, text, length);
+  answer = steer_message_view_show_thought (self, text, length, FALSE);
+  set_waiting (self, self->thought == NULL && answer == length);
   self->shown = length;
-  hide_empty_content (self);
+  if (answer == length)
+    return;
+  self->tail_start = MAX (self->tail_start, answer);
+  steer_message_view_show_part (self, text, length);
 }
 
 static gboolean
@@ -330,11 +357,8 @@ steer_message_view_finish (SteerMessageView *self)
   steer_message_view_cancel_schedule (self);
   set_waiting (self, FALSE);
   steer_text_style_update (self->style);
-  if (length > self->tail_start)
-    append_blocks (self, text, length - self->tail_start);
-  remove_view (self);
-  remove_label (self);
-  hide_empty_content (self);
+  self->tail_start = MAX (self->tail_start, steer_message_view_show_thought (self, text, length, TRUE));
+  steer_message_view_finish_part (self, text, length);
   self->shown = self->tail_start = length;
 }
 
@@ -346,5 +370,5 @@ steer_message_view_remark_tail (SteerMessageView *self)
     return;
   update_tags (self);
   self->viewed = G_MAXSIZE;
-  show_view (self, steer_message_get_text (self->message), self->shown);
+  show_view (self, steer_message_get_text (self->message), self->tail_end);
 }

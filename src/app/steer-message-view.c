@@ -214,6 +214,7 @@ steer_message_view_dispose (GObject *object)
     g_signal_handlers_disconnect_by_data (self->tail_view, self);
   self->tail_view = NULL;
   self->tail_label = NULL;
+  self->thought = NULL;
   g_clear_pointer (&self->menu, gtk_widget_unparent);
   g_clear_pointer (&self->column, gtk_widget_unparent);
   if (self->style != NULL)
@@ -347,6 +348,8 @@ static void
 steer_message_view_init (SteerMessageView *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->blocks = GTK_BOX (self->content);
+  self->tail_box = GTK_BOX (self->bubble);
 }
 
 GtkWidget *

@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  * what is known of it and what can be done with it.
  *
  * While the reply is written, its last block is a text view, brought up to date once a frame; a block that is complete
- * becomes widgets that never change again.
+ * becomes widgets that never change again. What was thought before a reply is a block above it, open while it is
+ * written.
  *
  * Properties: message (construct only), chat (construct only), compact (boolean, construct only: in a comparison,
  * without alternatives, edit, branch and delete), show-steering (boolean). Actions `message.*`: copy, edit, regenerate,
@@ -28,6 +29,9 @@ void steer_message_view_set_show_steering (SteerMessageView *self, gboolean show
 
 /* Turns the text into an entry; what it says becomes an alternative. */
 void steer_message_view_begin_edit (SteerMessageView *self);
+
+/* Opens the thought when it takes that to see all of the @words that a search has found. (nullable) */
+void steer_message_view_reveal (SteerMessageView *self, const char *words);
 
 /* Puts the keyboard focus on what can be done with the message. */
 void steer_message_view_focus (SteerMessageView *self);

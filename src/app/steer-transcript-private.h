@@ -26,6 +26,7 @@ struct _SteerTranscript
 
   /* Where the reader is. */
   gboolean stick;     /* at the end: stays there */
+  gboolean staying;   /* what is seen opens or closes: where that leaves the end is not known yet */
   gboolean adjusting; /* the value is being set by us */
   gboolean moved;     /* the value was set in the middle of a layout, which has put the messages elsewhere */
   gboolean anchored;  /* something was added above: the end stays where it is */
@@ -49,6 +50,8 @@ struct _SteerTranscript
 void steer_transcript_watch_scrolling (SteerTranscript *self);
 /* Something is about to be added or removed above what is seen. */
 void steer_transcript_keep_place (SteerTranscript *self);
+/* Something that is seen is about to open or close: what stands above it stays, also at the end. */
+void steer_transcript_stay (SteerTranscript *self);
 /* The message at the target is scrolled to once its place is known. */
 void steer_transcript_reach_target (SteerTranscript *self);
 /* What is shown is not the end any more. */

@@ -29,15 +29,21 @@ update_end_button (SteerTranscript *self)
 }
 
 static void
+update_stick (SteerTranscript *self)
+{
+  self->stick = steer_transcript_is_complete_below (self)
+                && gtk_adjustment_get_value (self->adjustment) >= get_end (self->adjustment) - SLACK;
+  update_end_button (self);
+}
+
+static void
 on_value_changed (SteerTranscript *self)
 {
   if (self->adjusting)
     return;
   self->target = G_MAXUINT;
-  self->stick = steer_transcript_is_complete_below (self)
-                && gtk_adjustment_get_value (self->adjustment) >= get_end (self->adjustment) - SLACK;
   self->anchored = FALSE;
-  update_end_button (self);
+  update_stick (self);
   steer_transcript_schedule_fill (self);
 }
 
@@ -53,6 +59,12 @@ on_layout (SteerTranscript *self)
   if (self->anchored)
     {
       self->anchored = FALSE;
+      steer_transcript_schedule_fill (self);
+    }
+  if (self->staying)
+    {
+      self->staying = FALSE;
+      update_stick (self);
       steer_transcript_schedule_fill (self);
     }
   /* Who sees all of a chat sees its end. */
@@ -120,7 +132,7 @@ steer_transcript_reach_target (SteerTranscript *self)
 }
 
 void
-steer_transcript_show_message (SteerTranscript *self, guint position)
+steer_transcript_show_message (SteerTranscript *self, guint position, const char *words)
 {
   GtkWidget *view;
 
@@ -129,11 +141,12 @@ steer_transcript_show_message (SteerTranscript *self, guint position)
   steer_transcript_build_around (self, position);
   if (position < self->first || position >= self->first + self->views->len)
     return;
+  view = g_ptr_array_index (self->views, position - self->first);
   self->target = position;
   self->anchored = FALSE;
   steer_transcript_leave_end (self);
+  steer_message_view_reveal (STEER_MESSAGE_VIEW (view), words);
   steer_transcript_reach_target (self);
-  view = g_ptr_array_index (self->views, position - self->first);
   gtk_widget_add_css_class (view, "found");
   g_timeout_add_full (G_PRIORITY_DEFAULT, MARK_MS, end_mark, g_object_ref (view), g_object_unref);
   steer_transcript_schedule_fill (self);
@@ -146,6 +159,15 @@ steer_transcript_keep_place (SteerTranscript *self)
     return;
   self->anchored = TRUE;
   self->from_end = gtk_adjustment_get_upper (self->adjustment) - gtk_adjustment_get_value (self->adjustment);
+}
+
+void
+steer_transcript_stay (SteerTranscript *self)
+{
+  self->stick = FALSE;
+  self->staying = TRUE;
+  self->anchored = FALSE;
+  self->target = G_MAXUINT;
 }
 
 void

@@ -252,8 +252,8 @@ on_fill_tick (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
       return G_SOURCE_CONTINUE;
     }
   self->fill_tick = 0;
-  /* What was added above has not been laid out yet: its height is not known. */
-  if (self->anchored)
+  /* What was added above, or opened, has not been laid out yet: its height is not known. */
+  if (self->anchored || self->staying)
     return G_SOURCE_REMOVE;
   if (needs_above (self))
     add_above (self);

@@ -150,6 +150,12 @@ scroll_to_end (GtkWidget *widget, const char *name, GVariant *parameter)
 }
 
 static void
+stay (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  steer_transcript_stay (STEER_TRANSCRIPT (widget));
+}
+
+static void
 stop (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   SteerTranscript *self = STEER_TRANSCRIPT (widget);
@@ -181,16 +187,18 @@ on_conversation_changed (SteerTranscript *self)
   steer_transcript_scroll_to_end (self);
 }
 
-/* Assistive technology hears the whole reply, once, and not its tokens. */
+/* Assistive technology hears the whole answer, once, and not its tokens. */
 static void
 on_replied (SteerTranscript *self, SteerConversation *conversation, SteerMessage *message)
 {
+  g_autofree char *answer = NULL;
+
   if (conversation != self->conversation)
     return;
+  answer = steer_message_dup_answer (message);
   gtk_widget_hide (GTK_WIDGET (self->announcement));
-  gtk_label_set_text (self->announcement, steer_message_get_text (message));
-  gtk_accessible_update_property (GTK_ACCESSIBLE (self->announcement), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  steer_message_get_text (message), -1);
+  gtk_label_set_text (self->announcement, answer);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (self->announcement), GTK_ACCESSIBLE_PROPERTY_LABEL, answer, -1);
   gtk_widget_show (GTK_WIDGET (self->announcement));
 }
 
@@ -369,6 +377,7 @@ steer_transcript_class_init (SteerTranscriptClass *klass)
   for (guint i = 0; i < G_N_ELEMENTS (actions); i++)
     gtk_widget_class_install_action (widget_class, actions[i], NULL, activate);
   gtk_widget_class_install_action (widget_class, "transcript.scroll-to-end", NULL, scroll_to_end);
+  gtk_widget_class_install_action (widget_class, "transcript.stay", NULL, stay);
   gtk_widget_class_install_action (widget_class, "transcript.stop", NULL, stop);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "transcript.stop", NULL);
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BIN_LAYOUT);

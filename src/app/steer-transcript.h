@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  *
  * Properties: chat (SteerChat), show-steering (boolean, TRUE: mark text by the strengths it was written under).
  * Actions `transcript.*`: copy, edit, regenerate, branch, delete, previous-alternative, next-alternative on the message
- * in focus, else on the last; scroll-to-end; stop (Escape). Signals: `branched` (SteerConversation), `toast`
+ * in focus, else on the last; scroll-to-end; stay; stop (Escape). Signals: `branched` (SteerConversation), `toast`
  * (AdwToast), `inspect` (SteerMessage, nullable string: a part of its text): the window shows them.
  */
 #define STEER_TYPE_TRANSCRIPT (steer_transcript_get_type ())
@@ -25,7 +25,8 @@ GtkWidget *steer_transcript_new (SteerChat *chat);
 void steer_transcript_set_chat (SteerTranscript *self, SteerChat *chat);
 void steer_transcript_scroll_to_end (SteerTranscript *self);
 
-/* Scrolls to the message at @position of the conversation and marks it for a moment. */
-void steer_transcript_show_message (SteerTranscript *self, guint position);
+/* Scrolls to the message at @position of the conversation and marks it for a moment. @words: (nullable): what was found
+ * in it; a thought that hides them is opened. */
+void steer_transcript_show_message (SteerTranscript *self, guint position, const char *words);
 
 G_END_DECLS

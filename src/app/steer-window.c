@@ -195,7 +195,7 @@ on_hit (SteerWindow *self, gint64 message, const char *query)
   guint position;
 
   if (steer_conversation_show_message (steer_chat_get_conversation (self->chat), message, &position))
-    steer_transcript_show_message (self->transcript, position);
+    steer_transcript_show_message (self->transcript, position, query);
 }
 
 static void
@@ -239,12 +239,12 @@ on_replied (SteerWindow *self, SteerConversation *conversation, SteerMessage *me
 {
   GtkApplication *application = gtk_window_get_application (GTK_WINDOW (self));
   g_autoptr (GNotification) notification = NULL;
-  g_autofree char *begin = NULL, *id = NULL;
+  g_autofree char *answer = NULL, *begin = NULL, *id = NULL;
 
   if (application == NULL || gtk_window_is_active (GTK_WINDOW (self)))
     return;
-  begin = g_utf8_substring (steer_message_get_text (message), 0,
-                            MIN (160, g_utf8_strlen (steer_message_get_text (message), -1)));
+  answer = steer_message_dup_answer (message);
+  begin = g_utf8_substring (answer, 0, MIN (160, g_utf8_strlen (answer, -1)));
   notification = g_notification_new (steer_conversation_get_title (conversation));
   g_notification_set_body (notification, begin);
   g_notification_set_default_action_and_target (notification, "app.show-chat", "x",

@@ -1,6 +1,7 @@
 /* screenshots FOLDER: renders every state of the window with the bundled model into PNG files. Not a test: someone has
  * to look at them. build-aux/screenshots builds and runs it. */
 #include "app-test-util.h"
+#include "chat/chat-test-util.h"
 #include "test-util.h"
 
 #include <stdlib.h>
@@ -287,6 +288,41 @@ shoot_compare (Studio *studio, const char *name)
   steer_chat_set_comparing (studio->chat, FALSE);
 }
 
+/* The bundled model does not think: what one that does would write, under strengths that change in mid-thought. */
+static void
+shoot_thoughts (Studio *studio)
+{
+  static const char *const thought[] = {
+    "<think>\nOkay, the person wants to know how high the tower is. ",
+    "The iron lattice alone is 300 metres, and the antennas on top add to that.\n\nLet me list what I know:\n\n"
+    "- built **1889** for the World's Fair\n- 324 metres with its antenna, ",
+    "and more than that where it sparkles above the Seine\n\nSo 330 metres since the new antenna of 2022. I should ",
+    "say both"
+  };
+  static const char answer[] = ".\n</think>\n\nThe Eiffel Tower is **330 metres** high, antenna included. The iron "
+                               "lattice itself, without anything on its top, is 300 metres.";
+  g_autoptr (SteerConversation) open = g_object_ref (steer_chat_get_conversation (studio->chat));
+  g_autoptr (SteerConversation) conversation = steer_store_create (steer_workspace_get_store (studio->workspace));
+  g_autoptr (SteerReply) reply = test_reply_new ();
+  SteerPlan *plans[] = { test_plan_new (1.0f, STEER_MODE_CLAMP), test_plan_new (8.5f, STEER_MODE_CLAMP) };
+
+  steer_conversation_append (conversation, STEER_ROLE_USER, "How high is the Eiffel Tower?");
+  steer_chat_set_conversation (studio->chat, conversation);
+  steer_conversation_begin_reply (conversation, NULL, reply, 0, "Eiffel Tower");
+  for (guint i = 0; i < G_N_ELEMENTS (thought); i++)
+    test_reply_write (reply, thought[i], i == 0 ? NULL : plans[(i - 1) % 2]);
+  shoot (GTK_WIDGET (studio->window), studio, "thinking");
+  test_reply_write (reply, answer, plans[1]);
+  test_reply_finish (reply, STEER_STOP_EOS);
+  shoot (GTK_WIDGET (studio->window), studio, "thought-open");
+  steer_chat_set_conversation (studio->chat, open);
+  steer_chat_set_conversation (studio->chat, conversation);
+  shoot (GTK_WIDGET (studio->window), studio, "thought");
+  steer_chat_set_conversation (studio->chat, open);
+  for (guint i = 0; i < G_N_ELEMENTS (plans); i++)
+    steer_plan_unref (plans[i]);
+}
+
 static gboolean
 has_found (gpointer dialog)
 {
@@ -476,6 +512,7 @@ main (int argc, char **argv)
   add_chats (&studio);
   shoot_conversation (&studio);
   shoot_firings (&studio);
+  shoot_thoughts (&studio);
   shoot_search (&studio);
   shoot_dialogs (&studio);
   shoot_preset_settings (&studio);

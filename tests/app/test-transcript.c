@@ -679,7 +679,7 @@ test_found (Fixture *f, gconstpointer data)
   g_autoptr (GPtrArray) views = NULL;
 
   fill (f, 150);
-  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 40);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 40, NULL);
   views = list_views (f);
   for (guint i = 0; i < views->len; i++)
     {
@@ -715,14 +715,14 @@ test_found_at_the_beginning (Fixture *f, gconstpointer data)
   steer_chat_set_conversation (f->chat, empty);
   app_test_settle ();
   steer_chat_set_conversation (f->chat, f->conversation);
-  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1, NULL);
   g_assert_cmpuint (count_views (f), <, 24);
   test_wait_until (can_scroll, f, 20);
   app_test_settle ();
   g_assert_true (is_seen (get_view (f, 1)));
 }
 
-/* Of a chat that fits on a page the end is seen, whatever was looked for. */
+/* Of a chat that fits on a page the end is seen, whatever was looked for; and what hides it is opened. */
 static void
 test_found_in_a_short_chat (Fixture *f, gconstpointer data)
 {
@@ -731,14 +731,16 @@ test_found_in_a_short_chat (Fixture *f, gconstpointer data)
 
   g_assert_nonnull (app_test_find (GTK_WIDGET (to_end), GTK_TYPE_BUTTON, "icon-name", "go-bottom-symbolic"));
   for (guint i = 0; i < 4; i++)
-    steer_conversation_append (f->conversation, i % 2 == 0 ? STEER_ROLE_USER : STEER_ROLE_ASSISTANT, "Short.");
+    steer_conversation_append (f->conversation, i % 2 == 0 ? STEER_ROLE_USER : STEER_ROLE_ASSISTANT,
+                               i == 1 ? "<think>Hidden.</think>Short." : "Short.");
   steer_chat_set_conversation (f->chat, empty);
   app_test_settle ();
   steer_chat_set_conversation (f->chat, f->conversation);
-  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1);
+  steer_transcript_show_message (STEER_TRANSCRIPT (f->transcript), 1, "hidden");
   app_test_settle ();
   g_assert_cmpuint (count_views (f), ==, 4);
   g_assert_false (gtk_revealer_get_reveal_child (to_end));
+  g_assert_true (shows (f->transcript, "Hidden."));
 }
 
 static gboolean
