@@ -2,11 +2,14 @@
 #include "steer-message-private.h"
 
 #include <json-glib/json-glib.h>
+#include <string.h>
 
 #include "steering/steer-plan.h"
 
 /* What a line of the list of chats has room for. */
 #define PREVIEW_CHARS 120
+/* In which that many are found, unless most of it is white space. */
+#define PREVIEW_BYTES (8 * PREVIEW_CHARS)
 
 static char *
 quote (const char *text)
@@ -79,8 +82,44 @@ steer_text_summarize (const char *text, guint n_chars)
   return g_string_free (g_steal_pointer (&summary), FALSE);
 }
 
+/* What begins a line of Markdown: of a heading, a quotation, an item. */
+static gsize
+count_line_mark (const char *line)
+{
+  gsize indent = strspn (line, " \t");
+  const char *mark = line + indent;
+  gsize n = *mark == '#' ? strspn (mark, "#") : *mark != '\0' && strchr (">-*+", *mark) != NULL ? 1 : 0;
+
+  return n > 0 && n <= 6 && mark[n] == ' ' ? indent + n : 0;
+}
+
+/* Marks of strong text stand at a word. */
+static gboolean
+is_strong_mark (const char *text, const char *p)
+{
+  return p[0] == '*' && p[1] == '*'
+         && ((p > text && !g_ascii_isspace (p[-1])) || (p[2] != '\0' && !g_ascii_isspace (p[2])));
+}
+
+/* Without the marks of Markdown that a line of the list would show as they are. */
 char *
 steer_text_dup_preview (const char *text)
 {
-  return steer_text_summarize (text, PREVIEW_CHARS);
+  g_autoptr (GString) plain = g_string_new (NULL);
+
+  for (const char *p = text; *p != '\0' && plain->len < PREVIEW_BYTES;)
+    {
+      if (p == text || p[-1] == '\n')
+        p += count_line_mark (p);
+      if (is_strong_mark (text, p))
+        p += 2;
+      else if (*p == '`')
+        p++;
+      else if (*p != '\0')
+        g_string_append_c (plain, *p++);
+    }
+  /* The last character may be cut off. */
+  while (plain->len > 0 && !g_utf8_validate (plain->str, (gssize) plain->len, NULL))
+    g_string_truncate (plain, plain->len - 1);
+  return steer_text_summarize (plain->str, PREVIEW_CHARS);
 }
