@@ -234,6 +234,19 @@ choose (SteerWorker *worker, Writer *writer)
                                steer_sampler_uniform (sampling->seed, count_written (writer)));
 }
 
+/* What the prompt has already written of the reply belongs to its text: it goes with the first token. */
+static void
+post_token (SteerWorker *worker, Writer *writer, gint32 token, gsize certain)
+{
+  SteerChatTemplate *template = worker->loaded->template;
+  gboolean first = count_written (writer) == 1 && writer->request->messages->len > 0 && template != NULL;
+  g_autoptr (GString) text = g_string_new (first ? steer_chat_template_get_written (template) : NULL);
+
+  g_string_append_len (text, writer->held->str, (gssize) certain);
+  steer_reply_post_token (writer->reply, token, text->str, text->len, writer->plan);
+  g_string_erase (writer->held, 0, (gssize) certain);
+}
+
 /* Takes the token that comes next and hands it over. The writer is inactive when it was the last. */
 static void
 write_token (SteerWorker *worker, Writer *writer)
@@ -264,8 +277,7 @@ write_token (SteerWorker *worker, Writer *writer)
         g_debug ("%s", error->message);
     }
   certain = find_stop (writer->held, writer->request->stop_strings, &stopped);
-  steer_reply_post_token (writer->reply, token, writer->held->str, certain, writer->plan);
-  g_string_erase (writer->held, 0, (gssize) certain);
+  post_token (worker, writer, token, certain);
 
   if (stopped)
     finish_writer (writer, STEER_STOP_STRING, NULL);

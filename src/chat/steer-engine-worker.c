@@ -116,6 +116,7 @@ find_chat_ends (SteerTokenizer *tokenizer, SteerChatTemplate *template)
     [STEER_TEMPLATE_MISTRAL] = { "</s>" },
     [STEER_TEMPLATE_GEMMA] = { "<end_of_turn>" },
     [STEER_TEMPLATE_ZEPHYR] = { "</s>" },
+    [STEER_TEMPLATE_DEEPSEEK] = { "<｜end▁of▁sentence｜>" },
   };
   GArray *ends = g_array_new (FALSE, FALSE, sizeof (gint32));
 
@@ -140,9 +141,10 @@ find_template (const char *path, const char *family_name, GError **error)
     return steer_chat_template_new_for_model (path, error);
   if (!steer_template_family_from_name (family_name, &family))
     {
-      g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
-                   "there is no chat template called \"%s\": use llama3, chatml, llama2, mistral, gemma or zephyr",
-                   family_name);
+      g_set_error (
+        error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
+        "there is no chat template called \"%s\": use llama3, chatml, llama2, mistral, gemma, zephyr or deepseek",
+        family_name);
       return NULL;
     }
   return steer_chat_template_new_for_family (family, NULL, NULL);

@@ -113,7 +113,7 @@ each_section (SteerCliOptions *self,
       { VALUE ("model", 'm', &self->model, "A Hugging Face folder or a GGUF file; without it, the bundled model",
                "PATH"),
         VALUE ("template", 0, &self->template,
-               "llama3, chatml, llama2, mistral, gemma or zephyr, whatever the model says", "FAMILY"),
+               "llama3, chatml, llama2, mistral, gemma, zephyr or deepseek, whatever the model says", "FAMILY"),
         VALUE ("thinking", 0, &typed->thinking, "Whether a model that may leave it thinks before it answers",
                "yes|no") } },
     { STEER_CLI_GROUP_DEVICE,
@@ -220,7 +220,8 @@ check_model (SteerCliOptions *self, const Typed *typed, GError **error)
   if (self->template != NULL && !steer_template_family_from_name (self->template, &family))
     {
       g_set_error (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
-                   "--template takes llama3, chatml, llama2, mistral, gemma or zephyr, not \"%s\"", self->template);
+                   "--template takes llama3, chatml, llama2, mistral, gemma, zephyr or deepseek, not \"%s\"",
+                   self->template);
       return FALSE;
     }
   if (typed->threads != NULL)

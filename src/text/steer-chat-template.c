@@ -42,8 +42,9 @@ steer_role_from_name (const char *name, SteerRole *role)
 }
 
 static const char *const family_names[STEER_N_TEMPLATES] = {
-  [STEER_TEMPLATE_LLAMA3] = "llama3",   [STEER_TEMPLATE_CHATML] = "chatml", [STEER_TEMPLATE_LLAMA2] = "llama2",
-  [STEER_TEMPLATE_MISTRAL] = "mistral", [STEER_TEMPLATE_GEMMA] = "gemma",   [STEER_TEMPLATE_ZEPHYR] = "zephyr",
+  [STEER_TEMPLATE_LLAMA3] = "llama3",     [STEER_TEMPLATE_CHATML] = "chatml", [STEER_TEMPLATE_LLAMA2] = "llama2",
+  [STEER_TEMPLATE_MISTRAL] = "mistral",   [STEER_TEMPLATE_GEMMA] = "gemma",   [STEER_TEMPLATE_ZEPHYR] = "zephyr",
+  [STEER_TEMPLATE_DEEPSEEK] = "deepseek",
 };
 
 const char *
@@ -106,6 +107,7 @@ steer_template_init_usual (SteerTemplate *template, SteerTemplateFamily family, 
     [STEER_TEMPLATE_MISTRAL] = { "<s>", "</s>" },
     [STEER_TEMPLATE_GEMMA] = { "<bos>", "<eos>" },
     [STEER_TEMPLATE_ZEPHYR] = { "", "</s>" },
+    [STEER_TEMPLATE_DEEPSEEK] = { "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>" },
   };
 
   steer_template_init (template, family, bos != NULL ? bos : tokens[family].bos,
@@ -138,6 +140,9 @@ steer_template_init_usual (SteerTemplate *template, SteerTemplateFamily family, 
       break;
     case STEER_TEMPLATE_ZEPHYR:
       template->line_ends = TRUE;
+      break;
+    case STEER_TEMPLATE_DEEPSEEK:
+      template->drops_thought = template->opens_thought = TRUE;
       break;
     case STEER_TEMPLATE_CHATML:
     case STEER_N_TEMPLATES:
@@ -209,6 +214,13 @@ steer_rendering_free (SteerRendering *rendering)
   g_free (rendering->text);
   g_array_unref (rendering->spans);
   g_free (rendering);
+}
+
+const char *
+steer_chat_template_get_written (SteerChatTemplate *self)
+{
+  g_return_val_if_fail (STEER_IS_CHAT_TEMPLATE (self), "");
+  return self->template.opens_thought ? "<think>\n" : "";
 }
 
 gboolean
@@ -389,7 +401,7 @@ steer_chat_template_new_for_directory (const char *directory, GError **error)
     {
       g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
                    "%s: the model has no chat template, neither in chat_template.jinja nor in tokenizer_config.json; "
-                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr)",
+                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr, deepseek)",
                    directory);
       return NULL;
     }
@@ -427,7 +439,7 @@ steer_chat_template_new_from_archive (SteerArchive *archive, GError **error)
     {
       g_set_error (error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND,
                    "%s: the file has no chat template; "
-                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr)",
+                   "name a family with --template (llama3, chatml, llama2, mistral, gemma, zephyr, deepseek)",
                    steer_archive_get_path (archive));
       return NULL;
     }

@@ -31,6 +31,7 @@ typedef enum
   STEER_TEMPLATE_MISTRAL,
   STEER_TEMPLATE_GEMMA,
   STEER_TEMPLATE_ZEPHYR,
+  STEER_TEMPLATE_DEEPSEEK, /* R1 and what was distilled from it */
 
   STEER_N_TEMPLATES
 } SteerTemplateFamily;
@@ -78,14 +79,18 @@ SteerChatTemplate *
 steer_chat_template_new_from_source (const char *source, const char *bos, const char *eos, GError **error);
 
 /* A family chosen by the user, in its usual form: Llama 3.1's with date lines, ChatML without a default system message,
- * Mistral's v3, Gemma 3's, which puts a system message into the first user turn. @bos and @eos: (nullable): the
- * family's usual ones when NULL. */
+ * Mistral's v3, Gemma 3's, which puts a system message into the first user turn, DeepSeek's with a thought. @bos and
+ * @eos: (nullable): the family's usual ones when NULL. */
 SteerChatTemplate *steer_chat_template_new_for_family (SteerTemplateFamily family, const char *bos, const char *eos);
 
 SteerTemplateFamily steer_chat_template_get_family (SteerChatTemplate *self);
 
 /* Whether the model thinks before it answers and can be told to leave that. */
 gboolean steer_chat_template_may_skip_thought (SteerChatTemplate *self);
+
+/* What the opening of a reply has already written of it: "<think>" and a line's end, where the model cannot but think;
+ * else "". */
+const char *steer_chat_template_get_written (SteerChatTemplate *self);
 
 /**
  * SteerOpening: what a prompt ends with

@@ -39,7 +39,9 @@ typedef struct
   char *date;            /* "26 Jul 2024"; NULL with @cutoff: today */
 
   /* ChatML */
-  char *default_system;   /* the system message of a conversation without one, or NULL */
+  char *default_system; /* the system message of a conversation without one, or NULL */
+
+  /* ChatML, DeepSeek */
   gboolean drops_thought; /* an earlier reply is told without what was thought before it, in <think> and </think> */
   gboolean opens_thought; /* the opening of an assistant's turn is that of a thought, too */
   gboolean skips_thought; /* an empty thought is written where none is wanted */
@@ -53,6 +55,9 @@ typedef struct
   gboolean line_ends; /* Zephyr: a line break after each turn */
 } SteerTemplate;
 
+/* What ends a reply; the template says so itself. */
+#define STEER_DEEPSEEK_END "<｜end▁of▁sentence｜>"
+
 /* A reply as Qwen3's template takes it apart; all of it points into @reply. */
 typedef struct
 {
@@ -62,6 +67,9 @@ typedef struct
 } SteerThought;
 
 SteerThought steer_thought_split (const char *reply);
+
+/* Behind the last end of a thought; @reply where none ends. */
+const char *steer_thought_find_answer (const char *reply);
 
 /* The first turn of those that answer the last question: what was thought before them is told. */
 guint steer_thought_find_last_question (const SteerTurn *turns, guint n_turns);

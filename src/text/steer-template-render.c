@@ -369,6 +369,36 @@ render_zephyr (const SteerTemplate *template,
   return TRUE;
 }
 
+static gboolean
+render_deepseek (const SteerTemplate *template,
+                 const SteerTurn *turns,
+                 guint n_turns,
+                 const char *date_string,
+                 SteerRendering *out,
+                 GError **error)
+{
+  const char *system = "";
+
+  for (guint i = 0; i < n_turns; i++)
+    if (turns[i].role == STEER_ROLE_SYSTEM)
+      system = turns[i].content;
+  words (out, template->bos, NULL);
+  content (out, system, FALSE);
+  for (guint i = 0; i < n_turns; i++)
+    if (turns[i].role == STEER_ROLE_USER)
+      {
+        words (out, "<｜User｜>", NULL);
+        content (out, turns[i].content, FALSE);
+      }
+    else if (turns[i].role == STEER_ROLE_ASSISTANT)
+      {
+        words (out, "<｜Assistant｜>", NULL);
+        content (out, template->drops_thought ? steer_thought_find_answer (turns[i].content) : turns[i].content, FALSE);
+        words (out, STEER_DEEPSEEK_END, NULL);
+      }
+  return TRUE;
+}
+
 SteerRendering *
 steer_template_render (const SteerTemplate *template,
                        const SteerTurn *turns,
@@ -393,6 +423,7 @@ steer_template_render (const SteerTemplate *template,
     [STEER_TEMPLATE_MISTRAL] = { render_mistral, "" },
     [STEER_TEMPLATE_GEMMA] = { render_gemma, "<start_of_turn>model\n" },
     [STEER_TEMPLATE_ZEPHYR] = { render_zephyr, "<|assistant|>" },
+    [STEER_TEMPLATE_DEEPSEEK] = { render_deepseek, "<｜Assistant｜>" },
   };
   g_autoptr (SteerRendering) out = g_new0 (SteerRendering, 1);
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define FAMILIES "llama3, chatml, llama2, mistral, gemma, zephyr"
+#define FAMILIES "llama3, chatml, llama2, mistral, gemma, zephyr, deepseek"
 
 /* --- one spelling --- */
 
@@ -349,6 +349,21 @@ read_zephyr (SteerTemplate *template, const char *source, GError **error)
   return TRUE;
 }
 
+/* Of several system messages the last one counts, and stands first. */
+static gboolean
+read_deepseek (SteerTemplate *template, const char *source, GError **error)
+{
+  if (!has (source, "\001<｜User｜>\002+message.content}}")
+      || !has (source, "+content+\001" STEER_DEEPSEEK_END "\002}}")
+      || !has (source, "set ns.system_prompt=message.content%}"))
+    return fail (error, "is DeepSeek's in an unknown form");
+  drop_unused_bos (template, source);
+  template->drops_thought = has (source, "set content=content.split(\001</think>\002)[-1]");
+  template->opens_thought = has (source, "\001<｜Assistant｜><think>\n\002");
+  template->generation = find_generation (source, "<｜Assistant｜>");
+  return TRUE;
+}
+
 gboolean
 steer_template_init_from_source (SteerTemplate *template,
                                  const char *source,
@@ -368,6 +383,7 @@ steer_template_init_from_source (SteerTemplate *template,
     { STEER_TEMPLATE_LLAMA2, { "[INST]", "<<SYS>>" }, read_llama2 },
     { STEER_TEMPLATE_MISTRAL, { "[INST]", "[/INST]" }, read_mistral },
     { STEER_TEMPLATE_ZEPHYR, { "<|user|>", "<|assistant|>" }, read_zephyr },
+    { STEER_TEMPLATE_DEEPSEEK, { "<｜User｜>", "<｜Assistant｜>" }, read_deepseek },
   };
   g_autofree char *normal = normalize (source);
 

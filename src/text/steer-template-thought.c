@@ -1,5 +1,5 @@
-/* What models write between <think> and </think> before they answer, as the template of Qwen3 treats it. Reference:
- * that template; str.split(), str.strip() and str.startswith() of Python. */
+/* What models write between <think> and </think> before they answer, as the templates of Qwen3 and DeepSeek treat it.
+ * Reference: those templates; str.split(), str.strip() and str.startswith() of Python. */
 
 #include "steer-template-private.h"
 
@@ -14,26 +14,33 @@ skip_line_ends (const char *text)
   return text + strspn (text, "\n");
 }
 
+const char *
+steer_thought_find_answer (const char *reply)
+{
+  const char *answer = reply;
+
+  for (const char *p; (p = strstr (answer, CLOSE)) != NULL;)
+    answer = p + strlen (CLOSE);
+  return answer;
+}
+
 /* Thoughts that are opened or closed more than once: the answer follows the last end, and the thought is what stands
  * before the first, from the last opening there on. */
 SteerThought
 steer_thought_split (const char *reply)
 {
   const char *first = strstr (reply, CLOSE);
-  const char *answer = first;
   const char *start = reply;
   const char *end = first;
 
   if (first == NULL)
     return (SteerThought){ reply, 0, reply };
-  for (const char *p = first; p != NULL; p = strstr (answer, CLOSE))
-    answer = p + strlen (CLOSE);
   while (end > reply && end[-1] == '\n')
     end--;
   for (const char *p; (p = g_strstr_len (start, end - start, OPEN)) != NULL;)
     start = p + strlen (OPEN);
   start = MIN (skip_line_ends (start), end);
-  return (SteerThought){ start, (gsize) (end - start), skip_line_ends (answer) };
+  return (SteerThought){ start, (gsize) (end - start), skip_line_ends (steer_thought_find_answer (reply)) };
 }
 
 /* What a tool answered is no question, though it is told as the user's. */

@@ -373,6 +373,30 @@ test_no_template (void)
   test_remove_dir (g_steal_pointer (&model));
 }
 
+/* Of a model that cannot but think, the prompt has written how a thought begins: to those who read the reply it is a
+ * part of it. */
+static void
+test_written_by_template (void)
+{
+  g_auto (CliResult) thinking = { 0 };
+  g_auto (CliResult) plain = { 0 };
+  g_auto (CliResult) raw = { 0 };
+  g_autoptr (JsonObject) reply = NULL;
+  g_autoptr (GArray) ids = NULL;
+
+  CLI_RUN (&thinking, NULL, "generate", "--template", "deepseek", "--prompt", "Hi", "--stop", "\n", "--seed", "1", "-n",
+           "3", "--json", "--model", cli_model ());
+  reply = cli_parse (&thinking);
+  ids = cli_get_ids (reply, "ids");
+  g_assert_true (g_str_has_prefix (json_object_get_string_member (reply, "text"), "<think>\n"));
+  g_assert_cmpuint (ids->len, ==, 3);
+  CLI_RUN (&plain, NULL, "generate", "--template", "chatml", "--prompt", "Hi", "-n", "3", "--model", cli_model ());
+  g_assert_null (strstr (plain.out, "<think>"));
+  CLI_RUN (&raw, NULL, "generate", "--template", "deepseek", "--prompt", "Hi", "--raw", "-n", "3", "--model",
+           cli_model ());
+  g_assert_null (strstr (raw.out, "<think>"));
+}
+
 static void
 test_missing (void)
 {
@@ -633,6 +657,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/malformed messages are refused with the reason", test_bad_messages);
   g_test_add_func ("/cli/generate/ids need no tokenizer", test_ids);
   g_test_add_func ("/cli/generate/a model without a template takes one by name", test_no_template);
+  g_test_add_func ("/cli/generate/what the template writes of a reply is told with it", test_written_by_template);
   g_test_add_func ("/cli/generate/what is missing is named with the remedy", test_missing);
   g_test_add_func ("/cli/generate/a context that is full ends the reply", test_context);
   g_test_add_func ("/cli/generate/a reader that goes away is no crash", test_closed_output);

@@ -166,8 +166,8 @@ test_published (void)
   State state = { 0 };
 
   json_lines_foreach (path, check_line, &state);
-  g_assert_cmpuint (state.n_templates, ==, 23);
-  g_assert_cmpuint (state.n_refused, ==, 7);
+  g_assert_cmpuint (state.n_templates, ==, 25);
+  g_assert_cmpuint (state.n_refused, ==, 8);
   g_assert_cmpuint (state.n_rendered, >, 600);
   g_assert_cmpuint (state.n_errors, >, 50);
   g_clear_object (&state.template);
@@ -367,6 +367,7 @@ test_families (void)
     [STEER_TEMPLATE_MISTRAL] = "<s>[INST] Be kind.\n\nHi[/INST]",
     [STEER_TEMPLATE_GEMMA] = "<bos><start_of_turn>user\nBe kind.\n\nHi<end_of_turn>\n<start_of_turn>model\n",
     [STEER_TEMPLATE_ZEPHYR] = "<|system|>\nBe kind.</s>\n<|user|>\nHi</s>\n<|assistant|>\n",
+    [STEER_TEMPLATE_DEEPSEEK] = "<｜begin▁of▁sentence｜>Be kind.<｜User｜>Hi<｜Assistant｜><think>\n",
   };
   const SteerTurn turns[] = { { STEER_ROLE_SYSTEM, "Be kind." }, { STEER_ROLE_USER, "Hi" } };
 
