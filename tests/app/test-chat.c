@@ -467,11 +467,12 @@ copy_file (const char *from, const char *folder, const char *name)
 }
 
 static gboolean
-is_thinking_model (gpointer data)
+is_thinking_model (gpointer chat)
 {
-  SteerChatTemplate *template = steer_engine_get_template (steer_workspace_get_engine (data));
+  SteerEngine *engine = steer_workspace_get_engine (steer_chat_get_workspace (chat));
+  SteerChatTemplate *template = steer_engine_get_template (engine);
 
-  return template != NULL && steer_chat_template_may_skip_thought (template);
+  return template != NULL && steer_chat_template_may_skip_thought (template) && steer_chat_get_can_send (chat);
 }
 
 static guint
@@ -507,7 +508,7 @@ test_think_first (Fixture *f, gconstpointer data)
     }
   copy_file (template, folder, "chat_template.jinja");
   steer_workspace_load_model (f->workspace, folder);
-  test_wait_until (is_thinking_model, f->workspace, 20);
+  test_wait_until (is_thinking_model, f->chat, 20);
   thinking = count_prompt (f);
   g_settings_set_boolean (f->settings, "think-first", FALSE);
   g_assert_cmpuint (count_prompt (f), ==, thinking + strlen ("<think>\n\n</think>\n\n"));

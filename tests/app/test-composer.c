@@ -139,13 +139,20 @@ test_draft (Fixture *f, gconstpointer data)
   g_assert_cmpstr (steer_conversation_get_draft (second), ==, "");
 }
 
+/* The padding of the entry is not of its height. */
+static gboolean
+is_draft_whole (gpointer entry)
+{
+  int needed;
+
+  gtk_widget_measure (entry, GTK_ORIENTATION_VERTICAL, gtk_widget_get_width (entry), NULL, &needed, NULL, NULL);
+  return gtk_widget_get_height (gtk_widget_get_parent (entry)) >= needed;
+}
+
 /* What is there before the first frame as well as what comes between two of them. */
 static void
 test_draft_is_whole (Fixture *f, gconstpointer data)
 {
-  GtkWidget *entry;
-  int needed;
-
   steer_conversation_set_draft (steer_chat_get_conversation (f->chat), "half a thought, typing");
   for (guint n_before = 0; n_before < 12; n_before++)
     {
@@ -153,10 +160,7 @@ test_draft_is_whole (Fixture *f, gconstpointer data)
       f->composer = steer_composer_new (f->chat);
       gtk_widget_set_valign (f->composer, GTK_ALIGN_END);
       f->window = app_test_show (f->composer, 600, 200);
-      entry = app_test_find (f->composer, GTK_TYPE_TEXT_VIEW, NULL, NULL);
-      gtk_widget_measure (entry, GTK_ORIENTATION_VERTICAL, gtk_widget_get_width (entry), NULL, &needed, NULL, NULL);
-      /* The padding of the entry is not of its height. */
-      g_assert_cmpint (gtk_widget_get_height (gtk_widget_get_parent (entry)), >=, needed);
+      test_wait_until (is_draft_whole, app_test_find (f->composer, GTK_TYPE_TEXT_VIEW, NULL, NULL), 5);
     }
 }
 
