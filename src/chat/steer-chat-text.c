@@ -93,33 +93,80 @@ count_line_mark (const char *line)
   return n > 0 && n <= 6 && mark[n] == ' ' ? indent + n : 0;
 }
 
-/* Marks of strong text stand at a word. */
-static gboolean
-is_strong_mark (const char *text, const char *p)
+/* The same mark further on in the line, with something between them; NULL: there is none. */
+static const char *
+find_closing (const char *p, const char *end, const char *mark)
 {
-  return p[0] == '*' && p[1] == '*'
-         && ((p > text && !g_ascii_isspace (p[-1])) || (p[2] != '\0' && !g_ascii_isspace (p[2])));
+  gsize n = strlen (mark);
+  const char *closing;
+
+  if ((gsize) (end - p) <= 2 * n || g_ascii_isspace (p[n]))
+    return NULL;
+  closing = g_strstr_len (p + n + 1, end - p - (gssize) n - 1, mark);
+  return closing != NULL && !g_ascii_isspace (closing[-1]) ? closing : NULL;
 }
 
-/* Without the marks of Markdown that a line of the list would show as they are. */
+static gboolean
+begins_word (const char *text, const char *p)
+{
+  return p == text || g_ascii_isspace (p[-1]) || (g_ascii_ispunct (p[-1]) && p[-1] != '*');
+}
+
+/* A line of Markdown without the marks that a list of chats would show as they are. */
+static void
+append_plain_line (GString *plain, const char *line, gsize length)
+{
+  const char *p = line + count_line_mark (line);
+  const char *end = line + length;
+  const char *strong_end = NULL;
+
+  if (g_str_has_prefix (p, "```"))
+    return;
+  while (p < end)
+    {
+      const char *closing;
+
+      if (p == strong_end)
+        p += 2;
+      else if (*p == '`' && (closing = find_closing (p, end, "`")) != NULL)
+        {
+          g_string_append_len (plain, p + 1, closing - p - 1);
+          p = closing + 1;
+        }
+      else if (strong_end == NULL && g_str_has_prefix (p, "**") && begins_word (line, p)
+               && (closing = find_closing (p, end, "**")) != NULL)
+        {
+          strong_end = closing;
+          p += 2;
+        }
+      else
+        g_string_append_c (plain, *p++);
+      if (strong_end != NULL && p > strong_end)
+        strong_end = NULL;
+    }
+}
+
 char *
 steer_text_dup_preview (const char *text)
 {
+  return steer_text_summarize (text, PREVIEW_CHARS);
+}
+
+char *
+steer_text_dup_reply_preview (const char *text)
+{
   g_autoptr (GString) plain = g_string_new (NULL);
 
-  for (const char *p = text; *p != '\0' && plain->len < PREVIEW_BYTES;)
+  while (*text != '\0' && plain->len < PREVIEW_BYTES)
     {
-      if (p == text || p[-1] == '\n')
-        p += count_line_mark (p);
-      if (is_strong_mark (text, p))
-        p += 2;
-      else if (*p == '`')
-        p++;
-      else if (*p != '\0')
-        g_string_append_c (plain, *p++);
+      gsize length = strcspn (text, "\n");
+
+      append_plain_line (plain, text, MIN (length, PREVIEW_BYTES));
+      g_string_append_c (plain, '\n');
+      text += length + (text[length] != '\0');
     }
-  /* The last character may be cut off. */
-  while (plain->len > 0 && !g_utf8_validate (plain->str, (gssize) plain->len, NULL))
+  /* A character of a long line may be cut off. */
+  while (!g_utf8_validate (plain->str, (gssize) plain->len, NULL))
     g_string_truncate (plain, plain->len - 1);
   return steer_text_summarize (plain->str, PREVIEW_CHARS);
 }

@@ -228,10 +228,12 @@ steer_conversation_dup_preview (SteerConversation *self)
 {
   for (guint i = self->path->len; i-- > 0;)
     {
-      const char *answer = steer_message_get_answer (g_ptr_array_index (self->path, i));
+      SteerMessage *message = g_ptr_array_index (self->path, i);
+      const char *answer = steer_message_get_answer (message);
 
       if (*answer != '\0')
-        return steer_text_dup_preview (answer);
+        return steer_message_get_role (message) == STEER_ROLE_ASSISTANT ? steer_text_dup_reply_preview (answer)
+                                                                        : steer_text_dup_preview (answer);
     }
   return g_strdup ("");
 }

@@ -72,7 +72,8 @@ const char *steer_message_get_answer (const SteerMessage *self);
 
 /* Line breaks and runs of spaces made one space, at most @n_chars, cut at a word where one is near. */
 char *steer_text_summarize (const char *text, guint n_chars);
-/* What the list of chats shows of a message. */
+/* What the list of chats shows of what a person said, and of a reply, which is Markdown. */
 char *steer_text_dup_preview (const char *text);
+char *steer_text_dup_reply_preview (const char *text);
 
 G_END_DECLS

@@ -50,7 +50,7 @@ static gboolean
 update_preview (sqlite3 *db, gint64 id, const char *text, GError **error)
 {
   sqlite3_stmt *statement = NULL;
-  g_autofree char *preview = steer_text_dup_preview (text);
+  g_autofree char *preview = steer_text_dup_reply_preview (text);
   gboolean ok;
 
   if (*preview == '\0')

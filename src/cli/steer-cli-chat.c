@@ -35,7 +35,7 @@ static const SteerCliUsage usage = {
               "  steer chat --model DIR --vectors vectors.safetensors --steer 15:21576=8.5,clamp\n"
               "  printf 'Hello\\n/set 1 9\\nAnd now?\\n' | steer chat --preset eiffel-tower",
   .groups = STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_SAMPLING | STEER_CLI_GROUP_MODEL
-            | STEER_CLI_GROUP_DEVICE,
+            | STEER_CLI_GROUP_THINKING | STEER_CLI_GROUP_DEVICE,
 };
 
 static void go_on (SteerCliChat *self);

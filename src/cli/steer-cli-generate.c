@@ -30,7 +30,7 @@ static const SteerCliUsage usage = {
     "  steer generate --model DIR --prompt \"Once upon a time\" --raw --temperature 0 --max-tokens 50 --json\n"
     "  steer generate --prompt \"Hello\" --preset eiffel-tower --steer-at 20:off",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_SAMPLING
-            | STEER_CLI_GROUP_MODEL | STEER_CLI_GROUP_DEVICE,
+            | STEER_CLI_GROUP_MODEL | STEER_CLI_GROUP_THINKING | STEER_CLI_GROUP_DEVICE,
 };
 
 /* One --steer-at. */

@@ -43,7 +43,7 @@ static const SteerCliUsage usage = {
   .examples = "  steer inspect --sae resid_post_layer_15/trainer_1 --prompt \"Paris in spring\" --raw\n"
               "  steer inspect --model DIR --sae ae.pt,layer=15 --messages chat.json --top 5 --json",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_MODEL
-            | STEER_CLI_GROUP_DEVICE,
+            | STEER_CLI_GROUP_THINKING | STEER_CLI_GROUP_DEVICE,
   .other_prompt = &conversation_path,
 };
 

@@ -113,8 +113,10 @@ each_section (SteerCliOptions *self,
       { VALUE ("model", 'm', &self->model, "A Hugging Face folder or a GGUF file; without it, the bundled model",
                "PATH"),
         VALUE ("template", 0, &self->template,
-               "llama3, chatml, llama2, mistral, gemma, zephyr or deepseek, whatever the model says", "FAMILY"),
-        VALUE ("thinking", 0, &typed->thinking, "Whether a model that may leave it thinks before it answers",
+               "llama3, chatml, llama2, mistral, gemma, zephyr or deepseek, whatever the model says", "FAMILY") } },
+    { STEER_CLI_GROUP_THINKING,
+      "Thinking",
+      { VALUE ("thinking", 0, &typed->thinking, "Whether a model that may leave it thinks before it answers",
                "yes|no") } },
     { STEER_CLI_GROUP_DEVICE,
       "Device",
@@ -483,7 +485,9 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
 gboolean
 steer_cli_options_check_thinking (const SteerCliOptions *self, SteerChatTemplate *template, GError **error)
 {
-  if (self->thinking != STEER_CLI_NO || steer_chat_template_may_skip_thought (template))
+  gboolean no_template = self->raw || self->ids != NULL;
+
+  if (self->thinking != STEER_CLI_NO || no_template || steer_chat_template_may_skip_thought (template))
     return TRUE;
   g_set_error_literal (error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE,
                        "the model's chat template has no way to leave thoughts out; leave --thinking out");

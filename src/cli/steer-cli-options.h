@@ -8,12 +8,13 @@ G_BEGIN_DECLS
 /* Groups of options that commands share. */
 typedef enum
 {
-  STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template, --thinking */
+  STEER_CLI_GROUP_MODEL = 1 << 0,    /* --model, --template */
   STEER_CLI_GROUP_DEVICE = 1 << 1,   /* --device, --threads, --context, --kv, --quantize */
   STEER_CLI_GROUP_PROMPT = 1 << 2,   /* --prompt, --messages, --ids, --raw, --date */
   STEER_CLI_GROUP_SYSTEM = 1 << 3,   /* --system */
   STEER_CLI_GROUP_STEERING = 1 << 4, /* --preset, --vectors, --steer, --steer-prompt, --skip-special */
   STEER_CLI_GROUP_SAMPLING = 1 << 5, /* --temperature ... --stop */
+  STEER_CLI_GROUP_THINKING = 1 << 6, /* --thinking */
 } SteerCliGroups;
 
 /* What `--help` says of a command beside its options. */

@@ -22,7 +22,7 @@ static const SteerCliUsage usage = {
   .examples
   = "  echo '{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}], \"add_generation_prompt\": true}' |\n"
     "    steer template --model DIR",
-  .groups = STEER_CLI_GROUP_MODEL,
+  .groups = STEER_CLI_GROUP_MODEL | STEER_CLI_GROUP_THINKING,
 };
 
 typedef struct

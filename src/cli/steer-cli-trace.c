@@ -29,7 +29,7 @@ static const SteerCliUsage usage = {
   = "  steer trace --model DIR --ids 1,2,3 --layers 3,7 -o trace.safetensors\n"
     "  steer trace --prompt \"The Eiffel Tower\" --raw --steer 1:5=2 --vectors v.safetensors -o t.safetensors",
   .groups = STEER_CLI_GROUP_PROMPT | STEER_CLI_GROUP_SYSTEM | STEER_CLI_GROUP_STEERING | STEER_CLI_GROUP_MODEL
-            | STEER_CLI_GROUP_DEVICE,
+            | STEER_CLI_GROUP_THINKING | STEER_CLI_GROUP_DEVICE,
 };
 
 /* (element-type guint) */

@@ -102,8 +102,9 @@ add_config (Export *self)
   add_float (self, arch, "attention.layer_norm_rms_epsilon", config->rms_norm_eps);
   add_uint (self, arch, "rope.dimension_count", config->head_dim);
   add_float (self, arch, "rope.freq_base", config->rope_theta);
-  /* Layers that turn in another way are told by a window, be it as wide as the context. */
-  if (config->sliding_window > 0 || config->rope_local_theta > 0.0)
+  /* Layers that turn in another way are told by a window, be it as wide as the context; and of a Gemma 2 that says
+   * nothing, readers take that of the published ones. */
+  if (config->sliding_window > 0 || config->rope_local_theta > 0.0 || config->arch == STEER_ARCH_GEMMA2)
     add_uint (self, arch, "attention.sliding_window",
               config->sliding_window > 0 ? config->sliding_window : config->n_context);
   if (config->rope_local_theta > 0.0)
@@ -394,6 +395,14 @@ check_can_be_told (const Export *self, GError **error)
                    "%s: \"query_pre_attn_scalar\" is %g, but a GGUF file of this architecture and size means %g; keep "
                    "the model as it is",
                    steer_model_get_path (self->model), config->query_scalar, scalar);
+      return FALSE;
+    }
+  if (config->arch == STEER_ARCH_GEMMA2 && (config->attention_softcap == 0.0 || config->logit_softcap == 0.0))
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: \"attn_logit_softcapping\" or \"final_logit_softcapping\" is null, but a GGUF file of this "
+                   "architecture has both limits; keep the model as it is",
+                   steer_model_get_path (self->model));
       return FALSE;
     }
   if ((config->arch == STEER_ARCH_GEMMA || config->arch == STEER_ARCH_GEMMA2) && weights->output != weights->embed)

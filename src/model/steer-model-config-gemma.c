@@ -45,12 +45,31 @@ check_causal (const SteerJsonConfig *json, GError **error)
          || fail (json, error, "\"use_bidirectional_attention\" is not supported: such a model writes no text");
 }
 
+/* Scores and logits are float32. */
+static gboolean
+is_in_range (double value)
+{
+  return value >= 1e-6 && value <= 1e9;
+}
+
+static gboolean
+read_scale (const SteerJsonConfig *json, const char *key, double *value, GError **error)
+{
+  if (!steer_json_config_get_double (json, key, 0.0, value, error))
+    return FALSE;
+  if (*value == 0.0 || is_in_range (*value))
+    return TRUE;
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID, "%s: \"%s\" is %g, but must be from 1e-06 to 1e+09",
+               json->name, key, *value);
+  return FALSE;
+}
+
 /* null switches off what the architecture has. */
 static gboolean
 read_softcap (const SteerJsonConfig *json, const char *key, double usual, double *softcap, GError **error)
 {
   *softcap = steer_json_config_is_null (json, key) ? 0.0 : usual;
-  return steer_json_config_get_double (json, key, 0.0, softcap, error);
+  return read_scale (json, key, softcap, error);
 }
 
 gboolean
@@ -63,7 +82,7 @@ steer_model_config_read_gemma (SteerModelConfig *self, const SteerJsonConfig *js
   if (self->arch == STEER_ARCH_GEMMA)
     return TRUE;
   self->query_scalar = DEFAULT_QUERY_SCALAR;
-  if (!steer_json_config_get_double (json, "query_pre_attn_scalar", 0.0, &self->query_scalar, error))
+  if (!read_scale (json, "query_pre_attn_scalar", &self->query_scalar, error))
     return FALSE;
   /* The attention of Gemma 3 takes no notice of a limit of its scores. */
   if (self->arch == STEER_ARCH_GEMMA3)
@@ -136,9 +155,10 @@ read_softcap_key (const SteerGgufConfig *self, const char *name, double usual, d
   *softcap = usual;
   if (!steer_gguf_config_get_double (self, name, -1.0, softcap, error))
     return FALSE;
-  return *softcap >= 0.0
+  return *softcap == 0.0 || is_in_range (*softcap)
          || steer_gguf_config_fail (self, STEER_MODEL_ERROR_INVALID, error,
-                                    "the key \"%s.%s\" is %g, but must not be negative", self->arch, name, *softcap);
+                                    "the key \"%s.%s\" is %g, but must be 0 or from 1e-06 to 1e+09", self->arch, name,
+                                    *softcap);
 }
 
 gboolean

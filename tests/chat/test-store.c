@@ -138,22 +138,30 @@ test_preview_follows_reply (StorePlace *place, gconstpointer data)
   store_close (store);
 }
 
+/* What a person typed stays as it is. */
 static void
 test_preview_without_marks (StorePlace *place, gconstpointer data)
 {
   static const char *const texts[][2] = {
     { "# Towers\n\nThe **Eiffel Tower** is `330 m` high", "Towers The Eiffel Tower is 330 m high" },
+    { "(**Strong**), **very `much` so**", "(Strong), very much so" },
     { "> Quoted\n\n- one\n* two\n  + three", "Quoted one two three" },
-    { "2 ** 3 is 8, -1 is less, #3 and a*b too", "2 ** 3 is 8, -1 is less, #3 and a*b too" },
+    { "In Python:\n```python\nx = 2**10\n```\n", "In Python: x = 2**10" },
+    { "2 ** 3 is 8, 2**3 too, `a**b**c` and **kwargs", "2 ** 3 is 8, 2**3 too, a**b**c and **kwargs" },
+    { "-1 is less, #3 and a*b, glob **/*.c", "-1 is less, #3 and a*b, glob **/*.c" },
     { "**", "**" },
     { "#", "#" },
+    { "`", "`" },
   };
   SteerStore *store = store_open (place);
   SteerConversation *conversation = steer_store_create (store);
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     {
-      steer_conversation_append (conversation, STEER_ROLE_USER, texts[i][0]);
+      steer_conversation_append (conversation, STEER_ROLE_USER, texts[0][0]);
+      g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==,
+                       "# Towers The **Eiffel Tower** is `330 m` high");
+      steer_conversation_append (conversation, STEER_ROLE_ASSISTANT, texts[i][0]);
       g_assert_cmpstr (steer_chat_entry_get_preview (store_get_entry (store, 0)), ==, texts[i][1]);
     }
   g_object_unref (conversation);
@@ -749,7 +757,7 @@ main (int argc, char **argv)
   ADD ("what-is-not-there-is-an-error", test_missing);
   ADD ("the-list-shows-the-newest-first", test_list_order);
   ADD ("the-list-shows-a-reply-as-it-is-written", test_preview_follows_reply);
-  ADD ("the-list-shows-no-marks-of-markdown", test_preview_without_marks);
+  ADD ("the-list-shows-no-marks-of-a-reply", test_preview_without_marks);
   ADD ("the-list-shows-nothing-of-a-thought", test_preview_without_thought);
   ADD ("a-deleted-chat-comes-back-until-purged", test_delete);
   ADD ("a-deleted-chat-does-not-open", test_deleted_does_not_open);

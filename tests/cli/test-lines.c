@@ -208,6 +208,12 @@ test_thinking (void)
   CLI_RUN (&refused, NULL, "generate", "--model", cli_model (), "--prompt", "a", "--thinking", "no");
   g_assert_cmpint (refused.status, ==, 2);
   g_assert_nonnull (strstr (refused.err, "--thinking"));
+  /* Where there is no template, there is nothing to tell it. */
+  CLI_RUN (&refused, NULL, "generate", "--model", cli_model (), "--prompt", "a", "--raw", "--thinking", "no", "-n",
+           "1");
+  g_assert_cmpint (refused.status, ==, 0);
+  CLI_RUN (&refused, NULL, "tokenize", "--model", cli_model (), "--thinking", "no");
+  g_assert_cmpint (refused.status, ==, 2);
   test_remove_dir (g_steal_pointer (&model));
 }
 

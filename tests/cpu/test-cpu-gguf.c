@@ -198,6 +198,70 @@ test_mix (void)
                    STEER_DTYPE_F16);
 }
 
+/* The folder of a fixture with other words in its config.json. */
+static SteerModel *
+open_changed (const char *name, const char *const *changes, const char *folder)
+{
+  g_autofree char *relative = g_build_filename ("cpu", name, NULL);
+  g_autofree char *fixture = test_fixture_path (relative);
+  g_autofree char *config = g_build_filename (fixture, "config.json", NULL);
+  g_autofree char *path = g_build_filename (folder, "config.json", NULL);
+  g_autoptr (GFile) weights = g_file_new_build_filename (fixture, "model.safetensors", NULL);
+  g_autoptr (GFile) copy = g_file_new_build_filename (folder, "model.safetensors", NULL);
+  g_autofree char *contents = NULL;
+  g_autoptr (GString) text = NULL;
+  g_autoptr (GError) error = NULL;
+  SteerModel *model;
+
+  g_assert_true (g_file_get_contents (config, &contents, NULL, NULL));
+  text = g_string_new (contents);
+  for (; *changes != NULL; changes += 2)
+    g_assert_cmpuint (g_string_replace (text, changes[0], changes[1], 0), ==, 1);
+  g_assert_true (g_file_set_contents (path, text->str, -1, NULL));
+  g_file_copy (weights, copy, G_FILE_COPY_OVERWRITE, NULL, NULL, NULL, &error);
+  g_assert_no_error (error);
+  model = steer_model_open (folder, NULL, &error);
+  g_assert_no_error (error);
+  return model;
+}
+
+/* Readers of a Gemma 2 that does not tell its window take that of the published ones. */
+static void
+test_no_window (void)
+{
+  static const char *const changes[]
+    = { "\"sliding_window\": 8", "\"sliding_window\": null", "\"max_position_embeddings\": 1024",
+        "\"max_position_embeddings\": 8192", NULL };
+  g_autofree char *dir = test_make_dir ();
+  g_autoptr (SteerModel) folder = open_changed ("gemma2", changes, dir);
+  g_autofree char *path = export(folder, STEER_EXPORT_F32, dir, 1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerModel) file = steer_model_open (path, NULL, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpuint (steer_model_get_config (folder)->sliding_window, ==, 0);
+  g_assert_cmpuint (steer_model_get_config (file)->sliding_window, ==, 0);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
+/* Other programs divide by the limits of a Gemma 2, whatever a file says. */
+static void
+test_no_limit (void)
+{
+  static const char *const changes[] = { "\"attn_logit_softcapping\": 3.0", "\"attn_logit_softcapping\": null", NULL };
+  g_autofree char *dir = test_make_dir ();
+  g_autoptr (SteerModel) folder = open_changed ("gemma2", changes, dir);
+  g_autofree char *path = g_build_filename (dir, "a.gguf", NULL);
+  SteerGgufWriter *writer = steer_gguf_writer_new (path);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (steer_model_export_gguf (folder, STEER_EXPORT_F32, writer, 1, NULL, NULL, NULL, &error));
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED);
+  g_assert_nonnull (strstr (error->message, "attn_logit_softcapping"));
+  steer_gguf_writer_free (writer);
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 /* A file could not tell that its queries are divided by another number than those of the published models. */
 static void
 test_not_told (void)
@@ -307,6 +371,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/cpu/gguf/export/a file made of a file is as one made of the folder", test_requantized);
   g_test_add_func ("/cpu/gguf/export/q4_k_m mixes as llama.cpp does", test_mix);
   g_test_add_func ("/cpu/gguf/export/what a file cannot tell is refused", test_not_told);
+  g_test_add_func ("/cpu/gguf/export/a model without a window has none as a file", test_no_window);
+  g_test_add_func ("/cpu/gguf/export/a model without limits is refused where others would divide by them",
+                   test_no_limit);
   g_test_add_func ("/cpu/gguf/export/a cancel leaves nothing", test_cancelled);
   return g_test_run ();
 }

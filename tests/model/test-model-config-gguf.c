@@ -94,6 +94,7 @@ static const Case refused[] = {
     "\"yarn\", which is not supported" },
   { { "llama.rope.scaling.factor", REAL, -0.5, NULL }, STEER_MODEL_ERROR_INVALID, "scaling factor is -0.5" },
   { { "gemma2.attn_logit_softcapping", REAL, -0.5, NULL }, STEER_MODEL_ERROR_INVALID, "softcapping\" is -0.5" },
+  { { "gemma2.final_logit_softcapping", REAL, 1e12, NULL }, STEER_MODEL_ERROR_INVALID, "softcapping\" is 1e+12" },
   { { "gemma2.final_logit_softcapping", TEXT, 0.0, "high" }, STEER_MODEL_ERROR_INVALID, "is not a number" },
   { { "gemma2.attention.sliding_window", TEXT, 0.0, "wide" }, STEER_MODEL_ERROR_INVALID, "is not a number" },
   { { "gemma2.attention.sliding_window_pattern", TEXT, 0.0, "often" },
