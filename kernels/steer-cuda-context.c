@@ -121,7 +121,7 @@ lay_out_work (SteerCudaContext *self, SteerCudaArena *arena, SteerCudaArena *hos
   work->query = steer_cuda_arena_take_rows (arena, chunk, query, sizeof (guint16));
   work->attended = steer_cuda_arena_take_rows (arena, chunk, query, operand);
   work->hidden = steer_cuda_arena_take_rows (arena, chunk, config->d_ff, operand);
-  if (self->weights.any_quantised)
+  if (self->weights.any_quantised || steer_cuda_has_large_activations (config))
     work->expanded = steer_cuda_arena_take (arena, get_expanded_bytes (config), 1);
   work->blas = steer_cuda_arena_take (arena, STEER_CUDA_BLAS_BYTES, 1);
   work->attention_scratch

@@ -39,7 +39,7 @@ typedef struct
   void *attended; /* [STEER_CUDA_CHUNK, n_heads * head_dim] */
   void *hidden;   /* [STEER_CUDA_CHUNK, d_ff] */
 
-  void *expanded; /* [STEER_CUDA_EXPAND_BYTES], or one row where that is more; NULL without quantised weights */
+  void *expanded; /* [STEER_CUDA_EXPAND_BYTES], or one row where that is more; NULL where no weights are expanded */
   void *blas;     /* [STEER_CUDA_BLAS_BYTES] */
   void *attention_scratch; /* zeroed once */
   void *choose_scratch;    /* zeroed once */
@@ -98,6 +98,13 @@ typedef struct
 
   gboolean lost; /* the device has failed: nothing works any more */
 } SteerCudaContext;
+
+/* Gemma's activations may be larger than f16 holds. */
+static inline gboolean
+steer_cuda_has_large_activations (const SteerModelConfig *config)
+{
+  return config->gate == STEER_GATE_GELU;
+}
 
 /* What opening would take. Zeros in the options are replaced by what will be used. */
 gboolean steer_cuda_context_estimate (SteerModel *model,

@@ -21,21 +21,24 @@ typedef struct
 } Rows;
 
 /* What the left operand of a product with @matrix is rounded to: the matrix's own type, since the products want both
- * alike. An 8 bit matrix is expanded to bf16, whose range no activation leaves. */
+ * alike. A quantised matrix is expanded to bf16, whose range no activation leaves; so is one of f16 where activations
+ * are known to leave that range. */
 static SteerCudaType
-get_operand_type (const SteerCudaMatrix *matrix)
+get_operand_type (const SteerCudaContext *self, const SteerCudaMatrix *matrix)
 {
+  if (matrix->type == STEER_CUDA_F16 && steer_cuda_has_large_activations (self->config))
+    return STEER_CUDA_BF16;
   return matrix->type == STEER_CUDA_F32 || matrix->type == STEER_CUDA_F16 ? matrix->type : STEER_CUDA_BF16;
 }
 
 /* An expanded piece at a time. */
 static cudaError_t
-multiply_quantised (SteerCudaContext *self,
-                    const SteerCudaMatrix *matrix,
-                    const void *x,
-                    int n_tokens,
-                    gboolean add,
-                    float *y)
+multiply_expanded (SteerCudaContext *self,
+                   const SteerCudaMatrix *matrix,
+                   const void *x,
+                   int n_tokens,
+                   gboolean add,
+                   float *y)
 {
   gsize row_bytes = (gsize) matrix->n_columns * sizeof (guint16);
   int n_at_once = (int) MIN (MAX (STEER_CUDA_EXPAND_BYTES / row_bytes, 1), (gsize) matrix->n_rows);
@@ -58,8 +61,8 @@ multiply_quantised (SteerCudaContext *self,
 static cudaError_t
 multiply (SteerCudaContext *self, const SteerCudaMatrix *matrix, const void *x, int n_tokens, gboolean add, float *y)
 {
-  if (matrix->type >= STEER_CUDA_Q8)
-    return multiply_quantised (self, matrix, x, n_tokens, add, y);
+  if (get_operand_type (self, matrix) != matrix->type)
+    return multiply_expanded (self, matrix, x, n_tokens, add, y);
   return steer_cuda_blas_multiply (self->blas, matrix->type, matrix->data, matrix->n_rows, matrix->n_columns, x,
                                    n_tokens, add, y, matrix->n_rows);
 }
@@ -100,9 +103,9 @@ multiply_normed (SteerCudaContext *self,
 {
   for (guint i = 0; i < n_matrices; i++)
     {
-      SteerCudaType type = get_operand_type (matrices[i]);
+      SteerCudaType type = get_operand_type (self, matrices[i]);
 
-      if (i == 0 || type != get_operand_type (matrices[i - 1]))
+      if (i == 0 || type != get_operand_type (self, matrices[i - 1]))
         TRY (steer_cuda_norm_rows (&self->queue, &self->shape, get_residual (self, rows->first), norm, rows->n, type,
                                    self->work.normed));
       TRY (multiply (self, matrices[i], self->work.normed, rows->n, FALSE, results[i]));
@@ -141,7 +144,7 @@ attend (SteerCudaContext *self, const Chunk *chunk, guint index, const Rows *row
   TRY (steer_cuda_attend_rows (&self->queue, &shape, cache, (int) chunk->run->slot,
                                (int) (chunk->run->position + chunk->first) + rows->first,
                                (const guint8 *) work->query + (gsize) rows->first * row_bytes, rows->n,
-                               get_operand_type (&layer->o), work->attended));
+                               get_operand_type (self, &layer->o), work->attended));
   return multiply_into_residual (self, &layer->o, layer->attn_branch_norm, work->attended, rows);
 }
 
@@ -155,7 +158,7 @@ think (SteerCudaContext *self, guint index, const Rows *rows)
 
   TRY (multiply_normed (self, layer->mlp_norm, matrices, results, G_N_ELEMENTS (matrices), rows));
   TRY (steer_cuda_gate_rows (&self->queue, &self->shape, work->gate, work->up, layer->gate.bias, layer->up.bias,
-                             rows->n, get_operand_type (&layer->down), work->hidden));
+                             rows->n, get_operand_type (self, &layer->down), work->hidden));
   return multiply_into_residual (self, &layer->down, layer->mlp_branch_norm, work->hidden, rows);
 }
 

@@ -223,37 +223,66 @@ test_q4_k_m (void)
     }
 }
 
+/* A copy of *tensor, of float32, as 16 bits times @scale in its place. Free the numbers with g_free(). */
+static guint16 *
+narrow (const SteerTensor **tensor, SteerTensor *copy, SteerDtype dtype, float scale)
+{
+  gsize n = (gsize) steer_tensor_get_n_elements (*tensor);
+  g_autofree float *values = g_new (float, n);
+  guint16 *halves = g_new (guint16, n);
+
+  steer_tensor_read_f32 (*tensor, 0, (gint64) n, values);
+  for (gsize i = 0; i < n; i++)
+    halves[i] = dtype == STEER_DTYPE_F16 ? steer_f32_to_f16 (values[i] * scale) : steer_f32_to_bf16 (values[i] * scale);
+  *copy = **tensor;
+  copy->dtype = dtype;
+  copy->data = (const guint8 *) halves;
+  copy->n_bytes = n * sizeof *halves;
+  *tensor = copy;
+  return halves;
+}
+
 /* Files may mix them: then they are two products, and no number is another one. */
 static void
 test_gate_and_up_of_two_types (void)
 {
   g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
   SteerLayerWeights *layer = &((SteerWeights *) steer_model_get_weights (model->model))->layers[1];
-  const SteerTensor *up = layer->up;
-  gsize n = (gsize) steer_tensor_get_n_elements (up);
-  g_autofree float *values = g_new (float, n);
-  g_autofree guint16 *halves = g_new (guint16, n);
-  SteerTensor rounded = *up;
+  SteerTensor up;
+  g_autofree guint16 *halves = NULL;
   g_autoptr (SteerContext) gpu = NULL;
   g_autoptr (SteerContext) cpu = NULL;
   g_auto (Result) actual = { 0 };
   g_auto (Result) expected = { 0 };
 
-  steer_tensor_read_f32 (up, 0, (gint64) n, values);
-  for (gsize i = 0; i < n; i++)
-    halves[i] = steer_f32_to_bf16 (values[i]);
-  g_assert_cmpint (up->dtype, ==, STEER_DTYPE_F32);
-  rounded.dtype = STEER_DTYPE_BF16;
-  rounded.data = (const guint8 *) halves;
-  rounded.n_bytes = n * sizeof *halves;
-  layer->up = &rounded;
+  g_assert_cmpint (layer->gate->dtype, ==, STEER_DTYPE_F32);
+  halves = narrow (&layer->up, &up, STEER_DTYPE_BF16, 1.0f);
   gpu = cuda_context_open (model->model, 1, STEER_DTYPE_F16, 0);
   cpu = cpu_context_open (model->model, 1, STEER_DTYPE_F16, 2);
   model->n_tokens = MIN (model->n_tokens, N_TOKENS_IN_PIECES);
   run (&actual, gpu, model, 3, NULL);
   run (&expected, cpu, model, 3, NULL);
   assert_same (model, &actual, &expected, CUDA_TOLERANCE);
-  layer->up = up;
+}
+
+/* Gemma's weights may be of f16 although what they are multiplied with is not. */
+static void
+test_large_activations (void)
+{
+  g_autoptr (CpuModel) model = cpu_model_load ("gemma2");
+  SteerLayerWeights *layer = &((SteerWeights *) steer_model_get_weights (model->model))->layers[0];
+  SteerTensor gate, up, down;
+  g_autofree guint16 *gate_halves = narrow (&layer->gate, &gate, STEER_DTYPE_F16, 1024.0f);
+  g_autofree guint16 *up_halves = narrow (&layer->up, &up, STEER_DTYPE_F16, 1024.0f);
+  g_autofree guint16 *down_halves = narrow (&layer->down, &down, STEER_DTYPE_F16, 1.0f);
+  g_autoptr (SteerContext) gpu = cuda_context_open (model->model, 1, STEER_DTYPE_F16, 0);
+  g_autoptr (SteerContext) cpu = cpu_context_open (model->model, 1, STEER_DTYPE_F16, 2);
+  g_auto (Result) actual = { 0 };
+  g_auto (Result) expected = { 0 };
+
+  run (&actual, gpu, model, G_MAXUINT, NULL);
+  run (&expected, cpu, model, G_MAXUINT, NULL);
+  assert_same (model, &actual, &expected, 3e-2);
 }
 
 /* 8 bits are no more than near: decode and prefill of one quantised model agree far better. */
@@ -298,6 +327,7 @@ main (int argc, char *argv[])
   add ("gemma2", "as a GGUF file", test_gguf);
   add ("gemma3", "as a GGUF file", test_gguf);
   g_test_add_func ("/cuda/models/gate and up of two types", test_gate_and_up_of_two_types);
+  g_test_add_func ("/cuda/models/activations that f16 does not hold", test_large_activations);
   g_test_add_func ("/cuda/models/q4_k_m/the numbers of its blocks as the CPU computes with them", test_q4_k_m);
   return g_test_run ();
 }
