@@ -7,7 +7,10 @@
 #include "test-util.h"
 
 /* Every kernel of every instruction set that this machine has, against float64. Shapes include single elements and
- * sizes that no vector divides; outputs are filled with a poison before, and what lies behind them is checked after. */
+ * sizes that no vector divides; outputs are filled with a poison before, and what lies behind them is checked after.
+ *
+ * The file is long and stays one, as the table of kernels that it proves is one: each kernel is a case of a few lines,
+ * and all share the sizes, the poison, the tolerance and the matrices of each dtype. */
 
 #define POISON 12345.678f
 #define ROOM 8
