@@ -20,8 +20,8 @@ fail_invalid (GError **error, const char *what)
   return FALSE;
 }
 
-static gboolean
-check_loaded (SteerWorker *self, GError **error)
+gboolean
+steer_worker_check_loaded (SteerWorker *self, GError **error)
 {
   if (self->context != NULL)
     return TRUE;
@@ -34,7 +34,7 @@ check_inspection (SteerWorker *self, SteerJob *job, GError **error)
 {
   const SteerModelConfig *config;
 
-  if (!check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, error))
     return FALSE;
   if (job->tokens->len == 0 || job->saes->len == 0)
     return fail_invalid (error, "there is nothing to inspect: tokens and an SAE are needed");
@@ -56,9 +56,8 @@ check_inspection (SteerWorker *self, SteerJob *job, GError **error)
   return TRUE;
 }
 
-/* The slot that a chat uses last. */
-static SteerTimeline
-make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan)
+SteerTimeline
+steer_worker_make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan)
 {
   return (SteerTimeline){ .session = self->sessions[self->context->options.n_slots - 1],
                           .tokens = (const gint32 *) (gpointer) tokens->data,
@@ -67,8 +66,8 @@ make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan)
                           .plan = plan };
 }
 
-static float *
-allocate (guint n_layers, guint n_tokens, guint d_model, GError **error)
+float *
+steer_worker_allocate_residual (guint n_layers, guint n_tokens, guint d_model, GError **error)
 {
   gsize n;
   float *residual = NULL;
@@ -114,12 +113,12 @@ inspect (SteerWorker *self, SteerJob *job, GError **error)
 
   if (!check_inspection (self, job, error))
     return NULL;
-  timeline = make_timeline (self, job->tokens, job->plan);
+  timeline = steer_worker_make_timeline (self, job->tokens, job->plan);
   layers = g_new (guint, job->saes->len);
   for (guint i = 0; i < job->saes->len; i++)
     layers[i] = steer_sae_get_layer (g_ptr_array_index (job->saes, i));
-  residual = allocate (job->saes->len, MIN (CHUNK_TOKENS, timeline.n_tokens),
-                       steer_model_get_config (self->loaded->model)->d_model, error);
+  residual = steer_worker_allocate_residual (job->saes->len, MIN (CHUNK_TOKENS, timeline.n_tokens),
+                                             steer_model_get_config (self->loaded->model)->d_model, error);
   if (residual == NULL)
     return NULL;
   inspection = steer_inspection_new (timeline.tokens, timeline.n_tokens, job->saes, self->loaded->tokenizer);
@@ -180,9 +179,10 @@ static GArray *
 measure_norms (SteerWorker *self, GArray *tokens, GCancellable *cancellable, GError **error)
 {
   const SteerModelConfig *config = steer_model_get_config (self->loaded->model);
-  SteerTimeline timeline = make_timeline (self, tokens, NULL);
+  SteerTimeline timeline = steer_worker_make_timeline (self, tokens, NULL);
   g_autoptr (GArray) norms = g_array_new (FALSE, FALSE, sizeof (double));
-  g_autofree float *residual = allocate (MIN (NORM_LAYERS, config->n_layers), tokens->len, config->d_model, error);
+  g_autofree float *residual
+    = steer_worker_allocate_residual (MIN (NORM_LAYERS, config->n_layers), tokens->len, config->d_model, error);
 
   if (residual == NULL)
     return NULL;
@@ -214,7 +214,7 @@ find_norms (SteerWorker *self, SteerJob *job, GError **error)
   g_autoptr (GArray) norms = NULL;
   guint n_layers;
 
-  if (!check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, error))
     return NULL;
   n_layers = steer_model_get_config (self->loaded->model)->n_layers;
   norms = steer_norm_cache_read (steer_model_get_path (self->loaded->model), n_layers);

@@ -41,6 +41,7 @@ typedef enum
   STEER_JOB_TRACE,
   STEER_JOB_INSPECT,
   STEER_JOB_NORMS,
+  STEER_JOB_CONTRAST,
   STEER_JOB_QUIT,
 } SteerJobKind;
 
@@ -68,6 +69,11 @@ typedef struct
   gboolean want_logits;
   SteerPlan *plan; /* nullable */
   GPtrArray *saes; /* SteerSae; INSPECT */
+
+  /* CONTRAST */
+  char **with;
+  char **without; /* nullable */
+  gboolean as_text;
 } SteerJob;
 
 SteerJob *steer_job_new (SteerJobKind kind);
@@ -127,11 +133,21 @@ void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded
 /* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. */
 void steer_worker_leave_device (SteerWorker *self);
 
+/* FALSE with an error where no model is loaded. */
+gboolean steer_worker_check_loaded (SteerWorker *self, GError **error);
+
+/* @tokens in the slot that a chat uses last, unsteered where @plan is NULL. */
+SteerTimeline steer_worker_make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan);
+
+/* Room for residual streams, [n_layers, n_tokens, d_model]; NULL with an error where there is none. */
+float *steer_worker_allocate_residual (guint n_layers, guint n_tokens, guint d_model, GError **error);
+
 /* Whether the loaded model has all tokens; asked before a timeline is made of them, which looks them up. */
 gboolean steer_worker_check_tokens (SteerWorker *self, const GArray *tokens, GError **error);
 
 void steer_worker_inspect (SteerWorker *self, SteerJob *job);
 void steer_worker_measure_norms (SteerWorker *self, SteerJob *job);
+void steer_worker_contrast (SteerWorker *self, SteerJob *job);
 void steer_worker_write_replies (SteerWorker *self, SteerJob *job);
 
 G_END_DECLS

@@ -28,6 +28,8 @@ steer_job_free (SteerJob *job)
   g_clear_pointer (&job->layers, g_array_unref);
   g_clear_pointer (&job->plan, steer_plan_unref);
   g_clear_pointer (&job->saes, g_ptr_array_unref);
+  g_strfreev (job->with);
+  g_strfreev (job->without);
   g_free (job);
 }
 
@@ -367,6 +369,9 @@ steer_worker_run (gpointer data)
           break;
         case STEER_JOB_NORMS:
           steer_worker_measure_norms (self, job);
+          break;
+        case STEER_JOB_CONTRAST:
+          steer_worker_contrast (self, job);
           break;
         case STEER_JOB_QUIT:
         default:

@@ -12,6 +12,7 @@ static const SteerCliCommand commands[] = {
   { "trace", "logits and residual stream of a prompt, as a safetensors file", steer_cli_trace },
   { "extract", "directions of features out of SAEs, as a small file", steer_cli_extract },
   { "inspect", "which features of an SAE fire on a text", steer_cli_inspect },
+  { "contrast", "a feature of your own, from examples of what it is about", steer_cli_contrast },
   { "features", "labels of features: search, show, import, name", steer_cli_features },
   { "tokenize", "text to token ids and back, line by line", steer_cli_tokenize },
   { "template", "messages to a prompt, line by line", steer_cli_template },

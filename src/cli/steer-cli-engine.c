@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chat/steer-inspection.h"
 #include "steer-cli-messages.h"
 #include "steer-cli-output.h"
 
@@ -163,6 +164,32 @@ steer_cli_engine_fill_request (SteerRequest *request,
   steer_request_set_date (request, get_date (options, &messages));
   steer_request_set_thinking (request, options->thinking != STEER_CLI_NO);
   return TRUE;
+}
+
+typedef struct
+{
+  GMainLoop *loop;
+  GArray *norms; /* nullable */
+} Measuring;
+
+static void
+on_measured (GObject *object, GAsyncResult *result, gpointer data)
+{
+  Measuring *measuring = data;
+
+  measuring->norms = steer_engine_measure_norms_finish (STEER_ENGINE (object), result, NULL);
+  g_main_loop_quit (measuring->loop);
+}
+
+GArray *
+steer_cli_engine_measure_norms (SteerEngine *engine, GCancellable *cancellable)
+{
+  g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
+  Measuring measuring = { loop, NULL };
+
+  steer_engine_measure_norms_async (engine, cancellable, on_measured, &measuring);
+  g_main_loop_run (loop);
+  return measuring.norms;
 }
 
 gboolean

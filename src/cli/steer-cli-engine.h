@@ -14,6 +14,10 @@ char *steer_cli_engine_dup_property (SteerEngine *engine, const char *name);
 /* Iterates the main context until @reply is done. Ctrl+C stops the reply. */
 void steer_cli_engine_wait (SteerReply *reply);
 
+/* Typical norms of the layers' residual streams, which are waited for; NULL where they cannot be measured: without a
+ * tokenizer, or once @cancellable is cancelled. (transfer full) (element-type double), [n_layers] */
+GArray *steer_cli_engine_measure_norms (SteerEngine *engine, GCancellable *cancellable);
+
 /* Whether the model can be spoken to in text. Errors: STEER_CHAT_ERROR_NO_TEXT with the reason and the remedy. */
 gboolean steer_cli_engine_check_text (SteerEngine *engine, gboolean needs_template, GError **error);
 

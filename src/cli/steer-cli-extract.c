@@ -9,7 +9,7 @@
 #include "steer-cli-output.h"
 #include "steer-cli-steering.h"
 #include "steer-cli-thread.h"
-#include "tensor/steer-safetensors-writer.h"
+#include "steering/steer-vector-library-writer.h"
 #include "tensor/steer-torch-writer.h"
 
 static char **sae_paths;
@@ -278,94 +278,26 @@ check_widths (GPtrArray *directions, GError **error)
   return TRUE;
 }
 
-static void
-put (GHashTable *metadata, char *key, char *value)
-{
-  g_hash_table_insert (metadata, key, value);
-}
-
-static void
-put_number (GHashTable *metadata, char *key, double number)
-{
-  char buffer[G_ASCII_DTOSTR_BUF_SIZE];
-
-  if (number != 0.0)
-    put (metadata, key, g_strdup (g_ascii_dtostr (buffer, sizeof buffer, number)));
-  else
-    g_free (key);
-}
-
-static void
-put_encoder (GHashTable *metadata, const char *name, const SteerEncoder *encoder)
-{
-  put_number (metadata, g_strconcat ("bias.", name, NULL), (double) encoder->bias);
-  put_number (metadata, g_strconcat ("threshold.", name, NULL), (double) encoder->threshold);
-  put_number (metadata, g_strconcat ("gain.", name, NULL), (double) encoder->gain);
-  put (metadata, g_strconcat ("input.", name, NULL), g_strdup (steer_encoder_input_get_name (encoder->input)));
-}
-
-static GHashTable *
-make_metadata (GPtrArray *directions, gsize d_model)
-{
-  GHashTable *metadata = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
-
-  put (metadata, g_strdup ("format"), g_strdup ("steer-vectors"));
-  put (metadata, g_strdup ("version"), g_strdup ("1"));
-  put (metadata, g_strdup ("d_model"), g_strdup_printf ("%" G_GSIZE_FORMAT, d_model));
-  for (guint i = 0; i < directions->len; i++)
-    {
-      const SteerCliDirection *direction = g_ptr_array_index (directions, i);
-      g_autofree char *name = g_strdup_printf ("%u.%" G_GUINT64_FORMAT, direction->layer, direction->index);
-
-      if (direction->label != NULL)
-        put (metadata, g_strconcat ("label.", name, NULL), g_strdup (direction->label));
-      put_number (metadata, g_strconcat ("strength.", name, NULL), direction->strength);
-      put_number (metadata, g_strconcat ("min.", name, NULL), direction->minimum);
-      put_number (metadata, g_strconcat ("max.", name, NULL), direction->maximum);
-      if (direction->encoder != NULL)
-        put_encoder (metadata, name, direction->encoder);
-      put_number (metadata, g_strdup_printf ("layer_norm.%u", direction->layer), direction->layer_norm);
-    }
-  return metadata;
-}
-
-static void
-add_tensor (GArray *tensors, const char *name, const float *values, gsize d_model)
-{
-  SteerTensor tensor = { .name = name,
-                         .dtype = STEER_DTYPE_F32,
-                         .n_dims = 1,
-                         .shape = { (gint64) d_model },
-                         .stride = { 1 },
-                         .data = (const guint8 *) values,
-                         .n_bytes = d_model * sizeof (float) };
-
-  g_array_append_val (tensors, tensor);
-}
-
 static gboolean
 write_library (GPtrArray *directions, gsize d_model, GCancellable *cancellable, GError **error)
 {
-  g_autoptr (GHashTable) metadata = make_metadata (directions, d_model);
-  g_autoptr (GArray) tensors = g_array_new (FALSE, FALSE, sizeof (SteerTensor));
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autofree SteerLibraryVector *vectors = g_new0 (SteerLibraryVector, directions->len); /* [n] */
 
   for (guint i = 0; i < directions->len; i++)
     {
       const SteerCliDirection *direction = g_ptr_array_index (directions, i);
 
-      char *name = g_strdup_printf ("%u.%" G_GUINT64_FORMAT, direction->layer, direction->index);
-
-      g_ptr_array_add (names, name);
-      add_tensor (tensors, name, g_bytes_get_data (direction->vector, NULL), d_model);
-      if (direction->encoder == NULL)
-        continue;
-      name = g_strconcat (name, STEER_VECTOR_LIBRARY_ENCODER, NULL);
-      g_ptr_array_add (names, name);
-      add_tensor (tensors, name, direction->encoder->weights, d_model);
+      vectors[i] = (SteerLibraryVector){ .layer = direction->layer,
+                                         .index = direction->index,
+                                         .label = direction->label,
+                                         .strength = direction->strength,
+                                         .minimum = direction->minimum,
+                                         .maximum = direction->maximum,
+                                         .layer_norm = direction->layer_norm,
+                                         .vector = g_bytes_get_data (direction->vector, NULL),
+                                         .encoder = direction->encoder };
     }
-  return steer_safetensors_write (output, (const SteerTensor *) (gpointer) tensors->data, tensors->len, metadata,
-                                  cancellable, error);
+  return steer_vector_library_write (output, vectors, directions->len, (guint) d_model, NULL, cancellable, error);
 }
 
 static gboolean

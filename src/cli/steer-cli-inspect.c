@@ -126,7 +126,6 @@ typedef struct
 {
   GMainLoop *loop;
   SteerInspection *inspection; /* nullable */
-  GArray *norms;               /* nullable */
   GError **error;
 } Waiting;
 
@@ -136,15 +135,6 @@ on_inspected (GObject *object, GAsyncResult *result, gpointer data)
   Waiting *waiting = data;
 
   waiting->inspection = steer_engine_inspect_finish (STEER_ENGINE (object), result, waiting->error);
-  g_main_loop_quit (waiting->loop);
-}
-
-static void
-on_measured (GObject *object, GAsyncResult *result, gpointer data)
-{
-  Waiting *waiting = data;
-
-  waiting->norms = steer_engine_measure_norms_finish (STEER_ENGINE (object), result, waiting->error);
   g_main_loop_quit (waiting->loop);
 }
 
@@ -162,7 +152,6 @@ run (SteerEngine *engine, const GArray *ids, GPtrArray *saes, SteerPlan *plan, G
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GError) unknown = NULL;
   Waiting waiting = { .loop = loop, .error = error };
   guint source = g_unix_signal_add (SIGINT, on_interrupt, cancellable);
 
@@ -172,14 +161,8 @@ run (SteerEngine *engine, const GArray *ids, GPtrArray *saes, SteerPlan *plan, G
   steer_engine_inspect_async (engine, (const gint32 *) (gpointer) ids->data, ids->len, saes, plan, cancellable,
                               on_inspected, &waiting);
   g_main_loop_run (loop);
-  if (waiting.inspection != NULL)
-    {
-      waiting.error = &unknown;
-      steer_engine_measure_norms_async (engine, cancellable, on_measured, &waiting);
-      g_main_loop_run (loop);
-    }
+  *norms = waiting.inspection != NULL ? steer_cli_engine_measure_norms (engine, cancellable) : NULL;
   g_source_remove (source);
-  *norms = waiting.norms;
   return waiting.inspection;
 }
 

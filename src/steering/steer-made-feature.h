@@ -1,0 +1,57 @@
+#pragma once
+
+#include "steer-contrast.h"
+
+G_BEGIN_DECLS
+
+/* How an example is shown to the model. */
+typedef enum
+{
+  STEER_EXAMPLES_AS_REPLIES, /* as what it answers to the same short request each; a model without a template: as text
+                              */
+  STEER_EXAMPLES_AS_TEXT,    /* by itself, after the BOS that the tokenizer adds */
+} SteerExampleForm;
+
+/**
+ * SteerMadeFeature:
+ *
+ * A feature that a person made of examples, as its file keeps it: a library of steering vectors
+ * (steer-vector-library.h) with this one vector, and in its metadata `examples.LAYER.INDEX`, a JSON object with the
+ * arrays of strings `with` and `without` and `form`, "reply" or "text". So it can be made again, for another model, or
+ * of better examples.
+ */
+typedef struct
+{
+  guint layer;
+  guint64 index;
+  char *label;     /* owned */
+  double strength; /* recommended, in mode add */
+  char **with;     /* owned */
+  char **without;  /* (nullable) owned */
+  SteerExampleForm form;
+} SteerMadeFeature;
+
+void steer_made_feature_free (SteerMadeFeature *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerMadeFeature, steer_made_feature_free)
+
+/**
+ * steer_made_feature_write:
+ * @contrast: of a model in which layer @self->layer has a direction
+ * @layer_norm: typical norm of the layer's residual stream; 0: that of the examples
+ * @path: the file to make or replace
+ *
+ * Errors: STEER_STEERING_ERROR_INVALID (no direction), STEER_TENSOR_ERROR, G_FILE_ERROR, G_IO_ERROR_CANCELLED. Any
+ * thread; blocks until the data is on the disk.
+ */
+gboolean steer_made_feature_write (const SteerMadeFeature *self,
+                                   SteerContrast *contrast,
+                                   double layer_norm,
+                                   const char *path,
+                                   GCancellable *cancellable,
+                                   GError **error);
+
+/* What a file was made of. Errors: STEER_STEERING_ERROR_INVALID, naming the file, where it holds no examples or they
+ * break the rules; STEER_TENSOR_ERROR. Any thread; blocks. */
+SteerMadeFeature *steer_made_feature_read (const char *path, GCancellable *cancellable, GError **error);
+
+G_END_DECLS
