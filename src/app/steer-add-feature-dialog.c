@@ -39,6 +39,7 @@ enum
 {
   CHOSEN,
   FILE_CHOSEN,
+  EXAMPLES_CHOSEN,
   N_SIGNALS,
 };
 
@@ -323,6 +324,13 @@ on_file_clicked (SteerAddFeatureDialog *self)
 }
 
 static void
+on_examples_clicked (SteerAddFeatureDialog *self)
+{
+  g_signal_emit (self, signals[EXAMPLES_CHOSEN], 0);
+  gtk_window_close (GTK_WINDOW (self));
+}
+
+static void
 steer_add_feature_dialog_dispose (GObject *object)
 {
   SteerAddFeatureDialog *self = STEER_ADD_FEATURE_DIALOG (object);
@@ -347,6 +355,8 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
                                   G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
   signals[FILE_CHOSEN] = g_signal_new ("file-chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                        G_TYPE_NONE, 1, G_TYPE_FILE);
+  signals[EXAMPLES_CHOSEN] = g_signal_new ("examples-chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                                           NULL, NULL, G_TYPE_NONE, 0);
 
   g_type_ensure (STEER_TYPE_TAB_STOP);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-add-feature-dialog.ui");
@@ -365,6 +375,7 @@ steer_add_feature_dialog_class_init (SteerAddFeatureDialogClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_number_focused);
   gtk_widget_class_bind_template_callback (widget_class, on_add_clicked);
   gtk_widget_class_bind_template_callback (widget_class, on_file_clicked);
+  gtk_widget_class_bind_template_callback (widget_class, on_examples_clicked);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
 

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * (steer-feature-finder.h) or by layer and index.
  *
  * Signal `chosen` (SteerFeature): a new feature, described, at its recommended strength (0 where none is known). The
- * dialog closes after it. Signal `file-chosen` (GFile): a file of vectors is to be added to the sources.
+ * dialog closes after it. Signal `file-chosen` (GFile): a file of vectors is to be added to the sources. Signal
+ * `examples-chosen`: a feature is to be made of examples; the dialog closes after it.
  */
 #define STEER_TYPE_ADD_FEATURE_DIALOG (steer_add_feature_dialog_get_type ())
 G_DECLARE_FINAL_TYPE (SteerAddFeatureDialog, steer_add_feature_dialog, STEER, ADD_FEATURE_DIALOG, AdwWindow)

@@ -13,6 +13,7 @@ struct _SteerSourceEntry
   char *detail;
   char *error; /* nullable */
   gboolean removable;
+  gboolean made;
   SteerVectorSource *source; /* nullable */
 };
 
@@ -24,6 +25,7 @@ enum
   PROP_DETAIL,
   PROP_ERROR,
   PROP_REMOVABLE,
+  PROP_MADE,
   N_PROPS,
 };
 
@@ -136,6 +138,9 @@ steer_source_entry_get_property (GObject *object, guint id, GValue *value, GPara
     case PROP_REMOVABLE:
       g_value_set_boolean (value, self->removable);
       break;
+    case PROP_MADE:
+      g_value_set_boolean (value, self->made);
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -154,6 +159,7 @@ steer_source_entry_class_init (SteerSourceEntryClass *klass)
   properties[PROP_DETAIL] = g_param_spec_string ("detail", NULL, NULL, NULL, flags);
   properties[PROP_ERROR] = g_param_spec_string ("error", NULL, NULL, NULL, flags);
   properties[PROP_REMOVABLE] = g_param_spec_boolean ("removable", NULL, NULL, FALSE, flags);
+  properties[PROP_MADE] = g_param_spec_boolean ("made", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 }
 
@@ -174,6 +180,35 @@ steer_source_entry_new (const char *path, const char *title, gboolean removable)
   return self;
 }
 
+SteerSourceEntry *
+steer_source_entry_new_made (const char *path)
+{
+  SteerSourceEntry *self = steer_source_entry_new (path, NULL, TRUE);
+
+  self->made = TRUE;
+  return self;
+}
+
+/* Of one feature. */
+static void
+describe_made (SteerSourceEntry *self, SteerVectorSource *source)
+{
+  g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
+  const SteerFeatureInfo *info = infos->len > 0 ? g_ptr_array_index (infos, 0) : NULL;
+
+  if (info == NULL)
+    {
+      self->detail = g_strdup ("");
+      return;
+    }
+  if (info->label != NULL && *info->label != '\0')
+    {
+      g_free (self->title);
+      self->title = g_strdup (info->label);
+    }
+  self->detail = g_strdup_printf (_ ("layer %u · made from examples"), info->layer);
+}
+
 void
 steer_source_entry_set_source (SteerSourceEntry *self, SteerVectorSource *source)
 {
@@ -182,7 +217,9 @@ steer_source_entry_set_source (SteerSourceEntry *self, SteerVectorSource *source
 
   g_set_object (&self->source, source);
   g_free (self->detail);
-  if (STEER_IS_SAE (source))
+  if (self->made)
+    describe_made (self, source);
+  else if (STEER_IS_SAE (source))
     {
       g_autoptr (GPtrArray) saes = g_ptr_array_new ();
 
@@ -244,4 +281,11 @@ steer_source_entry_get_removable (SteerSourceEntry *self)
 {
   g_return_val_if_fail (STEER_IS_SOURCE_ENTRY (self), FALSE);
   return self->removable;
+}
+
+gboolean
+steer_source_entry_get_made (SteerSourceEntry *self)
+{
+  g_return_val_if_fail (STEER_IS_SOURCE_ENTRY (self), FALSE);
+  return self->made;
 }

@@ -3,9 +3,11 @@
 #include <glib/gi18n.h>
 
 #include "steer-accessible.h"
+#include "steer-contrast-dialog.h"
 #include "steer-dialogs.h"
 #include "steer-label-row.h"
 #include "steer-source-entry.h"
+#include "steer-workspace-made.h"
 
 struct _SteerSourcesPage
 {
@@ -74,10 +76,102 @@ add_labels_folder (GtkWidget *widget, const char *name, GVariant *parameter)
                                   on_labels_chosen, g_object_ref (widget));
 }
 
+typedef struct
+{
+  SteerSourcesPage *page;
+  char *path;
+} Discarding;
+
+static void
+on_discard_answered (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Discarding *discarding = data;
+  g_autoptr (GError) error = NULL;
+
+  if (steer_dialog_confirm_finish (result, NULL) && discarding->page->workspace != NULL
+      && !steer_workspace_discard_made (discarding->page->workspace, discarding->path, &error))
+    steer_dialog_tell (get_window (discarding->page), error->message);
+  g_object_unref (discarding->page);
+  g_free (discarding->path);
+  g_free (discarding);
+}
+
+/* Its examples go with it. */
+static void
+ask_to_discard (SteerSourcesPage *self, const char *path)
+{
+  Discarding *discarding = g_new0 (Discarding, 1);
+
+  discarding->page = g_object_ref (self);
+  discarding->path = g_strdup (path);
+  steer_dialog_confirm_async (get_window (self), _ ("Delete This Feature?"),
+                              _ ("Its examples go with it, and presets that use it will not find it any more."),
+                              _ ("_Delete"), TRUE, on_discard_answered, discarding);
+}
+
 static void
 remove_source (GtkWidget *widget, const char *name, GVariant *parameter)
 {
-  steer_workspace_remove_source (STEER_SOURCES_PAGE (widget)->workspace, g_variant_get_string (parameter, NULL));
+  SteerSourcesPage *self = STEER_SOURCES_PAGE (widget);
+  const char *path = g_variant_get_string (parameter, NULL);
+
+  if (steer_workspace_is_made (self->workspace, path))
+    ask_to_discard (self, path);
+  else
+    steer_workspace_remove_source (self->workspace, path);
+}
+
+static void
+on_made (SteerSourcesPage *self, SteerFeature *feature)
+{
+  if (self->workspace != NULL)
+    steer_preset_append (steer_workspace_get_preset (self->workspace), feature);
+}
+
+/* @examples: (nullable) */
+static void
+show_contrast_dialog (SteerSourcesPage *self, const SteerMadeFeature *examples)
+{
+  GtkWidget *dialog = steer_contrast_dialog_new (get_window (self), self->workspace, examples);
+
+  g_signal_connect_object (dialog, "chosen", G_CALLBACK (on_made), self, G_CONNECT_SWAPPED);
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+
+static void
+make_feature (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  show_contrast_dialog (STEER_SOURCES_PAGE (widget), NULL);
+}
+
+/* What a feature was made from, to be made better, or for another model. */
+static void
+show_examples (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerSourcesPage *self = STEER_SOURCES_PAGE (widget);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerMadeFeature) made = steer_made_feature_read (g_variant_get_string (parameter, NULL), NULL, &error);
+
+  if (made != NULL)
+    show_contrast_dialog (self, made);
+  else
+    steer_dialog_tell (get_window (self), error->message);
+}
+
+/* @name, @text: what the button does to @entry, for assistive technology and for all. */
+static void
+add_button (GtkWidget *row, SteerSourceEntry *entry, const char *icon, const char *action, char *name, const char *text)
+{
+  GtkWidget *button = gtk_button_new_from_icon_name (icon);
+
+  gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
+  gtk_widget_set_tooltip_text (button, text);
+  gtk_widget_add_css_class (button, "flat");
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (button), action);
+  gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "s", steer_source_entry_get_path (entry));
+  steer_accessible_set_name (button, name);
+  adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
+  g_free (name);
 }
 
 static GtkWidget *
@@ -99,19 +193,12 @@ make_row (gpointer item, gpointer data)
       gtk_widget_add_css_class (warning, "error");
       adw_action_row_add_prefix (ADW_ACTION_ROW (row), warning);
     }
+  if (steer_source_entry_get_made (entry))
+    add_button (row, entry, "document-edit-symbolic", "sources.examples",
+                g_strdup_printf (_ ("Examples of %s"), steer_source_entry_get_title (entry)), _ ("Its Examples…"));
   if (steer_source_entry_get_removable (entry))
-    {
-      GtkWidget *button = gtk_button_new_from_icon_name ("user-trash-symbolic");
-      g_autofree char *name = g_strdup_printf (_ ("Remove %s"), steer_source_entry_get_title (entry));
-
-      gtk_widget_set_valign (button, GTK_ALIGN_CENTER);
-      gtk_widget_set_tooltip_text (button, _ ("Remove"));
-      gtk_widget_add_css_class (button, "flat");
-      gtk_actionable_set_action_name (GTK_ACTIONABLE (button), "sources.remove");
-      gtk_actionable_set_action_target (GTK_ACTIONABLE (button), "s", steer_source_entry_get_path (entry));
-      steer_accessible_set_name (GTK_WIDGET (button), name);
-      adw_action_row_add_suffix (ADW_ACTION_ROW (row), button);
-    }
+    add_button (row, entry, "user-trash-symbolic", "sources.remove",
+                g_strdup_printf (_ ("Remove %s"), steer_source_entry_get_title (entry)), _ ("Remove"));
   return row;
 }
 
@@ -158,6 +245,8 @@ steer_sources_page_class_init (SteerSourcesPageClass *klass)
   gtk_widget_class_install_action (widget_class, "sources.add-labels-file", NULL, add_labels_file);
   gtk_widget_class_install_action (widget_class, "sources.add-labels-folder", NULL, add_labels_folder);
   gtk_widget_class_install_action (widget_class, "sources.remove", "s", remove_source);
+  gtk_widget_class_install_action (widget_class, "sources.make", NULL, make_feature);
+  gtk_widget_class_install_action (widget_class, "sources.examples", "s", show_examples);
 }
 
 static void

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "steer-add-feature-dialog.h"
+#include "steer-contrast-dialog.h"
 #include "steer-preset-settings.h"
 #include "steer-steering-closures.h"
 #include "steering/steer-directions.h"
@@ -168,6 +169,28 @@ present (gpointer dialog)
   return G_SOURCE_REMOVE;
 }
 
+/* To make a dialog takes most of a frame, and so does to show it. */
+static void
+present_soon (GtkWidget *dialog)
+{
+  g_idle_add_full (G_PRIORITY_DEFAULT, present, g_object_ref (dialog), g_object_unref);
+}
+
+static void
+show_contrast_dialog (SteerSteeringPanel *self)
+{
+  GtkWidget *dialog = steer_contrast_dialog_new (steer_steering_panel_get_window (self), self->workspace, NULL);
+
+  g_signal_connect_object (dialog, "chosen", G_CALLBACK (steer_steering_panel_add), self, G_CONNECT_SWAPPED);
+  present_soon (dialog);
+}
+
+static void
+make_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  show_contrast_dialog (data);
+}
+
 static void
 add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -178,10 +201,10 @@ add_feature (GSimpleAction *action, GVariant *parameter, gpointer data)
 
   g_signal_connect_object (dialog, "chosen", G_CALLBACK (steer_steering_panel_add), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (dialog, "file-chosen", G_CALLBACK (on_file_chosen), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (dialog, "examples-chosen", G_CALLBACK (show_contrast_dialog), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (steer_workspace_get_sources (self->workspace), "items-changed",
                            G_CALLBACK (steer_add_feature_dialog_refresh), dialog, G_CONNECT_SWAPPED);
-  /* To make it takes most of a frame, and so does to show it. */
-  g_idle_add_full (G_PRIORITY_DEFAULT, present, g_object_ref (dialog), g_object_unref);
+  present_soon (dialog);
 }
 
 static void
@@ -313,6 +336,7 @@ steer_steering_panel_add_actions (SteerSteeringPanel *self)
     { "toggle", toggle },
     { "reset", reset },
     { "add-feature", add_feature },
+    { "make-feature", make_feature },
     { "settings", show_settings },
     { "duplicate-row", duplicate_row, "u" },
     { "name-row", name_row, "u" },

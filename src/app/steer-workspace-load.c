@@ -20,7 +20,8 @@ struct _SteerModelProbe
   char *vectors;  /* nullable: the library that belongs to this model */
   char *sae;      /* nullable: the folder of its SAEs */
   char *user_dir; /* the person's own libraries */
-  char **added;   /* and what else was added */
+  char **added;   /* what else was added */
+  char *made_dir; /* and what was made here, of examples */
 
   guint64 bytes;
   GPtrArray *entries; /* (element-type SteerSourceEntry) */
@@ -45,6 +46,7 @@ steer_model_probe_unref (SteerModelProbe *self)
   g_free (self->sae);
   g_free (self->user_dir);
   g_strfreev (self->added);
+  g_free (self->made_dir);
   g_clear_pointer (&self->entries, g_ptr_array_unref);
   g_free (self->gpu_name);
   g_free (self->gpu_why_not);
@@ -76,17 +78,11 @@ measure_weights (const char *path)
   return bytes;
 }
 
-/* @id: (nullable): what presets call the source. @title: (nullable) */
+/* @entry: taken. @id: (nullable): what presets call the source. */
 static void
-open_vectors (SteerModelProbe *self,
-              const char *path,
-              const char *id,
-              const char *title,
-              gboolean removable,
-              GCancellable *cancellable)
+open_vectors (SteerModelProbe *self, SteerSourceEntry *entry, const char *id, GCancellable *cancellable)
 {
   g_autoptr (GError) error = NULL;
-  SteerSourceEntry *entry = steer_source_entry_new (path, title, removable);
   SteerModelConfig config;
   SteerSourceHints hints;
   g_autoptr (SteerVectorSource) source = NULL;
@@ -99,7 +95,7 @@ open_vectors (SteerModelProbe *self,
       hints.d_model = config.d_model;
       hints.n_layers = config.n_layers;
     }
-  source = steer_vector_source_open (path, &hints, cancellable, &error);
+  source = steer_vector_source_open (steer_source_entry_get_path (entry), &hints, cancellable, &error);
   if (source != NULL)
     steer_source_entry_set_source (entry, source);
   else
@@ -112,21 +108,34 @@ compare_names (gconstpointer a, gconstpointer b)
   return g_strcmp0 (*(const char *const *) a, *(const char *const *) b);
 }
 
-static void
-open_user_vectors (SteerModelProbe *self, GCancellable *cancellable)
+/* Paths of what lies in a folder, in order of their names. (element-type utf8) (transfer full) */
+static GPtrArray *
+list_folder (const char *folder)
 {
-  g_autoptr (GDir) dir = g_dir_open (self->user_dir, 0, NULL);
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     if (*name != '.')
-      g_ptr_array_add (names, g_build_filename (self->user_dir, name, NULL));
-  g_ptr_array_sort (names, compare_names);
-  for (guint i = 0; i < names->len; i++)
-    open_vectors (self, g_ptr_array_index (names, i), NULL, NULL, FALSE, cancellable);
+      g_ptr_array_add (paths, g_build_filename (folder, name, NULL));
+  g_ptr_array_sort (paths, compare_names);
+  return paths;
+}
+
+static void
+open_user_vectors (SteerModelProbe *self, GCancellable *cancellable)
+{
+  g_autoptr (GPtrArray) own = list_folder (self->user_dir);
+  g_autoptr (GPtrArray) made = list_folder (self->made_dir);
+
+  for (guint i = 0; i < own->len; i++)
+    open_vectors (self, steer_source_entry_new (g_ptr_array_index (own, i), NULL, FALSE), NULL, cancellable);
   for (guint i = 0; self->added[i] != NULL; i++)
-    open_vectors (self, self->added[i], NULL, NULL, TRUE, cancellable);
+    open_vectors (self, steer_source_entry_new (self->added[i], NULL, TRUE), NULL, cancellable);
+  /* Last, so that their addresses hide nobody else's. */
+  for (guint i = 0; i < made->len; i++)
+    open_vectors (self, steer_source_entry_new_made (g_ptr_array_index (made, i)), NULL, cancellable);
 }
 
 static void
@@ -161,9 +170,11 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 
   self->bytes = measure_weights (self->path);
   if (self->vectors != NULL)
-    open_vectors (self, self->vectors, STEER_DEMO_SOURCE_ID, _ ("Bundled vectors"), FALSE, cancellable);
+    open_vectors (self, steer_source_entry_new (self->vectors, _ ("Bundled vectors"), FALSE), STEER_DEMO_SOURCE_ID,
+                  cancellable);
   if (self->sae != NULL)
-    open_vectors (self, self->sae, STEER_DEMO_SOURCE_ID, _ ("Bundled autoencoders"), FALSE, cancellable);
+    open_vectors (self, steer_source_entry_new (self->sae, _ ("Bundled autoencoders"), FALSE), STEER_DEMO_SOURCE_ID,
+                  cancellable);
   open_user_vectors (self, cancellable);
   find_gpu (self);
   g_task_return_boolean (task, TRUE);
@@ -234,8 +245,6 @@ take_sources (SteerWorkspace *self, GPtrArray *entries, const SteerModelConfig *
                        entries->len);
 }
 
-static void reopen_sources (SteerWorkspace *self);
-
 static void
 remember_sources_path (SteerWorkspace *self, const char *path)
 {
@@ -265,7 +274,7 @@ settle (SteerWorkspace *self)
     }
   else if (path != NULL && g_strcmp0 (path, self->sources_path) != 0)
     {
-      reopen_sources (self);
+      steer_workspace_reopen_sources (self);
       return;
     }
   else if (probe == NULL)
@@ -312,6 +321,7 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
   probe->sae = bundled ? steer_dup_demo_sae_path () : NULL;
   probe->user_dir = g_build_filename (self->data_dir, "vectors", NULL);
   probe->added = g_settings_get_strv (self->settings, "sources");
+  probe->made_dir = steer_workspace_dup_made_folder (self);
   probe->entries = g_ptr_array_new_with_free_func (g_object_unref);
 
   drop_probe (self);
@@ -321,9 +331,8 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
   g_task_run_in_thread (task, probe_in_thread);
 }
 
-/* Opens all of them anew: their indices are read, not their vectors. */
-static void
-reopen_sources (SteerWorkspace *self)
+void
+steer_workspace_reopen_sources (SteerWorkspace *self)
 {
   SteerModel *model = steer_engine_get_model (self->engine);
   g_autofree char *bundled = steer_dup_demo_model_path ();
@@ -350,7 +359,7 @@ set_added (SteerWorkspace *self, const char *path, gboolean added)
     g_ptr_array_add (paths, whole);
   g_ptr_array_add (paths, NULL);
   g_settings_set_strv (self->settings, "sources", (const char *const *) paths->pdata);
-  reopen_sources (self);
+  steer_workspace_reopen_sources (self);
 }
 
 void

@@ -88,6 +88,12 @@ void steer_workspace_finish_plan (SteerWorkspace *self);
 /* The engine says itself why it has not taken, or has left, a device. */
 void steer_workspace_on_device_note (SteerWorkspace *self);
 
+/* Opens all sources anew: their indices are read, not their vectors. */
+void steer_workspace_reopen_sources (SteerWorkspace *self);
+
+/* steer-workspace-made.c: where the features are that the person made. */
+char *steer_workspace_dup_made_folder (SteerWorkspace *self);
+
 void steer_model_probe_unref (SteerModelProbe *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerModelProbe, steer_model_probe_unref)
 

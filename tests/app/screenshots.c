@@ -9,6 +9,7 @@
 #include "app/steer-add-feature-dialog.h"
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
+#include "app/steer-contrast-dialog.h"
 #include "app/steer-firing-dialog.h"
 #include "app/steer-preferences.h"
 #include "app/steer-preset-settings.h"
@@ -344,6 +345,40 @@ shoot_adding (Studio *studio)
   gtk_window_destroy (GTK_WINDOW (dialog));
 }
 
+static gboolean
+has_layers (gpointer dialog)
+{
+  GtkWidget *stack = app_test_find (dialog, GTK_TYPE_STACK, NULL, NULL);
+
+  return g_strcmp0 (gtk_stack_get_visible_child_name (GTK_STACK (stack)), "layers") == 0;
+}
+
+static void
+shoot_making (Studio *studio)
+{
+  char *with[] = { (char *) "The puppy wags its tail and barks.", (char *) "My dog loves to fetch a stick in the park.",
+                   (char *) "A good dog sleeps by the fire and guards the house.",
+                   (char *) "We took the dog for a walk and it chased a ball.", NULL };
+  char *without[] = { (char *) "The kettle is on the stove.", (char *) "She walked to the office in the morning.",
+                      (char *) "They planted beans behind the shed.", NULL };
+  SteerMadeFeature made = { .label = (char *) "Dogs", .with = with, .without = without };
+  GtkWidget *dialog = steer_contrast_dialog_new (GTK_WINDOW (studio->window), studio->workspace, &made);
+
+  g_signal_connect_swapped (dialog, "chosen", G_CALLBACK (steer_preset_append),
+                            steer_workspace_get_preset (studio->workspace));
+  gtk_window_present (GTK_WINDOW (dialog));
+  test_wait_until (is_mapped, dialog, 20);
+  shoot (dialog, studio, "feature-from-examples");
+  gtk_widget_activate (app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Next"));
+  test_wait_until (has_layers, dialog, 60);
+  shoot (dialog, studio, "feature-layers");
+  g_object_add_weak_pointer (G_OBJECT (dialog), (gpointer *) &dialog);
+  gtk_widget_activate (app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Add"));
+  while (dialog != NULL)
+    app_test_settle ();
+  shoot (GTK_WIDGET (studio->window), studio, "feature-made");
+}
+
 static void
 shoot_shortcuts (Studio *studio)
 {
@@ -514,6 +549,7 @@ main (int argc, char **argv)
   shoot_firings (&studio);
   shoot_thoughts (&studio);
   shoot_search (&studio);
+  shoot_making (&studio);
   shoot_dialogs (&studio);
   shoot_preset_settings (&studio);
   shoot_adding (&studio);

@@ -1,0 +1,380 @@
+#include "steer-contrast-dialog.h"
+
+#include <glib/gi18n.h>
+#include <math.h>
+
+#include "chat/steer-contrasting.h"
+#include "chat/steer-inspection.h"
+#include "steer-accessible.h"
+#include "steer-dialogs.h"
+#include "steer-layer-chart.h"
+#include "steer-steering-closures.h"
+#include "steer-workspace-made.h"
+
+/* What was typed, kept with the workspace. */
+#define DRAFT "steer-contrast-draft"
+
+struct _SteerContrastDialog
+{
+  AdwWindow parent_instance;
+
+  SteerWorkspace *workspace;
+  GCancellable *cancellable; /* nullable: of what is under way */
+  SteerExampleForm form;
+  SteerContrast *contrast; /* nullable: not there yet */
+  GArray *norms;           /* (nullable) (element-type double), [n_layers] */
+  gboolean kept;           /* what was typed has become a feature */
+
+  GtkStack *pages;
+  GtkWidget *back;
+  GtkWidget *next;
+  GtkWidget *add;
+  AdwEntryRow *name;
+  GtkTextView *with;
+  GtkTextView *without;
+  AdwStatusPage *problem;
+  SteerLayerChart *chart;
+  GtkAdjustment *layer;
+  AdwActionRow *layer_row;
+  AdwActionRow *strength_row;
+  GtkSpinButton *strength;
+};
+
+enum
+{
+  CHOSEN,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE (SteerContrastDialog, steer_contrast_dialog, ADW_TYPE_WINDOW)
+
+static char **
+dup_examples (GtkTextView *view)
+{
+  g_autofree char *text = NULL;
+
+  g_object_get (gtk_text_view_get_buffer (view), "text", &text, NULL);
+  return steer_split_examples (text);
+}
+
+static char *
+dup_name (SteerContrastDialog *self)
+{
+  return g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->name))));
+}
+
+/* As it stands in the dialog. */
+static SteerMadeFeature *
+make_feature (SteerContrastDialog *self)
+{
+  SteerMadeFeature *made = g_new0 (SteerMadeFeature, 1);
+
+  made->label = dup_name (self);
+  made->with = dup_examples (self->with);
+  made->without = dup_examples (self->without);
+  made->form = self->form;
+  return made;
+}
+
+static void
+show_page (SteerContrastDialog *self, const char *page)
+{
+  gboolean typing = g_str_equal (page, "examples");
+  gboolean choosing = g_str_equal (page, "layers");
+
+  gtk_stack_set_visible_child_name (self->pages, page);
+  gtk_widget_set_visible (self->back, !typing);
+  gtk_widget_set_visible (self->next, typing);
+  gtk_widget_set_visible (self->add, choosing);
+}
+
+static void
+show_problem (SteerContrastDialog *self, const char *text)
+{
+  g_autofree char *escaped = g_markup_escape_text (text, -1);
+
+  adw_status_page_set_description (self->problem, escaped);
+  show_page (self, "problem");
+}
+
+static void
+stop (SteerContrastDialog *self)
+{
+  g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->cancellable);
+  g_clear_pointer (&self->contrast, steer_contrast_unref);
+  g_clear_pointer (&self->norms, g_array_unref);
+}
+
+static void
+update_next (SteerContrastDialog *self)
+{
+  g_auto (GStrv) with = dup_examples (self->with);
+  g_autofree char *name = dup_name (self);
+
+  gtk_widget_set_sensitive (self->next, with[0] != NULL && *name != '\0');
+}
+
+static guint
+get_layer (SteerContrastDialog *self)
+{
+  return (guint) gtk_adjustment_get_value (self->layer);
+}
+
+static double
+get_norm (SteerContrastDialog *self)
+{
+  guint layer = get_layer (self);
+
+  if (self->norms != NULL && layer < self->norms->len)
+    return g_array_index (self->norms, double, layer);
+  return steer_contrast_get_layer (self->contrast, layer)->norm;
+}
+
+static void
+on_strength_changed (SteerContrastDialog *self)
+{
+  g_autofree char *text = NULL;
+
+  if (self->contrast == NULL)
+    return;
+  text = g_strdup_printf (_ ("%.0f %% of the layer’s typical norm"),
+                          100.0 * gtk_spin_button_get_value (self->strength) / get_norm (self));
+  adw_action_row_set_subtitle (self->strength_row, text);
+}
+
+static void
+on_layer_changed (SteerContrastDialog *self)
+{
+  const SteerContrastLayer *told;
+  g_autofree char *text = NULL;
+
+  if (self->contrast == NULL)
+    return;
+  told = steer_contrast_get_layer (self->contrast, get_layer (self));
+  if (told->distance <= 0.0)
+    text = g_strdup (_ ("Does not tell the examples apart"));
+  else if (told->n_judged == 0)
+    text = g_strdup (_ ("With two examples of each kind and more, this tells how well it knows them"));
+  else /* Translators: "11 of 12": examples; each was judged by what was learned of the others alone */
+    text = g_strdup_printf (g_dngettext (GETTEXT_PACKAGE, "Knows the kind of %u of %u example that it had not seen",
+                                         "Knows the kind of %u of %u examples that it had not seen", told->n_judged),
+                            told->n_right, told->n_judged);
+  adw_action_row_set_subtitle (self->layer_row, text);
+  gtk_widget_set_sensitive (self->add, told->distance > 0.0);
+  gtk_spin_button_set_value (self->strength,
+                             steer_contrast_suggest_strength (self->contrast, get_layer (self), get_norm (self)));
+  on_strength_changed (self);
+}
+
+/* How clearly each layer tells them apart; where none can be judged, how far apart it has them. */
+static void
+show_chart (SteerContrastDialog *self)
+{
+  guint n_layers = steer_contrast_get_n_layers (self->contrast);
+  g_autofree double *values = g_new (double, n_layers);
+
+  for (guint i = 0; i < n_layers; i++)
+    {
+      const SteerContrastLayer *told = steer_contrast_get_layer (self->contrast, i);
+
+      values[i] = told->n_judged > 0 ? told->margin : told->norm > 0.0 ? told->distance / told->norm : 0.0;
+    }
+  steer_layer_chart_set_values (self->chart, values, n_layers);
+}
+
+static void
+show_layers (SteerContrastDialog *self)
+{
+  gtk_adjustment_set_upper (self->layer, steer_contrast_get_n_layers (self->contrast) - 1.0);
+  gtk_adjustment_set_value (self->layer, steer_contrast_get_best_layer (self->contrast));
+  show_chart (self);
+  on_layer_changed (self);
+  show_page (self, "layers");
+}
+
+/* The callbacks hold no reference: a dialog that is closed, or went back, has cancelled what it waited for. */
+static void
+on_measured (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SteerContrastDialog *self = data;
+  g_autoptr (GError) error = NULL;
+  GArray *norms = steer_engine_measure_norms_finish (STEER_ENGINE (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  self->norms = norms;
+  show_layers (self);
+}
+
+static void
+on_contrasted (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SteerContrastDialog *self = data;
+  g_autoptr (GError) error = NULL;
+  SteerContrast *contrast = steer_engine_contrast_finish (STEER_ENGINE (source), result, &error);
+
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    return;
+  if (contrast == NULL)
+    {
+      show_problem (self, error->message);
+      return;
+    }
+  self->contrast = contrast;
+  steer_engine_measure_norms_async (STEER_ENGINE (source), self->cancellable, on_measured, self);
+}
+
+static void
+on_next (SteerContrastDialog *self)
+{
+  g_autoptr (SteerMadeFeature) made = make_feature (self);
+
+  if (!gtk_widget_get_sensitive (self->next))
+    return;
+  stop (self);
+  self->cancellable = g_cancellable_new ();
+  show_page (self, "working");
+  steer_engine_contrast_async (steer_workspace_get_engine (self->workspace), (const char *const *) made->with,
+                               (const char *const *) made->without, made->form, self->cancellable, on_contrasted, self);
+}
+
+static void
+on_back (SteerContrastDialog *self)
+{
+  stop (self);
+  show_page (self, "examples");
+  gtk_widget_grab_focus (GTK_WIDGET (self->with));
+}
+
+static void
+on_kept (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerContrastDialog) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerFeature) feature = steer_workspace_keep_made_finish (STEER_WORKSPACE (source), result, &error);
+
+  self->kept = feature != NULL;
+  if (feature != NULL)
+    g_signal_emit (self, signals[CHOSEN], 0, feature);
+  if (self->workspace == NULL) /* closed meanwhile */
+    return;
+  gtk_widget_set_sensitive (self->add, TRUE);
+  if (feature != NULL)
+    gtk_window_close (GTK_WINDOW (self));
+  else
+    show_problem (self, error->message);
+}
+
+static void
+on_add (SteerContrastDialog *self)
+{
+  SteerMadeFeature *made = make_feature (self);
+
+  made->layer = get_layer (self);
+  gtk_spin_button_update (self->strength);
+  made->strength = gtk_spin_button_get_value (self->strength);
+  gtk_widget_set_sensitive (self->add, FALSE);
+  steer_workspace_keep_made_async (self->workspace, made, self->contrast, get_norm (self), NULL, on_kept,
+                                   g_object_ref (self));
+}
+
+static void
+show_examples (GtkTextView *view, char **examples)
+{
+  g_autofree char *text = examples != NULL ? g_strjoinv ("\n", examples) : g_strdup ("");
+
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (view), text, -1);
+}
+
+static void
+show_made (SteerContrastDialog *self, const SteerMadeFeature *made)
+{
+  self->form = made->form;
+  gtk_editable_set_text (GTK_EDITABLE (self->name), made->label);
+  show_examples (self->with, made->with);
+  show_examples (self->without, made->without);
+}
+
+/* For the next dialog. */
+static void
+keep_draft (SteerContrastDialog *self)
+{
+  SteerMadeFeature *draft = self->kept ? NULL : make_feature (self);
+
+  if (draft != NULL && *draft->label == '\0' && draft->with[0] == NULL && draft->without[0] == NULL)
+    g_clear_pointer (&draft, steer_made_feature_free);
+  g_object_set_data_full (G_OBJECT (self->workspace), DRAFT, draft, (GDestroyNotify) steer_made_feature_free);
+}
+
+static void
+steer_contrast_dialog_dispose (GObject *object)
+{
+  SteerContrastDialog *self = STEER_CONTRAST_DIALOG (object);
+
+  stop (self);
+  if (self->workspace != NULL)
+    keep_draft (self);
+  g_clear_object (&self->workspace);
+  G_OBJECT_CLASS (steer_contrast_dialog_parent_class)->dispose (object);
+}
+
+static void
+steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->dispose = steer_contrast_dialog_dispose;
+  signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                                  G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
+
+  g_type_ensure (STEER_TYPE_LAYER_CHART);
+  gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-contrast-dialog.ui");
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, pages);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, back);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, next);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, add);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, name);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, with);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, without);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, problem);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, chart);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer_row);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, strength_row);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, strength);
+  gtk_widget_class_bind_template_callback (widget_class, update_next);
+  gtk_widget_class_bind_template_callback (widget_class, on_next);
+  gtk_widget_class_bind_template_callback (widget_class, on_back);
+  gtk_widget_class_bind_template_callback (widget_class, on_add);
+  gtk_widget_class_bind_template_callback (widget_class, on_layer_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_strength_changed);
+  gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
+}
+
+static void
+steer_contrast_dialog_init (SteerContrastDialog *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+  steer_accessible_name_mnemonics (GTK_WIDGET (self));
+  g_signal_connect_object (gtk_text_view_get_buffer (self->with), "changed", G_CALLBACK (update_next), self,
+                           G_CONNECT_SWAPPED);
+}
+
+GtkWidget *
+steer_contrast_dialog_new (GtkWindow *parent, SteerWorkspace *workspace, const SteerMadeFeature *examples)
+{
+  SteerContrastDialog *self = g_object_new (STEER_TYPE_CONTRAST_DIALOG, "transient-for", parent, NULL);
+  const SteerMadeFeature *draft = g_object_get_data (G_OBJECT (workspace), DRAFT);
+
+  steer_dialog_forget_parent (GTK_WINDOW (self));
+  if (examples != NULL || draft != NULL)
+    show_made (self, examples != NULL ? examples : draft);
+  self->workspace = g_object_ref (workspace);
+  update_next (self);
+  show_page (self, "examples");
+  return GTK_WIDGET (self);
+}
