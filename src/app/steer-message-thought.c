@@ -3,10 +3,25 @@
 
 #include <string.h>
 
+/* Kept with the message, whose views come and go: the words "open" and "closed", as the person had it last. */
+#define CHOICE "steer-thought-choice"
+
 static void
-add_block (SteerMessageView *self, SteerThoughtBlock *thought)
+on_toggled (SteerThoughtBlock *thought, SteerMessageView *self)
 {
+  g_object_set_data (G_OBJECT (self->message), CHOICE,
+                     (gpointer) (steer_thought_block_get_open (thought) ? "open" : "closed"));
+}
+
+/* @open: where the person has not chosen. */
+static void
+add_block (SteerMessageView *self, SteerThoughtBlock *thought, gboolean open)
+{
+  const char *choice = g_object_get_data (G_OBJECT (self->message), CHOICE);
+
   self->thought = thought;
+  steer_thought_block_set_open (thought, choice != NULL ? g_str_equal (choice, "open") : open);
+  g_signal_connect_object (thought, "toggled", G_CALLBACK (on_toggled), self, 0);
   gtk_box_prepend (GTK_BOX (self->bubble), GTK_WIDGET (thought));
 }
 
@@ -14,7 +29,7 @@ add_block (SteerMessageView *self, SteerThoughtBlock *thought)
 static void
 begin (SteerMessageView *self)
 {
-  add_block (self, steer_thought_block_new ());
+  add_block (self, steer_thought_block_new (), TRUE);
   gtk_widget_hide (self->content);
   self->blocks = steer_thought_block_get_blocks (self->thought);
   self->tail_box = steer_thought_block_get_body (self->thought);
@@ -43,9 +58,10 @@ add_ended (SteerMessageView *self, const char *text, gboolean alone)
 {
   const SteerThinking *thinking = &self->thinking;
 
-  add_block (self, steer_thought_block_new_ended (text + thinking->start, thinking->end - thinking->start,
-                                                  thinking->start, self->style));
-  steer_thought_block_set_open (self->thought, alone);
+  add_block (self,
+             steer_thought_block_new_ended (text + thinking->start, thinking->end - thinking->start, thinking->start,
+                                            self->style),
+             alone);
 }
 
 gsize

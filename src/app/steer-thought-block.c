@@ -21,6 +21,14 @@ struct _SteerThoughtBlock
   SteerTextStyle *style;
 };
 
+enum
+{
+  TOGGLED,
+  N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
 G_DEFINE_FINAL_TYPE (SteerThoughtBlock, steer_thought_block, GTK_TYPE_WIDGET)
 
 static void
@@ -48,6 +56,7 @@ on_clicked (SteerThoughtBlock *self)
 {
   gtk_widget_activate_action (GTK_WIDGET (self), "transcript.stay", NULL);
   steer_thought_block_set_open (self, !steer_thought_block_get_open (self));
+  g_signal_emit (self, signals[TOGGLED], 0);
 }
 
 static void
@@ -101,6 +110,8 @@ steer_thought_block_class_init (SteerThoughtBlockClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = steer_thought_block_dispose;
+  signals[TOGGLED]
+    = g_signal_new ("toggled", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   gtk_widget_class_set_layout_manager_type (widget_class, GTK_TYPE_BOX_LAYOUT);
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_GROUP);
   gtk_widget_class_set_css_name (widget_class, "thought");

@@ -11,6 +11,8 @@ G_BEGIN_DECLS
 /**
  * SteerThoughtBlock: what was thought before an answer, below a line that opens and closes it. Where the person opens
  * or closes it, `transcript.stay` is activated first.
+ *
+ * Signal `toggled`: the person has opened or closed it.
  */
 G_DECLARE_FINAL_TYPE (SteerThoughtBlock, steer_thought_block, STEER, THOUGHT_BLOCK, GtkWidget)
 

@@ -200,6 +200,22 @@ test_choice (Fixture *f, gconstpointer data)
   assert_look (view, "Thought{|Hm, so.|Yes}|Pi");
 }
 
+/* The views of messages beyond the edges are given to others. */
+static void
+test_another_view (Fixture *f, gconstpointer data)
+{
+  SteerMessage *message = steer_conversation_append (f->conversation, STEER_ROLE_ASSISTANT, THOUGHT);
+  g_autoptr (GtkWidget) first = view_message (f, message);
+  g_autoptr (GtkWidget) second = NULL, third = NULL;
+
+  click (first);
+  second = view_message (f, message);
+  assert_header (second, "Thought", TRUE);
+  click (second);
+  third = view_message (f, message);
+  assert_header (third, "Thought", FALSE);
+}
+
 static void
 test_whole (Fixture *f, gconstpointer data)
 {
@@ -460,6 +476,7 @@ main (int argc, char **argv)
   ADD ("a-thought-is-seen-as-it-is-written", test_streaming);
   ADD ("a-thought-may-end-between-two-frames", test_at_once);
   ADD ("it-stays-open-or-closed-as-the-person-has-it", test_choice);
+  ADD ("another-view-has-it-as-the-person-does", test_another_view);
   ADD ("it-is-closed-when-a-chat-is-opened-again", test_whole);
   ADD ("an-empty-thought-is-not-seen", test_empty);
   ADD ("of-a-reply-stopped-in-mid-thought-one-sees-that", test_stopped);
