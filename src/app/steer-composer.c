@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-context-gauge.h"
+#include "steer-long-words.h"
 #include "steer-whole-box.h"
 
 /* A draft is stored when typing pauses. */
@@ -323,6 +324,7 @@ steer_composer_init (SteerComposer *self)
 {
   self->empty = TRUE;
   gtk_widget_init_template (GTK_WIDGET (self));
+  steer_long_words_follow (self->entry);
   g_signal_connect_object (gtk_scrolled_window_get_vadjustment (self->scrolled), "changed",
                            G_CALLBACK (on_scrolling_changed), self, G_CONNECT_SWAPPED);
   update_actions (self);

@@ -8,11 +8,9 @@
 #include "steer-accessible.h"
 #include "steer-dialogs.h"
 #include "steer-layer-chart.h"
+#include "steer-model-names.h"
 #include "steer-steering-closures.h"
 #include "steer-workspace-made.h"
-
-/* What was typed, kept with the workspace. */
-#define DRAFT "steer-contrast-draft"
 
 struct _SteerContrastDialog
 {
@@ -21,8 +19,12 @@ struct _SteerContrastDialog
   SteerWorkspace *workspace;
   GCancellable *cancellable; /* nullable: of what is under way */
   SteerExampleForm form;
+  SteerMadeFeature *shown; /* to begin with */
+  gboolean is_old;         /* that was a feature, not a draft */
   SteerContrast *contrast; /* nullable: not there yet */
+  SteerModel *model;       /* (nullable): that it is of */
   GArray *norms;           /* (nullable) (element-type double), [n_layers] */
+  gboolean keeping;        /* a file is being written */
   gboolean kept;           /* what was typed has become a feature */
 
   GtkStack *pages;
@@ -35,6 +37,7 @@ struct _SteerContrastDialog
   AdwStatusPage *problem;
   SteerLayerChart *chart;
   GtkAdjustment *layer;
+  GtkSpinButton *layer_number;
   AdwActionRow *layer_row;
   AdwActionRow *strength_row;
   GtkSpinButton *strength;
@@ -106,6 +109,7 @@ stop (SteerContrastDialog *self)
   g_clear_object (&self->cancellable);
   g_clear_pointer (&self->contrast, steer_contrast_unref);
   g_clear_pointer (&self->norms, g_array_unref);
+  g_clear_object (&self->model);
 }
 
 static void
@@ -145,6 +149,18 @@ on_strength_changed (SteerContrastDialog *self)
   adw_action_row_set_subtitle (self->strength_row, text);
 }
 
+/* Models have streams of every length. */
+static void
+scale_strength (SteerContrastDialog *self)
+{
+  double norm = get_norm (self);
+  double step = pow (10.0, floor (log10 (MAX (norm, 1e-6))) - 2.0);
+
+  gtk_spin_button_set_digits (self->strength, (guint) CLAMP (1.0 - log10 (step), 2.0, 8.0));
+  gtk_spin_button_set_increments (self->strength, step, 10.0 * step);
+  gtk_spin_button_set_range (self->strength, -20.0 * norm, 20.0 * norm);
+}
+
 static void
 on_layer_changed (SteerContrastDialog *self)
 {
@@ -164,6 +180,7 @@ on_layer_changed (SteerContrastDialog *self)
                             told->n_right, told->n_judged);
   adw_action_row_set_subtitle (self->layer_row, text);
   gtk_widget_set_sensitive (self->add, told->distance > 0.0);
+  scale_strength (self);
   gtk_spin_button_set_value (self->strength,
                              steer_contrast_suggest_strength (self->contrast, get_layer (self), get_norm (self)));
   on_strength_changed (self);
@@ -224,6 +241,7 @@ on_contrasted (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   self->contrast = contrast;
+  g_set_object (&self->model, steer_engine_get_model (STEER_ENGINE (source)));
   steer_engine_measure_norms_async (STEER_ENGINE (source), self->cancellable, on_measured, self);
 }
 
@@ -249,6 +267,22 @@ on_back (SteerContrastDialog *self)
   gtk_widget_grab_focus (GTK_WIDGET (self->with));
 }
 
+/* Nothing changes, and the window stays, while the file is written. */
+static void
+set_keeping (SteerContrastDialog *self, gboolean keeping)
+{
+  self->keeping = keeping;
+  gtk_widget_set_sensitive (GTK_WIDGET (self->pages), !keeping);
+  gtk_widget_set_sensitive (self->back, !keeping);
+  gtk_widget_set_sensitive (self->add, !keeping);
+}
+
+static gboolean
+on_close_request (SteerContrastDialog *self)
+{
+  return self->keeping ? GDK_EVENT_STOP : GDK_EVENT_PROPAGATE;
+}
+
 static void
 on_kept (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -256,27 +290,36 @@ on_kept (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (SteerFeature) feature = steer_workspace_keep_made_finish (STEER_WORKSPACE (source), result, &error);
 
+  set_keeping (self, FALSE);
   self->kept = feature != NULL;
-  if (feature != NULL)
-    g_signal_emit (self, signals[CHOSEN], 0, feature);
-  if (self->workspace == NULL) /* closed meanwhile */
-    return;
-  gtk_widget_set_sensitive (self->add, TRUE);
-  if (feature != NULL)
-    gtk_window_close (GTK_WINDOW (self));
-  else
-    show_problem (self, error->message);
+  if (feature == NULL)
+    {
+      show_problem (self, error->message);
+      return;
+    }
+  g_signal_emit (self, signals[CHOSEN], 0, feature);
+  gtk_window_close (GTK_WINDOW (self));
 }
 
 static void
 on_add (SteerContrastDialog *self)
 {
-  SteerMadeFeature *made = make_feature (self);
+  SteerMadeFeature *made;
 
-  made->layer = get_layer (self);
+  if (steer_engine_get_model (steer_workspace_get_engine (self->workspace)) != self->model)
+    {
+      show_problem (self, _ ("Another model was opened meanwhile. Go back, and it reads the examples, too."));
+      return;
+    }
+  gtk_spin_button_update (self->layer_number);
   gtk_spin_button_update (self->strength);
+  if (!gtk_widget_get_sensitive (self->add)) /* of the layer that was typed last */
+    return;
+  made = make_feature (self);
+  made->layer = get_layer (self);
   made->strength = gtk_spin_button_get_value (self->strength);
-  gtk_widget_set_sensitive (self->add, FALSE);
+  made->model = steer_model_dup_name (steer_model_get_path (self->model));
+  set_keeping (self, TRUE);
   steer_workspace_keep_made_async (self->workspace, made, self->contrast, get_norm (self), NULL, on_kept,
                                    g_object_ref (self));
 }
@@ -298,15 +341,27 @@ show_made (SteerContrastDialog *self, const SteerMadeFeature *made)
   show_examples (self->without, made->without);
 }
 
-/* For the next dialog. */
+static gboolean
+is_same (const SteerMadeFeature *a, const SteerMadeFeature *b)
+{
+  return g_str_equal (a->label, b->label) && g_strv_equal ((const char *const *) a->with, (const char *const *) b->with)
+         && g_strv_equal ((const char *const *) a->without, (const char *const *) b->without);
+}
+
+/* For the next dialog. A feature that was only looked at leaves the draft alone, and so does one that was changed where
+ * there is a draft: the feature is still there, the draft would be gone. */
 static void
 keep_draft (SteerContrastDialog *self)
 {
-  SteerMadeFeature *draft = self->kept ? NULL : make_feature (self);
+  g_autoptr (SteerMadeFeature) typed = make_feature (self);
+  g_autoptr (SteerMadeFeature) draft = self->is_old ? steer_workspace_dup_draft (self->workspace) : NULL;
 
-  if (draft != NULL && *draft->label == '\0' && draft->with[0] == NULL && draft->without[0] == NULL)
-    g_clear_pointer (&draft, steer_made_feature_free);
-  g_object_set_data_full (G_OBJECT (self->workspace), DRAFT, draft, (GDestroyNotify) steer_made_feature_free);
+  if (self->is_old && (self->kept || draft != NULL || is_same (typed, self->shown)))
+    return;
+  if (self->kept || (*typed->label == '\0' && typed->with[0] == NULL && typed->without[0] == NULL))
+    steer_workspace_set_draft (self->workspace, NULL);
+  else if (!is_same (typed, self->shown) || self->is_old)
+    steer_workspace_set_draft (self->workspace, typed);
 }
 
 static void
@@ -317,6 +372,7 @@ steer_contrast_dialog_dispose (GObject *object)
   stop (self);
   if (self->workspace != NULL)
     keep_draft (self);
+  g_clear_pointer (&self->shown, steer_made_feature_free);
   g_clear_object (&self->workspace);
   G_OBJECT_CLASS (steer_contrast_dialog_parent_class)->dispose (object);
 }
@@ -343,6 +399,7 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, problem);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, chart);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer_number);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer_row);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, strength_row);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, strength);
@@ -350,6 +407,7 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_next);
   gtk_widget_class_bind_template_callback (widget_class, on_back);
   gtk_widget_class_bind_template_callback (widget_class, on_add);
+  gtk_widget_class_bind_template_callback (widget_class, on_close_request);
   gtk_widget_class_bind_template_callback (widget_class, on_layer_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_strength_changed);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
@@ -360,6 +418,8 @@ steer_contrast_dialog_init (SteerContrastDialog *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   steer_accessible_name_mnemonics (GTK_WIDGET (self));
+  /* The row has a title; what is typed into has none. */
+  steer_accessible_set_name (GTK_WIDGET (gtk_editable_get_delegate (GTK_EDITABLE (self->name))), _ ("Name"));
   g_signal_connect_object (gtk_text_view_get_buffer (self->with), "changed", G_CALLBACK (update_next), self,
                            G_CONNECT_SWAPPED);
 }
@@ -368,11 +428,13 @@ GtkWidget *
 steer_contrast_dialog_new (GtkWindow *parent, SteerWorkspace *workspace, const SteerMadeFeature *examples)
 {
   SteerContrastDialog *self = g_object_new (STEER_TYPE_CONTRAST_DIALOG, "transient-for", parent, NULL);
-  const SteerMadeFeature *draft = g_object_get_data (G_OBJECT (workspace), DRAFT);
+  g_autoptr (SteerMadeFeature) draft = steer_workspace_dup_draft (workspace);
 
   steer_dialog_forget_parent (GTK_WINDOW (self));
+  self->is_old = examples != NULL;
   if (examples != NULL || draft != NULL)
     show_made (self, examples != NULL ? examples : draft);
+  self->shown = make_feature (self);
   self->workspace = g_object_ref (workspace);
   update_next (self);
   show_page (self, "examples");

@@ -209,13 +209,26 @@ compare_hits (gconstpointer a, gconstpointer b)
   return x->order < y->order ? -1 : x->order > y->order;
 }
 
-/* The library takes a vector from the first source that has it, so only that one offers the feature. */
+/* Of a feature that several sources have, only the first offers it: the library would take it from there. What has a
+ * name of its own in a later one is another feature of the same number. */
 static gboolean
 is_covered_before (GPtrArray *sources, guint position, const SteerFeatureInfo *info)
 {
+  gboolean named = info->label != NULL && *info->label != '\0';
+
   for (guint i = 0; i < position; i++)
-    if (steer_vector_source_has_vector (g_ptr_array_index (sources, i), info->layer, info->index))
-      return TRUE;
+    {
+      SteerVectorSource *source = g_ptr_array_index (sources, i);
+      g_autoptr (SteerFeatureInfo) earlier = NULL;
+
+      if (!steer_vector_source_has_vector (source, info->layer, info->index))
+        continue;
+      if (!named)
+        return TRUE;
+      earlier = steer_vector_source_dup_info (source, info->layer, info->index);
+      if (earlier != NULL && g_strcmp0 (earlier->label, info->label) == 0)
+        return TRUE;
+    }
   return FALSE;
 }
 

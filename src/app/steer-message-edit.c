@@ -2,6 +2,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-long-words.h"
 #include "steer-message-view-private.h"
 
 static char *
@@ -64,7 +65,7 @@ make_entry (SteerMessageView *self)
 
   self->editor_buffer = gtk_text_view_get_buffer (GTK_TEXT_VIEW (entry));
   gtk_text_buffer_set_text (self->editor_buffer, steer_message_get_text (self->message), -1);
-  gtk_text_view_set_wrap_mode (GTK_TEXT_VIEW (entry), GTK_WRAP_WORD_CHAR);
+  steer_long_words_follow (GTK_TEXT_VIEW (entry));
   gtk_text_view_set_accepts_tab (GTK_TEXT_VIEW (entry), FALSE);
   gtk_widget_add_css_class (entry, "message-text");
   gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL, _ ("Edited Message"), -1);

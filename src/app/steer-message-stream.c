@@ -2,6 +2,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-long-words.h"
 #include "steer-markdown.h"
 #include "steer-message-view-private.h"
 #include "steer-rich-label.h"
@@ -134,7 +135,7 @@ make_view (SteerMessageView *self)
   update_tags (self);
   gtk_text_view_set_editable (self->tail_view, FALSE);
   gtk_text_view_set_cursor_visible (self->tail_view, FALSE);
-  gtk_text_view_set_wrap_mode (self->tail_view, GTK_WRAP_WORD_CHAR);
+  steer_long_words_follow (self->tail_view);
   gtk_widget_set_has_tooltip (GTK_WIDGET (self->tail_view), TRUE);
   gtk_widget_add_css_class (GTK_WIDGET (self->tail_view), "message-text");
   gtk_widget_add_css_class (GTK_WIDGET (self->tail_view), "message-tail");

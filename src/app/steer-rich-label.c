@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "steer-long-words.h"
 #include "steer-transcript-closures.h"
 
 typedef struct
@@ -177,6 +178,14 @@ refresh (GtkLabel *label)
   gtk_label_set_markup (label, markup);
 }
 
+static void
+choose_wrap (GtkLabel *label)
+{
+  const char *text = gtk_label_get_text (label);
+
+  gtk_label_set_wrap_mode (label, steer_long_words_choose_wrap (text, strlen (text)));
+}
+
 /* The byte of the message that is shown at byte @index of the label. */
 static gsize
 find_source (const RichLabel *rich, gsize index)
@@ -288,7 +297,6 @@ steer_rich_label_new (GArray *segments, SteerTextStyle *style)
 
   forbid_hyphens (GTK_LABEL (label));
   gtk_label_set_wrap (GTK_LABEL (label), TRUE);
-  gtk_label_set_wrap_mode (GTK_LABEL (label), PANGO_WRAP_WORD_CHAR);
   gtk_label_set_xalign (GTK_LABEL (label), 0.0f);
   /* A wrapping label without a width of its own measures every word of its text to find its narrowest form. */
   gtk_label_set_width_chars (GTK_LABEL (label), 8);
@@ -300,6 +308,7 @@ steer_rich_label_new (GArray *segments, SteerTextStyle *style)
   g_signal_connect (label, "activate-link", G_CALLBACK (on_activate_link), NULL);
   g_signal_connect_object (style, "changed", G_CALLBACK (refresh), label, G_CONNECT_SWAPPED);
   refresh (GTK_LABEL (label));
+  choose_wrap (GTK_LABEL (label));
   return label;
 }
 
@@ -311,6 +320,7 @@ steer_rich_label_set_segments (GtkLabel *label, GArray *segments)
   g_array_unref (rich->segments);
   rich->segments = segments;
   refresh (label);
+  choose_wrap (label);
 }
 
 GtkWidget *

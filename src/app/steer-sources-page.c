@@ -193,6 +193,9 @@ make_row (gpointer item, gpointer data)
       gtk_widget_add_css_class (warning, "error");
       adw_action_row_add_prefix (ADW_ACTION_ROW (row), warning);
     }
+  /* An action takes text alone. */
+  if (!g_utf8_validate (steer_source_entry_get_path (entry), -1, NULL))
+    return row;
   if (steer_source_entry_get_made (entry))
     add_button (row, entry, "document-edit-symbolic", "sources.examples",
                 g_strdup_printf (_ ("Examples of %s"), steer_source_entry_get_title (entry)), _ ("Its Examples…"));

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "steering/steer-made-feature.h"
+
 #define UNKNOWN_RANGE 20.0      /* either way, where nothing is known */
 #define NORM_RANGE 1.5          /* times the layer's typical norm */
 #define ROOM_BEYOND 0.2         /* of the useful range, on either side */
@@ -191,6 +193,9 @@ steer_steering_parse_strength (const char *text, double *strength)
 char *
 steer_steering_dup_place (gpointer self, guint layer, guint64 index)
 {
+  /* Its number is a date and tells nobody anything. */
+  if (index >= STEER_MADE_FEATURE_FIRST)
+    return g_strdup_printf (_ ("layer %u · made from examples"), layer);
   return g_strdup_printf (_ ("layer %u · feature %llu"), layer, (unsigned long long) index);
 }
 

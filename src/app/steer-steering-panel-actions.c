@@ -140,17 +140,24 @@ warn_of_likeness (SteerSteeringPanel *self, SteerFeature *feature)
   g_task_run_in_thread (task, find_nearest);
 }
 
-void
-steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature)
+/* As it is. */
+static void
+append (SteerSteeringPanel *self, SteerFeature *feature)
 {
   SteerPreset *preset = steer_steering_panel_get_preset (self);
 
-  g_return_if_fail (STEER_IS_STEERING_PANEL (self));
-
-  steer_feature_set_clamp (feature, steer_preset_get_default_clamp (preset));
   steer_preset_append (preset, feature);
   steer_steering_panel_focus_row (self, g_list_model_get_n_items (G_LIST_MODEL (preset)) - 1);
   warn_of_likeness (self, feature);
+}
+
+void
+steer_steering_panel_add (SteerSteeringPanel *self, SteerFeature *feature)
+{
+  g_return_if_fail (STEER_IS_STEERING_PANEL (self));
+
+  steer_feature_set_clamp (feature, steer_preset_get_default_clamp (steer_steering_panel_get_preset (self)));
+  append (self, feature);
 }
 
 static void
@@ -181,7 +188,8 @@ show_contrast_dialog (SteerSteeringPanel *self)
 {
   GtkWidget *dialog = steer_contrast_dialog_new (steer_steering_panel_get_window (self), self->workspace, NULL);
 
-  g_signal_connect_object (dialog, "chosen", G_CALLBACK (steer_steering_panel_add), self, G_CONNECT_SWAPPED);
+  /* Its strength is of mode add. */
+  g_signal_connect_object (dialog, "chosen", G_CALLBACK (append), self, G_CONNECT_SWAPPED);
   present_soon (dialog);
 }
 

@@ -245,6 +245,8 @@ take_sources (SteerWorkspace *self, GPtrArray *entries, const SteerModelConfig *
                        entries->len);
 }
 
+static void reopen_sources (SteerWorkspace *self);
+
 static void
 remember_sources_path (SteerWorkspace *self, const char *path)
 {
@@ -274,13 +276,15 @@ settle (SteerWorkspace *self)
     }
   else if (path != NULL && g_strcmp0 (path, self->sources_path) != 0)
     {
-      steer_workspace_reopen_sources (self);
+      reopen_sources (self);
       return;
     }
   else if (probe == NULL)
     return;
   title = path != NULL ? steer_model_dup_name (path) : NULL;
   steer_label_book_refresh (self->labels, title); /* which describes and plans anew */
+  if (self->sources_late)
+    reopen_sources (self);
 }
 
 static void
@@ -326,13 +330,15 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
 
   drop_probe (self);
   self->probe = probe;
+  self->sources_late = FALSE;
   task = g_task_new (NULL, NULL, on_probed, probe_ref (probe));
   g_task_set_task_data (task, probe_ref (probe), (GDestroyNotify) steer_model_probe_unref);
   g_task_run_in_thread (task, probe_in_thread);
 }
 
-void
-steer_workspace_reopen_sources (SteerWorkspace *self)
+/* Opens all of them anew: their indices are read, not their vectors. */
+static void
+reopen_sources (SteerWorkspace *self)
 {
   SteerModel *model = steer_engine_get_model (self->engine);
   g_autofree char *bundled = steer_dup_demo_model_path ();
@@ -342,6 +348,12 @@ steer_workspace_reopen_sources (SteerWorkspace *self)
   /* A model that is being loaded looks at its sources itself; without one nobody knows what fits. */
   if (path != NULL && self->loading_path == NULL)
     start_probe (self, path, g_strcmp0 (path, bundled) == 0);
+}
+
+void
+steer_workspace_made_changed (SteerWorkspace *self)
+{
+  self->sources_late = self->probe != NULL;
 }
 
 /* @path moves to the end of the list of sources, or out of it. */
@@ -359,7 +371,7 @@ set_added (SteerWorkspace *self, const char *path, gboolean added)
     g_ptr_array_add (paths, whole);
   g_ptr_array_add (paths, NULL);
   g_settings_set_strv (self->settings, "sources", (const char *const *) paths->pdata);
-  steer_workspace_reopen_sources (self);
+  reopen_sources (self);
 }
 
 void

@@ -11,8 +11,11 @@
 
 #define SUFFIX ".safetensors"
 
-/* Of a label, in a file's name: what is behind it stays. */
-#define MAX_STEM_CHARS 60
+/* Of a label, in a file's name: with what stands behind it, also while it is written, a name has at most 255. */
+#define MAX_STEM_BYTES 160
+
+/* The group of the draft's file. */
+#define DRAFT "Feature"
 
 char *
 steer_workspace_dup_made_folder (SteerWorkspace *self)
@@ -47,12 +50,10 @@ keeping_free (gpointer data)
   g_free (self);
 }
 
-/* The first number that no feature in the folder has: addresses name one feature in whatever layer it is. */
-static guint64
-find_free_index (const char *folder, GCancellable *cancellable)
+static gboolean
+is_number_taken (const char *folder, guint64 index, GCancellable *cancellable)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  guint64 free_index = 0;
   const char *name;
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
@@ -61,10 +62,22 @@ find_free_index (const char *folder, GCancellable *cancellable)
       g_autoptr (SteerMadeFeature) made
         = g_str_has_suffix (name, SUFFIX) ? steer_made_feature_read (path, cancellable, NULL) : NULL;
 
-      if (made != NULL && made->index < G_MAXINT64)
-        free_index = MAX (free_index, made->index + 1);
+      if (made != NULL && made->index == index)
+        return TRUE;
     }
-  return free_index;
+  return FALSE;
+}
+
+/* By the second it was made in, so that no number comes twice, and a preset that had one that is deleted does not get
+ * another in its place. What the labels' database can name ends at 32 bits. */
+static guint64
+choose_index (const char *folder, GCancellable *cancellable)
+{
+  guint64 index = STEER_MADE_FEATURE_FIRST + (guint64) (g_get_real_time () / G_USEC_PER_SEC) % 1000000000;
+
+  while (is_number_taken (folder, index, cancellable))
+    index++;
+  return index;
 }
 
 static gboolean
@@ -75,12 +88,21 @@ is_taken (const Keeping *self, const char *path, const char *name)
   return g_file_test (path, G_FILE_TEST_EXISTS) || g_ptr_array_find_with_equal_func (self->ids, id, g_str_equal, NULL);
 }
 
+static char *
+dup_stem (const char *label)
+{
+  const char *end = label;
+
+  while (*end != '\0' && g_utf8_next_char (end) - label <= MAX_STEM_BYTES)
+    end = g_utf8_next_char (end);
+  return g_strndup (label, (gsize) (end - label));
+}
+
 /* After what it is called, but never the name of another, nor what presets call another source. */
 static char *
 choose_path (const Keeping *self)
 {
-  g_autofree char *label
-    = g_utf8_substring (self->made->label, 0, MIN (g_utf8_strlen (self->made->label, -1), MAX_STEM_CHARS));
+  g_autofree char *label = dup_stem (self->made->label);
 
   for (guint n = 1;; n++)
     {
@@ -108,7 +130,7 @@ keep_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
                                g_strerror (code));
       return;
     }
-  self->made->index = find_free_index (self->folder, cancellable);
+  self->made->index = choose_index (self->folder, cancellable);
   self->path = choose_path (self);
   if (steer_made_feature_write (self->made, self->contrast, self->layer_norm, self->path, cancellable, &error))
     self->source = steer_vector_library_open (self->path, cancellable, &error);
@@ -145,17 +167,18 @@ steer_workspace_keep_made_async (SteerWorkspace *self,
   g_task_run_in_thread (task, keep_in_thread);
 }
 
-static gboolean
-is_listed (SteerWorkspace *self, const char *path)
+/* The position of the entry in the list; G_MAXUINT where there is none. */
+static guint
+find_entry (SteerWorkspace *self, const char *path)
 {
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->sources)); i++)
     {
       g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (G_LIST_MODEL (self->sources), i);
 
       if (g_str_equal (steer_source_entry_get_path (entry), path))
-        return TRUE;
+        return i;
     }
-  return FALSE;
+  return G_MAXUINT;
 }
 
 /* A source of the loaded model from now on, without opening the others anew; unless that was done meanwhile. */
@@ -167,7 +190,8 @@ take_source (SteerWorkspace *self, const Keeping *keeping)
   SteerVectorSource *source = STEER_VECTOR_SOURCE (keeping->source);
   g_autoptr (GError) error = NULL;
 
-  if (is_listed (self, keeping->path))
+  steer_workspace_made_changed (self);
+  if (find_entry (self, keeping->path) != G_MAXUINT)
     return;
   steer_source_entry_set_source (entry, source);
   if (model != NULL
@@ -211,11 +235,77 @@ gboolean
 steer_workspace_discard_made (SteerWorkspace *self, const char *path, GError **error)
 {
   g_autoptr (GFile) file = g_file_new_for_path (path);
+  g_autoptr (SteerSourceEntry) entry = NULL;
+  guint position;
 
   g_return_val_if_fail (steer_workspace_is_made (self, path), FALSE);
 
   if (!g_file_trash (file, NULL, NULL) && !g_file_delete (file, NULL, error))
     return FALSE;
-  steer_workspace_reopen_sources (self);
+  steer_workspace_made_changed (self);
+  position = find_entry (self, path);
+  entry = position != G_MAXUINT ? g_list_model_get_item (G_LIST_MODEL (self->sources), position) : NULL;
+  if (entry == NULL)
+    return TRUE;
+  if (steer_source_entry_get_source (entry) != NULL)
+    steer_library_remove (self->library, steer_source_entry_get_source (entry));
+  g_list_store_remove (self->sources, position);
+  steer_workspace_refresh_steering (self);
   return TRUE;
+}
+
+static char *
+dup_draft_path (SteerWorkspace *self)
+{
+  return g_build_filename (self->data_dir, "feature-draft", NULL);
+}
+
+void
+steer_workspace_set_draft (SteerWorkspace *self, const SteerMadeFeature *draft)
+{
+  g_autofree char *path = dup_draft_path (self);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *with = NULL, *without = NULL;
+
+  if (draft == NULL)
+    {
+      g_unlink (path);
+      return;
+    }
+  with = g_strjoinv ("\n", draft->with);
+  without = g_strjoinv ("\n", draft->without);
+  g_key_file_set_string (file, DRAFT, "name", draft->label);
+  g_key_file_set_string (file, DRAFT, "with", with);
+  g_key_file_set_string (file, DRAFT, "without", without);
+  g_key_file_set_boolean (file, DRAFT, "text", draft->form == STEER_EXAMPLES_AS_TEXT);
+  if (!g_key_file_save_to_file (file, path, &error))
+    g_message ("%s", error->message);
+}
+
+static char **
+read_examples (GKeyFile *file, const char *key)
+{
+  g_autofree char *text = g_key_file_get_string (file, DRAFT, key, NULL);
+
+  return g_strsplit (text != NULL ? text : "", "\n", -1);
+}
+
+SteerMadeFeature *
+steer_workspace_dup_draft (SteerWorkspace *self)
+{
+  g_autofree char *path = dup_draft_path (self);
+  g_autoptr (GKeyFile) file = g_key_file_new ();
+  SteerMadeFeature *draft;
+
+  if (!g_key_file_load_from_file (file, path, G_KEY_FILE_NONE, NULL))
+    return NULL;
+  draft = g_new0 (SteerMadeFeature, 1);
+  draft->label = g_key_file_get_string (file, DRAFT, "name", NULL);
+  if (draft->label == NULL)
+    draft->label = g_strdup ("");
+  draft->with = read_examples (file, "with");
+  draft->without = read_examples (file, "without");
+  draft->form = g_key_file_get_boolean (file, DRAFT, "text", NULL) ? STEER_EXAMPLES_AS_TEXT : STEER_EXAMPLES_AS_REPLIES;
+  return draft;
 }

@@ -43,6 +43,7 @@ struct _SteerWorkspace
   SteerModelProbe *probe; /* nullable: of the newest load */
   GListStore *sources;    /* SteerSourceEntry */
   char *sources_path;     /* nullable: of the model that they were looked for with */
+  gboolean sources_late;  /* the folder of made features has changed since the probe looked */
   SteerLabelBook *labels;
   SteerInspector *inspector;
 };
@@ -88,8 +89,8 @@ void steer_workspace_finish_plan (SteerWorkspace *self);
 /* The engine says itself why it has not taken, or has left, a device. */
 void steer_workspace_on_device_note (SteerWorkspace *self);
 
-/* Opens all sources anew: their indices are read, not their vectors. */
-void steer_workspace_reopen_sources (SteerWorkspace *self);
+/* The folder of made features has changed: who is looking at it now has to look again. */
+void steer_workspace_made_changed (SteerWorkspace *self);
 
 /* steer-workspace-made.c: where the features are that the person made. */
 char *steer_workspace_dup_made_folder (SteerWorkspace *self);

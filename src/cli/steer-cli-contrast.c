@@ -241,10 +241,17 @@ dup_label (void)
 }
 
 static gboolean
-write_feature (SteerContrast *contrast, const Task *task, GArray *norms, guint layer, GError **error)
+write_feature (SteerEngine *engine,
+               SteerContrast *contrast,
+               const Task *task,
+               GArray *norms,
+               guint layer,
+               GError **error)
 {
   g_autoptr (SteerMadeFeature) feature = g_new0 (SteerMadeFeature, 1);
   double norm = get_norm (norms, layer);
+  char strength[G_ASCII_DTOSTR_BUF_SIZE];
+  g_autofree char *quoted = NULL;
 
   feature->layer = layer;
   feature->index = task->index;
@@ -253,10 +260,12 @@ write_feature (SteerContrast *contrast, const Task *task, GArray *norms, guint l
   feature->with = g_strdupv (task->with);
   feature->without = g_strdupv (task->without);
   feature->form = task->form;
+  feature->model = steer_cli_engine_dup_property (engine, "model-name");
   if (!steer_made_feature_write (feature, contrast, norm, output, NULL, error))
     return FALSE;
-  steer_cli_note ("%s: steer with --vectors %s --steer %u:%" G_GUINT64_FORMAT "=%.3g\n", output, output, layer,
-                  task->index, feature->strength);
+  quoted = g_shell_quote (output);
+  steer_cli_note ("steer with --vectors %s --steer %u:%" G_GUINT64_FORMAT "=%s\n", quoted, layer, task->index,
+                  g_ascii_formatd (strength, sizeof strength, "%.3g", feature->strength));
   return TRUE;
 }
 
@@ -282,7 +291,7 @@ contrast_examples (SteerEngine *engine, const Task *task, GError **error)
     print_json (contrast, norms, layer);
   else
     print_text (contrast, norms, layer);
-  return output == NULL || write_feature (contrast, task, norms, layer, error);
+  return output == NULL || write_feature (engine, contrast, task, norms, layer, error);
 }
 
 SteerCliStatus

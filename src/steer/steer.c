@@ -3,6 +3,7 @@
 #include "chat/steer-chat-entry.h"
 #include "chat/steer-inspection.h"
 #include "cpu/steer-cpu.h"
+#include "steering/steer-contrast.h"
 #include "steering/steer-gunzip.h"
 #include "steering/steer-label-store.h"
 #include "steering/steer-library.h"
@@ -24,6 +25,7 @@ steer_init_types (void)
   g_type_ensure (STEER_TYPE_ARCHIVE);
   g_type_ensure (STEER_TYPE_CHAT_ENTRY);
   g_type_ensure (STEER_TYPE_CHAT_TEMPLATE);
+  g_type_ensure (STEER_TYPE_CONTRAST);
   g_type_ensure (STEER_TYPE_CONVERSATION);
   g_type_ensure (STEER_TYPE_ENCODER);
   g_type_ensure (STEER_TYPE_ENGINE);

@@ -8,8 +8,12 @@
 #include "steer-vector-library-writer.h"
 #include "steer-vector-library.h"
 #include "tensor/steer-archive.h"
+#include "tensor/steer-json-scanner.h"
 
 #define PREFIX "examples."
+
+/* Far more than anybody types. */
+#define MAX_EXAMPLES_BYTES (4 * 1024 * 1024)
 
 void
 steer_made_feature_free (SteerMadeFeature *self)
@@ -19,6 +23,7 @@ steer_made_feature_free (SteerMadeFeature *self)
   g_free (self->label);
   g_strfreev (self->with);
   g_strfreev (self->without);
+  g_free (self->model);
   g_free (self);
 }
 
@@ -75,6 +80,8 @@ steer_made_feature_write (const SteerMadeFeature *self,
     vector.layer_norm = steer_contrast_get_layer (contrast, self->layer)->norm;
   g_hash_table_insert (more, g_strdup_printf (PREFIX "%u.%" G_GUINT64_FORMAT, self->layer, self->index),
                        dup_examples (self));
+  if (self->model != NULL)
+    g_hash_table_insert (more, g_strdup ("model"), g_strdup (self->model));
   return steer_vector_library_write (path, &vector, 1, steer_contrast_get_d_model (contrast), more, cancellable, error);
 }
 
@@ -106,13 +113,30 @@ read_strings (JsonObject *object, const char *name, char ***strings)
   return TRUE;
 }
 
+/* json-glib calls itself for every level without a limit, and ends the program at half of a character outside of the
+ * first 65,536; the scanner refuses both. */
+static gboolean
+check_syntax (const char *text)
+{
+  gsize length = strlen (text);
+  g_autoptr (SteerJsonScanner) scanner = steer_json_scanner_new (text, length, "examples");
+  SteerJsonToken token;
+
+  if (length > MAX_EXAMPLES_BYTES)
+    return FALSE;
+  do
+    token = steer_json_scanner_next (scanner, NULL);
+  while (token != STEER_JSON_END && token != STEER_JSON_ERROR);
+  return token == STEER_JSON_END;
+}
+
 static gboolean
 parse_examples (SteerMadeFeature *self, const char *text)
 {
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   JsonNode *root, *form;
 
-  if (!json_parser_load_from_data (parser, text, -1, NULL))
+  if (!check_syntax (text) || !json_parser_load_from_data (parser, text, -1, NULL))
     return FALSE;
   root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root) || !read_strings (json_node_get_object (root), "with", &self->with)
@@ -164,6 +188,7 @@ steer_made_feature_read (const char *path, GCancellable *cancellable, GError **e
   self->index = info->index;
   self->label = g_strdup (info->label != NULL ? info->label : "");
   self->strength = info->recommended;
+  self->model = g_strdup (steer_archive_get_metadata (archive, "model"));
   if (!parse_examples (self, examples))
     {
       fail (path, "the examples in its metadata are not the JSON object that they should be", error);

@@ -12,13 +12,17 @@ typedef enum
   STEER_EXAMPLES_AS_TEXT,    /* by itself, after the BOS that the tokenizer adds */
 } SteerExampleForm;
 
+/* Features that the program numbers itself, when they are made, begin here: no SAE has so many, so that their addresses
+ * are nobody else's. */
+#define STEER_MADE_FEATURE_FIRST G_GUINT64_CONSTANT (3000000000)
+
 /**
  * SteerMadeFeature:
  *
  * A feature that a person made of examples, as its file keeps it: a library of steering vectors
  * (steer-vector-library.h) with this one vector, and in its metadata `examples.LAYER.INDEX`, a JSON object with the
  * arrays of strings `with` and `without` and `form`, "reply" or "text". So it can be made again, for another model, or
- * of better examples.
+ * of better examples. `model` says which one it was made for.
  */
 typedef struct
 {
@@ -29,6 +33,7 @@ typedef struct
   char **with;     /* owned */
   char **without;  /* (nullable) owned */
   SteerExampleForm form;
+  char *model; /* (nullable) owned: its name */
 } SteerMadeFeature;
 
 void steer_made_feature_free (SteerMadeFeature *self);

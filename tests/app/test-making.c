@@ -209,48 +209,68 @@ has_towers (gpointer data)
   return find_entry (data, "Towers") != NULL;
 }
 
-static gboolean
-has_no_towers (gpointer data)
+static SteerSourceEntry *
+find_by_path (Making *f, const char *path)
 {
-  return find_entry (data, "Towers") == NULL;
+  GListModel *sources = steer_workspace_get_sources (f->workspace);
+
+  for (guint i = 0; i < g_list_model_get_n_items (sources); i++)
+    {
+      g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (sources, i);
+
+      if (g_str_equal (steer_source_entry_get_path (entry), path))
+        return entry;
+    }
+  return NULL;
 }
 
 static void
 test_is_there_at_the_next_start (Making *f, gconstpointer data)
 {
+  g_autoptr (SteerSourceEntry) last = NULL;
+
   make (f, "Towers");
   app_test_assert_finalizes (g_steal_pointer (&f->workspace));
   f->workspace = app_test_workspace (f->settings, f->dir, 8);
   test_wait_until (has_towers, f, 20);
   g_assert_true (steer_source_entry_get_made (find_entry (f, "Towers")));
   g_assert_null (steer_source_entry_get_error (find_entry (f, "Towers")));
-  /* Behind the vectors that have feature 0 of this layer, if any. */
-  g_assert_true (find_entry (f, "letters.safetensors") != NULL);
-  g_assert_cmpint (g_list_model_get_n_items (steer_workspace_get_sources (f->workspace)), ==, 2);
+  /* Behind all others. */
+  g_assert_cmpuint (g_list_model_get_n_items (steer_workspace_get_sources (f->workspace)), ==, 2);
+  last = g_list_model_get_item (steer_workspace_get_sources (f->workspace), 1);
+  g_assert_true (last == find_entry (f, "Towers"));
 }
 
 static void
 test_two_of_one_name_are_two (Making *f, gconstpointer data)
 {
+  guint64 first;
+
   make (f, "letters"); /* which is what presets call the fixture's vectors */
   g_assert_cmpstr (steer_feature_get_source (f->chosen), ==, "letters 2");
-  g_assert_cmpuint (steer_feature_get_index (f->chosen), ==, 0);
+  first = steer_feature_get_index (f->chosen);
+  g_assert_cmpuint (first, >=, STEER_MADE_FEATURE_FIRST);
+  g_assert_cmpuint (first, <=, G_MAXUINT32);
   open_dialog (f, NULL);
   make (f, "letters");
   g_assert_cmpstr (steer_feature_get_source (f->chosen), ==, "letters 3");
-  g_assert_cmpuint (steer_feature_get_index (f->chosen), ==, 1);
+  g_assert_cmpuint (steer_feature_get_index (f->chosen), !=, first);
 }
 
 static void
 test_a_long_name_is_no_trouble (Making *f, gconstpointer data)
 {
-  g_autofree char *name = g_strnfill (300, 'x');
+  g_autoptr (GString) name = g_string_new (NULL);
+  g_autofree char *first = NULL;
 
-  make (f, name);
-  g_assert_cmpstr (steer_feature_get_label (f->chosen), ==, name);
+  for (guint i = 0; i < 100; i++)
+    g_string_append (name, "𝔗");
+  make (f, name->str);
+  g_assert_cmpstr (steer_feature_get_label (f->chosen), ==, name->str);
+  first = g_strdup (steer_feature_get_source (f->chosen));
   open_dialog (f, NULL);
-  make (f, name);
-  g_assert_cmpuint (steer_feature_get_index (f->chosen), ==, 1);
+  make (f, name->str);
+  g_assert_cmpstr (steer_feature_get_source (f->chosen), !=, first);
 }
 
 static void
@@ -265,10 +285,53 @@ test_what_was_typed_is_kept (Making *f, gconstpointer data)
   g_assert_cmpstr (text, ==, "A tower");
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "Towers");
 
+  /* Also when the program has ended. */
+  close_dialog (f);
+  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  f->workspace = app_test_workspace (f->settings, f->dir, 8);
+  open_dialog (f, NULL);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "Towers");
+
   /* What has become a feature is not. */
   make (f, "Towers");
   open_dialog (f, NULL);
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "");
+}
+
+static void
+test_old_examples_leave_the_draft (Making *f, gconstpointer data)
+{
+  char *with[] = { (char *) "The sea", NULL };
+  SteerMadeFeature old = { .label = (char *) "Sea", .with = with };
+
+  type_examples (f, "Towers", "A tower", "");
+  close_dialog (f);
+  open_dialog (f, &old);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "Sea");
+  close_dialog (f);
+  open_dialog (f, &old);
+  make (f, "Sea");
+  open_dialog (f, NULL);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "Towers");
+}
+
+static gboolean
+has_no_model (gpointer data)
+{
+  return steer_engine_get_model (steer_workspace_get_engine (((Making *) data)->workspace)) == NULL;
+}
+
+static void
+test_another_model_is_noticed (Making *f, gconstpointer data)
+{
+  type_examples (f, "Towers", "The tower is tall.\nA tower of iron.", "The kettle sings.\nShe eats beans.");
+  find_layers (f);
+  steer_engine_unload_async (steer_workspace_get_engine (f->workspace), NULL, NULL, NULL);
+  test_wait_until (has_no_model, f, 20);
+  press (f, "_Add");
+  g_assert_cmpstr (get_page (f), ==, "problem");
+  g_assert_null (f->chosen);
+  go_back (f);
 }
 
 static void
@@ -326,7 +389,10 @@ test_another_layer_can_be_chosen (Making *f, gconstpointer data)
     gtk_spin_button_get_value (GTK_SPIN_BUTTON (app_test_find (row, GTK_TYPE_SPIN_BUTTON, NULL, NULL))), !=, strength);
   click (chart, 0.0);
   g_assert_cmpfloat (gtk_adjustment_get_value (layer), ==, 0.0);
-  gtk_adjustment_set_value (layer, 2.0);
+  /* As it is typed, before anything else has the focus. */
+  gtk_editable_set_text (
+    GTK_EDITABLE (app_test_find (find (f, ADW_TYPE_ACTION_ROW, "title", "Layer"), GTK_TYPE_SPIN_BUTTON, NULL, NULL)),
+    "2");
   press (f, "_Add");
   test_wait_until (is_closed, f, 20);
   g_assert_cmpuint (steer_feature_get_layer (f->chosen), ==, 2);
@@ -338,6 +404,8 @@ test_is_listed_and_discarded (Making *f, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *path = NULL;
+  SteerPreset *preset = steer_workspace_get_preset (f->workspace);
+  g_autoptr (SteerFeature) added = NULL;
   GtkWidget *preferences, *row;
 
   make (f, "Towers");
@@ -356,12 +424,21 @@ test_is_listed_and_discarded (Making *f, gconstpointer data)
   g_assert_nonnull (f->dialog);
   g_object_add_weak_pointer (G_OBJECT (f->dialog), (gpointer *) &f->dialog);
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL))), ==, "Towers");
-  close_dialog (f);
+
+  /* A better one goes into the preset, at the strength that was made for adding. */
+  steer_preset_set_default_clamp (preset, TRUE);
+  find_layers (f);
+  press (f, "_Add");
+  test_wait_until (is_closed, f, 20);
+  g_assert_cmpuint (g_list_model_get_n_items (G_LIST_MODEL (preset)), ==, 1);
+  added = g_list_model_get_item (G_LIST_MODEL (preset), 0);
+  g_assert_cmpstr (steer_feature_get_source (added), ==, "Towers 2");
+  g_assert_false (steer_feature_get_clamp (added));
   gtk_window_destroy (GTK_WINDOW (preferences));
 
   g_assert_true (steer_workspace_is_made (f->workspace, path));
   g_assert_true (steer_workspace_discard_made (f->workspace, path, &error));
-  test_wait_until (has_no_towers, f, 20);
+  g_assert_null (find_by_path (f, path));
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
 }
 
@@ -372,14 +449,16 @@ main (int argc, char *argv[])
 {
   app_test_init (&argc, &argv);
   ADD ("needs a name and an example", test_needs_a_name_and_an_example, NULL);
-  ADD ("becomes a feature of the preset", test_becomes_a_feature, NULL);
+  ADD ("becomes a feature", test_becomes_a_feature, NULL);
   ADD ("is there at the next start", test_is_there_at_the_next_start, NULL);
   ADD ("gives two of one name a file and a number each", test_two_of_one_name_are_two, NULL);
   ADD ("takes a long name", test_a_long_name_is_no_trouble, NULL);
   ADD ("keeps what was typed", test_what_was_typed_is_kept, NULL);
+  ADD ("leaves the draft alone when old examples are shown", test_old_examples_leave_the_draft, NULL);
+  ADD ("notices another model", test_another_model_is_noticed, NULL);
   ADD ("leads back from an error", test_an_error_leads_back, "without a model");
   ADD ("stops when it is left", test_leaving_stops, NULL);
   ADD ("lets another layer be chosen", test_another_layer_can_be_chosen, NULL);
-  ADD ("is listed among the sources, and discarded", test_is_listed_and_discarded, NULL);
+  ADD ("is listed among the sources, made better, and discarded", test_is_listed_and_discarded, NULL);
   return g_test_run ();
 }

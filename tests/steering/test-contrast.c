@@ -277,7 +277,7 @@ test_a_feature_is_kept_with_its_examples (void)
   g_autofree char *path = g_build_filename (folder, "joy.safetensors", NULL);
   char *with[] = { (char *) "How \"lovely\"!", (char *) "Für Élise", NULL };
   char *without[] = { (char *) "Rain.", NULL };
-  SteerMadeFeature made = { 2, 7, (char *) "Joy", 3.5, with, without, STEER_EXAMPLES_AS_TEXT };
+  SteerMadeFeature made = { 2, 7, (char *) "Joy", 3.5, with, without, STEER_EXAMPLES_AS_TEXT, (char *) "Tiny" };
   g_autoptr (SteerMadeFeature) read = NULL;
   g_autoptr (SteerVectorLibrary) library = NULL;
   g_autoptr (SteerFeatureInfo) info = NULL;
@@ -294,6 +294,7 @@ test_a_feature_is_kept_with_its_examples (void)
   g_assert_cmpuint (read->layer, ==, 2);
   g_assert_cmpuint (read->index, ==, 7);
   g_assert_cmpstr (read->label, ==, "Joy");
+  g_assert_cmpstr (read->model, ==, "Tiny");
   g_assert_cmpfloat (read->strength, ==, 3.5);
   g_assert_cmpstrv (read->with, with);
   g_assert_cmpstrv (read->without, without);
@@ -342,12 +343,20 @@ test_examples_that_break_the_rules_are_refused (void)
     "{\"with\": \"a\", \"without\": []}",
     "{\"with\": [1], \"without\": []}",
     "{\"with\": [[\"a\"]], \"without\": []}",
+    "{\"with\": [\"\\ud800\"], \"without\": []}",
+    "{\"with\": [\"\\377\"], \"without\": []}",
+    "{\"with\": [\"a\"], \"without\": []} []",
   };
   char *folder = test_make_dir ();
   g_autofree char *path = g_build_filename (folder, "x.safetensors", NULL);
   g_autoptr (SteerMadeFeature) whole = NULL;
+  g_autofree char *deep = g_strnfill (1000000, '[');
   g_autoptr (GError) error = NULL;
 
+  write_library (path, deep);
+  g_assert_null (steer_made_feature_read (path, NULL, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID);
+  g_clear_error (&error);
   for (guint i = 0; i < G_N_ELEMENTS (broken); i++)
     {
       write_library (path, broken[i]);
