@@ -3,8 +3,14 @@
 #include <math.h>
 #include <string.h>
 
-#include "steer-directions.h"
 #include "tensor/steer-tensor.h"
+
+/* Of a strength to begin with: the distance between the lists is what an example has of it, and a reply needs more to
+ * come to it by itself; less than the least share of the layer's norm is not seen, more than the largest breaks the
+ * language. */
+#define DISTANCES 1.5
+#define LEAST_SHARE 0.4
+#define LARGEST_SHARE 0.8
 
 struct _SteerContrast
 {
@@ -292,7 +298,12 @@ steer_contrast_get_best_layer (SteerContrast *self)
 double
 steer_contrast_suggest_strength (SteerContrast *self, guint layer, double layer_norm)
 {
+  double distance;
+
   g_return_val_if_fail (layer < self->n_layers, 0.0);
-  return steer_suggest_strength (self->layers[layer].distance, 1.0,
-                                 layer_norm > 0.0 ? layer_norm : self->layers[layer].norm);
+
+  distance = self->layers[layer].distance;
+  if (layer_norm <= 0.0)
+    layer_norm = self->layers[layer].norm;
+  return distance > 0.0 ? CLAMP (DISTANCES * distance, LEAST_SHARE * layer_norm, LARGEST_SHARE * layer_norm) : 0.0;
 }

@@ -263,8 +263,8 @@ test_strengths_are_a_share_of_the_norm (void)
   g_autoptr (SteerContrast) contrast = make_small (3, 2, with, without);
 
   g_assert_cmpfloat_with_epsilon (steer_contrast_suggest_strength (contrast, 1, 60.0),
-                                  steer_contrast_get_layer (contrast, 1)->distance, 1e-9);
-  g_assert_cmpfloat_with_epsilon (steer_contrast_suggest_strength (contrast, 0, 60.0), 15.0, 1e-9);
+                                  1.5 * steer_contrast_get_layer (contrast, 1)->distance, 1e-9);
+  g_assert_cmpfloat_with_epsilon (steer_contrast_suggest_strength (contrast, 0, 60.0), 24.0, 1e-9);
   g_assert_cmpfloat_with_epsilon (steer_contrast_suggest_strength (contrast, 2, 60.0), 48.0, 1e-9);
 }
 
