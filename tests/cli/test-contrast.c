@@ -94,6 +94,31 @@ test_the_file_steers (Fixture *f, gconstpointer data)
   g_assert_cmpstr (plain.out, !=, steered.out);
 }
 
+/* As what the window has made. */
+static void
+test_what_was_made_is_known (Fixture *f, gconstpointer data)
+{
+  g_autofree char *made = g_build_filename (f->dir, "steer-chat", "made", NULL);
+  g_autofree char *path = g_build_filename (made, "Towers.safetensors", NULL);
+  g_autofree char *broken = g_build_filename (made, "broken.safetensors", NULL);
+  const char *const generate[]
+    = { "generate", "--model", cli_model (), "--ids", "72,101", "--max-tokens", "4", "--steer", "2:9=60", NULL };
+  g_autoptr (GSubprocessLauncher) launcher = cli_launcher_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE);
+  g_autoptr (GSubprocess) known = NULL;
+  g_auto (CliResult) result = { 0 }, unknown = { 0 };
+
+  g_assert_cmpint (g_mkdir_with_parents (made, 0700), ==, 0);
+  write_file (broken, "not a library");
+  CLI_RUN (&result, NULL, "contrast", "--model", cli_model (), "--with", f->with, "--layer", "2", "--index", "9", "-o",
+           path);
+  g_assert_cmpint (result.status, ==, 0);
+  cli_run (&unknown, NULL, generate);
+  g_assert_cmpint (unknown.status, !=, 0);
+  g_subprocess_launcher_setenv (launcher, "XDG_DATA_HOME", f->dir, TRUE);
+  known = cli_spawn (launcher, generate);
+  g_assert_true (g_subprocess_wait_check (known, NULL, NULL));
+}
+
 static void
 test_mistakes_are_told (Fixture *f, gconstpointer data)
 {
@@ -142,6 +167,7 @@ main (int argc, char **argv)
 #define ADD(name, func) g_test_add ("/contrast/" name, Fixture, NULL, set_up, func, tear_down)
   ADD ("layers are told as JSON", test_layers_are_told_as_json);
   ADD ("the file steers", test_the_file_steers);
+  ADD ("what was made in the window is known", test_what_was_made_is_known);
   ADD ("mistakes are told", test_mistakes_are_told);
   ADD ("a missing file is named", test_a_missing_file_is_named);
   return g_test_run ();
