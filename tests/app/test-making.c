@@ -151,6 +151,21 @@ make (Making *f, const char *name)
 }
 
 static void
+test_everything_has_a_name (Making *f, gconstpointer data)
+{
+  static const char *const texts[] = { "More Like This", "Less Like This" };
+  GtkEditable *name = GTK_EDITABLE (find (f, ADW_TYPE_ENTRY_ROW, NULL, NULL));
+
+  gtk_test_accessible_assert_property (GTK_ACCESSIBLE (gtk_editable_get_delegate (name)), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                       "Name");
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
+    gtk_test_accessible_assert_property (
+      GTK_ACCESSIBLE (
+        app_test_find (find (f, ADW_TYPE_PREFERENCES_GROUP, "title", texts[i]), GTK_TYPE_TEXT_VIEW, NULL, NULL)),
+      GTK_ACCESSIBLE_PROPERTY_LABEL, texts[i]);
+}
+
+static void
 test_needs_a_name_and_an_example (Making *f, gconstpointer data)
 {
   GtkWidget *next = find (f, GTK_TYPE_BUTTON, "label", "_Next");
@@ -448,6 +463,7 @@ int
 main (int argc, char *argv[])
 {
   app_test_init (&argc, &argv);
+  ADD ("everything in it has a name", test_everything_has_a_name, NULL);
   ADD ("needs a name and an example", test_needs_a_name_and_an_example, NULL);
   ADD ("becomes a feature", test_becomes_a_feature, NULL);
   ADD ("is there at the next start", test_is_there_at_the_next_start, NULL);
