@@ -203,16 +203,19 @@ test_becomes_a_feature (Making *f, gconstpointer data)
   g_assert_cmpfloat (made->strength, ==, steer_feature_get_strength (f->chosen));
 }
 
+/* @property: "title" or "path". */
 static SteerSourceEntry *
-find_entry (Making *f, const char *title)
+find_entry (Making *f, const char *property, const char *value)
 {
   GListModel *sources = steer_workspace_get_sources (f->workspace);
 
   for (guint i = 0; i < g_list_model_get_n_items (sources); i++)
     {
       g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (sources, i);
+      g_autofree char *text = NULL;
 
-      if (g_str_equal (steer_source_entry_get_title (entry), title))
+      g_object_get (entry, property, &text, NULL);
+      if (g_str_equal (text, value))
         return entry; /* the list has it */
     }
   return NULL;
@@ -221,22 +224,7 @@ find_entry (Making *f, const char *title)
 static gboolean
 has_towers (gpointer data)
 {
-  return find_entry (data, "Towers") != NULL;
-}
-
-static SteerSourceEntry *
-find_by_path (Making *f, const char *path)
-{
-  GListModel *sources = steer_workspace_get_sources (f->workspace);
-
-  for (guint i = 0; i < g_list_model_get_n_items (sources); i++)
-    {
-      g_autoptr (SteerSourceEntry) entry = g_list_model_get_item (sources, i);
-
-      if (g_str_equal (steer_source_entry_get_path (entry), path))
-        return entry;
-    }
-  return NULL;
+  return find_entry (data, "title", "Towers") != NULL;
 }
 
 static void
@@ -248,12 +236,12 @@ test_is_there_at_the_next_start (Making *f, gconstpointer data)
   app_test_assert_finalizes (g_steal_pointer (&f->workspace));
   f->workspace = app_test_workspace (f->settings, f->dir, 8);
   test_wait_until (has_towers, f, 20);
-  g_assert_true (steer_source_entry_get_made (find_entry (f, "Towers")));
-  g_assert_null (steer_source_entry_get_error (find_entry (f, "Towers")));
+  g_assert_true (steer_source_entry_get_made (find_entry (f, "title", "Towers")));
+  g_assert_null (steer_source_entry_get_error (find_entry (f, "title", "Towers")));
   /* Behind all others. */
   g_assert_cmpuint (g_list_model_get_n_items (steer_workspace_get_sources (f->workspace)), ==, 2);
   last = g_list_model_get_item (steer_workspace_get_sources (f->workspace), 1);
-  g_assert_true (last == find_entry (f, "Towers"));
+  g_assert_true (last == find_entry (f, "title", "Towers"));
 }
 
 static void
@@ -424,7 +412,7 @@ test_is_listed_and_discarded (Making *f, gconstpointer data)
   GtkWidget *preferences, *row;
 
   make (f, "Towers");
-  path = g_strdup (steer_source_entry_get_path (find_entry (f, "Towers")));
+  path = g_strdup (steer_source_entry_get_path (find_entry (f, "title", "Towers")));
   preferences = GTK_WIDGET (steer_preferences_new (f->window, f->workspace));
   adw_preferences_window_set_visible_page_name (ADW_PREFERENCES_WINDOW (preferences), "sources");
   gtk_window_present (GTK_WINDOW (preferences));
@@ -453,7 +441,7 @@ test_is_listed_and_discarded (Making *f, gconstpointer data)
 
   g_assert_true (steer_workspace_is_made (f->workspace, path));
   g_assert_true (steer_workspace_discard_made (f->workspace, path, &error));
-  g_assert_null (find_by_path (f, path));
+  g_assert_null (find_entry (f, "path", path));
   g_assert_false (g_file_test (path, G_FILE_TEST_EXISTS));
 }
 
