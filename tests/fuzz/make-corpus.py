@@ -196,7 +196,16 @@ def write_vectors() -> None:
          "k": ("I32", [], struct.pack("<i", 2)), "threshold": ("F32", [], floats(0.1))}))
 
 
+def write_made() -> None:
+    for name, examples in {"both": {"with": ["A \"tower\".", "Für Élise 🗼"], "without": ["Beans", ""], "form": "reply"},
+                           "text": {"with": ["one"], "without": [], "form": "text"}}.items():
+        seed("made", f"{name}.safetensors", safetensors(
+            {"2.7": ("F32", [4], floats(0.5, -0.5, 0.5, 0.5))},
+            {"format": "steer-vectors", "version": "1", "d_model": "4", "label.2.7": "Towers", "strength.2.7": "3.5",
+             "layer_norm.2": "12", "model": "Tiny", "examples.2.7": json.dumps(examples, ensure_ascii=name == "both")}))
+
+
 for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,
-              write_presets, write_labels, write_conversations, write_vectors):
+              write_presets, write_labels, write_conversations, write_vectors, write_made):
     write()
 Path(sys.argv[2]).touch()
