@@ -31,7 +31,7 @@ struct _SteerContrastDialog
   GtkWidget *back;
   GtkWidget *next;
   GtkWidget *add;
-  AdwEntryRow *name;
+  GtkEditable *name;
   GtkTextView *with;
   GtkTextView *without;
   AdwStatusPage *problem;
@@ -65,7 +65,7 @@ dup_examples (GtkTextView *view)
 static char *
 dup_name (SteerContrastDialog *self)
 {
-  return g_strstrip (g_strdup (gtk_editable_get_text (GTK_EDITABLE (self->name))));
+  return g_strstrip (g_strdup (gtk_editable_get_text (self->name)));
 }
 
 /* As it stands in the dialog. */
@@ -336,7 +336,7 @@ static void
 show_made (SteerContrastDialog *self, const SteerMadeFeature *made)
 {
   self->form = made->form;
-  gtk_editable_set_text (GTK_EDITABLE (self->name), made->label);
+  gtk_editable_set_text (self->name, made->label);
   show_examples (self->with, made->with);
   show_examples (self->without, made->without);
 }
@@ -413,13 +413,19 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
 
+/* Not sooner: assistive technology would meet a window that is not shown, and be told no more of it. */
+static void
+on_map (SteerContrastDialog *self)
+{
+  gtk_widget_grab_focus (GTK_WIDGET (self->name));
+}
+
 static void
 steer_contrast_dialog_init (SteerContrastDialog *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
   steer_accessible_name_mnemonics (GTK_WIDGET (self));
-  /* The row has a title; what is typed into has none. */
-  steer_accessible_set_name (GTK_WIDGET (gtk_editable_get_delegate (GTK_EDITABLE (self->name))), _ ("Name"));
+  g_signal_connect (self, "map", G_CALLBACK (on_map), NULL);
   g_signal_connect_object (gtk_text_view_get_buffer (self->with), "changed", G_CALLBACK (update_next), self,
                            G_CONNECT_SWAPPED);
 }

@@ -126,6 +126,7 @@ static const Opening dialogs[] = {
   { "preferences", { 0 }, { ATSPI_ROLE_FRAME, "Preferences" } },
   { "about", { 0 }, { ATSPI_ROLE_FRAME, "*About*" } },
   { "win.show-help-overlay", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "*hortcuts*" } },
+  { "steering.make-feature", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_FRAME, "Feature from Examples" } },
   { "steering.save-as", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_DIALOG, "Save Preset As" } },
 };
 

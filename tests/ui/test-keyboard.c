@@ -451,9 +451,13 @@ static void
 test_add_feature (void)
 {
   static const char *const wanted[] = {
-    "*: Search features", "list item: Apples, layer 2*",
-    "spin button: Layer", "spin button: Feature",
-    "*: From a File",     NULL,
+    "*: Search features",
+    "list item: Apples, layer 2*",
+    "spin button: Layer",
+    "spin button: Feature",
+    "*: From a File",
+    "*: From Examples",
+    NULL,
   };
   g_autoptr (Node) panel = NULL;
   App app = { 0 };
@@ -461,6 +465,20 @@ test_add_feature (void)
   ui_start (&app, NULL);
   panel = ui_wait_for_node (&app, ATSPI_ROLE_PANEL, "Steering");
   ui_act (&app, panel, "steering.add-feature");
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+}
+
+static void
+test_make_feature (void)
+{
+  static const char *const wanted[] = { "text: Name", "text: More Like This", "text: Less Like This", NULL };
+  g_autoptr (Node) panel = NULL;
+  App app = { 0 };
+
+  ui_start (&app, NULL);
+  panel = ui_wait_for_node (&app, ATSPI_ROLE_PANEL, "Steering");
+  ui_act (&app, panel, "steering.make-feature");
   assert_stops_at (&app, TRUE, wanted);
   ui_quit (&app);
 }
@@ -481,6 +499,7 @@ main (int argc, char **argv)
   g_test_add_func ("/keyboard/the keys that delete a word delete a chat in the list alone", test_delete);
   g_test_add_func ("/keyboard/tab goes through the preferences", test_preferences);
   g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
+  g_test_add_func ("/keyboard/tab goes through a feature from examples", test_make_feature);
   failed = g_test_run ();
   g_object_unref (listener);
   g_ptr_array_unref (focused);
