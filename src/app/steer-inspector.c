@@ -164,8 +164,8 @@ steer_inspector_inspect_async (SteerInspector *self,
       g_task_return_error (task, error);
       return;
     }
-  steer_engine_inspect_async (self->engine, (const gint32 *) tokens->data, tokens->len, saes, NULL, cancellable,
-                              on_inspected, g_object_ref (task));
+  steer_engine_inspect_async (self->engine, (const gint32 *) (gpointer) tokens->data, tokens->len, saes, NULL,
+                              cancellable, on_inspected, g_object_ref (task));
 }
 
 SteerInspection *

@@ -228,6 +228,32 @@ append_vectors (GString *out, SteerVectorSource *source)
 }
 
 static void
+append_examples (GString *out, const char *title, char **examples)
+{
+  if (examples[0] != NULL)
+    g_string_append_printf (out, "%s\n", title);
+  for (guint i = 0; examples[i] != NULL; i++)
+    {
+      g_string_append (out, "  ");
+      append_safe (out, examples[i]);
+      g_string_append_c (out, '\n');
+    }
+}
+
+static void
+append_made (GString *out, const SteerMadeFeature *made)
+{
+  if (made->model != NULL)
+    {
+      g_string_append (out, "made for ");
+      append_safe (out, made->model);
+      g_string_append_c (out, '\n');
+    }
+  append_examples (out, made->form == STEER_EXAMPLES_AS_TEXT ? "of texts like" : "of replies like", made->with);
+  append_examples (out, "and unlike", made->without);
+}
+
+static void
 append_preset (GString *out, SteerPreset *preset)
 {
   const char *description = steer_preset_get_description (preset);
@@ -288,6 +314,8 @@ steer_cli_info_print_text (const SteerCliInfo *self, gboolean all_tensors)
       if (self->archive != NULL)
         append_tensors (out, self->archive, all_tensors);
       append_vectors (out, self->vectors);
+      if (self->made != NULL)
+        append_made (out, self->made);
       break;
     case STEER_CLI_INFO_PRESET:
       append_preset (out, self->preset);
@@ -405,6 +433,28 @@ add_model (JsonBuilder *json, const SteerCliInfo *self)
 }
 
 static void
+add_strings (JsonBuilder *json, const char *name, char **strings)
+{
+  json_builder_set_member_name (json, name);
+  json_builder_begin_array (json);
+  for (guint i = 0; strings[i] != NULL; i++)
+    json_builder_add_string_value (json, strings[i]);
+  json_builder_end_array (json);
+}
+
+static void
+add_made (JsonBuilder *json, const SteerMadeFeature *made)
+{
+  json_builder_set_member_name (json, "made");
+  json_builder_begin_object (json);
+  add_string (json, "model", made->model);
+  add_string (json, "form", made->form == STEER_EXAMPLES_AS_TEXT ? "text" : "reply");
+  add_strings (json, "with", made->with);
+  add_strings (json, "without", made->without);
+  json_builder_end_object (json);
+}
+
+static void
 add_vectors (JsonBuilder *json, SteerVectorSource *source)
 {
   g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (source);
@@ -475,6 +525,8 @@ steer_cli_info_print_json (const SteerCliInfo *self)
     add_archive (json, self->archive);
   if (self->vectors != NULL)
     add_vectors (json, self->vectors);
+  if (self->made != NULL)
+    add_made (json, self->made);
   if (self->preset != NULL)
     add_preset (json, self->preset);
   if (self->kind == STEER_CLI_INFO_TOKENIZER)

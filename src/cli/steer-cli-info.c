@@ -37,6 +37,7 @@ steer_cli_info_clear (SteerCliInfo *self)
   g_clear_object (&self->template);
   g_clear_pointer (&self->lacks, g_ptr_array_unref);
   g_clear_object (&self->vectors);
+  g_clear_pointer (&self->made, steer_made_feature_free);
   g_clear_object (&self->preset);
 }
 
@@ -109,6 +110,8 @@ examine_vectors (SteerCliInfo *self, GError **error)
   self->kind = STEER_CLI_INFO_VECTORS;
   if (STEER_IS_SAE (self->vectors))
     path = steer_sae_get_path (STEER_SAE (self->vectors));
+  if (STEER_IS_VECTOR_LIBRARY (self->vectors))
+    self->made = steer_made_feature_read (path, NULL, NULL);
   self->archive = steer_archive_open (path, NULL, NULL);
   return TRUE;
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "steering/steer-made-feature.h"
+
 #include "steer-cli.h"
 
 G_BEGIN_DECLS
@@ -25,6 +27,7 @@ typedef struct
   SteerChatTemplate *template; /* MODEL; nullable */
   GPtrArray *lacks;            /* MODEL: char *, one a thing that is missing or wrong */
   SteerVectorSource *vectors;  /* VECTORS */
+  SteerMadeFeature *made;      /* VECTORS; nullable: it was not made of examples */
   SteerPreset *preset;         /* PRESET */
 } SteerCliInfo;
 

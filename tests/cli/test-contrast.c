@@ -120,6 +120,27 @@ test_what_was_made_is_known (Fixture *f, gconstpointer data)
 }
 
 static void
+test_info_tells_the_examples (Fixture *f, gconstpointer data)
+{
+  g_auto (CliResult) made = { 0 }, text = { 0 }, json = { 0 };
+  g_autoptr (JsonObject) object = NULL;
+  JsonObject *told;
+
+  CLI_RUN (&made, NULL, "contrast", "--model", cli_model (), "--with", f->with, "--without", f->without, "-o",
+           f->output);
+  CLI_RUN (&text, NULL, "info", f->output);
+  g_assert_cmpint (text.status, ==, 0);
+  g_assert_nonnull (strstr (text.out, "of replies like\n  The tower is tall.\n"));
+  g_assert_nonnull (strstr (text.out, "and unlike\n  The kettle sings.\n"));
+  CLI_RUN (&json, NULL, "info", "--json", f->output);
+  object = cli_parse (&json);
+  told = json_object_get_object_member (object, "made");
+  g_assert_cmpstr (json_object_get_string_member (told, "form"), ==, "reply");
+  g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (told, "without"), 1), ==,
+                   "She eats beans.");
+}
+
+static void
 test_mistakes_are_told (Fixture *f, gconstpointer data)
 {
   g_autofree char *blank = g_build_filename (f->dir, "blank.txt", NULL);
@@ -168,6 +189,7 @@ main (int argc, char **argv)
   ADD ("layers are told as JSON", test_layers_are_told_as_json);
   ADD ("the file steers", test_the_file_steers);
   ADD ("what was made in the window is known", test_what_was_made_is_known);
+  ADD ("steer info tells the examples", test_info_tells_the_examples);
   ADD ("mistakes are told", test_mistakes_are_told);
   ADD ("a missing file is named", test_a_missing_file_is_named);
   return g_test_run ();
