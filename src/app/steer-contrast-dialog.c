@@ -35,6 +35,7 @@ struct _SteerContrastDialog
   GtkTextView *with;
   GtkTextView *without;
   AdwStatusPage *problem;
+  GtkProgressBar *progress;
   SteerLayerChart *chart;
   GtkAdjustment *layer;
   GtkSpinButton *layer_number;
@@ -246,6 +247,17 @@ on_contrasted (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
+on_progress (SteerContrastDialog *self)
+{
+  double progress;
+
+  if (self->workspace == NULL)
+    return;
+  g_object_get (steer_workspace_get_engine (self->workspace), "progress", &progress, NULL);
+  gtk_progress_bar_set_fraction (self->progress, progress);
+}
+
+static void
 on_next (SteerContrastDialog *self)
 {
   g_autoptr (SteerMadeFeature) made = make_feature (self);
@@ -254,6 +266,7 @@ on_next (SteerContrastDialog *self)
     return;
   stop (self);
   self->cancellable = g_cancellable_new ();
+  gtk_progress_bar_set_fraction (self->progress, 0.0);
   show_page (self, "working");
   steer_engine_contrast_async (steer_workspace_get_engine (self->workspace), (const char *const *) made->with,
                                (const char *const *) made->without, made->form, self->cancellable, on_contrasted, self);
@@ -397,6 +410,7 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, with);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, without);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, problem);
+  gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, progress);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, chart);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, layer_number);
@@ -442,6 +456,8 @@ steer_contrast_dialog_new (GtkWindow *parent, SteerWorkspace *workspace, const S
     show_made (self, examples != NULL ? examples : draft);
   self->shown = make_feature (self);
   self->workspace = g_object_ref (workspace);
+  g_signal_connect_object (steer_workspace_get_engine (workspace), "notify::progress", G_CALLBACK (on_progress), self,
+                           G_CONNECT_SWAPPED);
   update_next (self);
   show_page (self, "examples");
   return GTK_WIDGET (self);

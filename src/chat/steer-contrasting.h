@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *
  * Finds what tells the examples apart in the loaded model, unsteered, in each of its layers: see #SteerContrast. On the
  * engine's worker: a reply that is asked for meanwhile waits, and cancelling gives way to it within a chunk. Computes
- * in the last slot, so that with more than one a chat keeps its cache.
+ * in the last slot, so that with more than one a chat keeps its cache. The engine's `progress` follows the examples.
  *
  * Errors: STEER_CHAT_ERROR_NO_MODEL, _NO_TEXT, _INVALID (no examples, one without a token), _CONTEXT_FULL,
  * STEER_TEXT_ERROR, STEER_MODEL_ERROR, STEER_TENSOR_ERROR_NO_MEMORY, G_IO_ERROR_CANCELLED.

@@ -62,6 +62,8 @@ typedef struct
   guint *layers;   /* [n_layers]: 0, 1, ... */
   float *residual; /* [n_layers, CHUNK_TOKENS, d_model] */
   guint n_cached;  /* tokens of the opening that are in the cache */
+  guint n_read;    /* examples */
+  guint n_examples;
 } Reading;
 
 /* Where an example has no template before it, its first token is what everything fires on and tells nothing of it. */
@@ -102,8 +104,11 @@ static gboolean
 read_examples (Reading *self, char **examples, GCancellable *cancellable, GError **error)
 {
   for (guint i = 0; examples[i] != NULL; i++)
-    if (!read_example (self, examples[i], cancellable, error))
-      return FALSE;
+    {
+      if (!read_example (self, examples[i], cancellable, error))
+        return FALSE;
+      steer_engine_post_progress (&self->worker->owner, (double) ++self->n_read / self->n_examples);
+    }
   return TRUE;
 }
 
@@ -118,6 +123,7 @@ contrast (SteerWorker *self, SteerJob *job, GError **error)
   g_autoptr (SteerContrast) result = NULL;
   g_autofree guint *layers = NULL;
   g_autofree float *residual = NULL;
+  guint n_with, n_without;
   Reading reading;
 
   if (!steer_worker_check_loaded (self, error))
@@ -134,8 +140,9 @@ contrast (SteerWorker *self, SteerJob *job, GError **error)
   if (opening == NULL)
     return NULL;
   config = steer_model_get_config (self->loaded->model);
-  result
-    = steer_contrast_new (config->n_layers, config->d_model, g_strv_length (job->with), g_strv_length (without), error);
+  n_with = g_strv_length (job->with);
+  n_without = g_strv_length (without);
+  result = steer_contrast_new (config->n_layers, config->d_model, n_with, n_without, error);
   residual
     = result != NULL ? steer_worker_allocate_residual (config->n_layers, CHUNK_TOKENS, config->d_model, error) : NULL;
   if (residual == NULL)
@@ -143,7 +150,8 @@ contrast (SteerWorker *self, SteerJob *job, GError **error)
   layers = g_new (guint, config->n_layers);
   for (guint i = 0; i < config->n_layers; i++)
     layers[i] = i;
-  reading = (Reading){ self, result, opening, layers, residual, 0 };
+  reading = (Reading){ self, result, opening, layers, residual, 0, 0, n_with + n_without };
+  steer_engine_post_progress (&self->owner, 0.0);
   if (!read_examples (&reading, job->with, cancellable, error)
       || !read_examples (&reading, without, cancellable, error))
     return NULL;

@@ -35,9 +35,9 @@ void steer_load_options_init (SteerLoadOptions *self, const char *path);
  * Owns one worker thread and all model state. Its calls return at once; results arrive on the thread-default main
  * context of whoever made it. Requests are served in order.
  *
- * Properties (read-only, notifying): state (SteerEngineState as int), progress (double 0 .. 1 while loading), and of
- * the loaded model: model-name, model-path, device-id, device-name (strings, NULL when empty), device-note (string:
- * why a device that would come first is not used, else NULL), n-context (uint).
+ * Properties (read-only, notifying): state (SteerEngineState as int), progress (double 0 .. 1 while loading, and
+ * while examples are contrasted), and of the loaded model: model-name, model-path, device-id, device-name (strings,
+ * NULL when empty), device-note (string: why a device that would come first is not used, else NULL), n-context (uint).
  *
  * niceness (int 0 .. 19, construct-only): what the worker and all threads it starts add to the process's, see nice(2).
  * On a CPU the model holds every core; a window beside it is painted in time only when its own thread comes first.

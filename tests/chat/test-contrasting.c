@@ -178,6 +178,28 @@ test_directions_are_those_of_whole_traces (Fixture *f, gconstpointer data)
 }
 
 static void
+on_progress (SteerEngine *engine, GParamSpec *pspec, GArray *seen)
+{
+  double progress;
+
+  g_object_get (engine, "progress", &progress, NULL);
+  g_array_append_val (seen, progress);
+}
+
+static void
+test_progress_is_told (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GArray) seen = g_array_new (FALSE, FALSE, sizeof (double));
+  g_autoptr (SteerContrast) told = NULL;
+
+  g_signal_connect (f->engine, "notify::progress", G_CALLBACK (on_progress), seen);
+  told = contrast (f, with, without, STEER_EXAMPLES_AS_TEXT, NULL);
+  g_assert_cmpuint (seen->len, ==, 6);
+  for (guint i = 0; i < seen->len; i++)
+    g_assert_cmpfloat_with_epsilon (g_array_index (seen, double, i), i / 5.0, 1e-9);
+}
+
+static void
 test_prose_stands_for_what_is_not_given (Fixture *f, gconstpointer data)
 {
   static const char *const nothing[] = { NULL };
@@ -271,6 +293,7 @@ main (int argc, char **argv)
   steer_backend_register (steer_cpu_backend ());
 #define ADD(name, func, data) g_test_add ("/contrasting/" name, Fixture, data, set_up, func, tear_down)
   ADD ("directions are those of whole traces", test_directions_are_those_of_whole_traces, NULL);
+  ADD ("progress is told", test_progress_is_told, NULL);
   ADD ("prose stands for what is not given", test_prose_stands_for_what_is_not_given, NULL);
   ADD ("what cannot be contrasted is told", test_what_cannot_be_contrasted_is_told, NULL);
   ADD ("without a model there is an error", test_without_a_model, "empty");
