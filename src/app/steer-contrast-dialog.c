@@ -9,7 +9,6 @@
 #include "steer-dialogs.h"
 #include "steer-layer-chart.h"
 #include "steer-model-names.h"
-#include "steer-steering-closures.h"
 #include "steer-workspace-made.h"
 
 struct _SteerContrastDialog
@@ -373,7 +372,7 @@ keep_draft (SteerContrastDialog *self)
     return;
   if (self->kept || (*typed->label == '\0' && typed->with[0] == NULL && typed->without[0] == NULL))
     steer_workspace_set_draft (self->workspace, NULL);
-  else if (!is_same (typed, self->shown) || self->is_old)
+  else if (!is_same (typed, self->shown))
     steer_workspace_set_draft (self->workspace, typed);
 }
 

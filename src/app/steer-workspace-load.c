@@ -102,32 +102,11 @@ open_vectors (SteerModelProbe *self, SteerSourceEntry *entry, const char *id, GC
     steer_source_entry_set_error (entry, error->message);
 }
 
-static int
-compare_names (gconstpointer a, gconstpointer b)
-{
-  return g_strcmp0 (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Paths of what lies in a folder, in order of their names. (element-type utf8) (transfer full) */
-static GPtrArray *
-list_folder (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (*name != '.')
-      g_ptr_array_add (paths, g_build_filename (folder, name, NULL));
-  g_ptr_array_sort (paths, compare_names);
-  return paths;
-}
-
 static void
 open_user_vectors (SteerModelProbe *self, GCancellable *cancellable)
 {
-  g_autoptr (GPtrArray) own = list_folder (self->user_dir);
-  g_autoptr (GPtrArray) made = list_folder (self->made_dir);
+  g_autoptr (GPtrArray) own = steer_vector_source_list_folder (self->user_dir);
+  g_autoptr (GPtrArray) made = steer_vector_source_list_folder (self->made_dir);
 
   for (guint i = 0; i < own->len; i++)
     open_vectors (self, steer_source_entry_new (g_ptr_array_index (own, i), NULL, FALSE), NULL, cancellable);

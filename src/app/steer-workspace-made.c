@@ -7,7 +7,6 @@
 
 #include "steer-dialogs.h"
 #include "steer-workspace-private.h"
-#include "steering/steer-vector-library.h"
 
 #define SUFFIX ".safetensors"
 
@@ -53,14 +52,11 @@ keeping_free (gpointer data)
 static gboolean
 is_number_taken (const char *folder, guint64 index, GCancellable *cancellable)
 {
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
+  g_autoptr (GPtrArray) paths = steer_vector_source_list_folder (folder);
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+  for (guint i = 0; i < paths->len; i++)
     {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-      g_autoptr (SteerMadeFeature) made
-        = g_str_has_suffix (name, SUFFIX) ? steer_made_feature_read (path, cancellable, NULL) : NULL;
+      g_autoptr (SteerMadeFeature) made = steer_made_feature_read (g_ptr_array_index (paths, i), cancellable, NULL);
 
       if (made != NULL && made->index == index)
         return TRUE;

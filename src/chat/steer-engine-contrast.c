@@ -33,7 +33,6 @@ static GArray *
 encode_example (SteerWorker *self, const GArray *opening, const char *example, GError **error)
 {
   g_autoptr (GArray) tokens = g_array_copy ((GArray *) opening);
-  g_autofree char *start = g_utf8_substring (example, 0, MIN (g_utf8_strlen (example, -1), 40));
 
   if (!steer_tokenizer_encode (self->loaded->tokenizer, example, strlen (example), STEER_ENCODE_DEFAULT, tokens, error))
     return NULL;
@@ -45,6 +44,8 @@ encode_example (SteerWorker *self, const GArray *opening, const char *example, G
     }
   if (tokens->len > self->context->options.n_context)
     {
+      g_autofree char *start = g_utf8_substring (example, 0, MIN (g_utf8_strlen (example, -1), 40));
+
       g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_CONTEXT_FULL,
                    "the example that begins with “%s” has %u tokens with what stands before it; the context holds %u: "
                    "give a part of it, or load the model with a longer context",

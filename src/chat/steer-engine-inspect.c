@@ -20,15 +20,6 @@ fail_invalid (GError **error, const char *what)
   return FALSE;
 }
 
-gboolean
-steer_worker_check_loaded (SteerWorker *self, GError **error)
-{
-  if (self->context != NULL)
-    return TRUE;
-  g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
-  return FALSE;
-}
-
 static gboolean
 check_inspection (SteerWorker *self, SteerJob *job, GError **error)
 {
@@ -54,30 +45,6 @@ check_inspection (SteerWorker *self, SteerJob *job, GError **error)
     if (!steer_vector_source_check_model (g_ptr_array_index (job->saes, i), config->d_model, config->n_layers, error))
       return FALSE;
   return TRUE;
-}
-
-SteerTimeline
-steer_worker_make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan)
-{
-  return (SteerTimeline){ .session = self->sessions[self->context->options.n_slots - 1],
-                          .tokens = (const gint32 *) (gpointer) tokens->data,
-                          .n_tokens = tokens->len,
-                          .n_prompt = tokens->len,
-                          .plan = plan };
-}
-
-float *
-steer_worker_allocate_residual (guint n_layers, guint n_tokens, guint d_model, GError **error)
-{
-  gsize n;
-  float *residual = NULL;
-
-  if (g_size_checked_mul (&n, (gsize) n_layers * d_model, n_tokens))
-    residual = g_try_new (float, n);
-  if (residual == NULL)
-    g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_NO_MEMORY,
-                 "not enough memory for the residual stream of %u layers and %u tokens", n_layers, n_tokens);
-  return residual;
 }
 
 /* @residual: [n_saes, n, d_model] */

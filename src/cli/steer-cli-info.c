@@ -111,7 +111,7 @@ examine_vectors (SteerCliInfo *self, GError **error)
   if (STEER_IS_SAE (self->vectors))
     path = steer_sae_get_path (STEER_SAE (self->vectors));
   if (STEER_IS_VECTOR_LIBRARY (self->vectors))
-    self->made = steer_made_feature_read (path, NULL, NULL);
+    self->made = steer_made_feature_new_from_library (STEER_VECTOR_LIBRARY (self->vectors), NULL);
   self->archive = steer_archive_open (path, NULL, NULL);
   return TRUE;
 }

@@ -55,27 +55,15 @@ add_bundled_sae (SteerCliSteering *self, const SteerSourceHints *model)
     steer_library_add (self->library, source);
 }
 
-static int
-compare_paths (gconstpointer a, gconstpointer b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
 /* What was made of examples in the window, which its presets may use. What is of another model, or broken, is left out
  * as it is there. */
 static void
 add_made (SteerCliSteering *self, const SteerSourceHints *model)
 {
   g_autofree char *folder = g_build_filename (g_get_user_data_dir (), "steer-chat", "made", NULL);
-  g_autoptr (GDir) dir = model->d_model > 0 ? g_dir_open (folder, 0, NULL) : NULL;
-  g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
-  const char *name;
+  g_autoptr (GPtrArray) paths = steer_vector_source_list_folder (folder);
 
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (*name != '.')
-      g_ptr_array_add (paths, g_build_filename (folder, name, NULL));
-  g_ptr_array_sort (paths, compare_paths);
-  for (guint i = 0; i < paths->len; i++)
+  for (guint i = 0; i < paths->len && model->d_model > 0; i++)
     {
       g_autoptr (SteerVectorSource) source = steer_vector_source_open (g_ptr_array_index (paths, i), model, NULL, NULL);
 
@@ -84,38 +72,32 @@ add_made (SteerCliSteering *self, const SteerSourceHints *model)
     }
 }
 
-/* The command line's own files come first, so that they win over what is bundled. */
+/* The features that come with the bundled model. */
 static gboolean
-open_files (SteerCliSteering *self, const SteerCliOptions *options, const char *model_path, GError **error)
+add_bundled (SteerCliSteering *self, const SteerSourceHints *model, GError **error)
 {
-  g_autofree char *bundled = NULL;
-  SteerSourceHints model;
+  g_autofree char *vectors = steer_dup_demo_vectors_path ();
+  SteerSourceHints hints = *model;
 
-  read_model_hints (model_path, &model);
-  for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
-    {
-      if (!add_vectors (self, options->vectors[i], &model, error))
-        return FALSE;
-    }
-  if (model_path == NULL || !is_demo_model (model_path))
-    return TRUE;
-  model.id = STEER_DEMO_SOURCE_ID;
-  bundled = steer_dup_demo_vectors_path ();
-  if (bundled != NULL && !add_vectors (self, bundled, &model, error))
+  hints.id = STEER_DEMO_SOURCE_ID;
+  if (vectors != NULL && !add_vectors (self, vectors, &hints, error))
     return FALSE;
-  add_bundled_sae (self, &model);
+  add_bundled_sae (self, &hints);
   return TRUE;
 }
 
-/* In the window's order. */
+/* The command line's own files come first, so that they win over what is bundled. */
 static gboolean
 open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char *model_path, GError **error)
 {
   SteerSourceHints model;
 
-  if (!open_files (self, options, model_path, error))
-    return FALSE;
   read_model_hints (model_path, &model);
+  for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
+    if (!add_vectors (self, options->vectors[i], &model, error))
+      return FALSE;
+  if (model_path != NULL && is_demo_model (model_path) && !add_bundled (self, &model, error))
+    return FALSE;
   add_made (self, &model);
   return TRUE;
 }

@@ -6,8 +6,6 @@
 
 #include "steer-feature.h"
 #include "steer-vector-library-writer.h"
-#include "steer-vector-library.h"
-#include "tensor/steer-archive.h"
 #include "tensor/steer-json-scanner.h"
 
 #define PREFIX "examples."
@@ -86,13 +84,6 @@ steer_made_feature_write (const SteerMadeFeature *self,
 }
 
 static gboolean
-fail (const char *path, const char *what, GError **error)
-{
-  g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID, "%s: %s", path, what);
-  return FALSE;
-}
-
-static gboolean
 read_strings (JsonObject *object, const char *name, char ***strings)
 {
   JsonNode *node = json_object_get_member (object, name);
@@ -151,14 +142,14 @@ parse_examples (SteerMadeFeature *self, const char *text)
 
 /* The one feature of the library that examples are told of. */
 static const SteerFeatureInfo *
-find_feature (GPtrArray *infos, SteerArchive *archive, const char **examples)
+find_feature (GPtrArray *infos, SteerVectorLibrary *library, const char **examples)
 {
   for (guint i = 0; i < infos->len; i++)
     {
       const SteerFeatureInfo *info = g_ptr_array_index (infos, i);
       g_autofree char *key = g_strdup_printf (PREFIX "%u.%" G_GUINT64_FORMAT, info->layer, info->index);
 
-      *examples = steer_archive_get_metadata (archive, key);
+      *examples = steer_vector_library_get_metadata (library, key);
       if (*examples != NULL)
         return info;
     }
@@ -166,33 +157,38 @@ find_feature (GPtrArray *infos, SteerArchive *archive, const char **examples)
 }
 
 SteerMadeFeature *
-steer_made_feature_read (const char *path, GCancellable *cancellable, GError **error)
+steer_made_feature_new_from_library (SteerVectorLibrary *library, GError **error)
 {
-  g_autoptr (SteerVectorLibrary) library = steer_vector_library_open (path, cancellable, error);
-  g_autoptr (SteerArchive) archive = library != NULL ? steer_archive_open (path, cancellable, error) : NULL;
-  g_autoptr (GPtrArray) infos = NULL;
+  g_autoptr (GPtrArray) infos = steer_vector_source_list_infos (STEER_VECTOR_SOURCE (library));
   g_autoptr (SteerMadeFeature) self = g_new0 (SteerMadeFeature, 1);
-  const SteerFeatureInfo *info;
   const char *examples = NULL;
+  const SteerFeatureInfo *info = find_feature (infos, library, &examples);
 
-  if (archive == NULL)
-    return NULL;
-  infos = steer_vector_source_list_infos (STEER_VECTOR_SOURCE (library));
-  info = find_feature (infos, archive, &examples);
-  if (info == NULL)
+  if (info == NULL || !parse_examples (self, examples))
     {
-      fail (path, "it does not tell of what examples it was made", error);
+      g_set_error_literal (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_INVALID,
+                           info == NULL ? "it does not tell of what examples it was made"
+                                        : "the examples in its metadata are not the JSON object that they should be");
       return NULL;
     }
   self->layer = info->layer;
   self->index = info->index;
   self->label = g_strdup (info->label != NULL ? info->label : "");
   self->strength = info->recommended;
-  self->model = g_strdup (steer_archive_get_metadata (archive, "model"));
-  if (!parse_examples (self, examples))
-    {
-      fail (path, "the examples in its metadata are not the JSON object that they should be", error);
-      return NULL;
-    }
+  self->model = g_strdup (steer_vector_library_get_metadata (library, "model"));
   return g_steal_pointer (&self);
+}
+
+SteerMadeFeature *
+steer_made_feature_read (const char *path, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (SteerVectorLibrary) library = steer_vector_library_open (path, cancellable, error);
+  SteerMadeFeature *self;
+
+  if (library == NULL)
+    return NULL;
+  self = steer_made_feature_new_from_library (library, error);
+  if (self == NULL)
+    g_prefix_error (error, "%s: ", path);
+  return self;
 }

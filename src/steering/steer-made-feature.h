@@ -1,15 +1,17 @@
 #pragma once
 
 #include "steer-contrast.h"
+#include "steer-vector-library.h"
 
 G_BEGIN_DECLS
 
 /* How an example is shown to the model. */
 typedef enum
 {
-  STEER_EXAMPLES_AS_REPLIES, /* as what it answers to the same short request each; a model without a template: as text
-                              */
-  STEER_EXAMPLES_AS_TEXT,    /* by itself, after the BOS that the tokenizer adds */
+  /* As what it answers to the same short request each; to a model without a template: as text. */
+  STEER_EXAMPLES_AS_REPLIES,
+  /* By itself, after the BOS that the tokenizer adds. */
+  STEER_EXAMPLES_AS_TEXT,
 } SteerExampleForm;
 
 /* Features that the program numbers itself, when they are made, begin here: no SAE has so many, so that their addresses
@@ -55,8 +57,11 @@ gboolean steer_made_feature_write (const SteerMadeFeature *self,
                                    GCancellable *cancellable,
                                    GError **error);
 
-/* What a file was made of. Errors: STEER_STEERING_ERROR_INVALID, naming the file, where it holds no examples or they
- * break the rules; STEER_TENSOR_ERROR. Any thread; blocks. */
+/* What a library was made of. Errors: STEER_STEERING_ERROR_INVALID, where it holds no examples or they break the rules.
+ */
+SteerMadeFeature *steer_made_feature_new_from_library (SteerVectorLibrary *library, GError **error);
+
+/* The same of a file, which errors name; STEER_TENSOR_ERROR, too. Any thread; blocks. */
 SteerMadeFeature *steer_made_feature_read (const char *path, GCancellable *cancellable, GError **error);
 
 G_END_DECLS

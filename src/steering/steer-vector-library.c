@@ -316,6 +316,13 @@ steer_vector_library_set_id (SteerVectorLibrary *self, const char *id)
   self->id = g_strdup (id);
 }
 
+const char *
+steer_vector_library_get_metadata (SteerVectorLibrary *self, const char *key)
+{
+  g_return_val_if_fail (STEER_IS_VECTOR_LIBRARY (self), NULL);
+  return steer_archive_get_metadata (self->archive, key);
+}
+
 /* Position among the entries, or -1. */
 static int
 find_entry (SteerVectorLibrary *self, guint layer, guint64 index)

@@ -26,4 +26,7 @@ SteerVectorLibrary *steer_vector_library_open (const char *path, GCancellable *c
 /* Another name for presets to call it by, before anybody uses it. */
 void steer_vector_library_set_id (SteerVectorLibrary *self, const char *id);
 
+/* What the file says beside its vectors; NULL where it says nothing of @key. (transfer none) */
+const char *steer_vector_library_get_metadata (SteerVectorLibrary *self, const char *key);
+
 G_END_DECLS

@@ -50,6 +50,10 @@ void steer_source_hints_init (SteerSourceHints *self);
 SteerVectorSource *
 steer_vector_source_open (const char *path, const SteerSourceHints *hints, GCancellable *cancellable, GError **error);
 
+/* Paths of what lies in a folder of sources and is not hidden, in order of their names; none where there is no folder.
+ * (transfer full) (element-type filename) */
+GPtrArray *steer_vector_source_list_folder (const char *folder);
+
 /* Whether the vectors fit a model, so that this can be told before anything is steered. Errors:
  * STEER_STEERING_ERROR_MISMATCH, naming source and numbers. */
 gboolean steer_vector_source_check_model (SteerVectorSource *self, guint d_model, guint n_layers, GError **error);

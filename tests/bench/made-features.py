@@ -32,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--steer", required=True, help="the program")
     parser.add_argument("--examples", type=int, default=N_EXAMPLES)
+    parser.add_argument("--times", type=float, default=1.0, help="of the strength that is suggested")
     parser.add_argument("topics", type=Path, help="data/demo/make/topics")
     options = parser.parse_args()
     topics = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(options.topics.glob("*.yaml"))]
@@ -47,7 +48,7 @@ def main() -> None:
             library = str(Path(folder, "made.safetensors"))
             told = json.loads(run(options.steer, "contrast", "--with", f"{folder}/with.txt", "--without",
                                   f"{folder}/without.txt", "-o", library, "--json"))
-            strength = told["layers"][told["layer"]]["strength"]
+            strength = told["layers"][told["layer"]]["strength"] * options.times
             layers[told["layer"]] = layers.get(told["layer"], 0) + 1
             hits = 0
             for i, question in enumerate(QUESTIONS):
