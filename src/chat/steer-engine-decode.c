@@ -329,6 +329,8 @@ void
 steer_worker_write_replies (SteerWorker *self, SteerJob *job)
 {
   Writer writers[STEER_MAX_SLOTS] = { 0 };
+  guint n_slots = self->loaded != NULL ? self->loaded->n_slots : 0;
+  guint first_slot = job->aside && n_slots > job->n_replies ? n_slots - job->n_replies : 0;
   gboolean device_failed = FALSE;
   gboolean any;
 
@@ -341,7 +343,7 @@ steer_worker_write_replies (SteerWorker *self, SteerJob *job)
       writers[i].held = g_string_new (NULL);
       writers[i].started = g_get_monotonic_time ();
       writers[i].active = TRUE;
-      if (!start_writer (self, &writers[i], i, &error))
+      if (!start_writer (self, &writers[i], first_slot + i, &error))
         fail_writer (&writers[i], error);
     }
 

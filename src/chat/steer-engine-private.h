@@ -42,6 +42,7 @@ typedef enum
   STEER_JOB_INSPECT,
   STEER_JOB_NORMS,
   STEER_JOB_CONTRAST,
+  STEER_JOB_SCORE,
   STEER_JOB_QUIT,
 } SteerJobKind;
 
@@ -62,8 +63,9 @@ typedef struct
   /* REPLIES */
   SteerReply *replies[STEER_MAX_SLOTS]; /* [n_replies] */
   guint n_replies;
+  gboolean aside; /* in the last slots */
 
-  /* TRACE, INSPECT */
+  /* TRACE, INSPECT, SCORE */
   GArray *tokens; /* gint32 */
   GArray *layers; /* guint */
   gboolean want_logits;
@@ -74,6 +76,11 @@ typedef struct
   char **with;
   char **without; /* nullable */
   gboolean as_text;
+
+  /* SCORE */
+  guint first_token;
+  guint layer;
+  GBytes *vector; /* nullable */
 } SteerJob;
 
 SteerJob *steer_job_new (SteerJobKind kind);
@@ -148,6 +155,7 @@ gboolean steer_worker_check_tokens (SteerWorker *self, const GArray *tokens, GEr
 void steer_worker_inspect (SteerWorker *self, SteerJob *job);
 void steer_worker_measure_norms (SteerWorker *self, SteerJob *job);
 void steer_worker_contrast (SteerWorker *self, SteerJob *job);
+void steer_worker_score (SteerWorker *self, SteerJob *job);
 void steer_worker_write_replies (SteerWorker *self, SteerJob *job);
 
 G_END_DECLS

@@ -30,6 +30,7 @@ steer_job_free (SteerJob *job)
   g_clear_pointer (&job->saes, g_ptr_array_unref);
   g_strfreev (job->with);
   g_strfreev (job->without);
+  g_clear_pointer (&job->vector, g_bytes_unref);
   g_free (job);
 }
 
@@ -405,6 +406,9 @@ steer_worker_run (gpointer data)
           break;
         case STEER_JOB_CONTRAST:
           steer_worker_contrast (self, job);
+          break;
+        case STEER_JOB_SCORE:
+          steer_worker_score (self, job);
           break;
         case STEER_JOB_QUIT:
         default:

@@ -437,15 +437,12 @@ steer_engine_reply (SteerEngine *self, SteerRequest *request)
   return reply;
 }
 
-void
-steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies)
+static void
+push_replies (SteerEngine *self, SteerRequest *const *requests, guint n_requests, gboolean aside, SteerReply **replies)
 {
-  SteerJob *job;
+  SteerJob *job = steer_job_new (STEER_JOB_REPLIES);
 
-  g_return_if_fail (STEER_IS_ENGINE (self));
-  g_return_if_fail (n_requests >= 1 && n_requests <= STEER_MAX_SLOTS);
-
-  job = steer_job_new (STEER_JOB_REPLIES);
+  job->aside = aside;
   for (guint i = 0; i < n_requests; i++)
     {
       replies[i] = steer_reply_new (self->context, requests[i]);
@@ -455,6 +452,31 @@ steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, g
     }
   notify_state (self);
   g_async_queue_push (self->queue, job);
+}
+
+void
+steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies)
+{
+  g_return_if_fail (STEER_IS_ENGINE (self));
+  g_return_if_fail (n_requests >= 1 && n_requests <= STEER_MAX_SLOTS);
+
+  push_replies (self, requests, n_requests, FALSE, replies);
+}
+
+void
+steer_engine_reply_aside (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies)
+{
+  g_return_if_fail (STEER_IS_ENGINE (self));
+  g_return_if_fail (n_requests >= 1 && n_requests <= STEER_MAX_SLOTS);
+
+  push_replies (self, requests, n_requests, TRUE, replies);
+}
+
+guint
+steer_engine_get_n_slots (SteerEngine *self)
+{
+  g_return_val_if_fail (STEER_IS_ENGINE (self), 0);
+  return self->loaded != NULL ? self->loaded->n_slots : 0;
 }
 
 GArray *

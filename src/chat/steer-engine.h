@@ -97,6 +97,13 @@ SteerReply *steer_engine_reply (SteerEngine *self, SteerRequest *request);
 void
 steer_engine_reply_together (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies);
 
+/* The same in the last slots, so that a chat, which has the first, keeps its cache where there are more. */
+void
+steer_engine_reply_aside (SteerEngine *self, SteerRequest *const *requests, guint n_requests, SteerReply **replies);
+
+/* How many replies the loaded model can write together; 0 when empty. */
+guint steer_engine_get_n_slots (SteerEngine *self);
+
 /* Number of tokens the messages of @request take as a prompt, by the worker's rules; for the context gauge. 0 without a
  * tokenizer. In a thread of its own: not behind a reply that is being written. Nobody changes @request until it has
  * ended. It holds no reference to the engine, so its callback gets no source. Once @cancellable is cancelled the result

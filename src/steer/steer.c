@@ -2,6 +2,7 @@
 
 #include "chat/steer-chat-entry.h"
 #include "chat/steer-inspection.h"
+#include "chat/steer-sweep.h"
 #include "cpu/steer-cpu.h"
 #include "steering/steer-contrast.h"
 #include "steering/steer-gunzip.h"
@@ -43,6 +44,7 @@ steer_init_types (void)
   g_type_ensure (STEER_TYPE_SAE);
   g_type_ensure (STEER_TYPE_SAE_FOLDER);
   g_type_ensure (STEER_TYPE_STORE);
+  g_type_ensure (STEER_TYPE_SWEEP);
   g_type_ensure (STEER_TYPE_TOKENIZER);
   g_type_ensure (STEER_TYPE_VECTOR_DICT);
   g_type_ensure (STEER_TYPE_VECTOR_LIBRARY);
