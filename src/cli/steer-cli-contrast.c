@@ -23,7 +23,7 @@ static const GOptionEntry entries[] = {
     "Examples of what it is not about; default: plain English prose", "FILE" },
   { "as", 0, 0, G_OPTION_ARG_FILENAME, &form_name, "Examples are what the model replies, or text; default: reply",
     "reply|text" },
-  { "layer", 'l', 0, G_OPTION_ARG_FILENAME, &layer_text, "The layer to write; default: the best of the middle ones",
+  { "layer", 'l', 0, G_OPTION_ARG_FILENAME, &layer_text, "The layer to write; default: the best before the middle",
     "L" },
   { "index", 0, 0, G_OPTION_ARG_FILENAME, &index_text, "The feature's number in the file; default: 0", "I" },
   { "label", 0, 0, G_OPTION_ARG_FILENAME, &label, "What the feature is called; default: the file's name", "TEXT" },

@@ -8,9 +8,9 @@
 /* Of a strength to begin with: the distance between the lists is what an example has of it, and a reply needs more to
  * come to it by itself; less than the least share of the layer's norm is not seen, more than the largest breaks the
  * language. */
-#define DISTANCES 1.5
-#define LEAST_SHARE 0.4
-#define LARGEST_SHARE 0.8
+#define DISTANCES 1.25
+#define LEAST_SHARE 0.33
+#define LARGEST_SHARE 0.6
 
 struct _SteerContrast
 {
@@ -279,7 +279,7 @@ guint
 steer_contrast_get_best_layer (SteerContrast *self)
 {
   guint first = (self->n_layers + 3) / 4;
-  guint end = self->n_layers * 3 / 4;
+  guint end = self->n_layers / 2 + 1;
   guint best;
 
   if (first >= end)

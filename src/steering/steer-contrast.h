@@ -40,12 +40,14 @@ const SteerContrastLayer *steer_contrast_get_layer (SteerContrast *self, guint l
 /* [d_model], of unit length in float32; NULL where the lists have the same mean. (transfer none) */
 const float *steer_contrast_get_direction (SteerContrast *self, guint layer);
 
-/* Of the middle half of the layers, where directions stand for meanings rather than for words, the one that tells most
- * of the examples apart, and of those the one with the widest margin. One without a direction only where none has. */
+/* Of the layers from a quarter to half of the way, where directions stand for meanings rather than for words and enough
+ * layers follow to make sentences of them (Rimsky et al. steered 7B and 13B models best at two fifths), the one that
+ * tells most of the examples apart, and of those the one with the widest margin. One without a direction only where
+ * none has. */
 guint steer_contrast_get_best_layer (SteerContrast *self);
 
-/* A strength in mode add to begin with: one and a half times the distance, kept from two to four fifths of the layer's
- * typical norm: one that pushes replies of the bundled model to the topics of examples three times in four.
+/* A strength in mode add to begin with: five quarters of the distance, kept from a third to three fifths of the layer's
+ * typical norm. docs/benchmarks.md tells what it does to the bundled model and to a published one.
  * @layer_norm: 0: that of the examples. */
 double steer_contrast_suggest_strength (SteerContrast *self, guint layer, double layer_norm);
 
