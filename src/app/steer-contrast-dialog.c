@@ -6,8 +6,8 @@
 #include "chat/steer-contrasting.h"
 #include "chat/steer-inspection.h"
 #include "steer-accessible.h"
+#include "steer-bar-chart.h"
 #include "steer-dialogs.h"
-#include "steer-layer-chart.h"
 #include "steer-model-names.h"
 #include "steer-workspace-made.h"
 
@@ -35,7 +35,7 @@ struct _SteerContrastDialog
   GtkTextView *without;
   AdwStatusPage *problem;
   GtkProgressBar *progress;
-  SteerLayerChart *chart;
+  SteerBarChart *chart;
   GtkAdjustment *layer;
   GtkSpinButton *layer_number;
   AdwActionRow *layer_row;
@@ -199,7 +199,7 @@ show_chart (SteerContrastDialog *self)
 
       values[i] = told->n_judged > 0 ? told->margin : told->norm > 0.0 ? told->distance / told->norm : 0.0;
     }
-  steer_layer_chart_set_values (self->chart, values, n_layers);
+  steer_bar_chart_set_bars (self->chart, values, NULL, n_layers);
 }
 
 static void
@@ -399,7 +399,7 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
   signals[CHOSEN] = g_signal_new ("chosen", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                   G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
 
-  g_type_ensure (STEER_TYPE_LAYER_CHART);
+  g_type_ensure (STEER_TYPE_BAR_CHART);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-contrast-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, pages);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, back);

@@ -73,6 +73,8 @@ pass_on (GtkWidget *widget, const char *name, GVariant *parameter)
 
   if (g_str_equal (name, "feature.duplicate"))
     gtk_widget_activate_action (widget, "steering.duplicate-row", "u", position);
+  else if (g_str_equal (name, "feature.sweep"))
+    gtk_widget_activate_action (widget, "steering.sweep-row", "u", position);
   else if (g_str_equal (name, "feature.remove"))
     gtk_widget_activate_action (widget, "steering.remove-row", "u", position);
   else if (g_str_equal (name, "feature.move-down"))
@@ -85,7 +87,7 @@ void
 steer_feature_row_install_actions (GtkWidgetClass *widget_class)
 {
   static const char *const passed_on[]
-    = { "feature.duplicate", "feature.remove", "feature.move-up", "feature.move-down" };
+    = { "feature.duplicate", "feature.sweep", "feature.remove", "feature.move-up", "feature.move-down" };
 
   for (guint i = 0; i < G_N_ELEMENTS (passed_on); i++)
     gtk_widget_class_install_action (widget_class, passed_on[i], NULL, pass_on);

@@ -8,6 +8,7 @@
 #include "steer-contrast-dialog.h"
 #include "steer-preset-settings.h"
 #include "steer-steering-closures.h"
+#include "steer-sweep-dialog.h"
 #include "steering/steer-directions.h"
 
 static void
@@ -227,6 +228,57 @@ duplicate_row (GSimpleAction *action, GVariant *parameter, gpointer data)
   steer_steering_panel_focus_row (self, position + 1);
 }
 
+/* What a dialog found for a feature, which may have left the preset meanwhile. */
+typedef struct
+{
+  SteerSteeringPanel *panel;
+  SteerFeature *feature;
+} Finding;
+
+static void
+finding_free (gpointer data, GClosure *closure)
+{
+  Finding *finding = data;
+
+  g_object_unref (finding->panel);
+  g_object_unref (finding->feature);
+  g_free (finding);
+}
+
+static void
+on_strength_found (GtkWidget *dialog, double strength, Finding *finding)
+{
+  SteerSteeringUndo *undo = steer_steering_undo_new (finding->panel);
+  g_autofree char *title = steer_steering_dup_title (NULL, steer_feature_get_label (finding->feature),
+                                                     steer_feature_get_index (finding->feature));
+  g_autofree char *number = steer_steering_dup_strength (NULL, strength);
+  /* Translators: the feature's name and a number */
+  g_autofree char *text = g_strdup_printf (_ ("Strength of “%s” set to %s"), title, number);
+
+  steer_feature_set_strength (finding->feature, strength);
+  steer_feature_set_enabled (finding->feature, TRUE);
+  steer_steering_panel_show_undo (finding->panel, text, undo);
+}
+
+static void
+sweep_row (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  SteerSteeringPanel *self = data;
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_steering_panel_get_preset (self)), g_variant_get_uint32 (parameter));
+  GtkWidget *dialog;
+  Finding *finding;
+
+  if (feature == NULL)
+    return;
+  dialog = steer_sweep_dialog_new (steer_steering_panel_get_window (self), self->workspace, feature);
+  finding = g_new0 (Finding, 1);
+  finding->panel = g_object_ref (self);
+  finding->feature = g_object_ref (feature);
+  g_signal_connect_data (dialog, "chosen", G_CALLBACK (on_strength_found), finding, finding_free, 0);
+  present_soon (dialog);
+}
+
 /* A row was renamed: that is what the user calls the feature wherever it occurs. */
 static void
 name_row (GSimpleAction *action, GVariant *parameter, gpointer data)
@@ -347,6 +399,7 @@ steer_steering_panel_add_actions (SteerSteeringPanel *self)
     { "make-feature", make_feature },
     { "settings", show_settings },
     { "duplicate-row", duplicate_row, "u" },
+    { "sweep-row", sweep_row, "u" },
     { "name-row", name_row, "u" },
     { "remove-row", remove_row, "u" },
     { "move-row", move_row, "(uu)" },

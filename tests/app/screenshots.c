@@ -14,6 +14,7 @@
 #include "app/steer-preferences.h"
 #include "app/steer-preset-settings.h"
 #include "app/steer-steering-panel.h"
+#include "app/steer-sweep-dialog.h"
 #include "app/steer-window.h"
 
 #define WIDTH 1240
@@ -379,6 +380,32 @@ shoot_making (Studio *studio)
   shoot (GTK_WIDGET (studio->window), studio, "feature-made");
 }
 
+static gboolean
+has_swept (gpointer dialog)
+{
+  return !gtk_widget_get_visible (app_test_find (dialog, GTK_TYPE_PROGRESS_BAR, NULL, NULL))
+         && gtk_widget_is_sensitive (app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Use"));
+}
+
+static void
+shoot_sweep (Studio *studio)
+{
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (studio->workspace)), 0);
+  GtkWidget *dialog = steer_sweep_dialog_new (GTK_WINDOW (studio->window), studio->workspace, feature);
+
+  gtk_window_present (GTK_WINDOW (dialog));
+  test_wait_until (is_mapped, dialog, 20);
+  shoot (dialog, studio, "sweep-running");
+  test_wait_until (has_swept, dialog, 120);
+  shoot (dialog, studio, "sweep");
+  g_signal_emit_by_name (app_test_find (dialog, GTK_TYPE_BUTTON, "icon-name", "document-edit-symbolic"), "clicked");
+  for (guint i = 0; i < 10; i++)
+    app_test_settle ();
+  shoot (dialog, studio, "sweep-prompts");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
 static void
 shoot_shortcuts (Studio *studio)
 {
@@ -549,6 +576,7 @@ main (int argc, char **argv)
   shoot_firings (&studio);
   shoot_thoughts (&studio);
   shoot_search (&studio);
+  shoot_sweep (&studio);
   shoot_making (&studio);
   shoot_dialogs (&studio);
   shoot_preset_settings (&studio);

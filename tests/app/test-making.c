@@ -3,8 +3,8 @@
 
 #include "panel-test-util.h"
 
+#include "app/steer-bar-chart.h"
 #include "app/steer-contrast-dialog.h"
-#include "app/steer-layer-chart.h"
 #include "app/steer-preferences.h"
 #include "app/steer-workspace-made.h"
 #include "test-util.h"
@@ -377,7 +377,7 @@ test_another_layer_can_be_chosen (Making *f, gconstpointer data)
 
   type_examples (f, "Towers", "The tower is tall.\nA tower of iron.", "The kettle sings.\nShe eats beans.");
   find_layers (f);
-  chart = find (f, STEER_TYPE_LAYER_CHART, NULL, NULL);
+  chart = find (f, STEER_TYPE_BAR_CHART, NULL, NULL);
   row = find (f, ADW_TYPE_ACTION_ROW, "title", "Strength to Begin With");
   g_object_get (chart, "adjustment", &layer, NULL);
   app_test_settle ();
