@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--steer", required=True, help="the program")
     parser.add_argument("--examples", type=int, default=N_EXAMPLES)
     parser.add_argument("--times", type=float, default=1.0, help="of the strength that is suggested")
+    parser.add_argument("--sweep", action="store_true", help="take the strength that `steer sweep` finds with its defaults")
     parser.add_argument("topics", type=Path, help="data/demo/make/topics")
     options = parser.parse_args()
     topics = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(options.topics.glob("*.yaml"))]
@@ -49,6 +50,10 @@ def main() -> None:
             told = json.loads(run(options.steer, "contrast", "--with", f"{folder}/with.txt", "--without",
                                   f"{folder}/without.txt", "-o", library, "--json"))
             strength = told["layers"][told["layer"]]["strength"] * options.times
+            if options.sweep:
+                found = json.loads(run(options.steer, "sweep", "--vectors", f"{library},id=made", "--feature",
+                                       f"{told['layer']}:0", "--json"))["suggested_strength"]
+                strength = (found if found is not None else 0) * options.times
             layers[told["layer"]] = layers.get(told["layer"], 0) + 1
             hits = 0
             for i, question in enumerate(QUESTIONS):
