@@ -11,8 +11,7 @@
 #define LEAST_BAR 2.0f
 #define ROUNDING 3.0f
 
-/* That two labels need beside each other. */
-#define LABEL_WIDTH 44.0f
+#define LABEL_GAP 8
 
 #define BAR_ALPHA 0.22f
 #define MARKED_ALPHA 0.42f
@@ -86,39 +85,59 @@ get_center_x (SteerBarChart *self, const Places *places, guint bar)
   return get_bar_x (places, self->n_values, bar) + places->step * (1.0f - GAP_SHARE) / 2.0f;
 }
 
-/* What a bar is called, below it. */
-static void
-draw_label (SteerBarChart *self, GtkSnapshot *snapshot, const Places *places, guint bar, const GdkRGBA *color)
+/* What a bar is called. (transfer full) */
+static PangoLayout *
+make_label (SteerBarChart *self, guint bar)
 {
   g_autofree char *text = self->labels != NULL ? g_strdup (self->labels[bar]) : g_strdup_printf ("%u", bar);
-  g_autoptr (PangoLayout) layout = gtk_widget_create_pango_layout (GTK_WIDGET (self), text);
+
+  return gtk_widget_create_pango_layout (GTK_WIDGET (self), text);
+}
+
+/* Below the bar, within the chart. */
+static graphene_rect_t
+place_label (SteerBarChart *self, const Places *places, guint bar, PangoLayout *label)
+{
   float center = get_center_x (self, places, bar);
   float room = (float) gtk_widget_get_width (GTK_WIDGET (self));
   int width, height;
 
-  pango_layout_get_pixel_size (layout, &width, &height);
+  pango_layout_get_pixel_size (label, &width, &height);
   center = CLAMP (center, (float) width / 2.0f, MAX (room - (float) width / 2.0f, (float) width / 2.0f));
-  gtk_snapshot_save (snapshot);
-  gtk_snapshot_translate (snapshot,
-                          &GRAPHENE_POINT_INIT (floorf (center - (float) width / 2.0f),
-                                                (float) (gtk_widget_get_height (GTK_WIDGET (self)) - height)));
-  gtk_snapshot_append_layout (snapshot, layout, color);
-  gtk_snapshot_restore (snapshot);
+  return GRAPHENE_RECT_INIT (floorf (center - (float) width / 2.0f),
+                             (float) (gtk_widget_get_height (GTK_WIDGET (self)) - height), (float) width,
+                             (float) height);
 }
 
-/* The first, the last and the chosen one, where they do not meet. */
+/* That of the chosen bar, the first and the last, as far as they do not meet. */
 static void
 draw_labels (SteerBarChart *self, GtkSnapshot *snapshot, const Places *places, guint chosen, const GdkRGBA *color)
 {
-  guint last = self->n_values - 1;
-  guint room = (guint) ceilf (LABEL_WIDTH / places->step);
+  guint bars[] = { chosen, 0, self->n_values - 1 };
+  graphene_rect_t taken[G_N_ELEMENTS (bars)];
+  guint n_taken = 0;
 
-  if (chosen <= last)
-    draw_label (self, snapshot, places, chosen, color);
-  if (chosen > last || chosen >= room)
-    draw_label (self, snapshot, places, 0, color);
-  if (last >= room && (chosen > last || last - chosen >= room))
-    draw_label (self, snapshot, places, last, color);
+  for (guint i = 0; i < G_N_ELEMENTS (bars); i++)
+    {
+      g_autoptr (PangoLayout) label = bars[i] < self->n_values ? make_label (self, bars[i]) : NULL;
+      graphene_rect_t place, around;
+      gboolean meets = FALSE;
+
+      if (label == NULL)
+        continue;
+      place = place_label (self, places, bars[i], label);
+      around = place;
+      graphene_rect_inset (&around, -LABEL_GAP, 0.0f);
+      for (guint k = 0; k < n_taken; k++)
+        meets |= graphene_rect_intersection (&around, &taken[k], NULL);
+      if (meets)
+        continue;
+      taken[n_taken++] = place;
+      gtk_snapshot_save (snapshot);
+      gtk_snapshot_translate (snapshot, &place.origin);
+      gtk_snapshot_append_layout (snapshot, label, color);
+      gtk_snapshot_restore (snapshot);
+    }
 }
 
 static void

@@ -245,16 +245,33 @@ finding_free (gpointer data, GClosure *closure)
   g_free (finding);
 }
 
+static gboolean
+has_feature (GListModel *features, SteerFeature *feature)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (features); i++)
+    {
+      g_autoptr (SteerFeature) other = g_list_model_get_item (features, i);
+
+      if (other == feature)
+        return TRUE;
+    }
+  return FALSE;
+}
+
 static void
 on_strength_found (GtkWidget *dialog, double strength, Finding *finding)
 {
-  SteerSteeringUndo *undo = steer_steering_undo_new (finding->panel);
+  GListModel *features = G_LIST_MODEL (steer_steering_panel_get_preset (finding->panel));
+  SteerSteeringUndo *undo;
   g_autofree char *title = steer_steering_dup_title (NULL, steer_feature_get_label (finding->feature),
                                                      steer_feature_get_index (finding->feature));
   g_autofree char *number = steer_steering_dup_strength (NULL, strength);
   /* Translators: the feature's name and a number */
   g_autofree char *text = g_strdup_printf (_ ("Strength of “%s” set to %s"), title, number);
 
+  if (!has_feature (features, finding->feature))
+    return;
+  undo = steer_steering_undo_new (finding->panel);
   steer_feature_set_strength (finding->feature, strength);
   steer_feature_set_enabled (finding->feature, TRUE);
   steer_steering_panel_show_undo (finding->panel, text, undo);

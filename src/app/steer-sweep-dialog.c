@@ -11,8 +11,8 @@
 #include "steer-dialogs.h"
 #include "steer-steering-closures.h"
 
-/* How far the first sweep goes, as a share of the layer's typical norm. */
-#define NORM_SHARE 0.8
+/* What was asked last, as it was typed; empty: the usual. */
+#define PROMPTS_KEY "sweep-prompts"
 
 struct _SteerSweepDialog
 {
@@ -23,7 +23,9 @@ struct _SteerSweepDialog
   guint position;            /* of the feature in it */
   SteerFeature *feature;     /* there */
   GCancellable *cancellable; /* of the norm that is measured */
-  double norm;               /* 0: unknown, or nothing to measure the strength by */
+  double norm;               /* of the layer's stream; 0: unknown */
+  double strength_norm;      /* what a strength of the feature is a share of; 0: of nothing that is known */
+  gboolean has_range;        /* it is known how far to go */
   SteerSweep *sweep;         /* nullable */
   gboolean choosing;         /* the program moves the choice */
   gboolean chosen;           /* a person has */
@@ -109,22 +111,53 @@ dup_gain (SteerSweepDialog *self, guint point)
   return g_strdup_printf ("%.3g", gain);
 }
 
+static gboolean
+is_running (SteerSweepDialog *self)
+{
+  gboolean running;
+
+  g_object_get (self->sweep, "running", &running, NULL);
+  return running;
+}
+
+static gboolean
+is_complete (SteerSweepDialog *self, guint point)
+{
+  return steer_sweep_get_point (self->sweep, point)->n_replies == steer_sweep_get_n_prompts (self->sweep);
+}
+
+/* Whether the replies of a point are to be trusted; "" as long as nobody knows. */
+static const char *
+get_verdict (SteerSweepDialog *self, guint point)
+{
+  guint best = 0;
+
+  if (!is_complete (self, point))
+    return "";
+  if (point == 0 && (is_running (self) || steer_sweep_suggest (self->sweep, &best)))
+    return _ ("Without the feature");
+  if (point == 0)
+    return _ ("At none of these strengths more of it is heard while the replies hold together");
+  if (steer_sweep_suggest (self->sweep, &best) && best == point)
+    return _ ("Most is heard here while the replies hold together");
+  return steer_sweep_holds (self->sweep, point) ? _ ("The replies hold together") : _ ("The replies fall apart");
+}
+
 /* What the chosen strength is, and whether it may be used. */
 static void
 tell_strength (SteerSweepDialog *self)
 {
   guint point = get_point (self);
   const SteerSweepPoint *told = steer_sweep_get_point (self->sweep, point);
+  const char *verdict = get_verdict (self, point);
   g_autoptr (GString) text = g_string_new (NULL);
 
-  if (point > 0 && self->norm > 0.0)
+  if (point > 0 && self->strength_norm > 0.0)
     g_string_append_printf (text, _ ("%.0f %% of the layer’s typical norm"),
-                            100.0 * fabs (told->strength) / self->norm);
-  if (told->n_replies == steer_sweep_get_n_prompts (self->sweep))
-    g_string_append_printf (text, "%s%s", text->len > 0 ? "\n" : "",
-                            point == 0                               ? _ ("Without the feature")
-                            : steer_sweep_holds (self->sweep, point) ? _ ("The replies hold together")
-                                                                     : _ ("The replies fall apart"));
+                            100.0 * fabs (told->strength) / self->strength_norm);
+  if (text->len > 0 && *verdict != '\0')
+    g_string_append_c (text, '\n');
+  g_string_append (text, verdict);
   adw_action_row_set_subtitle (self->strength_row, text->str);
   gtk_widget_set_sensitive (self->use, point > 0);
 }
@@ -157,9 +190,12 @@ tell_replies (SteerSweepDialog *self)
   for (guint i = 0; i < self->rows->len; i++)
     {
       const char *reply = steer_sweep_get_reply (self->sweep, get_point (self), i);
-      g_autofree char *text = reply != NULL ? g_strstrip (g_strdup (reply)) : g_strdup ("…");
+      g_autofree char *text = g_strstrip (g_strdup (reply != NULL ? reply : ""));
 
-      adw_action_row_set_subtitle (g_ptr_array_index (self->rows, i), *text != '\0' ? text : _ ("No word"));
+      if (reply == NULL)
+        adw_action_row_set_subtitle (g_ptr_array_index (self->rows, i), is_running (self) ? "…" : _ ("Not tried"));
+      else
+        adw_action_row_set_subtitle (g_ptr_array_index (self->rows, i), *text != '\0' ? text : _ ("No word"));
     }
 }
 
@@ -193,8 +229,21 @@ on_output (SteerSweepDialog *self)
   else
     text = steer_steering_dup_strength (NULL, steer_sweep_get_point (self->sweep, get_point (self))->strength);
   if (!g_str_equal (text, gtk_editable_get_text (GTK_EDITABLE (self->strength))))
-    gtk_editable_set_text (GTK_EDITABLE (self->strength), text);
+    {
+      gboolean choosing = self->choosing;
+
+      self->choosing = TRUE;
+      gtk_editable_set_text (GTK_EDITABLE (self->strength), text);
+      self->choosing = choosing;
+    }
   return TRUE;
+}
+
+/* Who types has begun to choose. */
+static void
+on_typed (SteerSweepDialog *self)
+{
+  self->chosen |= !self->choosing;
 }
 
 /* What was typed is as good as the nearest strength that was tried. */
@@ -228,10 +277,10 @@ static void
 show_chart (SteerSweepDialog *self)
 {
   guint n = steer_sweep_get_n_points (self->sweep);
-  g_autofree double *heard = g_new0 (double, n);
-  g_autofree double *surprisal = g_new0 (double, n);
-  g_autofree double *repetition = g_new0 (double, n);
-  g_autofree gboolean *marked = g_new0 (gboolean, n);
+  g_autofree double *heard = g_new0 (double, n);      /* [n] */
+  g_autofree double *surprisal = g_new0 (double, n);  /* [n] */
+  g_autofree double *repetition = g_new0 (double, n); /* [n] */
+  g_autofree gboolean *marked = g_new0 (gboolean, n); /* [n] */
   g_autoptr (GPtrArray) labels = g_ptr_array_new_with_free_func (g_free);
   double strangest = 0.0;
 
@@ -239,15 +288,15 @@ show_chart (SteerSweepDialog *self)
     {
       const SteerSweepPoint *told = steer_sweep_get_point (self->sweep, i);
 
-      heard[i] = steer_sweep_get_gain (self->sweep, i);
-      surprisal[i] = told->n_tokens > 0 ? told->surprisal : NAN;
-      repetition[i] = told->n_tokens > 0 ? told->repetition : NAN;
-      if (told->n_tokens > 0)
+      /* Some replies of a point beside all of another would mislead. */
+      heard[i] = is_complete (self, i) ? steer_sweep_get_gain (self->sweep, i) : 0.0;
+      surprisal[i] = is_complete (self, i) && told->n_tokens > 0 ? told->surprisal : NAN;
+      repetition[i] = is_complete (self, i) && told->n_tokens > 0 ? told->repetition : NAN;
+      if (!isnan (surprisal[i]))
         strangest = MAX (strangest, told->surprisal);
-      marked[i]
-        = i > 0 && told->n_replies == steer_sweep_get_n_prompts (self->sweep) && !steer_sweep_holds (self->sweep, i);
-      g_ptr_array_add (labels, i > 0 ? steer_steering_dup_rounded (NULL, told->strength, 2)
-                                     : g_strdup (C_ ("strength", "off")));
+      marked[i] = i > 0 && is_complete (self, i) && !steer_sweep_holds (self->sweep, i);
+      g_ptr_array_add (labels,
+                       i > 0 ? steer_steering_dup_strength (NULL, told->strength) : g_strdup (C_ ("strength", "off")));
     }
   steer_bar_chart_set_bars (self->chart, heard, (const char *const *) labels->pdata, n);
   steer_bar_chart_set_marked (self->chart, marked);
@@ -255,20 +304,25 @@ show_chart (SteerSweepDialog *self)
   steer_bar_chart_set_line (self->chart, 1, repetition, 1.0, "purple_3");
 }
 
-/* Until a person has chosen, the best so far; without one, what came last. */
+/* Until a person has chosen, the best so far; without one, what came last, and in the end none. */
+static void
+choose_best (SteerSweepDialog *self, guint last)
+{
+  guint best = last;
+
+  if (self->chosen)
+    return;
+  if (!steer_sweep_suggest (self->sweep, &best))
+    best = is_running (self) ? last : 0;
+  choose (self, best);
+}
+
 static void
 on_progressed (SteerSweepDialog *self, guint point)
 {
-  guint best;
-
   show_chart (self);
-  if (self->chosen)
-    tell_point (self);
-  else
-    {
-      choose (self, steer_sweep_suggest (self->sweep, &best) ? best : point);
-      tell_point (self);
-    }
+  choose_best (self, point);
+  tell_point (self);
 }
 
 static void
@@ -293,7 +347,12 @@ on_finished (SteerSweepDialog *self)
 
   tell_progress (self);
   if (error != NULL)
-    show_problem (self, error->message);
+    {
+      show_problem (self, error->message);
+      return;
+    }
+  choose_best (self, 0);
+  tell_point (self);
 }
 
 static void
@@ -328,6 +387,8 @@ begin (SteerSweepDialog *self, SteerSweep *sweep)
   g_signal_connect_swapped (sweep, "finished", G_CALLBACK (on_finished), self);
   g_signal_connect_swapped (sweep, "notify::progress", G_CALLBACK (tell_progress), self);
   show_page (self, "results");
+  if (gtk_widget_get_mapped (GTK_WIDGET (self)))
+    gtk_widget_grab_focus (GTK_WIDGET (self->strength));
   steer_sweep_start (sweep);
   tell_progress (self);
 }
@@ -342,7 +403,7 @@ dup_prompts (SteerSweepDialog *self)
 }
 
 static void
-start (SteerSweepDialog *self)
+begin_sweep (SteerSweepDialog *self)
 {
   g_auto (GStrv) prompts = dup_prompts (self);
   guint n = (guint) gtk_spin_button_get_value_as_int (self->steps);
@@ -371,12 +432,51 @@ start (SteerSweepDialog *self)
     begin (self, sweep);
 }
 
+/* A vector may lie scattered over a file's pages: the library keeps what a thread has read of it. The callback holds no
+ * reference: a dialog that is closed has cancelled what it waited for. */
+static void
+on_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_task_propagate_boolean (G_TASK (result), &error);
+  if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    begin_sweep (data);
+}
+
+static void
+read_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_autoptr (SteerPlan) plan = steer_preset_make_plan (data, source, 0, 0, NULL);
+
+  g_task_return_boolean (task, plan != NULL); /* if not, the sweep tells why */
+}
+
+static void
+start (SteerSweepDialog *self)
+{
+  SteerLibrary *library = steer_workspace_get_library (self->workspace);
+  SteerPreset *preset = steer_preset_copy (self->preset);
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (preset), self->position);
+  g_autoptr (GTask) task = g_task_new (library, self->cancellable, on_read, self);
+
+  steer_preset_set_master_enabled (preset, TRUE);
+  steer_feature_set_enabled (feature, TRUE);
+  g_task_set_task_data (task, preset, g_object_unref);
+  if (steer_preset_plan_would_read (preset, library))
+    g_task_run_in_thread (task, read_in_thread);
+  else
+    begin_sweep (self);
+}
+
 static void
 update_measure (SteerSweepDialog *self)
 {
   g_auto (GStrv) prompts = dup_prompts (self);
 
   gtk_widget_set_sensitive (self->measure, prompts[0] != NULL && gtk_spin_button_get_value (self->last) != 0.0);
+  if (self->has_range)
+    g_settings_set_strv (steer_workspace_get_settings (self->workspace), PROMPTS_KEY, (const char *const *) prompts);
 }
 
 static void
@@ -392,8 +492,6 @@ on_measure (SteerSweepDialog *self)
 static void
 on_edit (SteerSweepDialog *self)
 {
-  if (self->sweep != NULL)
-    steer_sweep_stop (self->sweep);
   show_page (self, "prompts");
   gtk_widget_grab_focus (GTK_WIDGET (self->prompts));
 }
@@ -435,17 +533,21 @@ fill_range (SteerSweepDialog *self)
   double strength = steer_feature_get_strength (self->feature);
   double n = gtk_spin_button_get_value (self->steps);
   SteerStrengthRange range;
-  double last;
+  double last, step;
 
   steer_strength_range_init_for_feature (&range, self->feature, strength < 0.0 ? -G_MINDOUBLE : G_MINDOUBLE);
-  last = self->norm > 0.0 ? NORM_SHARE * self->norm : MAX (range.useful_upper, -range.useful_lower);
-  gtk_spin_button_set_digits (self->last, (guint) CLAMP (1.0 - floor (log10 (MAX (last, 1e-6))), 1.0, 8.0));
-  last = n * round_step (last / n);
-  gtk_spin_button_set_increments (self->last, last / n, last / 2.0);
-  gtk_spin_button_set_value (self->last, strength < 0.0 ? -last : last);
+  last = self->strength_norm > 0.0 ? STEER_SWEEP_NORM_SHARE * self->strength_norm
+                                   : MAX (range.useful_upper, -range.useful_lower);
+  step = round_step (last / n);
+  gtk_spin_button_set_digits (self->last, (guint) CLAMP (1.0 - floor (log10 (MAX (step, 1e-6))), 1.0, 8.0));
+  gtk_spin_button_set_increments (self->last, step, n * step / 2.0);
+  gtk_spin_button_set_value (self->last, strength < 0.0 ? -n * step : n * step);
+  self->has_range = TRUE;
 }
 
 /* The callback holds no reference: a dialog that is closed has cancelled what it waited for. */
+static void know_norm (SteerSweepDialog *self);
+
 static void
 on_norms_measured (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -457,27 +559,36 @@ on_norms_measured (GObject *source, GAsyncResult *result, gpointer data)
     return;
   if (norms != NULL && steer_feature_get_layer (self->feature) < norms->len)
     self->norm = g_array_index (norms, double, steer_feature_get_layer (self->feature));
-  fill_range (self);
-  /* Who has gone to change what is asked begins when it is. */
-  if (g_str_equal (gtk_stack_get_visible_child_name (self->pages), "results"))
-    start (self);
+  know_norm (self);
 }
 
+/* What an activation is clamped to is not of the stream. */
+static void
+know_norm (SteerSweepDialog *self)
+{
+  double multiplier = steer_preset_get_master_multiplier (self->preset);
+
+  if (steer_feature_get_mode (self->feature) != STEER_MODE_SAE_CLAMP && multiplier > 0.0)
+    self->strength_norm = self->norm / multiplier;
+  fill_range (self);
+  gtk_widget_set_sensitive (self->edit, TRUE);
+  start (self);
+}
+
+/* Until it is known how far to go, nothing can be tried. */
 static void
 find_norm (SteerSweepDialog *self)
 {
-  /* What an activation is clamped to is not of the stream. */
-  gboolean of_stream = steer_feature_get_mode (self->feature) != STEER_MODE_SAE_CLAMP;
-
-  self->norm = of_stream ? steer_feature_get_layer_norm (self->feature) : 0.0;
-  if (of_stream && self->norm <= 0.0)
-    steer_engine_measure_norms_async (steer_workspace_get_engine (self->workspace), self->cancellable,
-                                      on_norms_measured, self);
-  else
+  self->norm = steer_feature_get_layer_norm (self->feature);
+  if (self->norm > 0.0)
     {
-      fill_range (self);
-      start (self);
+      know_norm (self);
+      return;
     }
+  gtk_widget_set_sensitive (self->edit, FALSE);
+  show_page (self, "waiting");
+  steer_engine_measure_norms_async (steer_workspace_get_engine (self->workspace), self->cancellable, on_norms_measured,
+                                    self);
 }
 
 static void
@@ -530,6 +641,7 @@ steer_sweep_dialog_class_init (SteerSweepDialogClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_point_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_output);
   gtk_widget_class_bind_template_callback (widget_class, on_input);
+  gtk_widget_class_bind_template_callback (widget_class, on_typed);
   gtk_widget_class_bind_template_callback (widget_class, on_measure);
   gtk_widget_class_bind_template_callback (widget_class, on_edit);
   gtk_widget_class_bind_template_callback (widget_class, on_back);
@@ -538,18 +650,39 @@ steer_sweep_dialog_class_init (SteerSweepDialogClass *klass)
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
 }
 
+/* Not sooner: assistive technology would meet a window that is not shown, and be told no more of it. */
+static void
+on_map (SteerSweepDialog *self)
+{
+  if (self->sweep != NULL)
+    gtk_widget_grab_focus (GTK_WIDGET (self->strength));
+}
+
 static void
 steer_sweep_dialog_init (SteerSweepDialog *self)
 {
-  g_autofree char *prompts = g_strjoinv ("\n", (char **) steer_sweep_prompts);
-
   self->cancellable = g_cancellable_new ();
   self->rows = g_ptr_array_new ();
   gtk_widget_init_template (GTK_WIDGET (self));
   steer_accessible_name_mnemonics (GTK_WIDGET (self));
-  gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->prompts), prompts, -1);
+  gtk_spin_button_set_value (self->steps, STEER_SWEEP_N_STRENGTHS);
+  gtk_spin_button_set_value (self->tokens, STEER_SWEEP_N_TOKENS);
+  g_signal_connect (self, "map", G_CALLBACK (on_map), NULL);
   g_signal_connect_object (gtk_text_view_get_buffer (self->prompts), "changed", G_CALLBACK (update_measure), self,
                            G_CONNECT_SWAPPED);
+}
+
+static guint
+find_position (SteerPreset *preset, SteerFeature *feature)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (preset)); i++)
+    {
+      g_autoptr (SteerFeature) other = g_list_model_get_item (G_LIST_MODEL (preset), i);
+
+      if (other == feature)
+        return i;
+    }
+  g_return_val_if_reached (0);
 }
 
 GtkWidget *
@@ -557,20 +690,18 @@ steer_sweep_dialog_new (GtkWindow *parent, SteerWorkspace *workspace, SteerFeatu
 {
   SteerSweepDialog *self = g_object_new (STEER_TYPE_SWEEP_DIALOG, "transient-for", parent, NULL);
   SteerPreset *preset = steer_workspace_get_preset (workspace);
+  g_auto (GStrv) prompts = g_settings_get_strv (steer_workspace_get_settings (workspace), PROMPTS_KEY);
+  g_autofree char *text = g_strjoinv ("\n", prompts[0] != NULL ? prompts : (char **) steer_sweep_prompts);
+  g_autofree char *title
+    = steer_steering_dup_title (NULL, steer_feature_get_label (feature), steer_feature_get_index (feature));
 
   steer_dialog_forget_parent (GTK_WINDOW (self));
   self->workspace = g_object_ref (workspace);
   self->preset = steer_preset_copy (preset);
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (preset)); i++)
-    {
-      g_autoptr (SteerFeature) other = g_list_model_get_item (G_LIST_MODEL (preset), i);
-
-      if (other == feature)
-        self->position = i;
-    }
+  self->position = find_position (preset, feature);
   self->feature = g_list_model_get_item (G_LIST_MODEL (self->preset), self->position);
-  show_page (self, "results");
-  tell_progress (self);
+  adw_window_title_set_subtitle (self->title, title);
+  gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->prompts), text, -1);
   find_norm (self);
   return GTK_WIDGET (self);
 }

@@ -18,7 +18,7 @@ G_BEGIN_DECLS
  */
 G_DECLARE_FINAL_TYPE (SteerSweepDialog, steer_sweep_dialog, STEER, SWEEP_DIALOG, AdwWindow)
 
-/* @feature: of the preset in use. What else steers in it, as it is now, steers here, too. */
+/* @feature: one of the preset in use. What else steers in it, as it is now, steers here, too. */
 GtkWidget *steer_sweep_dialog_new (GtkWindow *parent, SteerWorkspace *workspace, SteerFeature *feature);
 
 G_END_DECLS

@@ -1,16 +1,8 @@
 #include "steer-sweep.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "steer-score.h"
-
-/* Replies hold together as long as they surprise by at most so large a share more than without the feature, which may
- * be so many nats a token in any case, and repeat at most so much more of themselves. Judged by eye on the bundled
- * model and on SmolLM2 135M Instruct. */
-#define MORE_SURPRISAL 0.8
-#define ANY_SURPRISAL 0.4
-#define MORE_REPETITION 0.15
 
 const char *const steer_sweep_prompts[] = {
   "Tell me about your day.",
@@ -38,7 +30,10 @@ struct _SteerSweep
   GObject parent_instance;
 
   SteerEngine *engine;
+  SteerModel *model;
+  SteerMode mode;
   char **prompts;
+  char **stop_strings; /* nullable */
   char *system_prompt; /* nullable */
   guint n_prompts;
   guint n_points;
@@ -103,6 +98,14 @@ clear_batch (SteerSweep *self)
   self->n_replies = self->n_written = self->n_judged = 0;
 }
 
+static void
+halt (SteerSweep *self)
+{
+  g_cancellable_cancel (self->cancellable);
+  for (guint i = 0; i < self->n_replies; i++)
+    steer_reply_stop (self->replies[i]);
+}
+
 /* @error: (nullable): taken */
 static void
 finish (SteerSweep *self, GError *error)
@@ -116,9 +119,34 @@ finish (SteerSweep *self, GError *error)
     g_clear_error (&error);
   self->running = FALSE;
   self->error = error;
+  halt (self);
   clear_batch (self);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RUNNING]);
   g_signal_emit (self, signals[FINISHED], 0);
+}
+
+/* Of the mean, over the prompts, of what the projection of a reply has more than that of the one without the feature.
+ */
+static double
+find_error (SteerSweep *self, guint point)
+{
+  double sum = 0.0, squares = 0.0;
+  guint n = 0;
+
+  for (guint i = 0; i < self->n_prompts; i++)
+    {
+      const Cell *with = &self->cells[point * self->n_prompts + i];
+      const Cell *without = &self->cells[i];
+      double more;
+
+      if (with->n_tokens == 0 || without->n_tokens == 0)
+        continue;
+      more = with->projection / with->n_tokens - without->projection / without->n_tokens;
+      sum += more;
+      squares += more * more;
+      n++;
+    }
+  return n > 1 ? sqrt (MAX (squares - sum * sum / n, 0.0) / (n - 1) / n) : 0.0;
 }
 
 static void
@@ -133,6 +161,7 @@ update_point (SteerSweep *self, guint point)
       const Cell *cell = &self->cells[point * self->n_prompts + i];
 
       sum.n_replies += cell->text != NULL;
+      sum.n_empty += cell->text != NULL && cell->n_tokens == 0;
       sum.n_tokens += cell->n_tokens;
       sum.projection += cell->projection;
       sum.surprisal += cell->surprisal;
@@ -146,6 +175,7 @@ update_point (SteerSweep *self, guint point)
     }
   if (n_triples > 0)
     sum.repetition = repeated / n_triples;
+  sum.error = point > 0 ? find_error (self, point) : 0.0;
   self->points[point] = sum;
 }
 
@@ -171,7 +201,19 @@ keep_reply (SteerSweep *self, const SteerScore *score)
   self->n_judged++;
   self->n_done++;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PROGRESS]);
-  g_signal_emit (self, signals[PROGRESSED], 0, point);
+  if (self->running)
+    g_signal_emit (self, signals[PROGRESSED], 0, point);
+}
+
+/* Replies of two models tell nothing of each other. */
+static gboolean
+check_model (SteerSweep *self, GError **error)
+{
+  if (steer_engine_get_model (self->engine) == self->model)
+    return TRUE;
+  g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL,
+                       "another model was opened meanwhile: begin again with it");
+  return FALSE;
 }
 
 static void
@@ -181,7 +223,7 @@ on_scored (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   SteerScore score;
 
-  if (!steer_engine_score_finish (STEER_ENGINE (source), result, &score, &error))
+  if (!steer_engine_score_finish (STEER_ENGINE (source), result, &score, &error) || !check_model (self, &error))
     finish (self, g_steal_pointer (&error));
   else if (self->running)
     {
@@ -229,13 +271,17 @@ on_written (SteerReply *reply, SteerSweep *self)
 {
   g_autoptr (SteerSweep) held = g_object_ref (self);
   const GError *error = steer_reply_get_error (reply);
+  g_autoptr (GError) other = NULL;
 
   if (!self->running)
     return;
   if (error != NULL)
     finish (self, g_error_copy (error));
+  else if (!check_model (self, &other))
+    finish (self, g_steal_pointer (&other));
   else if (steer_reply_get_stop_reason (reply) == STEER_STOP_CANCELLED)
-    finish (self, NULL);
+    finish (self, g_error_new_literal (STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                                       "the replies were stopped before all were there"));
   else if (++self->n_written == self->n_replies)
     judge (self);
 }
@@ -251,6 +297,7 @@ make_request (SteerSweep *self, guint cell)
   /* What a model thinks is not what it says, and would take up the tokens. */
   steer_request_set_thinking (request, FALSE);
   steer_request_set_sampling (request, &self->sampling);
+  steer_request_set_stop_strings (request, (const char *const *) self->stop_strings);
   steer_request_schedule_plan (request, 0, self->plans[cell / self->n_prompts]);
   return request;
 }
@@ -263,11 +310,12 @@ ask (SteerSweep *self)
   guint at_once = self->all_slots || n_slots < 2 ? MAX (n_slots, 1) : n_slots - 1;
   guint n = MIN (at_once, count_cells (self) - self->n_asked);
   SteerRequest *requests[STEER_MAX_SLOTS];
+  g_autoptr (GError) error = NULL;
 
   clear_batch (self);
-  if (n == 0)
+  if (n == 0 || !check_model (self, &error))
     {
-      finish (self, NULL);
+      finish (self, g_steal_pointer (&error));
       return;
     }
   for (guint i = 0; i < n; i++)
@@ -290,15 +338,8 @@ steer_sweep_start (SteerSweep *self)
 
   self->running = TRUE;
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RUNNING]);
-  ask (self);
-}
-
-static void
-halt (SteerSweep *self)
-{
-  g_cancellable_cancel (self->cancellable);
-  for (guint i = 0; i < self->n_replies; i++)
-    steer_reply_stop (self->replies[i]);
+  if (self->running)
+    ask (self);
 }
 
 void
@@ -306,9 +347,6 @@ steer_sweep_stop (SteerSweep *self)
 {
   g_return_if_fail (STEER_IS_SWEEP (self));
 
-  if (!self->running)
-    return;
-  halt (self);
   finish (self, NULL);
 }
 
@@ -354,93 +392,22 @@ steer_sweep_get_reply (SteerSweep *self, guint point, guint prompt)
 double
 steer_sweep_get_gain (SteerSweep *self, guint point)
 {
-  const SteerSweepPoint *without = &self->points[0];
-  const SteerSweepPoint *with;
-  double more;
-
   g_return_val_if_fail (point < self->n_points, 0.0);
-
-  with = &self->points[point];
-  if (with->n_tokens == 0 || without->n_tokens == 0)
-    return 0.0;
-  more = with->projection - without->projection;
-  return with->strength < 0.0 ? -more : more;
+  return steer_sweep_point_get_gain (self->points, point, self->mode);
 }
 
 gboolean
 steer_sweep_holds (SteerSweep *self, guint point)
 {
-  const SteerSweepPoint *without = &self->points[0];
-  const SteerSweepPoint *with;
-
   g_return_val_if_fail (point < self->n_points, FALSE);
-
-  with = &self->points[point];
-  return without->n_replies == self->n_prompts && with->n_replies == self->n_prompts && with->n_tokens > 0
-         && with->surprisal <= without->surprisal + MAX (MORE_SURPRISAL * without->surprisal, ANY_SURPRISAL)
-         && with->repetition <= without->repetition + MORE_REPETITION;
-}
-
-/* The least strength of the sign of @strength whose replies are all there and fall apart; beyond it such as hold
- * together do so by chance. */
-static double
-find_end (SteerSweep *self, double strength)
-{
-  double end = INFINITY;
-
-  for (guint i = 1; i < self->n_points; i++)
-    {
-      const SteerSweepPoint *point = &self->points[i];
-
-      if (point->n_replies == self->n_prompts && !steer_sweep_holds (self, i)
-          && signbit (point->strength) == signbit (strength))
-        end = MIN (end, fabs (point->strength));
-    }
-  return end;
+  return steer_sweep_point_holds (self->points, point, self->n_prompts);
 }
 
 gboolean
 steer_sweep_suggest (SteerSweep *self, guint *point)
 {
-  double best = 0.0;
-
   g_return_val_if_fail (STEER_IS_SWEEP (self), FALSE);
-
-  for (guint i = 1; i < self->n_points; i++)
-    if (steer_sweep_holds (self, i) && steer_sweep_get_gain (self, i) > best
-        && fabs (self->points[i].strength) < find_end (self, self->points[i].strength))
-      {
-        best = steer_sweep_get_gain (self, i);
-        *point = i;
-      }
-  return best > 0.0;
-}
-
-static guint
-hash_triple (gconstpointer data)
-{
-  const gint32 *tokens = data;
-
-  return ((guint) tokens[0] * 31 + (guint) tokens[1]) * 31 + (guint) tokens[2];
-}
-
-static gboolean
-equal_triples (gconstpointer a, gconstpointer b)
-{
-  return memcmp (a, b, 3 * sizeof (gint32)) == 0;
-}
-
-double
-steer_sweep_find_repetition (const gint32 *tokens, guint n_tokens)
-{
-  g_autoptr (GHashTable) distinct = NULL;
-
-  if (n_tokens < 3)
-    return 0.0;
-  distinct = g_hash_table_new (hash_triple, equal_triples);
-  for (guint i = 0; i + 2 < n_tokens; i++)
-    g_hash_table_add (distinct, (gpointer) (tokens + i));
-  return 1.0 - (double) g_hash_table_size (distinct) / (n_tokens - 2);
+  return steer_sweep_points_suggest (self->points, self->n_points, self->n_prompts, self->mode, point);
 }
 
 static void
@@ -469,6 +436,7 @@ steer_sweep_dispose (GObject *object)
   self->running = FALSE;
   halt (self);
   clear_batch (self);
+  g_clear_object (&self->model);
   g_clear_object (&self->engine);
   G_OBJECT_CLASS (steer_sweep_parent_class)->dispose (object);
 }
@@ -486,6 +454,7 @@ steer_sweep_finalize (GObject *object)
   g_free (self->points);
   g_free (self->plans);
   g_strfreev (self->prompts);
+  g_strfreev (self->stop_strings);
   g_free (self->system_prompt);
   g_clear_pointer (&self->vector, g_bytes_unref);
   g_clear_object (&self->cancellable);
@@ -526,6 +495,7 @@ make_plans (SteerSweep *self, const SteerSweepOptions *options, const SteerModel
 
   steer_preset_set_master_enabled (preset, TRUE);
   self->layer = steer_feature_get_layer (feature);
+  self->mode = steer_feature_get_mode (feature);
   for (guint i = 0; i < self->n_points; i++)
     {
       steer_feature_set_enabled (feature, i > 0);
@@ -539,6 +509,23 @@ make_plans (SteerSweep *self, const SteerSweepOptions *options, const SteerModel
   self->vector = steer_library_load_vector (options->library, steer_feature_get_source (feature), self->layer,
                                             steer_feature_get_index (feature), error);
   return self->vector != NULL;
+}
+
+static gboolean
+check_options (const SteerSweepOptions *options, GError **error)
+{
+  guint n_prompts = g_strv_length ((char **) options->prompts);
+
+  if (options->n_strengths > STEER_SWEEP_MAX_STRENGTHS || n_prompts > STEER_SWEEP_MAX_PROMPTS)
+    g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                 "%u strengths and %u prompts are too many: up to %u and %u are tried", options->n_strengths, n_prompts,
+                 STEER_SWEEP_MAX_STRENGTHS, STEER_SWEEP_MAX_PROMPTS);
+  else if (steer_preset_get_master_multiplier (options->preset) <= 0.0)
+    g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID,
+                         "the multiplier of all strengths is 0, so every strength does nothing: raise it first");
+  else
+    return TRUE;
+  return FALSE;
 }
 
 SteerSweep *
@@ -557,9 +544,13 @@ steer_sweep_new (SteerEngine *engine, const SteerSweepOptions *options, GError *
       g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
       return NULL;
     }
+  if (!check_options (options, error))
+    return NULL;
   self = g_object_new (STEER_TYPE_SWEEP, NULL);
   self->engine = g_object_ref (engine);
+  self->model = g_object_ref (model);
   self->prompts = g_strdupv ((char **) options->prompts);
+  self->stop_strings = g_strdupv ((char **) options->stop_strings);
   self->system_prompt = g_strdup (steer_preset_get_system_prompt (options->preset));
   self->n_prompts = g_strv_length (self->prompts);
   self->n_points = options->n_strengths + 1;

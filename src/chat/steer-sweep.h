@@ -3,39 +3,35 @@
 #include "steering/steer-preset.h"
 
 #include "steer-engine.h"
+#include "steer-sweep-point.h"
 
 G_BEGIN_DECLS
+
+/* What a sweep is where nobody says otherwise: so many strengths, up to that share of the layer's typical norm, replies
+ * of so many tokens at most. */
+#define STEER_SWEEP_N_STRENGTHS 8
+#define STEER_SWEEP_NORM_SHARE 0.8
+#define STEER_SWEEP_N_TOKENS 48
+
+#define STEER_SWEEP_MAX_STRENGTHS 100
+#define STEER_SWEEP_MAX_PROMPTS 200
+
+/* What is asked where nobody asks anything else: NULL-terminated. */
+extern const char *const steer_sweep_prompts[];
 
 /* What is tried. Everything is borrowed during the call. */
 typedef struct
 {
-  SteerPreset *preset;           /* the feature and what else steers; its master switch counts as on */
-  guint feature;                 /* the feature's position in it */
-  SteerLibrary *library;         /* where directions come from */
-  const double *strengths;       /* [n_strengths] that the feature is given */
-  guint n_strengths;             /* at least 1 */
-  const char *const *prompts;    /* NULL-terminated, at least one: what the user says, each in a chat of its own */
-  const SteerSampling *sampling; /* max_tokens above 0 */
-  gboolean all_slots;            /* nothing else uses the engine: not even a chat's slot is left alone */
+  SteerPreset *preset;             /* the feature and what else steers; its master switch counts as on */
+  guint feature;                   /* the feature's position in it */
+  SteerLibrary *library;           /* where directions come from */
+  const double *strengths;         /* [n_strengths] that the feature is given; the master multiplier acts on them */
+  guint n_strengths;               /* 1 .. STEER_SWEEP_MAX_STRENGTHS */
+  const char *const *prompts;      /* NULL-terminated, at least one: what the user says, each in a chat of its own */
+  const char *const *stop_strings; /* (nullable) */
+  const SteerSampling *sampling;   /* max_tokens above 0 */
+  gboolean all_slots;              /* nothing else uses the engine: not even a chat's slot is left alone */
 } SteerSweepOptions;
-
-/* What one strength makes of the prompts, over the replies that are there. */
-typedef struct
-{
-  double strength;
-  guint n_replies; /* that are there, 0 .. n_prompts */
-  guint n_tokens;  /* of them all; the rest is 0 where there is none */
-
-  /* Mean of h.v over the tokens, h being the residual stream behind the feature's layer while the unsteered model reads
-   * them: how much of the feature is in what was written. Raw units. */
-  double projection;
-
-  /* Mean of -ln p (token) under the unsteered model: how strange it finds what was written. Nats. */
-  double surprisal;
-
-  /* 1 - distinct 3-grams of tokens / all 3-grams, 0 .. 1: Welleck et al. 2020, arXiv:1908.04319, seq-rep-3. */
-  double repetition;
-} SteerSweepPoint;
 
 #define STEER_TYPE_SWEEP (steer_sweep_get_type ())
 
@@ -57,7 +53,8 @@ typedef struct
 G_DECLARE_FINAL_TYPE (SteerSweep, steer_sweep, STEER, SWEEP, GObject)
 
 /* Makes the plans and the direction; files may be read for them. Errors: STEER_STEERING_ERROR as
- * steer_preset_make_plan()'s, STEER_CHAT_ERROR_NO_MODEL. */
+ * steer_preset_make_plan()'s, STEER_CHAT_ERROR_NO_MODEL, _INVALID (too many strengths or prompts, a multiplier of 0).
+ */
 SteerSweep *steer_sweep_new (SteerEngine *engine, const SteerSweepOptions *options, GError **error);
 
 /* Once. */
@@ -65,7 +62,8 @@ void steer_sweep_start (SteerSweep *self);
 /* What is there stays. Safe in any state; who lets go of a sweep that runs stops it first. */
 void steer_sweep_stop (SteerSweep *self);
 
-/* (nullable) (transfer none), after `finished`: STEER_CHAT_ERROR, STEER_MODEL_ERROR, STEER_TEXT_ERROR. */
+/* (nullable) (transfer none), after `finished`: STEER_CHAT_ERROR (_NO_MODEL where another model came),
+ * STEER_MODEL_ERROR, STEER_TEXT_ERROR. One that steer_sweep_stop() ended has none. */
 const GError *steer_sweep_get_error (SteerSweep *self);
 
 guint steer_sweep_get_n_points (SteerSweep *self);
@@ -76,22 +74,9 @@ const SteerSweepPoint *steer_sweep_get_point (SteerSweep *self, guint point);
 /* (nullable) (transfer none): NULL until it is there */
 const char *steer_sweep_get_reply (SteerSweep *self, guint point, guint prompt);
 
-/* How much more of the feature is heard at a point than without it, in the direction that it is steered to. Raw units;
- * 0 until both have replies. */
+/* By the rules of steer-sweep-point.h. */
 double steer_sweep_get_gain (SteerSweep *self, guint point);
-
-/* Whether the replies of a point hold together: they are hardly stranger to the unsteered model than those without the
- * feature, and hardly repeat themselves more. FALSE until both have all their replies. */
 gboolean steer_sweep_holds (SteerSweep *self, guint point);
-
-/* The point at which most of the feature is heard, short of where the replies begin to fall apart. FALSE where none is
- * better than to do without it. */
 gboolean steer_sweep_suggest (SteerSweep *self, guint *point);
-
-/* The arithmetic of SteerSweepPoint.repetition. */
-double steer_sweep_find_repetition (const gint32 *tokens, guint n_tokens);
-
-/* What is asked where nobody asks anything else: NULL-terminated. */
-extern const char *const steer_sweep_prompts[];
 
 G_END_DECLS

@@ -10,14 +10,9 @@
 #include "steer-cli-output.h"
 #include "steer-cli-steering.h"
 
-/* Where nothing else is said: strengths up to this share of the layer's typical norm, of replies this long. */
-#define NORM_SHARE 0.8
-#define N_STEPS 8
-#define MAX_STRENGTHS 100
-#define N_TOKENS 48
-
-/* Tokens of prompt and reply where no context is asked for: several caches of the usual length would be a waste. */
-#define N_CONTEXT 2048
+/* Tokens of a prompt, beside its reply, where no context is asked for: several caches of the usual length would be a
+ * waste. */
+#define PROMPT_ROOM 2000
 
 static char *feature_text;
 static char *to_text;
@@ -109,7 +104,7 @@ parse_strengths (Task *self, GError **error)
         return FALSE;
       g_array_append_val (self->strengths, strength);
     }
-  if (self->strengths->len > MAX_STRENGTHS)
+  if (self->strengths->len > STEER_SWEEP_MAX_STRENGTHS)
     return fail_usage (error, "--strengths takes up to 100");
   return TRUE;
 }
@@ -144,7 +139,7 @@ read_prompts (Task *self, GError **error)
 static gboolean
 read_task (Task *self, SteerCliOptions *options, GError **error)
 {
-  guint64 steps = N_STEPS;
+  guint64 steps = STEER_SWEEP_N_STRENGTHS;
 
   self->strengths = g_array_new (FALSE, FALSE, sizeof (double));
   if (feature_text == NULL)
@@ -162,12 +157,12 @@ read_task (Task *self, SteerCliOptions *options, GError **error)
     return FALSE;
   if (to_text != NULL && self->to == 0.0) /* not-a-float-trap: exactly what was typed */
     return fail_usage (error, "--to is the last strength, and not 0");
-  if (steps_text != NULL && !steer_cli_parse_uint (steps_text, "--steps", 1, MAX_STRENGTHS, &steps, error))
+  if (steps_text != NULL && !steer_cli_parse_uint (steps_text, "--steps", 1, STEER_SWEEP_MAX_STRENGTHS, &steps, error))
     return FALSE;
   self->n_steps = (guint) steps;
   if ((options->sampling_fields & STEER_SAMPLING_MAX_TOKENS) == 0)
     {
-      options->sampling.max_tokens = N_TOKENS;
+      options->sampling.max_tokens = STEER_SWEEP_N_TOKENS;
       options->sampling_fields |= STEER_SAMPLING_MAX_TOKENS;
     }
   if (options->sampling.max_tokens == 0)
@@ -177,13 +172,14 @@ read_task (Task *self, SteerCliOptions *options, GError **error)
 
 /* Nobody else uses the engine, and what is asked is short. */
 static void
-choose_context (SteerCliOptions *options, const char *model)
+choose_context (SteerCliOptions *options, const Task *task, const char *model)
 {
+  guint n_strengths = task->strengths->len > 0 ? task->strengths->len : task->n_steps;
   SteerModelConfig config;
 
-  options->context.n_slots = STEER_MAX_SLOTS;
+  options->context.n_slots = MIN (STEER_MAX_SLOTS, (n_strengths + 1) * g_strv_length (task->prompts));
   if (options->context.n_context == 0 && steer_model_config_read (&config, model, NULL))
-    options->context.n_context = MIN (N_CONTEXT, config.n_context);
+    options->context.n_context = MIN (PROMPT_ROOM + options->sampling.max_tokens, config.n_context);
 }
 
 /* The feature's position in the preset, to which it is added where it is not there. */
@@ -217,16 +213,16 @@ find_feature (SteerCliSteering *steering, const Task *task, guint *position, GEr
   return TRUE;
 }
 
-/* Evenly up to --to, or to a share of the norm. */
+/* Evenly up to --to, or to a share of the norm. @norm: 0: unknown, or nothing to measure strengths by */
 static gboolean
 fill_strengths (Task *self, double norm, GError **error)
 {
-  double to = self->to != 0.0 ? self->to : NORM_SHARE * norm;
+  double to = self->to != 0.0 ? self->to : STEER_SWEEP_NORM_SHARE * norm;
 
   if (self->strengths->len > 0)
     return TRUE;
   if (to == 0.0)
-    return fail_usage (error, "the layer's typical norm could not be measured: say the last strength with --to");
+    return fail_usage (error, "nothing tells how far to go: say the last strength with --to");
   for (guint i = 1; i <= self->n_steps; i++)
     {
       double strength = to * i / self->n_steps;
@@ -241,24 +237,30 @@ typedef struct
 {
   GMainLoop *loop;
   SteerSweep *sweep;
-  double norm; /* 0: unknown */
-  gboolean ends_lines;
+  double norm;          /* of the layer's stream; 0: unknown */
+  double strength_norm; /* what a strength of the feature is a share of; 0: of nothing that is known */
+  gboolean interrupted;
 } Telling;
+
+/* "30 %", or "-" where the whole is unknown. */
+static char *
+dup_share (double part, double whole, int decimals)
+{
+  g_autofree char *number = whole > 0.0 ? g_strdup_printf ("%.*f", decimals, 100.0 * part / whole) : NULL;
+
+  return number != NULL ? g_strconcat (number, " %", NULL) : g_strdup ("-");
+}
 
 static void
 print_point (const Telling *self, guint number)
 {
   const SteerSweepPoint *point = steer_sweep_get_point (self->sweep, number);
-  double gain = steer_sweep_get_gain (self->sweep, number);
   g_autofree char *strength = number > 0 ? g_strdup_printf ("%.4g", point->strength) : g_strdup ("without");
+  g_autofree char *share = number > 0 ? dup_share (fabs (point->strength), self->strength_norm, 0) : g_strdup ("");
+  g_autofree char *heard = dup_share (steer_sweep_get_gain (self->sweep, number), self->norm, 1);
 
-  if (self->norm > 0.0)
-    steer_cli_print ("%8s  %9.0f %%  %6.1f %%  %9.2f  %8.0f %%", strength, 100.0 * fabs (point->strength) / self->norm,
-                     100.0 * gain / self->norm, point->surprisal, 100.0 * point->repetition);
-  else
-    steer_cli_print ("%8s  %11s  %8.4g  %9.2f  %8.0f %%", strength, "-", gain, point->surprisal,
-                     100.0 * point->repetition);
-  steer_cli_print ("%s\n", number > 0 && !steer_sweep_holds (self->sweep, number) ? "  falls apart" : "");
+  steer_cli_print ("%8s  %11s  %8s  %9.2f  %8.0f %%%s\n", strength, share, heard, point->surprisal,
+                   100.0 * point->repetition, steer_sweep_holds (self->sweep, number) ? "" : "  falls apart");
 }
 
 static void
@@ -287,7 +289,10 @@ on_progressed (SteerSweep *sweep, guint number, Telling *self)
 static gboolean
 on_interrupt (gpointer data)
 {
-  steer_sweep_stop (data);
+  Telling *self = data;
+
+  self->interrupted = TRUE;
+  steer_sweep_stop (self->sweep);
   return G_SOURCE_CONTINUE;
 }
 
@@ -303,6 +308,7 @@ add_point (JsonBuilder *builder, const Telling *self, guint number)
     { "strength", point->strength },
     { "projection", point->projection },
     { "gain", steer_sweep_get_gain (self->sweep, number) },
+    { "gain_error", point->error },
     { "surprisal", point->surprisal },
     { "repetition", point->repetition },
   };
@@ -351,6 +357,8 @@ print_json (const Telling *self, SteerFeature *feature, guint best)
   for (guint i = 0; i < steer_sweep_get_n_points (self->sweep); i++)
     add_point (builder, self, i);
   json_builder_end_array (builder);
+  json_builder_set_member_name (builder, "finished");
+  json_builder_add_boolean_value (builder, !self->interrupted);
   json_builder_set_member_name (builder, "suggested_strength");
   if (best > 0)
     json_builder_add_double_value (builder, steer_sweep_get_point (self->sweep, best)->strength);
@@ -364,6 +372,7 @@ print_json (const Telling *self, SteerFeature *feature, guint best)
 static void
 print_end (const Telling *self, SteerFeature *feature, guint best)
 {
+  SteerMode mode = steer_feature_get_mode (feature);
   char strength[G_ASCII_DTOSTR_BUF_SIZE];
 
   if (best == 0)
@@ -371,17 +380,17 @@ print_end (const Telling *self, SteerFeature *feature, guint best)
       steer_cli_note ("at none of these strengths more of it is heard while the replies hold together\n");
       return;
     }
-  steer_cli_note (
-    "most is heard, and the replies hold together, with --steer %u:%" G_GUINT64_FORMAT "=%s\n",
-    steer_feature_get_layer (feature), steer_feature_get_index (feature),
-    g_ascii_formatd (strength, sizeof strength, "%.4g", steer_sweep_get_point (self->sweep, best)->strength));
+  g_ascii_formatd (strength, sizeof strength, "%.4g", steer_sweep_get_point (self->sweep, best)->strength);
+  steer_cli_note ("most is heard, and the replies hold together, with --steer %u:%" G_GUINT64_FORMAT "=%s%s%s\n",
+                  steer_feature_get_layer (feature), steer_feature_get_index (feature), strength,
+                  mode != STEER_MODE_ADD ? "," : "", mode != STEER_MODE_ADD ? steer_mode_get_name (mode) : "");
 }
 
 static gboolean
 run (Telling *self, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  guint source = g_unix_signal_add (SIGINT, on_interrupt, self->sweep);
+  guint source = g_unix_signal_add (SIGINT, on_interrupt, self);
 
   if (!as_json)
     steer_cli_print ("strength  of the norm     heard  surprisal  repetition\n");
@@ -395,10 +404,24 @@ run (Telling *self, GError **error)
   return steer_sweep_get_error (self->sweep) == NULL;
 }
 
-static gboolean
-sweep (SteerEngine *engine, SteerCliSteering *steering, Task *task, GError **error)
+/* What an activation is clamped to is not of the stream. */
+static void
+find_norms (Telling *self, SteerEngine *engine, SteerCliSteering *steering, SteerFeature *feature)
 {
   g_autoptr (GArray) norms = steer_cli_engine_measure_norms (engine, NULL);
+  double multiplier = steer_preset_get_master_multiplier (steering->preset);
+  guint layer = steer_feature_get_layer (feature);
+
+  if (norms == NULL || layer >= norms->len)
+    return;
+  self->norm = g_array_index (norms, double, layer);
+  if (steer_feature_get_mode (feature) != STEER_MODE_SAE_CLAMP && multiplier > 0.0)
+    self->strength_norm = self->norm / multiplier;
+}
+
+static gboolean
+sweep (SteerEngine *engine, SteerCliSteering *steering, const SteerCliOptions *options, Task *task, GError **error)
+{
   g_autoptr (SteerFeature) feature = NULL;
   g_autoptr (SteerSweep) made = NULL;
   SteerSampling sampling;
@@ -409,10 +432,11 @@ sweep (SteerEngine *engine, SteerCliSteering *steering, Task *task, GError **err
   if (!find_feature (steering, task, &position, error))
     return FALSE;
   feature = g_list_model_get_item (G_LIST_MODEL (steering->preset), position);
-  if (norms != NULL && steer_feature_get_layer (feature) < norms->len)
-    telling.norm = g_array_index (norms, double, steer_feature_get_layer (feature));
-  if (!fill_strengths (task, telling.norm, error))
+  find_norms (&telling, engine, steering, feature);
+  if (!fill_strengths (task, telling.strength_norm, error))
     return FALSE;
+  if (options->system != NULL)
+    steer_preset_set_system_prompt (steering->preset, options->system);
   steer_cli_steering_get_sampling (steering, &sampling);
   made = steer_sweep_new (engine,
                           &(SteerSweepOptions){ .preset = steering->preset,
@@ -421,6 +445,7 @@ sweep (SteerEngine *engine, SteerCliSteering *steering, Task *task, GError **err
                                                 .strengths = (const double *) (gpointer) task->strengths->data,
                                                 .n_strengths = task->strengths->len,
                                                 .prompts = (const char *const *) task->prompts,
+                                                .stop_strings = (const char *const *) options->stop,
                                                 .sampling = &sampling,
                                                 .all_slots = TRUE },
                           error);
@@ -429,13 +454,15 @@ sweep (SteerEngine *engine, SteerCliSteering *steering, Task *task, GError **err
   telling.sweep = made;
   if (!run (&telling, error))
     return FALSE;
-  if (!steer_sweep_suggest (made, &best))
+  if (telling.interrupted || !steer_sweep_suggest (made, &best))
     best = 0;
   if (as_json)
     print_json (&telling, feature, best);
-  else
+  else if (!telling.interrupted)
     print_end (&telling, feature, best);
-  return TRUE;
+  if (telling.interrupted)
+    g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "stopped before all replies were there");
+  return !telling.interrupted;
 }
 
 SteerCliStatus
@@ -453,12 +480,12 @@ steer_cli_sweep (int argc, char **argv)
     return status;
   if (!read_task (&task, &options, &error) || (model = steer_cli_options_dup_model (&options, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
-  choose_context (&options, model);
+  choose_context (&options, &task, model);
   if ((steering = steer_cli_steering_new (&options, model, &error)) == NULL
       || (engine = steer_cli_engine_load (&options, model, &error)) == NULL
       || !steer_cli_engine_check_text (engine, TRUE, &error)
       || !steer_cli_steering_bind (steering, steer_engine_get_model (engine), &error)
-      || !sweep (engine, steering, &task, &error))
+      || !sweep (engine, steering, &options, &task, &error))
     return steer_cli_fail (usage.name, error);
   return steer_cli_output_works () ? STEER_CLI_OK : STEER_CLI_FAILED;
 }

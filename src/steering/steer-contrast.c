@@ -287,7 +287,7 @@ steer_contrast_get_best_layer (SteerContrast *self)
       first = 0;
       end = self->n_layers;
     }
-  /* Where nothing tells them apart, the middle. */
+  /* Where nothing tells them apart, the middle of those. */
   best = first + (end - first) / 2;
   for (guint layer = first; layer < end; layer++)
     if (is_better (&self->layers[layer], &self->layers[best]))

@@ -104,30 +104,14 @@ read_strings (JsonObject *object, const char *name, char ***strings)
   return TRUE;
 }
 
-/* json-glib calls itself for every level without a limit, and ends the program at half of a character outside of the
- * first 65,536; the scanner refuses both. */
-static gboolean
-check_syntax (const char *text)
-{
-  gsize length = strlen (text);
-  g_autoptr (SteerJsonScanner) scanner = steer_json_scanner_new (text, length, "examples");
-  SteerJsonToken token;
-
-  if (length > MAX_EXAMPLES_BYTES)
-    return FALSE;
-  do
-    token = steer_json_scanner_next (scanner, NULL);
-  while (token != STEER_JSON_END && token != STEER_JSON_ERROR);
-  return token == STEER_JSON_END;
-}
-
 static gboolean
 parse_examples (SteerMadeFeature *self, const char *text)
 {
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   JsonNode *root, *form;
 
-  if (!check_syntax (text) || !json_parser_load_from_data (parser, text, -1, NULL))
+  if (strlen (text) > MAX_EXAMPLES_BYTES || !steer_json_check (text, strlen (text), "examples", NULL)
+      || !json_parser_load_from_data (parser, text, -1, NULL))
     return FALSE;
   root = json_parser_get_root (parser);
   if (root == NULL || !JSON_NODE_HOLDS_OBJECT (root) || !read_strings (json_node_get_object (root), "with", &self->with)

@@ -559,3 +559,29 @@ steer_json_scanner_get_offset (SteerJsonScanner *self)
 {
   return self->token_start;
 }
+
+gboolean
+steer_json_check (const char *text, gsize length, const char *name, GError **error)
+{
+  g_autoptr (SteerJsonScanner) scanner = steer_json_scanner_new (text, length, name);
+  SteerJsonToken token;
+
+  while ((token = steer_json_scanner_next (scanner, error)) != STEER_JSON_END)
+    {
+      const char *string;
+      gsize n;
+
+      if (token == STEER_JSON_ERROR)
+        return FALSE;
+      if (token != STEER_JSON_STRING && token != STEER_JSON_KEY)
+        continue;
+      string = steer_json_scanner_get_string (scanner, &n);
+      if (strlen (string) != n)
+        {
+          g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_INVALID, "%s: byte %zu: a text with a NUL in it",
+                       name, steer_json_scanner_get_offset (scanner));
+          return FALSE;
+        }
+    }
+  return TRUE;
+}

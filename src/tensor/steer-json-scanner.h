@@ -52,6 +52,11 @@ gboolean steer_json_scanner_get_int64 (SteerJsonScanner *self, gint64 *value);
  * KEY, the whole value that follows. FALSE means an error, also when the token just returned was one. */
 gboolean steer_json_scanner_skip (SteerJsonScanner *self, GError **error);
 
+/* Whether the whole text may be given to json-glib, which calls itself for every level without a limit, ends the
+ * program at half of a character outside of the first 65,536, and loses what follows a NUL in a string: all three are
+ * errors. */
+gboolean steer_json_check (const char *text, gsize length, const char *name, GError **error);
+
 /* Byte offset of the token just returned, for messages. */
 gsize steer_json_scanner_get_offset (SteerJsonScanner *self);
 

@@ -4,6 +4,7 @@
 
 #include "app-test-util.h"
 #include "app/steer-bar-chart.h"
+#include "app/steer-feature-row.h"
 #include "app/steer-steering-panel.h"
 #include "app/steer-sweep-dialog.h"
 #include "test-util.h"
@@ -72,6 +73,12 @@ tear_down (Sweeping *f, gconstpointer data)
   test_remove_dir (f->dir);
 }
 
+static gboolean
+is_closed (gpointer data)
+{
+  return ((Sweeping *) data)->dialog == NULL;
+}
+
 static GtkWidget *
 find (Sweeping *f, GType type, const char *property, const char *value)
 {
@@ -107,9 +114,14 @@ press (Sweeping *f, const char *property, const char *value)
 static gboolean
 has_swept (gpointer data)
 {
-  return gtk_spin_button_get_adjustment (find_spin (data, "Strength")) != NULL
-         && !gtk_widget_get_visible (find (data, GTK_TYPE_PROGRESS_BAR, NULL, NULL))
+  return !gtk_widget_get_visible (find (data, GTK_TYPE_PROGRESS_BAR, NULL, NULL))
          && gtk_adjustment_get_upper (gtk_spin_button_get_adjustment (find_spin (data, "Strength"))) > 0.0;
+}
+
+static gboolean
+can_edit (gpointer data)
+{
+  return gtk_widget_is_sensitive (find (data, GTK_TYPE_BUTTON, "icon-name", "document-edit-symbolic"));
 }
 
 static void
@@ -131,7 +143,7 @@ get_reply (Sweeping *f, const char *prompt)
   return adw_action_row_get_subtitle (ADW_ACTION_ROW (find (f, ADW_TYPE_ACTION_ROW, "title", prompt)));
 }
 
-/* A strength of which nothing but "a" comes, typed as a person would; the nearest that was tried is taken. */
+/* As a person would; the nearest that was tried is taken. */
 static void
 type_strength (Sweeping *f, const char *text)
 {
@@ -143,6 +155,7 @@ type_strength (Sweeping *f, const char *text)
 static void
 ask (Sweeping *f, const char *prompts, double last, double steps)
 {
+  test_wait_until (can_edit, f, 20);
   press (f, "icon-name", "document-edit-symbolic");
   g_assert_cmpstr (get_page (f), ==, "prompts");
   gtk_text_buffer_set_text (get_prompts (f), prompts, -1);
@@ -208,12 +221,6 @@ test_nothing_to_ask_is_not_tried (Sweeping *f, gconstpointer data)
   g_assert_cmpstr (get_reply (f, "Write a short story."), !=, "…");
 }
 
-static gboolean
-is_closed (gpointer data)
-{
-  return ((Sweeping *) data)->dialog == NULL;
-}
-
 static void
 test_a_strength_is_used (Sweeping *f, gconstpointer data)
 {
@@ -252,9 +259,47 @@ test_a_bar_is_clicked (Sweeping *f, gconstpointer data)
 static void
 test_a_negative_strength_is_swept_below_zero (Sweeping *f, gconstpointer data)
 {
+  double last;
+
   steer_feature_set_strength (f->feature, -3.0);
   sweep (f);
-  g_assert_cmpfloat (gtk_spin_button_get_value (find_spin (f, "Up to a Strength Of")), <, 0.0);
+  last = gtk_spin_button_get_value (find_spin (f, "Up to a Strength Of"));
+  g_assert_cmpfloat (last, <, 0.0);
+  type_strength (f, "-1000");
+  press (f, "label", "_Use");
+  test_wait_until (is_closed, f, 20);
+  g_assert_cmpfloat_with_epsilon (f->chosen, last, 1e-9);
+}
+
+/* Also while replies are still coming, which otherwise move the choice. */
+static void
+test_a_choice_stays (Sweeping *f, gconstpointer data)
+{
+  sweep (f);
+  press (f, "icon-name", "document-edit-symbolic");
+  press (f, "label", "_Try");
+  gtk_editable_set_text (GTK_EDITABLE (find_spin (f, "Strength")), "12");
+  test_wait_until (has_swept, f, 60);
+  g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find_spin (f, "Strength"))), ==, "12");
+}
+
+/* Looking at what is asked stops nothing, and what was typed is there the next time. */
+static void
+test_prompts_are_kept (Sweeping *f, gconstpointer data)
+{
+  g_autofree char *text = NULL;
+
+  open_dialog (f);
+  test_wait_until (can_edit, f, 20);
+  press (f, "icon-name", "document-edit-symbolic");
+  gtk_text_buffer_set_text (get_prompts (f), "One?\nTwo?", -1);
+  test_wait_until (has_swept, f, 60);
+  close_dialog (f);
+  open_dialog (f);
+  g_object_get (get_prompts (f), "text", &text, NULL);
+  g_assert_cmpstr (text, ==, "One?\nTwo?");
+  test_wait_until (has_swept, f, 60);
+  g_assert_cmpstr (get_reply (f, "Two?"), !=, "Not tried");
 }
 
 static void
@@ -292,7 +337,7 @@ has_dialog (gpointer data)
   return ((Sweeping *) data)->dialog != NULL;
 }
 
-/* From the row's menu; Undo is the panel's. */
+/* From the row's menu. */
 static void
 test_a_row_gets_the_strength (Sweeping *f, gconstpointer data)
 {
@@ -300,7 +345,8 @@ test_a_row_gets_the_strength (Sweeping *f, gconstpointer data)
   GtkWindow *window = app_test_show (panel, 420, 600);
 
   steer_feature_set_enabled (f->feature, FALSE);
-  gtk_widget_activate_action (panel, "steering.sweep-row", "u", 0);
+  g_assert_true (
+    gtk_widget_activate_action (app_test_find (panel, STEER_TYPE_FEATURE_ROW, NULL, NULL), "feature.sweep", NULL));
   test_wait_until (has_dialog, f, 20);
   g_object_add_weak_pointer (G_OBJECT (f->dialog), (gpointer *) &f->dialog);
   test_wait_until (has_swept, f, 60);
@@ -324,6 +370,8 @@ main (int argc, char **argv)
   ADD ("a strength is used", test_a_strength_is_used, NULL);
   ADD ("a bar is clicked", test_a_bar_is_clicked, NULL);
   ADD ("a negative strength is swept below zero", test_a_negative_strength_is_swept_below_zero, NULL);
+  ADD ("a choice stays", test_a_choice_stays, NULL);
+  ADD ("prompts are kept", test_prompts_are_kept, NULL);
   ADD ("leaving stops", test_leaving_stops, NULL);
   ADD ("without a model there is a problem", test_without_a_model, "without a model");
   ADD ("a row gets the strength", test_a_row_gets_the_strength, NULL);

@@ -22,7 +22,8 @@ typedef struct
   SteerSampling sampling;
   GAsyncResult *result;
   gboolean finished;
-  GArray *progressed; /* guint */
+  GArray *progressed;               /* guint */
+  double alone[N_STRENGTHS + 1][3]; /* projections of the single replies of each point */
 } Fixture;
 
 static void
@@ -225,8 +226,8 @@ static void
 check_point (Fixture *f, SteerSweep *made, guint number, double strength)
 {
   const SteerSweepPoint *point = steer_sweep_get_point (made, number);
-  double projection = 0.0, surprisal = 0.0, repeated = 0.0;
-  guint n_tokens = 0, n_triples = 0;
+  double projection = 0.0, surprisal = 0.0, repeated = 0.0, more[3] = { 0.0 };
+  guint n_tokens = 0, n_triples = 0, n_empty = 0;
 
   for (guint i = 0; i < g_strv_length ((char **) prompts); i++)
     {
@@ -236,9 +237,12 @@ check_point (Fixture *f, SteerSweep *made, guint number, double strength)
       SteerScore told;
 
       g_assert_cmpstr (steer_sweep_get_reply (made, number, i), ==, steer_reply_get_text (written));
+      n_empty += n == 0;
       if (n == 0)
         continue;
       told = score (f, written);
+      f->alone[number][i] = told.projection;
+      more[i] = told.projection - f->alone[0][i];
       projection += told.projection * n;
       surprisal += told.surprisal * n;
       n_tokens += n;
@@ -251,6 +255,14 @@ check_point (Fixture *f, SteerSweep *made, guint number, double strength)
   g_assert_cmpuint (point->n_replies, ==, g_strv_length ((char **) prompts));
   g_assert_cmpuint (point->n_tokens, ==, n_tokens);
   g_assert_cmpuint (n_tokens, >, 0);
+  g_assert_cmpuint (point->n_empty, ==, n_empty);
+  if (number > 0 && n_empty == 0)
+    {
+      double mean = (more[0] + more[1] + more[2]) / 3.0;
+      double variance = (pow (more[0] - mean, 2) + pow (more[1] - mean, 2) + pow (more[2] - mean, 2)) / 2.0;
+
+      g_assert_cmpfloat_with_epsilon (point->error, sqrt (variance / 3.0), 1e-5);
+    }
   g_assert_cmpfloat_with_epsilon (point->projection, projection / n_tokens, 1e-5);
   g_assert_cmpfloat_with_epsilon (point->surprisal, surprisal / n_tokens, 1e-5);
   g_assert_cmpfloat_with_epsilon (point->repetition, repeated / MAX (n_triples, 1), 1e-12);
@@ -291,35 +303,28 @@ test_progress_is_told_in_order (Fixture *f, gconstpointer data)
     g_assert_cmpuint (g_array_index (f->progressed, guint, i), ==, i / 3);
 }
 
-/* By the rule: as much as possible is heard, short of the first that falls apart. */
+/* The rules have tests of their own. */
 static void
-test_the_best_strength_is_suggested (Fixture *f, gconstpointer data)
+test_points_are_judged_by_the_rules (Fixture *f, gconstpointer data)
 {
-  g_autoptr (SteerSweep) made = sweep (f, TRUE);
-  double best = 0.0;
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (f->preset), 1);
+  SteerSweepPoint points[N_STRENGTHS + 1];
+  g_autoptr (SteerSweep) made = NULL;
   guint expected = 0, told = 0;
 
-  for (guint i = 1; i <= N_STRENGTHS; i++)
+  steer_feature_set_mode (feature, STEER_MODE_MINIMUM);
+  made = sweep (f, TRUE);
+  for (guint i = 0; i <= N_STRENGTHS; i++)
+    points[i] = *steer_sweep_get_point (made, i);
+  for (guint i = 0; i <= N_STRENGTHS; i++)
     {
-      double strength = steer_sweep_get_point (made, i)->strength;
-      double more = steer_sweep_get_point (made, i)->projection - steer_sweep_get_point (made, 0)->projection;
-      double gain = strength < 0.0 ? -more : more;
-      gboolean beyond = !steer_sweep_holds (made, i);
-
-      g_assert_cmpfloat_with_epsilon (steer_sweep_get_gain (made, i), gain, 1e-12);
-      for (guint k = 1; k <= N_STRENGTHS; k++)
-        {
-          double other = steer_sweep_get_point (made, k)->strength;
-
-          beyond |= !steer_sweep_holds (made, k) && other * strength > 0.0 && fabs (other) <= fabs (strength);
-        }
-      if (!beyond && gain > best)
-        {
-          best = gain;
-          expected = i;
-        }
+      g_assert_cmpfloat (steer_sweep_get_gain (made, i), ==,
+                         steer_sweep_point_get_gain (points, i, STEER_MODE_MINIMUM));
+      g_assert_true (steer_sweep_holds (made, i) == steer_sweep_point_holds (points, i, 3));
+      g_assert_true ((i > 0) == (points[i].error > 0.0));
     }
-  g_assert_true (steer_sweep_suggest (made, &told) == (expected > 0));
+  g_assert_true (steer_sweep_suggest (made, &told)
+                 == steer_sweep_points_suggest (points, N_STRENGTHS + 1, 3, STEER_MODE_MINIMUM, &expected));
   g_assert_cmpuint (told, ==, expected);
 }
 
@@ -397,19 +402,57 @@ test_stopped_by_its_own_signal (Fixture *f, gconstpointer data)
   g_assert_false (steer_sweep_holds (made, 0));
 }
 
+/* While a reply is written, or judged; another one of the same shape is another. */
 static void
-test_a_model_that_goes_ends_it (Fixture *f, gconstpointer data)
+test_another_model_ends_it (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GError) error = NULL;
-  g_autoptr (SteerSweep) made = make (f, FALSE, &error);
-  g_autoptr (GAsyncResult) result = NULL;
+  for (guint round = 0; round < 8; round++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (SteerSweep) made = make (f, FALSE, &error);
 
+      g_assert_no_error (error);
+      g_array_set_size (f->progressed, 0);
+      steer_sweep_start (made);
+      while (f->progressed->len < round)
+        g_main_context_iteration (NULL, TRUE);
+      load (f, 2);
+      test_wait_until (is_finished, f, 60);
+      g_assert_nonnull (steer_sweep_get_error (made));
+      g_assert_true (steer_sweep_get_error (made)->domain == STEER_CHAT_ERROR);
+      g_assert_cmpuint (f->progressed->len, <, (N_STRENGTHS + 1) * 3);
+      f->finished = FALSE;
+    }
+}
+
+static void
+test_stop_strings_and_system_prompt (Fixture *f, gconstpointer data)
+{
+  static const char *const stops[] = { "e", "a", NULL };
+  g_autoptr (SteerSweep) plain = sweep (f, TRUE), stopped = NULL, told = NULL;
+  g_autoptr (GError) error = NULL;
+
+  stopped = steer_sweep_new (f->engine,
+                             &(SteerSweepOptions){ .preset = f->preset,
+                                                   .feature = 1,
+                                                   .library = f->library,
+                                                   .strengths = strengths,
+                                                   .n_strengths = 1,
+                                                   .prompts = prompts,
+                                                   .stop_strings = stops,
+                                                   .sampling = &f->sampling },
+                             &error);
   g_assert_no_error (error);
-  steer_sweep_start (made);
-  steer_engine_unload_async (f->engine, NULL, on_result, f);
-  result = wait_for_result (f);
-  g_assert_true (steer_engine_unload_finish (f->engine, result, NULL));
+  g_signal_connect_swapped (stopped, "finished", G_CALLBACK (on_finished), f);
+  steer_sweep_start (stopped);
   test_wait_until (is_finished, f, 60);
+  f->finished = FALSE;
+  for (guint i = 0; i < 3; i++)
+    g_assert_null (strpbrk (steer_sweep_get_reply (stopped, 0, i), "ea"));
+
+  steer_preset_set_system_prompt (f->preset, "Speak of towers.");
+  told = sweep (f, TRUE);
+  g_assert_cmpstr (steer_sweep_get_reply (told, 0, 1), !=, steer_sweep_get_reply (plain, 0, 1));
 }
 
 static void
@@ -426,6 +469,10 @@ test_what_cannot_be_swept_is_told (Fixture *f, gconstpointer data)
   steer_preset_append (f->preset, unknown);
   g_assert_null (make (f, FALSE, &error));
   g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  steer_preset_set_master_multiplier (f->preset, 0.0);
+  g_assert_null (make (f, FALSE, &error));
+  g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID);
 }
 
 static void
@@ -451,37 +498,6 @@ test_a_prompt_that_is_too_long_is_an_error (Fixture *f, gconstpointer data)
   g_assert_error (steer_sweep_get_error (made), STEER_CHAT_ERROR, STEER_CHAT_ERROR_CONTEXT_FULL);
 }
 
-static void
-test_repetition (void)
-{
-  static const gint32 same[] = { 5, 5, 5, 5, 5, 5 };
-  static const gint32 other[] = { 1, 2, 3, 4, 1, 2, 3 };
-
-  g_assert_cmpfloat (steer_sweep_find_repetition (same, 2), ==, 0.0);
-  g_assert_cmpfloat (steer_sweep_find_repetition (same, 3), ==, 0.0);
-  g_assert_cmpfloat (steer_sweep_find_repetition (same, 6), ==, 0.75);
-  g_assert_cmpfloat_with_epsilon (steer_sweep_find_repetition (other, 7), 0.2, 1e-12);
-  for (guint round = 0; round < 50; round++)
-    {
-      gint32 tokens[40];
-      guint n = (guint) g_test_rand_int_range (3, 40);
-      guint distinct = 0;
-
-      for (guint i = 0; i < n; i++)
-        tokens[i] = g_test_rand_int_range (0, 3);
-      for (guint i = 0; i + 2 < n; i++)
-        {
-          gboolean seen = FALSE;
-
-          for (guint k = 0; k < i; k++)
-            seen |= tokens[k] == tokens[i] && tokens[k + 1] == tokens[i + 1] && tokens[k + 2] == tokens[i + 2];
-          distinct += !seen;
-        }
-      g_assert_cmpfloat_with_epsilon (steer_sweep_find_repetition (tokens, n), 1.0 - (double) distinct / (n - 2),
-                                      1e-12);
-    }
-}
-
 int
 main (int argc, char **argv)
 {
@@ -490,14 +506,14 @@ main (int argc, char **argv)
 #define ADD(name, func, data) g_test_add ("/sweep/" name, Fixture, data, set_up, func, tear_down)
   ADD ("points are of the replies", test_points_are_of_the_replies, NULL);
   ADD ("progress is told in order", test_progress_is_told_in_order, NULL);
-  ADD ("the best strength is suggested", test_the_best_strength_is_suggested, NULL);
+  ADD ("points are judged by the rules", test_points_are_judged_by_the_rules, NULL);
   ADD ("a chat keeps its cache", test_a_chat_keeps_its_cache, NULL);
   ADD ("with one slot the replies are the same", test_with_one_slot, NULL);
   ADD ("one that is stopped is gone", test_stopped, NULL);
   ADD ("one can be stopped by its own signal", test_stopped_by_its_own_signal, NULL);
-  ADD ("a model that goes ends it", test_a_model_that_goes_ends_it, NULL);
+  ADD ("another model ends it", test_another_model_ends_it, NULL);
+  ADD ("stop strings and a system prompt count", test_stop_strings_and_system_prompt, NULL);
   ADD ("what cannot be swept is told", test_what_cannot_be_swept_is_told, "empty");
   ADD ("a prompt that is too long is an error", test_a_prompt_that_is_too_long_is_an_error, NULL);
-  g_test_add_func ("/sweep/repetition", test_repetition);
   return g_test_run ();
 }

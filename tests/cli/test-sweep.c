@@ -53,10 +53,11 @@ test_replies_are_those_of_generate (void)
   g_autoptr (JsonObject) object = NULL, reply = NULL;
 
   CLI_RUN (&result, NULL, SWEEP, "--feature", "2:98", "--steer", "1:97=20", "--strengths", "30", "--prompt", "Hello!",
-           "--max-tokens", "12", "--mode", "clamp", "--json");
+           "--max-tokens", "12", "--mode", "clamp", "--system", "Towers.", "--stop", "q", "--json");
   object = cli_parse (&result);
   CLI_RUN (&generated, NULL, "generate", "--model", cli_model (), "--vectors", cli_vectors (), "--temperature", "0",
-           "--steer", "1:97=20", "--steer", "2:98=30,clamp", "--prompt", "Hello!", "--max-tokens", "12", "--json");
+           "--steer", "1:97=20", "--steer", "2:98=30,clamp", "--prompt", "Hello!", "--max-tokens", "12", "--system",
+           "Towers.", "--stop", "q", "--json");
   reply = cli_parse (&generated);
   g_assert_cmpstr (get_reply (get_point (object, 1), 0), ==, json_object_get_string_member (reply, "text"));
 }
@@ -109,6 +110,28 @@ test_prompts_come_from_a_file (void)
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (object, "prompts")), ==, 2);
   g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (object, "prompts"), 1), ==, "Two?");
   test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_the_suggestion_is_an_option (void)
+{
+  g_auto (CliResult) result = { 0 }, generated = { 0 };
+  g_auto (GStrv) words = NULL;
+
+  /* One prompt has no error, and a little more is heard. */
+  CLI_RUN (&result, NULL, SWEEP, "--feature", "2:97", "--strengths", "1,2,3,4", "--mode", "minimum", "--prompt",
+           "Hello!", "--max-tokens", "12");
+  g_assert_cmpint (result.status, ==, 0);
+  if (strstr (result.err, "--steer ") == NULL)
+    {
+      g_assert_nonnull (strstr (result.err, "at none of these strengths"));
+      return;
+    }
+  words = g_strsplit (g_strstrip (strstr (result.err, "--steer ")), " ", -1);
+  g_assert_true (g_str_has_suffix (words[1], ",minimum"));
+  CLI_RUN (&generated, NULL, "generate", "--model", cli_model (), "--vectors", cli_vectors (), "--steer", words[1],
+           "--prompt", "Hello!", "--max-tokens", "2");
+  g_assert_cmpint (generated.status, ==, 0);
 }
 
 static void
@@ -166,6 +189,7 @@ main (int argc, char **argv)
   ADD ("a table is for people", test_a_table_is_for_people);
   ADD ("strengths go up to a share of the norm", test_strengths_go_up_to_a_share_of_the_norm);
   ADD ("prompts come from a file", test_prompts_come_from_a_file);
+  ADD ("the suggestion is an option", test_the_suggestion_is_an_option);
   ADD ("mistakes are told", test_mistakes_are_told);
   ADD ("what is missing is named", test_what_is_missing_is_named);
   return g_test_run ();
