@@ -14,6 +14,9 @@ static const SteerCliCommand commands[] = {
   { "inspect", "which features of an SAE fire on a text", steer_cli_inspect },
   { "contrast", "a feature of your own, from examples of what it is about", steer_cli_contrast },
   { "sweep", "what each strength of a feature makes of the same prompts", steer_cli_sweep },
+#ifdef STEER_HAS_SERVE
+  { "serve", "a model over HTTP, for programs and for a browser", steer_cli_serve },
+#endif
   { "features", "labels of features: search, show, import, name", steer_cli_features },
   { "tokenize", "text to token ids and back, line by line", steer_cli_tokenize },
   { "template", "messages to a prompt, line by line", steer_cli_template },

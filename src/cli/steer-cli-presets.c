@@ -127,13 +127,17 @@ fail_unknown (const char *name, GError **error)
 SteerPreset *
 steer_cli_open_preset (const char *name, GError **error)
 {
-  g_auto (GStrv) files = NULL;
-  const char *file;
-
   if (strchr (name, G_DIR_SEPARATOR) != NULL || g_file_test (name, G_FILE_TEST_EXISTS))
     return steer_preset_new_from_file (name, error);
-  files = list_files ();
-  file = find_file (files, name);
+  return steer_cli_open_known_preset (name, error);
+}
+
+SteerPreset *
+steer_cli_open_known_preset (const char *name, GError **error)
+{
+  g_auto (GStrv) files = list_files ();
+  const char *file = find_file (files, name);
+
   if (file != NULL)
     return open_file (file, error);
   fail_unknown (name, error);

@@ -64,6 +64,9 @@ gboolean steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *
  * without ".yaml" and without the number of a bundled one, or what the window shows: "eiffel-tower", "Eiffel Tower". */
 SteerPreset *steer_cli_open_preset (const char *name, GError **error);
 
+/* The same by its name alone: no other file is opened, whatever @name is. */
+SteerPreset *steer_cli_open_known_preset (const char *name, GError **error);
+
 /* Names of the presets that are known by name, in order of their files; free with g_strfreev(). Never NULL. */
 char **steer_cli_list_presets (void);
 

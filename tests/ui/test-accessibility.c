@@ -119,6 +119,7 @@ typedef struct
   Wanted dialog;
 } Opening;
 
+static const Opening sweeping = { "feature.sweep", { 0 }, { ATSPI_ROLE_FRAME, "Find a Strength" } };
 static const Opening firing = { "message.inspect", { 0 }, { ATSPI_ROLE_FRAME, "Features in This Text" } };
 
 /* The last one can be left only by an answer. */
@@ -163,40 +164,31 @@ has_firing (App *app, gpointer dialog)
   return button != NULL;
 }
 
-/* The last node that has that action. (transfer full) (nullable) */
-static Node *
-find_acting (Node *root, const char *action)
-{
-  g_autoptr (NodeAction) actions = atspi_accessible_get_action_iface (root);
-  int n_actions = actions != NULL ? atspi_action_get_n_actions (actions, NULL) : 0;
-  int n = atspi_accessible_get_child_count (root, NULL);
-
-  for (int i = n - 1; i >= 0; i--)
-    {
-      g_autoptr (Node) child = atspi_accessible_get_child_at_index (root, i, NULL);
-      Node *found = child != NULL ? find_acting (child, action) : NULL;
-
-      if (found != NULL)
-        return found;
-    }
-  for (int i = 0; i < n_actions; i++)
-    {
-      g_autofree char *name = atspi_action_get_action_name (actions, i, NULL);
-
-      if (g_strcmp0 (name, action) == 0)
-        return g_object_ref (root);
-    }
-  return NULL;
-}
-
 /* The tree changes while it is walked: rows are filled in the frames after a reply, and one walk may miss a branch. */
 static gboolean
 has_acting (App *app, gpointer data)
 {
   Node **found = data;
 
-  *found = find_acting (app->window, firing.action);
+  *found = ui_find_acting (app->window, firing.action);
   return *found != NULL;
+}
+
+static gboolean
+has_row (App *app, gpointer data)
+{
+  Node **found = data;
+
+  *found = ui_find_acting (app->window, sweeping.action);
+  return *found != NULL;
+}
+
+static gboolean
+has_swept (App *app, gpointer dialog)
+{
+  g_autoptr (Node) row = ui_find (dialog, ATSPI_ROLE_LIST_ITEM, "*Describe something beautiful.*");
+
+  return row != NULL;
 }
 
 static void
@@ -220,6 +212,22 @@ test_chat (void)
   ui_wait_for (has_acting, &app, &view, "a message");
   dialog = open_dialog (&app, view, &firing, &windows);
   ui_wait_for (has_firing, &app, dialog, "a feature");
+  assert_named (dialog);
+  ui_quit (&app);
+}
+
+static void
+test_sweep (void)
+{
+  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
+  g_autoptr (Node) row = NULL, dialog = NULL;
+  Windows windows = { 0 };
+  App app = { 0 };
+
+  ui_start (&app, preset);
+  ui_wait_for (has_row, &app, &row, "a row");
+  dialog = open_dialog (&app, row, &sweeping, &windows);
+  ui_wait_for (has_swept, &app, dialog, "replies");
   assert_named (dialog);
   ui_quit (&app);
 }
@@ -252,6 +260,7 @@ main (int argc, char **argv)
 {
   ui_init (&argc, &argv);
   g_test_add_func ("/accessibility/every control of a chat and of the features in its text has a name", test_chat);
+  g_test_add_func ("/accessibility/every control of a sweep has a name", test_sweep);
   g_test_add_func ("/accessibility/every control of every dialog has a name", test_dialogs);
   return g_test_run ();
 }

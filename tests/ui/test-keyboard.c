@@ -483,6 +483,31 @@ test_make_feature (void)
   ui_quit (&app);
 }
 
+static gboolean
+has_row (App *app, gpointer data)
+{
+  Node **found = data;
+
+  *found = ui_find_acting (app->window, "feature.sweep");
+  return *found != NULL;
+}
+
+static void
+test_sweep (void)
+{
+  static const char *const wanted[]
+    = { "spin button: Strength", "push button: Use", "push button: Change What Is Tried", NULL };
+  g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
+  g_autoptr (Node) row = NULL;
+  App app = { 0 };
+
+  ui_start (&app, preset);
+  ui_wait_for (has_row, &app, &row, "a row");
+  ui_act (&app, row, "feature.sweep");
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -500,6 +525,7 @@ main (int argc, char **argv)
   g_test_add_func ("/keyboard/tab goes through the preferences", test_preferences);
   g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
   g_test_add_func ("/keyboard/tab goes through a feature from examples", test_make_feature);
+  g_test_add_func ("/keyboard/tab goes through a sweep", test_sweep);
   failed = g_test_run ();
   g_object_unref (listener);
   g_ptr_array_unref (focused);

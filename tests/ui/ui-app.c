@@ -317,3 +317,28 @@ ui_quit (App *app)
     }
   assert_good_end (app, status);
 }
+
+Node *
+ui_find_acting (Node *root, const char *action)
+{
+  g_autoptr (NodeAction) actions = atspi_accessible_get_action_iface (root);
+  int n_actions = actions != NULL ? atspi_action_get_n_actions (actions, NULL) : 0;
+  int n = atspi_accessible_get_child_count (root, NULL);
+
+  for (int i = n - 1; i >= 0; i--)
+    {
+      g_autoptr (Node) child = atspi_accessible_get_child_at_index (root, i, NULL);
+      Node *found = child != NULL ? ui_find_acting (child, action) : NULL;
+
+      if (found != NULL)
+        return found;
+    }
+  for (int i = 0; i < n_actions; i++)
+    {
+      g_autofree char *name = atspi_action_get_action_name (actions, i, NULL);
+
+      if (g_strcmp0 (name, action) == 0)
+        return g_object_ref (root);
+    }
+  return NULL;
+}

@@ -43,6 +43,9 @@ void ui_wait_for (gboolean (*condition) (App *app, gpointer data), App *app, gpo
 
 /* Depth first. (transfer full) (nullable) */
 Node *ui_find (Node *root, AtspiRole role, const char *name);
+
+/* The last node at or below @root that has that action. (transfer full) (nullable) */
+Node *ui_find_acting (Node *root, const char *action);
 Node *ui_find_last (Node *root, AtspiRole role, const char *name);
 gboolean ui_is_there (App *app, gpointer wanted);
 Node *ui_wait_for_node (App *app, AtspiRole role, const char *name);

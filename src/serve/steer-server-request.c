@@ -1,0 +1,236 @@
+/* What a client asks for: OpenAI's parameters, those that other local servers add, and the steering. */
+#include "steer-server-private.h"
+
+#include <string.h>
+
+#define MAX_STOPS 16
+
+void
+steer_server_ask_clear (SteerServerAsk *self)
+{
+  g_clear_pointer (&self->request, steer_request_unref);
+}
+
+static gboolean
+read_role (JsonObject *object, SteerRole *role, GError **error)
+{
+  const char *name = NULL;
+
+  if (!steer_server_read_string (object, "role", &name, error))
+    return FALSE;
+  if (g_strcmp0 (name, "developer") == 0)
+    name = "system";
+  if (name != NULL && steer_role_from_name (name, role))
+    return TRUE;
+  return steer_server_fail (error, "\"role\" must be system, developer, user or assistant");
+}
+
+/* A string, or parts of type "text", which are joined. */
+static gboolean
+read_content (JsonObject *object, GString *text, GError **error)
+{
+  JsonNode *node = json_object_get_member (object, "content");
+  JsonArray *parts;
+
+  if (node != NULL && json_node_get_value_type (node) == G_TYPE_STRING)
+    {
+      g_string_append (text, json_node_get_string (node));
+      return TRUE;
+    }
+  if (node == NULL || !JSON_NODE_HOLDS_ARRAY (node))
+    return steer_server_fail (error, "\"content\" must be a string or an array of parts");
+  parts = json_node_get_array (node);
+  for (guint i = 0; i < json_array_get_length (parts); i++)
+    {
+      JsonNode *part = json_array_get_element (parts, i);
+      const char *type = NULL, *piece = NULL;
+
+      if (!JSON_NODE_HOLDS_OBJECT (part) || !steer_server_read_string (json_node_get_object (part), "type", &type, NULL)
+          || !steer_server_read_string (json_node_get_object (part), "text", &piece, NULL)
+          || g_strcmp0 (type, "text") != 0 || piece == NULL)
+        return steer_server_fail (error, "only parts of type \"text\" are understood");
+      g_string_append (text, piece);
+    }
+  return TRUE;
+}
+
+static gboolean
+read_messages (SteerServerAsk *self, JsonObject *body, GError **error)
+{
+  JsonArray *messages = NULL;
+
+  if (!steer_server_read_array (body, "messages", &messages, error))
+    return FALSE;
+  if (messages == NULL || json_array_get_length (messages) == 0)
+    return steer_server_fail (error, "\"messages\" must be an array of at least one message");
+  for (guint i = 0; i < json_array_get_length (messages); i++)
+    {
+      JsonNode *node = json_array_get_element (messages, i);
+      g_autoptr (GString) text = g_string_new (NULL);
+      SteerRole role;
+
+      if (!JSON_NODE_HOLDS_OBJECT (node))
+        return steer_server_fail (error, "a message must be an object");
+      if (!read_role (json_node_get_object (node), &role, error)
+          || !read_content (json_node_get_object (node), text, error))
+        return FALSE;
+      steer_request_add_message (self->request, role, text->str);
+    }
+  return TRUE;
+}
+
+static gboolean
+read_prompt (SteerServerAsk *self, JsonObject *body, GError **error)
+{
+  const char *prompt = NULL;
+
+  if (!steer_server_read_string (body, "prompt", &prompt, error))
+    return FALSE;
+  if (prompt == NULL)
+    return steer_server_fail (error, "\"prompt\" must be a string");
+  steer_request_set_text (self->request, prompt);
+  return TRUE;
+}
+
+/* As everywhere: what is asked for, else the preset's, else the model's advice. */
+static void
+find_sampling (SteerServer *server, SteerSampling *sampling)
+{
+  SteerModel *model = steer_engine_get_model (server->engine);
+
+  steer_sampling_init (sampling);
+  if (model != NULL)
+    steer_sampling_merge (sampling, &steer_model_get_config (model)->sampling,
+                          steer_model_get_config (model)->sampling_fields);
+  steer_sampling_merge (sampling, steer_preset_get_sampling (server->preset),
+                        steer_preset_get_sampling_fields (server->preset));
+}
+
+static gboolean
+read_sampling (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
+{
+  static const SteerSamplingFields measures[STEER_SAMPLING_N_MEASURES]
+    = { STEER_SAMPLING_TEMPERATURE, STEER_SAMPLING_TOP_K, STEER_SAMPLING_TOP_P, STEER_SAMPLING_MIN_P,
+        STEER_SAMPLING_REPETITION_PENALTY };
+  SteerSampling sampling;
+  guint64 max_tokens;
+
+  find_sampling (server, &sampling);
+  for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
+    {
+      double value = steer_sampling_get (&sampling, measures[i]);
+
+      if (!steer_server_read_double (body, steer_sampling_keys[i], &value, error))
+        return FALSE;
+      if (!steer_sampling_set (&sampling, measures[i], value))
+        return steer_server_fail (error, "\"%s\" cannot be %g", steer_sampling_keys[i], value);
+    }
+  max_tokens = sampling.max_tokens;
+  if (!steer_server_read_uint (body, "seed", &sampling.seed, error)
+      || !steer_server_read_uint (body, "max_tokens", &max_tokens, error)
+      || !steer_server_read_uint (body, "max_completion_tokens", &max_tokens, error))
+    return FALSE;
+  if (!steer_server_has (body, "seed"))
+    sampling.seed = g_random_int ();
+  sampling.max_tokens = (guint) MIN (max_tokens, G_MAXUINT);
+  steer_request_set_sampling (self->request, &sampling);
+  return TRUE;
+}
+
+static gboolean
+read_stop (SteerServerAsk *self, JsonObject *body, GError **error)
+{
+  JsonNode *node = steer_server_has (body, "stop") ? json_object_get_member (body, "stop") : NULL;
+  const char *stops[MAX_STOPS + 1] = { NULL };
+  JsonArray *array;
+
+  if (node == NULL)
+    return TRUE;
+  if (json_node_get_value_type (node) == G_TYPE_STRING)
+    stops[0] = json_node_get_string (node);
+  else if (!JSON_NODE_HOLDS_ARRAY (node) || json_array_get_length (json_node_get_array (node)) > MAX_STOPS)
+    return steer_server_fail (error, "\"stop\" must be a string or an array of up to %u", MAX_STOPS);
+  array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  for (guint i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      JsonNode *stop = json_array_get_element (array, i);
+
+      if (json_node_get_value_type (stop) != G_TYPE_STRING)
+        return steer_server_fail (error, "\"stop\" must be strings");
+      stops[i] = json_node_get_string (stop);
+    }
+  steer_request_set_stop_strings (self->request, stops);
+  return TRUE;
+}
+
+/* A client that says nothing of steering is steered as the server is, and feels every change. */
+static gboolean
+read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
+{
+  JsonObject *wishes = NULL;
+  g_autoptr (SteerPreset) preset = NULL;
+  g_autoptr (SteerPlan) plan = NULL;
+
+  if (!steer_server_read_object (body, "steering", &wishes, error))
+    return FALSE;
+  if (wishes == NULL)
+    {
+      steer_request_set_live_plan (self->request, server->live);
+      return TRUE;
+    }
+  preset = steer_server_make_preset (server, wishes, error);
+  plan = preset != NULL ? steer_server_make_plan (server, preset, error) : NULL;
+  if (plan == NULL)
+    return FALSE;
+  steer_request_schedule_plan (self->request, 0, plan);
+  return TRUE;
+}
+
+/* What would change the answer and is not done is refused rather than ignored. */
+static gboolean
+check_rest (JsonObject *body, GError **error)
+{
+  static const char *const refused[] = { "tools", "functions", "logit_bias", "suffix" };
+  gboolean logprobs = FALSE;
+  guint64 n = 1;
+
+  if (!steer_server_read_uint (body, "n", &n, error))
+    return FALSE;
+  if (n != 1)
+    return steer_server_fail (error, "\"n\" must be 1: ask again for another reply");
+  if (steer_server_has (body, "logprobs")
+      && (!steer_server_read_boolean (body, "logprobs", &logprobs, NULL) || logprobs))
+    return steer_server_fail (error, "\"logprobs\" are not told");
+  for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
+    {
+      JsonNode *node = json_object_get_member (body, refused[i]);
+
+      if (steer_server_has (body, refused[i])
+          && !(JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 0)
+          && !(JSON_NODE_HOLDS_OBJECT (node) && json_object_get_size (json_node_get_object (node)) == 0))
+        return steer_server_fail (error, "\"%s\" is not supported", refused[i]);
+    }
+  return TRUE;
+}
+
+gboolean
+steer_server_ask_read (SteerServerAsk *self, SteerServer *server, JsonObject *body, gboolean chat, GError **error)
+{
+  JsonObject *stream_options = NULL, *template = NULL;
+  gboolean thinking = TRUE;
+
+  self->request = steer_request_new ();
+  if (!check_rest (body, error) || !(chat ? read_messages (self, body, error) : read_prompt (self, body, error))
+      || !read_sampling (self, server, body, error) || !read_stop (self, body, error)
+      || !read_steering (self, server, body, error) || !steer_server_read_boolean (body, "stream", &self->stream, error)
+      || !steer_server_read_object (body, "stream_options", &stream_options, error)
+      || !steer_server_read_object (body, "chat_template_kwargs", &template, error))
+    return FALSE;
+  if (stream_options != NULL
+      && !steer_server_read_boolean (stream_options, "include_usage", &self->include_usage, error))
+    return FALSE;
+  if (template != NULL && !steer_server_read_boolean (template, "enable_thinking", &thinking, error))
+    return FALSE;
+  steer_request_set_thinking (self->request, thinking);
+  return TRUE;
+}

@@ -1,0 +1,416 @@
+#include "steer-server-private.h"
+
+#include <string.h>
+
+#include "steer-page-resources.h"
+
+#define PAGE_PREFIX "/com/example/SteerChat/page/"
+
+G_DEFINE_FINAL_TYPE (SteerServer, steer_server, G_TYPE_OBJECT)
+
+G_DEFINE_QUARK (steer_server_error_quark, steer_server_error)
+
+typedef void (*ServeFunc) (SteerServer *self, SoupServerMessage *message, GHashTable *query);
+
+static void
+serve_health (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  g_autoptr (JsonNode) node = json_from_string ("{\"status\":\"ok\"}", NULL);
+
+  steer_server_answer (message, node);
+}
+
+static void
+serve_models (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) node = NULL;
+  g_autofree char *name = NULL;
+
+  g_object_get (self->engine, "model-name", &name, NULL);
+  json_builder_begin_object (builder);
+  json_builder_set_member_name (builder, "object");
+  json_builder_add_string_value (builder, "list");
+  json_builder_set_member_name (builder, "data");
+  json_builder_begin_array (builder);
+  if (name != NULL)
+    {
+      json_builder_begin_object (builder);
+      json_builder_set_member_name (builder, "id");
+      json_builder_add_string_value (builder, name);
+      json_builder_set_member_name (builder, "object");
+      json_builder_add_string_value (builder, "model");
+      json_builder_set_member_name (builder, "created");
+      json_builder_add_int_value (builder, 0);
+      json_builder_set_member_name (builder, "owned_by");
+      json_builder_add_string_value (builder, "local");
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  json_builder_end_object (builder);
+  node = json_builder_get_root (builder);
+  steer_server_answer (message, node);
+}
+
+static void
+serve_steering (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  steer_server_serve_steering (self, message);
+}
+
+static void
+serve_presets (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  steer_server_serve_presets (self, message);
+}
+
+static void
+serve_chat (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  steer_server_serve_completion (self, message, TRUE);
+}
+
+static void
+serve_completion (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  steer_server_serve_completion (self, message, FALSE);
+}
+
+/* What is served to whom: the page holds no secret, and is needed to ask for the token. */
+static const struct
+{
+  const char *path;
+  const char *methods;
+  ServeFunc serve;
+  gboolean open;
+} places[] = {
+  { "/health", "GET", serve_health, TRUE },
+  { "/v1/models", "GET", serve_models, FALSE },
+  { "/v1/steering", "GET, PUT", serve_steering, FALSE },
+  { "/v1/presets", "GET", serve_presets, FALSE },
+  { "/v1/features", "GET", steer_server_serve_features, FALSE },
+  { "/v1/chat/completions", "POST", serve_chat, FALSE },
+  { "/v1/completions", "POST", serve_completion, FALSE },
+};
+
+static const struct
+{
+  const char *path;
+  const char *file;
+  const char *type;
+} files[] = {
+  { "/", "index.html", "text/html; charset=utf-8" },
+  { "/page.css", "page.css", "text/css; charset=utf-8" },
+  { "/page.js", "page.js", "text/javascript; charset=utf-8" },
+};
+
+static gboolean
+serve_file (SoupServerMessage *message, const char *path)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
+
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++)
+    {
+      g_autofree char *name = NULL;
+      g_autoptr (GBytes) bytes = NULL;
+      gsize length;
+      const char *data;
+
+      if (!g_str_equal (path, files[i].path))
+        continue;
+      name = g_strconcat (PAGE_PREFIX, files[i].file, NULL);
+      bytes = g_resource_lookup_data (steer_page_get_resource (), name, G_RESOURCE_LOOKUP_FLAGS_NONE, NULL);
+      data = g_bytes_get_data (bytes, &length);
+      soup_message_headers_replace (headers, "Content-Security-Policy",
+                                    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'");
+      soup_message_headers_replace (headers, "Referrer-Policy", "no-referrer");
+      soup_message_headers_replace (headers, "Cache-Control", "no-cache");
+      soup_server_message_set_status (message, SOUP_STATUS_OK, NULL);
+      soup_server_message_set_response (message, files[i].type, SOUP_MEMORY_COPY, data, length);
+      return TRUE;
+    }
+  return FALSE;
+}
+
+static const char *
+get_header (SoupServerMessage *message, const char *name)
+{
+  return soup_message_headers_get_one (soup_server_message_get_request_headers (message), name);
+}
+
+/* A header's host without its port and brackets. Free with g_free(). */
+static char *
+dup_host_name (const char *host)
+{
+  const char *end;
+
+  if (*host == '[' && (end = strchr (host, ']')) != NULL)
+    return g_strndup (host + 1, (gsize) (end - host - 1));
+  end = strrchr (host, ':');
+  return end != NULL ? g_strndup (host, (gsize) (end - host)) : g_strdup (host);
+}
+
+static gboolean
+is_own_name (SteerServer *self, const char *host)
+{
+  g_autofree char *name = dup_host_name (host);
+
+  return g_ascii_strcasecmp (name, "localhost") == 0 || g_str_equal (name, "127.0.0.1") || g_str_equal (name, "::1")
+         || g_strcmp0 (name, self->host) == 0;
+}
+
+static gboolean
+is_known_origin (SteerServer *self, const char *origin)
+{
+  return self->origins != NULL && g_strv_contains ((const char *const *) self->origins, origin);
+}
+
+/* Takes as long whatever is wrong. */
+static gboolean
+has_token (SteerServer *self, SoupServerMessage *message)
+{
+  const char *header = get_header (message, "Authorization");
+  const char *given;
+  gsize length = strlen (self->token);
+  guint8 difference = 0;
+
+  if (header == NULL || g_ascii_strncasecmp (header, "Bearer ", 7) != 0)
+    return FALSE;
+  given = header + 7;
+  if (strlen (given) != length)
+    return FALSE;
+  for (gsize i = 0; i < length; i++)
+    difference |= (guint8) (given[i] ^ self->token[i]);
+  return difference == 0;
+}
+
+static gboolean
+refuse (GError **error, SteerServerError code, const char *text)
+{
+  g_set_error_literal (error, STEER_SERVER_ERROR, code, text);
+  return FALSE;
+}
+
+static gboolean
+check_origin (SteerServer *self, SoupServerMessage *message, GError **error)
+{
+  SoupMessageHeaders *answer = soup_server_message_get_response_headers (message);
+  const char *origin = get_header (message, "Origin");
+  const char *host = get_header (message, "Host");
+  g_autofree char *own = host != NULL ? g_strconcat ("http://", host, NULL) : NULL;
+
+  if (host == NULL)
+    return refuse (error, STEER_SERVER_ERROR_BAD_REQUEST, "the request has no Host");
+  if (self->token == NULL && !is_own_name (self, host))
+    return refuse (error, STEER_SERVER_ERROR_FORBIDDEN,
+                   "the request is for another host; a server that is reached by a name needs a token");
+  if (origin == NULL || g_ascii_strcasecmp (origin, own) == 0)
+    return TRUE;
+  if (!is_known_origin (self, origin))
+    return refuse (error, STEER_SERVER_ERROR_FORBIDDEN, "pages of this origin may not ask: see --allow-origin");
+  soup_message_headers_replace (answer, "Access-Control-Allow-Origin", origin);
+  soup_message_headers_replace (answer, "Vary", "Origin");
+  return TRUE;
+}
+
+/* A browser asks whether a page may. */
+static void
+answer_options (SoupServerMessage *message)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
+
+  soup_message_headers_replace (headers, "Access-Control-Allow-Methods", "GET, POST, PUT, OPTIONS");
+  soup_message_headers_replace (headers, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+  soup_server_message_set_status (message, SOUP_STATUS_NO_CONTENT, NULL);
+}
+
+static gboolean
+serve_place (SteerServer *self, SoupServerMessage *message, const char *path, GHashTable *query, GError **error)
+{
+  const char *method = soup_server_message_get_method (message);
+
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    {
+      g_auto (GStrv) methods = NULL;
+
+      if (!g_str_equal (path, places[i].path))
+        continue;
+      if (self->token != NULL && !places[i].open && !has_token (self, message))
+        return refuse (error, STEER_SERVER_ERROR_UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN");
+      methods = g_strsplit (places[i].methods, ", ", -1);
+      if (!g_strv_contains ((const char *const *) methods, method))
+        {
+          soup_message_headers_replace (soup_server_message_get_response_headers (message), "Allow", places[i].methods);
+          return refuse (error, STEER_SERVER_ERROR_METHOD, "not by this method");
+        }
+      places[i].serve (self, message, query);
+      return TRUE;
+    }
+  if (method == SOUP_METHOD_GET && serve_file (message, path))
+    return TRUE;
+  return refuse (error, STEER_SERVER_ERROR_NOT_FOUND, "there is nothing at this address");
+}
+
+static gboolean
+serve (SteerServer *self, SoupServerMessage *message, const char *path, GHashTable *query, GError **error)
+{
+  if (g_object_get_data (G_OBJECT (message), "steer-too-large") != NULL)
+    return refuse (error, STEER_SERVER_ERROR_TOO_LARGE, "the body is larger than 8 MiB");
+  if (!check_origin (self, message, error))
+    return FALSE;
+  if (soup_server_message_get_method (message) == SOUP_METHOD_OPTIONS)
+    {
+      answer_options (message);
+      return TRUE;
+    }
+  return serve_place (self, message, path, query, error);
+}
+
+static void
+on_request (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "X-Content-Type-Options",
+                                "nosniff");
+  if (!serve (data, message, path, query, &error))
+    steer_server_answer_error (message, error);
+}
+
+static void
+on_got_chunk (SoupServerMessage *message, GBytes *chunk, GByteArray *body)
+{
+  gsize length;
+  const guint8 *bytes = g_bytes_get_data (chunk, &length);
+
+  if (length > STEER_SERVER_MAX_BODY - body->len)
+    g_object_set_data (G_OBJECT (message), "steer-too-large", GINT_TO_POINTER (TRUE));
+  else
+    g_byte_array_append (body, bytes, (guint) length);
+}
+
+/* Before the body is read: what is too large is not kept. */
+static void
+on_head (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+{
+  GByteArray *body = g_byte_array_new ();
+
+  soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
+  g_object_set_data_full (G_OBJECT (message), "steer-body", body, (GDestroyNotify) g_byte_array_unref);
+  g_signal_connect (message, "got-chunk", G_CALLBACK (on_got_chunk), body);
+}
+
+static void
+on_preset_changed (SteerServer *self)
+{
+  steer_server_update_plan (self);
+}
+
+static void
+steer_server_dispose (GObject *object)
+{
+  SteerServer *self = STEER_SERVER (object);
+
+  if (self->preset != NULL)
+    g_signal_handlers_disconnect_by_data (self->preset, self);
+  g_clear_object (&self->soup);
+  g_clear_object (&self->preset);
+  g_clear_object (&self->library);
+  g_clear_object (&self->engine);
+  g_clear_pointer (&self->live, steer_live_plan_unref);
+  G_OBJECT_CLASS (steer_server_parent_class)->dispose (object);
+}
+
+static void
+steer_server_finalize (GObject *object)
+{
+  SteerServer *self = STEER_SERVER (object);
+
+  g_clear_error (&self->plan_error);
+  g_ptr_array_unref (self->exchanges);
+  g_free (self->token);
+  g_free (self->host);
+  g_strfreev (self->origins);
+  G_OBJECT_CLASS (steer_server_parent_class)->finalize (object);
+}
+
+static void
+steer_server_class_init (SteerServerClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+
+  object_class->dispose = steer_server_dispose;
+  object_class->finalize = steer_server_finalize;
+}
+
+static void
+steer_server_init (SteerServer *self)
+{
+  self->live = steer_live_plan_new (NULL);
+  self->exchanges = g_ptr_array_new ();
+  self->soup = soup_server_new ("server-header", "steer", NULL);
+  soup_server_add_early_handler (self->soup, NULL, on_head, self, NULL);
+  soup_server_add_handler (self->soup, NULL, on_request, self, NULL);
+}
+
+SteerServer *
+steer_server_new (const SteerServerOptions *options)
+{
+  SteerServer *self = g_object_new (STEER_TYPE_SERVER, NULL);
+
+  self->engine = g_object_ref (options->engine);
+  self->library = g_object_ref (options->library);
+  self->preset = g_object_ref (options->preset);
+  self->list_presets = options->list_presets;
+  self->open_preset = options->open_preset;
+  self->token = g_strdup (options->token);
+  self->origins = g_strdupv ((char **) options->origins);
+  g_signal_connect_swapped (self->preset, "changed", G_CALLBACK (on_preset_changed), self);
+  steer_server_update_plan (self);
+  return self;
+}
+
+gboolean
+steer_server_listen (SteerServer *self, const char *host, guint port, GError **error)
+{
+  g_autoptr (GInetAddress) address = NULL;
+  g_autoptr (GSocketAddress) socket_address = NULL;
+
+  g_return_val_if_fail (STEER_IS_SERVER (self), FALSE);
+  g_return_val_if_fail (port <= G_MAXUINT16, FALSE);
+
+  self->host = g_strdup (host);
+  if (g_str_equal (host, "localhost"))
+    return soup_server_listen_local (self->soup, port, 0, error);
+  address = g_inet_address_new_from_string (host);
+  if (address == NULL)
+    {
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "\"%s\" is no IP address: use 127.0.0.1 or another",
+                   host);
+      return FALSE;
+    }
+  socket_address = g_inet_socket_address_new (address, (guint16) port);
+  return soup_server_listen (self->soup, socket_address, 0, error);
+}
+
+char *
+steer_server_dup_uri (SteerServer *self)
+{
+  GSList *uris;
+  char *uri;
+
+  g_return_val_if_fail (STEER_IS_SERVER (self), NULL);
+
+  uris = soup_server_get_uris (self->soup);
+  uri = uris != NULL ? g_uri_to_string (uris->data) : NULL;
+  g_slist_free_full (uris, (GDestroyNotify) g_uri_unref);
+  return uri;
+}
+
+void
+steer_server_stop (SteerServer *self)
+{
+  g_return_if_fail (STEER_IS_SERVER (self));
+  soup_server_disconnect (self->soup);
+  steer_server_end_replies (self);
+}
