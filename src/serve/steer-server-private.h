@@ -82,6 +82,7 @@ void steer_server_end_replies (SteerServer *self);
 typedef struct
 {
   SteerRequest *request;
+  SteerPreset *preset; /* that of the request, else the server's */
   gboolean stream;
   gboolean include_usage;
 } SteerServerAsk;

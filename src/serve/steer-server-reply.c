@@ -1,7 +1,9 @@
 /* Replies, as a stream of events or in one piece. */
 #include "steer-server-private.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "chat/steer-message.h"
 
@@ -14,7 +16,8 @@ typedef struct
   gboolean chat;
   gboolean stream;
   gboolean include_usage;
-  gboolean begun; /* the answer's head is sent */
+  gboolean begun;   /* the answer's head is sent */
+  GSource *hang_up; /* (nullable): tells whether the client goes while nothing is read of it or written to it */
   char *id;
   char *model; /* nullable */
   gint64 created;
@@ -29,6 +32,11 @@ exchange_free (Exchange *self)
   g_ptr_array_remove_fast (self->server->exchanges, self);
   g_signal_handlers_disconnect_by_data (self->reply, self);
   g_signal_handlers_disconnect_by_data (self->message, self);
+  if (self->hang_up != NULL)
+    {
+      g_source_destroy (self->hang_up);
+      g_source_unref (self->hang_up);
+    }
   steer_reply_stop (self->reply);
   g_object_unref (self->reply);
   g_object_unref (self->message);
@@ -254,6 +262,32 @@ on_replied (SteerReply *reply, Exchange *self)
   soup_server_message_unpause (self->message);
 }
 
+/* What can be read is the client's next request, or its end. */
+static gboolean
+on_readable (GSocket *socket, GIOCondition condition, gpointer data)
+{
+  Exchange *self = data;
+  char byte;
+  gssize n = recv (g_socket_get_fd (socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+    steer_reply_stop (self->reply);
+  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+/* libsoup does not look at the socket while an answer is waited for. */
+static void
+watch_socket (Exchange *self)
+{
+  GSocket *socket = soup_server_message_get_socket (self->message);
+
+  if (socket == NULL)
+    return;
+  self->hang_up = g_socket_create_source (socket, G_IO_IN, NULL);
+  g_source_set_callback (self->hang_up, G_SOURCE_FUNC (on_readable), self, NULL);
+  g_source_attach (self->hang_up, g_main_context_get_thread_default ());
+}
+
 void
 steer_server_end_replies (SteerServer *self)
 {
@@ -298,5 +332,6 @@ steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gb
   /* One that is cut off is not always finished. */
   g_signal_connect_swapped (message, "finished", G_CALLBACK (exchange_free), exchange);
   g_signal_connect_swapped (message, "disconnected", G_CALLBACK (exchange_free), exchange);
+  watch_socket (exchange);
   soup_server_message_pause (message);
 }

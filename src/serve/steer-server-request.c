@@ -9,6 +9,7 @@ void
 steer_server_ask_clear (SteerServerAsk *self)
 {
   g_clear_pointer (&self->request, steer_request_unref);
+  g_clear_object (&self->preset);
 }
 
 static gboolean
@@ -54,6 +55,16 @@ read_content (JsonObject *object, GString *text, GError **error)
   return TRUE;
 }
 
+/* The preset's prompt, where the client has none of its own. */
+static void
+add_system_prompt (SteerServerAsk *self, SteerRole first)
+{
+  const char *prompt = steer_preset_get_system_prompt (self->preset);
+
+  if (prompt != NULL && *prompt != '\0' && first != STEER_ROLE_SYSTEM)
+    steer_request_add_message (self->request, STEER_ROLE_SYSTEM, prompt);
+}
+
 static gboolean
 read_messages (SteerServerAsk *self, JsonObject *body, GError **error)
 {
@@ -74,6 +85,8 @@ read_messages (SteerServerAsk *self, JsonObject *body, GError **error)
       if (!read_role (json_node_get_object (node), &role, error)
           || !read_content (json_node_get_object (node), text, error))
         return FALSE;
+      if (i == 0)
+        add_system_prompt (self, role);
       steer_request_add_message (self->request, role, text->str);
     }
   return TRUE;
@@ -94,7 +107,7 @@ read_prompt (SteerServerAsk *self, JsonObject *body, GError **error)
 
 /* As everywhere: what is asked for, else the preset's, else the model's advice. */
 static void
-find_sampling (SteerServer *server, SteerSampling *sampling)
+find_sampling (SteerServer *server, SteerPreset *preset, SteerSampling *sampling)
 {
   SteerModel *model = steer_engine_get_model (server->engine);
 
@@ -102,8 +115,7 @@ find_sampling (SteerServer *server, SteerSampling *sampling)
   if (model != NULL)
     steer_sampling_merge (sampling, &steer_model_get_config (model)->sampling,
                           steer_model_get_config (model)->sampling_fields);
-  steer_sampling_merge (sampling, steer_preset_get_sampling (server->preset),
-                        steer_preset_get_sampling_fields (server->preset));
+  steer_sampling_merge (sampling, steer_preset_get_sampling (preset), steer_preset_get_sampling_fields (preset));
 }
 
 static gboolean
@@ -115,7 +127,7 @@ read_sampling (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
   SteerSampling sampling;
   guint64 max_tokens;
 
-  find_sampling (server, &sampling);
+  find_sampling (server, self->preset, &sampling);
   for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
     {
       double value = steer_sampling_get (&sampling, measures[i]);
@@ -168,18 +180,18 @@ static gboolean
 read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
 {
   JsonObject *wishes = NULL;
-  g_autoptr (SteerPreset) preset = NULL;
   g_autoptr (SteerPlan) plan = NULL;
 
   if (!steer_server_read_object (body, "steering", &wishes, error))
     return FALSE;
   if (wishes == NULL)
     {
+      self->preset = g_object_ref (server->preset);
       steer_request_set_live_plan (self->request, server->live);
       return TRUE;
     }
-  preset = steer_server_make_preset (server, wishes, error);
-  plan = preset != NULL ? steer_server_make_plan (server, preset, error) : NULL;
+  self->preset = steer_server_make_preset (server, wishes, error);
+  plan = self->preset != NULL ? steer_server_make_plan (server, self->preset, error) : NULL;
   if (plan == NULL)
     return FALSE;
   steer_request_schedule_plan (self->request, 0, plan);
@@ -220,9 +232,11 @@ steer_server_ask_read (SteerServerAsk *self, SteerServer *server, JsonObject *bo
   gboolean thinking = TRUE;
 
   self->request = steer_request_new ();
-  if (!check_rest (body, error) || !(chat ? read_messages (self, body, error) : read_prompt (self, body, error))
+  /* The preset, of which sampling and system prompt may be, comes first. */
+  if (!check_rest (body, error) || !read_steering (self, server, body, error)
+      || !(chat ? read_messages (self, body, error) : read_prompt (self, body, error))
       || !read_sampling (self, server, body, error) || !read_stop (self, body, error)
-      || !read_steering (self, server, body, error) || !steer_server_read_boolean (body, "stream", &self->stream, error)
+      || !steer_server_read_boolean (body, "stream", &self->stream, error)
       || !steer_server_read_object (body, "stream_options", &stream_options, error)
       || !steer_server_read_object (body, "chat_template_kwargs", &template, error))
     return FALSE;

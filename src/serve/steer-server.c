@@ -229,6 +229,9 @@ serve_place (SteerServer *self, SoupServerMessage *message, const char *path, GH
 {
   const char *method = soup_server_message_get_method (message);
 
+  /* The same without its body, which libsoup leaves out. */
+  if (method == SOUP_METHOD_HEAD)
+    method = SOUP_METHOD_GET;
   for (guint i = 0; i < G_N_ELEMENTS (places); i++)
     {
       g_auto (GStrv) methods = NULL;

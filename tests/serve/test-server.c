@@ -507,6 +507,36 @@ test_a_wrong_change_changes_nothing (Fixture *f, gconstpointer data)
     }
 }
 
+/* Of the server's preset, and of the one that a request opens. */
+static void
+test_a_presets_prompt_and_sampling_count (Fixture *f, gconstpointer data)
+{
+  g_autoptr (JsonObject) plain
+    = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
+  g_autoptr (JsonObject) asked
+    = ask (f, "POST", "/v1/chat/completions",
+           "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
+           "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
+           200);
+  g_autoptr (JsonObject) opened
+    = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"steering\":{\"preset\":\"Letters\"}}", 200);
+  g_autoptr (JsonObject) prompted = NULL, own = NULL;
+
+  /* calm.yaml has at most 16. */
+  g_assert_cmpint (json_object_get_int_member (json_object_get_object_member (opened, "usage"), "completion_tokens"),
+                   ==, 16);
+  g_assert_cmpstr (get_content (plain), !=, get_content (asked));
+  steer_preset_set_system_prompt (f->preset, "Speak of towers.");
+  prompted = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
+  g_assert_cmpstr (get_content (prompted), ==, get_content (asked));
+  steer_preset_set_system_prompt (f->preset, "Speak of nothing.");
+  own = ask (f, "POST", "/v1/chat/completions",
+             "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
+             "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
+             200);
+  g_assert_cmpstr (get_content (own), ==, get_content (asked));
+}
+
 static void
 test_presets_are_opened_by_name (Fixture *f, gconstpointer data)
 {
@@ -725,6 +755,7 @@ test_the_page_is_closed_to_strangers (Fixture *f, gconstpointer data)
       g_assert_null (strstr (text, "https://"));
       g_assert_null (strstr (text, "innerHTML"));
     }
+  g_assert_cmpuint (get_status (f, "HEAD", "/", NULL, NULL), ==, 200);
   g_assert_cmpuint (get_status (f, "GET", "/page.txt", NULL, NULL), ==, 404);
   g_assert_cmpuint (get_status (f, "GET", "/../meson.build", NULL, NULL), ==, 404);
   g_assert_cmpuint (get_status (f, "POST", "/v1/steering", NULL, NULL), ==, 405);
@@ -837,6 +868,7 @@ main (int argc, char **argv)
   ADD ("steering in the request is its own", test_steering_in_the_request, NULL);
   ADD ("steering is told and changed", test_steering_is_told_and_changed, NULL);
   ADD ("a wrong change changes nothing", test_a_wrong_change_changes_nothing, NULL);
+  ADD ("a preset's prompt and sampling count", test_a_presets_prompt_and_sampling_count, NULL);
   ADD ("presets are opened by name", test_presets_are_opened_by_name, NULL);
   ADD ("features are found", test_features_are_found, NULL);
   ADD ("wrong requests are refused", test_wrong_requests_are_refused, NULL);

@@ -144,7 +144,7 @@ function save() {
 }
 
 function scrollToEnd() {
-  if (isFollowing) $("scroller").scrollTop = $("scroller").scrollHeight;
+  if (isFollowing && chat.length) $("scroller").scrollTop = $("scroller").scrollHeight;
 }
 
 /* As in the window: how much of what is recommended, or else of half the layer's norm, acts altogether. */
@@ -213,7 +213,9 @@ function speak(text, isLast) {
   return text.slice(end);
 }
 
-function addRun({ message: { runs }, view }, { from_token: from, features }) {
+function addRun({ message, view }, { from_token: from, features }) {
+  const { runs } = message;
+  if (features.length) message.preset = steering?.name;
   if (runs.at(-1)?.text === "") {
     runs.pop();
     view.querySelector(".text").lastElementChild.remove();
@@ -270,7 +272,7 @@ async function writeReply({ message, abort }) {
 }
 
 async function answer(old) {
-  const message = { role: "assistant", runs: [], tokens: 0, end: null, preset: steering?.name };
+  const message = { role: "assistant", runs: [], tokens: 0, end: null };
   const mine = { message, view: showMessage(message), abort: new AbortController(), asked: chat, old, unspoken: "" };
   reply = mine;
   problem = "";
@@ -658,18 +660,13 @@ function sendDraft(event) {
 /* Whether it shows when nobody has said so depends on the width alone. */
 const isPanelShown = () => getComputedStyle($("panel")).display !== "none";
 
-function showPanel(isShown) {
-  document.body.className = isShown ? "with-panel" : "without-panel";
-  $("toggle").ariaExpanded = isShown;
-  scrollToEnd();
-}
+const showPanel = isShown => { document.body.className = isShown ? "with-panel" : "without-panel"; };
 
 function start() {
   takeToken();
   for (const message of chat.filter(({ end }) => end === null)) message.end = "Interrupted";
   $("draft").value = recall("draft", "");
   $("state").textContent = `Steer Chat · ${location.host}`;
-  $("toggle").ariaExpanded = isPanelShown();
   showChat();
   fitDraft();
   load();
@@ -716,7 +713,7 @@ document.addEventListener("keydown", event => {
 });
 addEventListener("hashchange", () => { takeToken(); load(); });
 addEventListener("pagehide", save);
-addEventListener("resize", () => { $("toggle").ariaExpanded = isPanelShown(); scrollToEnd(); });
+new ResizeObserver(() => { $("toggle").ariaExpanded = isPanelShown(); scrollToEnd(); }).observe($("scroller"));
 /* Others may have moved the sliders meanwhile. */
 document.addEventListener("visibilitychange", () => { if (!document.hidden) load(); });
 
