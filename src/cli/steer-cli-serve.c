@@ -111,10 +111,11 @@ print_address (SteerServer *server)
 }
 
 static gboolean
-serve (SteerEngine *engine, SteerCliSteering *steering, guint port, GError **error)
+serve (SteerEngine *engine, SteerCliSteering *steering, gboolean bundled, guint port, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
   g_autoptr (SteerServer) server = steer_server_new (&(SteerServerOptions){ .engine = engine,
+                                                                            .model_name = bundled ? "Steer Demo" : NULL,
                                                                             .library = steering->library,
                                                                             .preset = steering->preset,
                                                                             .list_presets = list_presets,
@@ -156,7 +157,7 @@ steer_cli_serve (int argc, char **argv)
       || (steering = steer_cli_steering_new (&options, model, &error)) == NULL
       || (engine = steer_cli_engine_load (&options, model, &error)) == NULL
       || !steer_cli_steering_bind (steering, steer_engine_get_model (engine), &error)
-      || !serve (engine, steering, (guint) port, &error))
+      || !serve (engine, steering, options.model == NULL, (guint) port, &error))
     return steer_cli_fail (usage.name, error);
   return steer_cli_output_works () ? STEER_CLI_OK : STEER_CLI_FAILED;
 }

@@ -18,6 +18,7 @@ struct _SteerServer
   GObject parent_instance;
 
   SteerEngine *engine;
+  char *model_name; /* nullable */
   SteerLibrary *library;
   SteerPreset *preset;
   SteerLivePlan *live;
@@ -31,6 +32,9 @@ struct _SteerServer
   GPtrArray *exchanges; /* replies that connections wait for */
   guint64 n_answers;    /* for their ids */
 };
+
+/* What the loaded model is called; NULL where there is none. Free with g_free(). */
+char *steer_server_dup_model_name (SteerServer *self);
 
 /* Answers of one JSON value, and of an error: {"error": {"message", "type", "param", "code"}}. */
 void steer_server_answer (SoupServerMessage *message, JsonNode *node);

@@ -324,7 +324,7 @@ steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gb
   exchange->id = g_strdup_printf ("%s-%" G_GUINT64_FORMAT, chat ? "chatcmpl" : "cmpl", ++self->n_answers);
   exchange->created = g_get_real_time () / G_USEC_PER_SEC;
   exchange->steering = json_array_new ();
-  g_object_get (self->engine, "model-name", &exchange->model, NULL);
+  exchange->model = steer_server_dup_model_name (self);
   exchange->reply = steer_engine_reply (self->engine, ask.request);
   g_ptr_array_add (self->exchanges, exchange);
   g_signal_connect (exchange->reply, "chunk", G_CALLBACK (on_chunk), exchange);

@@ -295,13 +295,16 @@ fits (const SteerFeatureInfo *info, char **words)
 }
 
 static void
-add_found (JsonBuilder *builder, const SteerFeatureInfo *info, const char *source)
+add_found (JsonBuilder *builder, const SteerFeatureInfo *info, SteerVectorSource *source)
 {
+  double norm = steer_vector_source_get_layer_norm (source, info->layer);
+
   json_builder_begin_object (builder);
   add_address (builder, info->layer, info->index);
   add_string (builder, "label", info->label);
-  add_string (builder, "source", source);
+  add_string (builder, "source", steer_vector_source_get_id (source));
   add_known (builder, "recommended", info->recommended, info->recommended != 0.0);
+  add_known (builder, "layer_norm", norm, norm > 0.0);
   json_builder_end_object (builder);
 }
 
@@ -322,7 +325,7 @@ find_features (SteerServer *self, JsonBuilder *builder, char **words, guint limi
 
           if (fits (info, words)
               && g_hash_table_add (seen, g_strdup_printf ("%u:%" G_GUINT64_FORMAT, info->layer, info->index)))
-            add_found (builder, info, steer_vector_source_get_id (g_ptr_array_index (sources, i)));
+            add_found (builder, info, g_ptr_array_index (sources, i));
         }
     }
 }

@@ -20,14 +20,22 @@ serve_health (SteerServer *self, SoupServerMessage *message, GHashTable *query)
   steer_server_answer (message, node);
 }
 
+char *
+steer_server_dup_model_name (SteerServer *self)
+{
+  g_autofree char *name = NULL;
+
+  g_object_get (self->engine, "model-name", &name, NULL);
+  return name != NULL && self->model_name != NULL ? g_strdup (self->model_name) : g_steal_pointer (&name);
+}
+
 static void
 serve_models (SteerServer *self, SoupServerMessage *message, GHashTable *query)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) node = NULL;
-  g_autofree char *name = NULL;
+  g_autofree char *name = steer_server_dup_model_name (self);
 
-  g_object_get (self->engine, "model-name", &name, NULL);
   json_builder_begin_object (builder);
   json_builder_set_member_name (builder, "object");
   json_builder_add_string_value (builder, "list");
@@ -102,6 +110,7 @@ static const struct
   { "/", "index.html", "text/html; charset=utf-8" },
   { "/page.css", "page.css", "text/css; charset=utf-8" },
   { "/page.js", "page.js", "text/javascript; charset=utf-8" },
+  { "/icon.svg", "icon.svg", "image/svg+xml" },
 };
 
 static gboolean
@@ -333,6 +342,7 @@ steer_server_finalize (GObject *object)
   g_ptr_array_unref (self->exchanges);
   g_free (self->token);
   g_free (self->host);
+  g_free (self->model_name);
   g_strfreev (self->origins);
   G_OBJECT_CLASS (steer_server_parent_class)->finalize (object);
 }
@@ -362,6 +372,7 @@ steer_server_new (const SteerServerOptions *options)
   SteerServer *self = g_object_new (STEER_TYPE_SERVER, NULL);
 
   self->engine = g_object_ref (options->engine);
+  self->model_name = g_strdup (options->model_name);
   self->library = g_object_ref (options->library);
   self->preset = g_object_ref (options->preset);
   self->list_presets = options->list_presets;

@@ -27,8 +27,9 @@ GQuark steer_server_error_quark (void);
 typedef struct
 {
   SteerEngine *engine;
-  SteerLibrary *library; /* where directions come from */
-  SteerPreset *preset;   /* what steers; clients change it, and so may others */
+  const char *model_name; /* (nullable): what the model is called; NULL: as its file or folder */
+  SteerLibrary *library;  /* where directions come from */
+  SteerPreset *preset;    /* what steers; clients change it, and so may others */
 
   /* Presets that can be had by name: NULL-terminated, and one of them, whatever name a stranger gives. Both nullable:
    * none. */
