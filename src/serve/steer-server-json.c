@@ -76,8 +76,14 @@ JsonObject *
 steer_server_read_body (SoupServerMessage *message, GError **error)
 {
   GByteArray *body = g_object_get_data (G_OBJECT (message), "steer-body");
-  const char *text = body != NULL ? (const char *) body->data : "";
-  gsize length = body != NULL ? body->len : 0;
+
+  return steer_server_parse_body (body != NULL && body->len > 0 ? (const char *) body->data : "",
+                                  body != NULL ? body->len : 0, error);
+}
+
+JsonObject *
+steer_server_parse_body (const char *text, gsize length, GError **error)
+{
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   g_autoptr (GError) local = NULL;
   JsonNode *root;

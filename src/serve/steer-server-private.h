@@ -46,6 +46,8 @@ guint steer_server_get_status (const GError *error);
 
 /* The body as one JSON object (transfer full). Errors: STEER_SERVER_ERROR. */
 JsonObject *steer_server_read_body (SoupServerMessage *message, GError **error);
+/* @text: [length] */
+JsonObject *steer_server_parse_body (const char *text, gsize length, GError **error);
 
 /* Members of an object: FALSE with an error, which names it, where there is one of another type. What is not there, or
  * null, leaves the value alone. */

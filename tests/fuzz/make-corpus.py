@@ -205,7 +205,22 @@ def write_made() -> None:
              "layer_norm.2": "12", "model": "Tiny", "examples.2.7": json.dumps(examples, ensure_ascii=name == "both")}))
 
 
+def write_requests() -> None:
+    features = [{"layer": 2, "index": 97, "strength": -4.5, "mode": "clamp", "enabled": False, "label": "Für"}]
+    for name, body in {
+        "chat": {"messages": [{"role": "developer", "content": "Be brief."}, {"role": "user", "content": [
+            {"type": "text", "text": "Hel"}, {"type": "text", "text": "lo 🗼"}]}], "temperature": 0.7, "top_k": 40, "top_p": 0.9,
+            "min_p": 0, "repetition_penalty": 1.1, "seed": 5, "max_tokens": 9, "stop": ["a", "b"], "stream": True,
+            "stream_options": {"include_usage": True}, "chat_template_kwargs": {"enable_thinking": False}, "n": 1,
+            "logprobs": None, "tools": [], "steering": {"features": features, "multiplier": 0.5}},
+        "text": {"prompt": "Once upon", "stop": "\n", "max_completion_tokens": 3, "steering": {"enabled": False}},
+        "steering": {"enabled": True, "multiplier": 2, "features": features},
+    }.items():
+        seed("serve", f"{name}.json", json.dumps(body, ensure_ascii=name == "steering").encode())
+
+
 for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,
-              write_presets, write_labels, write_conversations, write_vectors, write_made):
+              write_presets, write_labels, write_conversations, write_vectors, write_made,
+              write_requests):
     write()
 Path(sys.argv[2]).touch()
