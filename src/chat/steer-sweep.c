@@ -269,12 +269,12 @@ judge (SteerSweep *self)
 static void
 on_written (SteerReply *reply, SteerSweep *self)
 {
-  g_autoptr (SteerSweep) held = g_object_ref (self);
   const GError *error = steer_reply_get_error (reply);
   g_autoptr (GError) other = NULL;
 
   if (!self->running)
     return;
+  g_object_ref (self); /* whoever hears of it may let go */
   if (error != NULL)
     finish (self, g_error_copy (error));
   else if (!check_model (self, &other))
@@ -284,6 +284,7 @@ on_written (SteerReply *reply, SteerSweep *self)
                                        "the replies were stopped before all were there"));
   else if (++self->n_written == self->n_replies)
     judge (self);
+  g_object_unref (self);
 }
 
 static SteerRequest *

@@ -39,6 +39,7 @@ open_dialog (Sweeping *f)
 static void
 set_up (Sweeping *f, gconstpointer data)
 {
+  static const char *const prompts[] = { "Write a short story.", NULL };
   g_autoptr (SteerPreset) preset = app_test_preset ("Letters", 97, 40.0);
 
   f->dir = test_make_dir ();
@@ -49,6 +50,9 @@ set_up (Sweeping *f, gconstpointer data)
   steer_workspace_set_preset (f->workspace, preset);
   f->feature = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);
   f->chosen = NAN;
+  /* One is enough where it is not asked what is asked. */
+  if (g_strcmp0 (data, "usual prompts") != 0)
+    g_settings_set_strv (f->settings, "sweep-prompts", prompts);
 }
 
 static void
@@ -364,7 +368,7 @@ main (int argc, char **argv)
 {
   app_test_init (&argc, &argv);
 #define ADD(name, func, data) g_test_add ("/sweeping/" name, Sweeping, data, set_up, func, tear_down)
-  ADD ("begins by itself", test_begins_by_itself, NULL);
+  ADD ("begins by itself", test_begins_by_itself, "usual prompts");
   ADD ("what is asked can be changed", test_what_is_asked_can_be_changed, NULL);
   ADD ("nothing to ask is not tried", test_nothing_to_ask_is_not_tried, NULL);
   ADD ("a strength is used", test_a_strength_is_used, NULL);
