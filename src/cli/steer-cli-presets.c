@@ -77,10 +77,10 @@ is_shown_as (const char *file, const char *name)
 {
   g_autoptr (SteerPreset) preset = open_file (file, NULL);
   const char *shown = preset != NULL ? steer_preset_get_name (preset) : NULL;
-  g_autofree char *a = g_utf8_casefold (shown != NULL ? shown : "", -1);
+  g_autofree char *a = shown != NULL ? g_utf8_casefold (shown, -1) : NULL;
   g_autofree char *b = g_utf8_casefold (name, -1);
 
-  return g_str_equal (a, b);
+  return g_strcmp0 (a, b) == 0;
 }
 
 /* The very file, else what is called so but for its number, else what is shown so. NULL: none. */

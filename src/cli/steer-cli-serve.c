@@ -2,6 +2,7 @@
 #include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "serve/steer-server.h"
 #include "steer-cli-engine.h"
@@ -10,6 +11,7 @@
 
 #define DEFAULT_PORT 8017
 
+static SteerCliOptions options;
 static char *host;
 static char *port_text;
 static char *token;
@@ -54,6 +56,13 @@ fail_usage (GError **error, const char *text)
   return FALSE;
 }
 
+/* SCHEME://HOST[:PORT] in lower case, and nothing behind it. */
+static gboolean
+is_origin (const char *text)
+{
+  return g_regex_match_simple ("^https?://[a-z0-9.:\\[\\]-]+$", text, 0, 0);
+}
+
 static gboolean
 read_task (guint64 *port, GError **error)
 {
@@ -69,6 +78,9 @@ read_task (guint64 *port, GError **error)
   for (const char *c = token; c != NULL && *c != '\0'; c++)
     if (!g_ascii_isgraph (*c))
       return fail_usage (error, "a token is letters, digits and signs of ASCII, without spaces");
+  for (guint i = 0; origins != NULL && origins[i] != NULL; i++)
+    if (!is_origin (origins[i]))
+      return fail_usage (error, "--allow-origin takes an origin as browsers send it: https://host or http://host:port");
   if (token == NULL && !is_loopback (host))
     return fail_usage (error, "others can reach this address: set a token with --token or STEER_TOKEN");
   return TRUE;
@@ -82,7 +94,7 @@ list_presets (void)
 
   for (guint i = 0; names[i] != NULL; i++)
     {
-      g_autoptr (SteerPreset) preset = steer_cli_open_preset (names[i], NULL);
+      g_autoptr (SteerPreset) preset = steer_cli_open_known_preset (names[i], NULL);
       const char *shown = preset != NULL ? steer_preset_get_name (preset) : NULL;
 
       if (shown == NULL)
@@ -93,6 +105,17 @@ list_presets (void)
   return names;
 }
 
+/* What the command line says holds for it, too. */
+static SteerPreset *
+open_preset (const char *name, GError **error)
+{
+  SteerPreset *preset = steer_cli_open_known_preset (name, error);
+
+  if (preset != NULL)
+    steer_cli_steering_apply_options (&options, preset);
+  return preset;
+}
+
 static gboolean
 on_signal (gpointer data)
 {
@@ -100,28 +123,31 @@ on_signal (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-/* The token is in the part of the address that a browser keeps to itself. */
+/* The token is in the part of the address that a browser keeps to itself; for a person alone, not for a log. */
 static void
 print_address (SteerServer *server)
 {
   g_autofree char *uri = steer_server_dup_uri (server);
-  g_autofree char *escaped = token != NULL ? g_uri_escape_string (token, NULL, FALSE) : NULL;
+  gboolean told = token != NULL && isatty (STDOUT_FILENO);
+  g_autofree char *escaped = told ? g_uri_escape_string (token, NULL, FALSE) : NULL;
 
-  steer_cli_print ("%s%s%s\n", uri, token != NULL ? "#token=" : "", token != NULL ? escaped : "");
+  steer_cli_print ("%s%s%s\n", uri, told ? "#token=" : "", told ? escaped : "");
 }
 
 static gboolean
 serve (SteerEngine *engine, SteerCliSteering *steering, gboolean bundled, guint port, GError **error)
 {
   g_autoptr (GMainLoop) loop = g_main_loop_new (NULL, FALSE);
-  g_autoptr (SteerServer) server = steer_server_new (&(SteerServerOptions){ .engine = engine,
-                                                                            .model_name = bundled ? "Steer Demo" : NULL,
-                                                                            .library = steering->library,
-                                                                            .preset = steering->preset,
-                                                                            .list_presets = list_presets,
-                                                                            .open_preset = steer_cli_open_known_preset,
-                                                                            .token = token,
-                                                                            .origins = (const char *const *) origins });
+  g_autoptr (SteerServer) server
+    = steer_server_new (&(SteerServerOptions){ .engine = engine,
+                                               .model_name = bundled ? "Steer Demo" : NULL,
+                                               .library = steering->library,
+                                               .preset = steering->preset,
+                                               .list_presets = list_presets,
+                                               .open_preset = open_preset,
+                                               .stop_strings = (const char *const *) options.stop,
+                                               .token = token,
+                                               .origins = (const char *const *) origins });
   guint interrupt, terminate;
 
   if (!steer_server_listen (server, host, port, error))
@@ -143,7 +169,6 @@ serve (SteerEngine *engine, SteerCliSteering *steering, gboolean bundled, guint 
 SteerCliStatus
 steer_cli_serve (int argc, char **argv)
 {
-  g_auto (SteerCliOptions) options = { 0 };
   g_autoptr (GError) error = NULL;
   g_autofree char *model = NULL;
   g_autoptr (SteerCliSteering) steering = NULL;
@@ -159,5 +184,6 @@ steer_cli_serve (int argc, char **argv)
       || !steer_cli_steering_bind (steering, steer_engine_get_model (engine), &error)
       || !serve (engine, steering, options.model == NULL, (guint) port, &error))
     return steer_cli_fail (usage.name, error);
+  steer_cli_options_clear (&options);
   return steer_cli_output_works () ? STEER_CLI_OK : STEER_CLI_FAILED;
 }

@@ -203,9 +203,8 @@ apply_feature (SteerCliSteering *self, const SteerCliFeature *typed)
     steer_preset_append (self->preset, feature);
 }
 
-/* What the command line says of every preset, whichever is in use. */
-static void
-apply_options (const SteerCliOptions *options, SteerPreset *preset)
+void
+steer_cli_steering_apply_options (const SteerCliOptions *options, SteerPreset *preset)
 {
   SteerSampling sampling = *steer_preset_get_sampling (preset);
 
@@ -233,7 +232,7 @@ steer_cli_steering_new (const SteerCliOptions *options, const char *model_path, 
 
   for (guint i = 0; options->features != NULL && i < options->features->len; i++)
     apply_feature (self, &g_array_index (options->features, SteerCliFeature, i));
-  apply_options (options, self->preset);
+  steer_cli_steering_apply_options (options, self->preset);
   return g_steal_pointer (&self);
 }
 
@@ -272,7 +271,7 @@ steer_cli_steering_take_preset (SteerCliSteering *self,
 {
   g_autoptr (SteerPlan) plan = NULL;
 
-  apply_options (options, preset);
+  steer_cli_steering_apply_options (options, preset);
   plan = steer_cli_steering_make_plan (self, preset, error);
   if (plan == NULL)
     return FALSE;

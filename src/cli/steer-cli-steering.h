@@ -38,6 +38,9 @@ gboolean steer_cli_steering_take_preset (SteerCliSteering *self,
                                          SteerPreset *preset,
                                          GError **error);
 
+/* What the command line says of every preset, whichever is in use: of prompt, special tokens and sampling. */
+void steer_cli_steering_apply_options (const SteerCliOptions *options, SteerPreset *preset);
+
 /* Checks the preset against the model, puts its plan in force, and takes the model's advice on sampling. */
 gboolean steer_cli_steering_bind (SteerCliSteering *self, SteerModel *model, GError **error);
 

@@ -45,7 +45,7 @@ steer_server_describe_error (const GError *error)
   json_builder_set_member_name (builder, "param");
   json_builder_add_null_value (builder);
   json_builder_set_member_name (builder, "code");
-  json_builder_add_int_value (builder, status);
+  json_builder_add_null_value (builder);
   json_builder_end_object (builder);
   json_builder_end_object (builder);
   return json_builder_get_root (builder);
@@ -75,7 +75,7 @@ steer_server_fail (GError **error, const char *format, ...)
 JsonObject *
 steer_server_read_body (SoupServerMessage *message, GError **error)
 {
-  GByteArray *body = g_object_get_data (G_OBJECT (message), "steer-body");
+  GByteArray *body = g_object_get_data (G_OBJECT (message), STEER_SERVER_BODY_KEY);
 
   return steer_server_parse_body (body != NULL && body->len > 0 ? (const char *) body->data : "",
                                   body != NULL ? body->len : 0, error);
@@ -88,7 +88,7 @@ steer_server_parse_body (const char *text, gsize length, GError **error)
   g_autoptr (GError) local = NULL;
   JsonNode *root;
 
-  if (!steer_json_check (text, length, "the body", &local)
+  if (!steer_json_check (text, length, STEER_SERVER_MAX_VALUES, "the body", &local)
       || !json_parser_load_from_data (parser, text, (gssize) length, &local))
     {
       steer_server_fail (error, "%s", local->message);
@@ -155,6 +155,19 @@ steer_server_read_uint (JsonObject *object, const char *name, guint64 *value, GE
   if (json_node_get_value_type (node) != G_TYPE_INT64 || json_node_get_int (node) < 0)
     return steer_server_fail (error, "\"%s\" must be a whole number, at least 0", name);
   *value = (guint64) json_node_get_int (node);
+  return TRUE;
+}
+
+gboolean
+steer_server_read_int (JsonObject *object, const char *name, gint64 *value, GError **error)
+{
+  JsonNode *node = get_member (object, name);
+
+  if (node == NULL)
+    return TRUE;
+  if (json_node_get_value_type (node) != G_TYPE_INT64)
+    return steer_server_fail (error, "\"%s\" must be a whole number", name);
+  *value = json_node_get_int (node);
   return TRUE;
 }
 

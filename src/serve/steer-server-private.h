@@ -7,11 +7,26 @@
 
 G_BEGIN_DECLS
 
+/* Data of a message: GByteArray, what came of its body. */
+#define STEER_SERVER_BODY_KEY "steer-body"
+
 /* A conversation of thousands of pages. */
 #define STEER_SERVER_MAX_BODY (8 * 1024 * 1024)
 
+/* Values, names and brackets of a body: a chat of ten thousand messages. */
+#define STEER_SERVER_MAX_VALUES 200000
+
 /* Replies that are written or wait. */
 #define STEER_SERVER_MAX_REPLIES 64
+
+/* Where connections come in, steer-server-door.c: so many at a time, none of which is silent for long. */
+typedef struct _SteerServerDoor SteerServerDoor;
+
+/* @port: out: of a free one, where @port is 0. Hands connections to @soup. */
+SteerServerDoor *steer_server_door_open (SoupServer *soup, GInetAddress *address, guint16 *port, GError **error);
+void steer_server_door_close (SteerServerDoor *self);
+/* The socket that a message came by; (transfer none) (nullable) */
+GSocket *steer_server_door_find (SteerServerDoor *self, SoupServerMessage *message);
 
 struct _SteerServer
 {
@@ -25,12 +40,15 @@ struct _SteerServer
   GError *plan_error; /* (nullable): why the preset's plan is not in force */
   char **(*list_presets) (void);
   SteerPreset *(*open_preset) (const char *name, GError **error);
-  char *token;    /* nullable */
-  char **origins; /* nullable */
-  char *host;     /* nullable: that it listens on */
+  char *token;         /* nullable */
+  char **origins;      /* nullable */
+  char **stop_strings; /* nullable */
+  char *host;          /* nullable: that it listens on */
+  guint16 port;
   SoupServer *soup;
-  GPtrArray *exchanges; /* replies that connections wait for */
-  guint64 n_answers;    /* for their ids */
+  SteerServerDoor *door; /* nullable */
+  GPtrArray *exchanges;  /* replies that connections wait for */
+  guint64 n_answers;     /* for their ids */
 };
 
 /* What the loaded model is called; NULL where there is none. Free with g_free(). */
@@ -54,6 +72,7 @@ JsonObject *steer_server_parse_body (const char *text, gsize length, GError **er
 gboolean steer_server_read_boolean (JsonObject *object, const char *name, gboolean *value, GError **error);
 gboolean steer_server_read_double (JsonObject *object, const char *name, double *value, GError **error);
 gboolean steer_server_read_uint (JsonObject *object, const char *name, guint64 *value, GError **error);
+gboolean steer_server_read_int (JsonObject *object, const char *name, gint64 *value, GError **error);
 /* @value: (nullable): borrowed from the object */
 gboolean steer_server_read_string (JsonObject *object, const char *name, const char **value, GError **error);
 gboolean steer_server_read_array (JsonObject *object, const char *name, JsonArray **value, GError **error);

@@ -7,10 +7,10 @@
 
 #include "chat/steer-message.h"
 
-/* One reply and the connection that waits for it; ends with whichever ends first. */
+/* One reply and the connection that waits for it; ends with whichever ends first, and with the server. */
 typedef struct
 {
-  SteerServer *server;
+  SteerServer *server; /* borrowed */
   SoupServerMessage *message;
   SteerReply *reply;
   gboolean chat;
@@ -44,7 +44,6 @@ exchange_free (Exchange *self)
   json_array_unref (self->steering);
   g_free (self->id);
   g_free (self->model);
-  g_object_unref (self->server);
   g_free (self);
 }
 
@@ -131,7 +130,10 @@ begin_stream (Exchange *self)
   soup_server_message_set_status (self->message, SOUP_STATUS_OK, NULL);
   soup_message_headers_set_content_type (headers, "text/event-stream", NULL);
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
-  soup_message_headers_set_encoding (headers, SOUP_ENCODING_CHUNKED);
+  soup_message_headers_replace (headers, "X-Accel-Buffering", "no");
+  soup_message_headers_set_encoding (headers, soup_server_message_get_http_version (self->message) == SOUP_HTTP_1_0
+                                                ? SOUP_ENCODING_EOF
+                                                : SOUP_ENCODING_CHUNKED);
   soup_message_body_set_accumulate (soup_server_message_get_response_body (self->message), FALSE);
 }
 
@@ -252,7 +254,11 @@ static void
 on_replied (SteerReply *reply, Exchange *self)
 {
   const GError *error = steer_reply_get_error (reply);
+  g_autoptr (GError) stopped = NULL;
 
+  /* Half of a reply is none: somebody else stopped it, or a client that has closed its side still reads. */
+  if (steer_reply_get_stop_reason (reply) == STEER_STOP_CANCELLED)
+    error = stopped = g_error_new_literal (STEER_SERVER_ERROR, STEER_SERVER_ERROR_FAILED, "the reply was stopped");
   if (self->stream && (self->begun || error == NULL))
     end_stream (self, error);
   else if (error != NULL)
@@ -262,7 +268,9 @@ on_replied (SteerReply *reply, Exchange *self)
   soup_server_message_unpause (self->message);
 }
 
-/* What can be read is the client's next request, or its end. */
+static void watch (Exchange *self, GSocket *socket, GIOCondition condition);
+
+/* What can be read is the client's end, or more than it has asked by now: then only its end is waited for. */
 static gboolean
 on_readable (GSocket *socket, GIOCondition condition, gpointer data)
 {
@@ -270,22 +278,33 @@ on_readable (GSocket *socket, GIOCondition condition, gpointer data)
   char byte;
   gssize n = recv (g_socket_get_fd (socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    return TRUE;
+  if (n <= 0 || (condition & (G_IO_HUP | G_IO_ERR)) != 0)
     steer_reply_stop (self->reply);
-  return n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  else
+    watch (self, socket, G_IO_HUP | G_IO_ERR);
+  return FALSE;
+}
+
+static void
+watch (Exchange *self, GSocket *socket, GIOCondition condition)
+{
+  if (self->hang_up != NULL)
+    g_source_unref (self->hang_up);
+  self->hang_up = g_socket_create_source (socket, condition, NULL);
+  g_source_set_callback (self->hang_up, G_SOURCE_FUNC (on_readable), self, NULL);
+  g_source_attach (self->hang_up, g_main_context_get_thread_default ());
 }
 
 /* libsoup does not look at the socket while an answer is waited for. */
 static void
 watch_socket (Exchange *self)
 {
-  GSocket *socket = soup_server_message_get_socket (self->message);
+  GSocket *socket = self->server->door != NULL ? steer_server_door_find (self->server->door, self->message) : NULL;
 
-  if (socket == NULL)
-    return;
-  self->hang_up = g_socket_create_source (socket, G_IO_IN, NULL);
-  g_source_set_callback (self->hang_up, G_SOURCE_FUNC (on_readable), self, NULL);
-  g_source_attach (self->hang_up, g_main_context_get_thread_default ());
+  if (socket != NULL)
+    watch (self, socket, G_IO_IN);
 }
 
 void
@@ -299,15 +318,10 @@ void
 steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gboolean chat)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (JsonObject) body = steer_server_read_body (message, &error);
+  g_autoptr (JsonObject) body = NULL;
   g_auto (SteerServerAsk) ask = { 0 };
   Exchange *exchange;
 
-  if (body == NULL || !steer_server_ask_read (&ask, self, body, chat, &error))
-    {
-      steer_server_answer_error (message, error);
-      return;
-    }
   if (self->exchanges->len >= STEER_SERVER_MAX_REPLIES)
     {
       error = g_error_new (STEER_SERVER_ERROR, STEER_SERVER_ERROR_BUSY, "%u replies are waiting: ask again later",
@@ -315,8 +329,14 @@ steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gb
       steer_server_answer_error (message, error);
       return;
     }
+  body = steer_server_read_body (message, &error);
+  if (body == NULL || !steer_server_ask_read (&ask, self, body, chat, &error))
+    {
+      steer_server_answer_error (message, error);
+      return;
+    }
   exchange = g_new0 (Exchange, 1);
-  exchange->server = g_object_ref (self);
+  exchange->server = self;
   exchange->message = g_object_ref (message);
   exchange->chat = chat;
   exchange->stream = ask.stream;

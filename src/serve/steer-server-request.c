@@ -92,16 +92,17 @@ read_messages (SteerServerAsk *self, JsonObject *body, GError **error)
   return TRUE;
 }
 
+/* A string, or an array of one, as some clients send it. */
 static gboolean
 read_prompt (SteerServerAsk *self, JsonObject *body, GError **error)
 {
-  const char *prompt = NULL;
+  JsonNode *node = json_object_get_member (body, "prompt");
 
-  if (!steer_server_read_string (body, "prompt", &prompt, error))
-    return FALSE;
-  if (prompt == NULL)
-    return steer_server_fail (error, "\"prompt\" must be a string");
-  steer_request_set_text (self->request, prompt);
+  if (node != NULL && JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 1)
+    node = json_array_get_element (json_node_get_array (node), 0);
+  if (node == NULL || json_node_get_value_type (node) != G_TYPE_STRING)
+    return steer_server_fail (error, "\"prompt\" must be one string");
+  steer_request_set_text (self->request, json_node_get_string (node));
   return TRUE;
 }
 
@@ -124,8 +125,10 @@ read_sampling (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
   static const SteerSamplingFields measures[STEER_SAMPLING_N_MEASURES]
     = { STEER_SAMPLING_TEMPERATURE, STEER_SAMPLING_TOP_K, STEER_SAMPLING_TOP_P, STEER_SAMPLING_MIN_P,
         STEER_SAMPLING_REPETITION_PENALTY };
+  gboolean has_seed = (steer_preset_get_sampling_fields (self->preset) & STEER_SAMPLING_SEED) != 0;
   SteerSampling sampling;
   guint64 max_tokens;
+  gint64 seed;
 
   find_sampling (server, self->preset, &sampling);
   for (guint i = 0; i < G_N_ELEMENTS (measures); i++)
@@ -138,26 +141,30 @@ read_sampling (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
         return steer_server_fail (error, "\"%s\" cannot be %g", steer_sampling_keys[i], value);
     }
   max_tokens = sampling.max_tokens;
-  if (!steer_server_read_uint (body, "seed", &sampling.seed, error)
+  /* Any whole number is a seed. */
+  seed = has_seed ? (gint64) sampling.seed : (gint64) g_random_int ();
+  if (!steer_server_read_int (body, "seed", &seed, error)
       || !steer_server_read_uint (body, "max_tokens", &max_tokens, error)
       || !steer_server_read_uint (body, "max_completion_tokens", &max_tokens, error))
     return FALSE;
-  if (!steer_server_has (body, "seed"))
-    sampling.seed = g_random_int ();
+  sampling.seed = (guint64) seed;
   sampling.max_tokens = (guint) MIN (max_tokens, G_MAXUINT);
   steer_request_set_sampling (self->request, &sampling);
   return TRUE;
 }
 
 static gboolean
-read_stop (SteerServerAsk *self, JsonObject *body, GError **error)
+read_stop (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
 {
   JsonNode *node = steer_server_has (body, "stop") ? json_object_get_member (body, "stop") : NULL;
   const char *stops[MAX_STOPS + 1] = { NULL };
   JsonArray *array;
 
   if (node == NULL)
-    return TRUE;
+    {
+      steer_request_set_stop_strings (self->request, (const char *const *) server->stop_strings);
+      return TRUE;
+    }
   if (json_node_get_value_type (node) == G_TYPE_STRING)
     stops[0] = json_node_get_string (node);
   else if (!JSON_NODE_HOLDS_ARRAY (node) || json_array_get_length (json_node_get_array (node)) > MAX_STOPS)
@@ -198,30 +205,42 @@ read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
   return TRUE;
 }
 
+/* Whether a value asks for nothing: false, 0, "none", "auto", {}, [] or {"type": "text"}. */
+static gboolean
+asks_nothing (JsonNode *node)
+{
+  GType type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
+  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+
+  if (type == G_TYPE_STRING)
+    return g_str_equal (json_node_get_string (node), "none") || g_str_equal (json_node_get_string (node), "auto")
+           || *json_node_get_string (node) == '\0';
+  if (type == G_TYPE_BOOLEAN)
+    return !json_node_get_boolean (node);
+  if (type == G_TYPE_INT64 || type == G_TYPE_DOUBLE)
+    return json_node_get_double (node) == 0.0;
+  if (object != NULL)
+    return json_object_get_size (object) == 0
+           || g_strcmp0 (json_object_get_string_member_with_default (object, "type", NULL), "text") == 0;
+  return JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 0;
+}
+
 /* What would change the answer and is not done is refused rather than ignored. */
 static gboolean
 check_rest (JsonObject *body, GError **error)
 {
-  static const char *const refused[] = { "tools", "functions", "logit_bias", "suffix" };
-  gboolean logprobs = FALSE;
-  guint64 n = 1;
+  static const char *const refused[]
+    = { "tools",  "tool_choice", "functions",       "function_call",     "logit_bias",       "logprobs",
+        "suffix", "echo",        "response_format", "frequency_penalty", "presence_penalty", "audio" };
+  guint64 n = 1, best_of = 1;
 
-  if (!steer_server_read_uint (body, "n", &n, error))
+  if (!steer_server_read_uint (body, "n", &n, error) || !steer_server_read_uint (body, "best_of", &best_of, error))
     return FALSE;
-  if (n != 1)
-    return steer_server_fail (error, "\"n\" must be 1: ask again for another reply");
-  if (steer_server_has (body, "logprobs")
-      && (!steer_server_read_boolean (body, "logprobs", &logprobs, NULL) || logprobs))
-    return steer_server_fail (error, "\"logprobs\" are not told");
+  if (n != 1 || best_of != 1)
+    return steer_server_fail (error, "\"n\" and \"best_of\" must be 1: ask again for another reply");
   for (guint i = 0; i < G_N_ELEMENTS (refused); i++)
-    {
-      JsonNode *node = json_object_get_member (body, refused[i]);
-
-      if (steer_server_has (body, refused[i])
-          && !(JSON_NODE_HOLDS_ARRAY (node) && json_array_get_length (json_node_get_array (node)) == 0)
-          && !(JSON_NODE_HOLDS_OBJECT (node) && json_object_get_size (json_node_get_object (node)) == 0))
-        return steer_server_fail (error, "\"%s\" is not supported", refused[i]);
-    }
+    if (steer_server_has (body, refused[i]) && !asks_nothing (json_object_get_member (body, refused[i])))
+      return steer_server_fail (error, "\"%s\" is not supported", refused[i]);
   return TRUE;
 }
 
@@ -235,7 +254,7 @@ steer_server_ask_read (SteerServerAsk *self, SteerServer *server, JsonObject *bo
   /* The preset, of which sampling and system prompt may be, comes first. */
   if (!check_rest (body, error) || !read_steering (self, server, body, error)
       || !(chat ? read_messages (self, body, error) : read_prompt (self, body, error))
-      || !read_sampling (self, server, body, error) || !read_stop (self, body, error)
+      || !read_sampling (self, server, body, error) || !read_stop (self, server, body, error)
       || !steer_server_read_boolean (body, "stream", &self->stream, error)
       || !steer_server_read_object (body, "stream_options", &stream_options, error)
       || !steer_server_read_object (body, "chat_template_kwargs", &template, error))

@@ -6,6 +6,10 @@
 #define MAX_FEATURES 1000
 #define DEFAULT_FOUND 20
 
+/* Of a search: each word is looked for in every label. */
+#define MAX_QUERY 200
+#define MAX_WORDS 8
+
 static void
 add_string (JsonBuilder *builder, const char *name, const char *value)
 {
@@ -159,16 +163,13 @@ static SteerPreset *
 open_preset (SteerServer *self, const char *name, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  SteerPreset *preset;
+  SteerPreset *preset = self->open_preset != NULL ? self->open_preset (name, &local) : NULL;
 
-  if (self->open_preset == NULL)
-    {
-      steer_server_fail (error, "this server has no presets");
-      return NULL;
-    }
-  preset = self->open_preset (name, &local);
+  /* Why not may name files, which are nothing to a stranger. */
   if (preset == NULL)
-    steer_server_fail (error, "%s", local->message);
+    steer_server_fail (error, "there is no preset \"%s\" that can be opened: /v1/presets lists them", name);
+  if (local != NULL)
+    g_debug ("%s", local->message);
   return preset;
 }
 
@@ -336,11 +337,19 @@ steer_server_serve_features (SteerServer *self, SoupServerMessage *message, GHas
   const char *text = query != NULL ? g_hash_table_lookup (query, "q") : NULL;
   const char *limit_text = query != NULL ? g_hash_table_lookup (query, "limit") : NULL;
   g_autofree char *folded = g_utf8_casefold (text != NULL && g_utf8_validate (text, -1, NULL) ? text : "", -1);
-  g_auto (GStrv) words = g_strsplit_set (folded, " \t", -1);
+  g_auto (GStrv) words = g_strsplit_set (folded, " \t", MAX_WORDS);
   guint64 limit = DEFAULT_FOUND;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) node = NULL;
 
+  if (strlen (folded) > MAX_QUERY)
+    {
+      g_autoptr (GError) error = NULL;
+
+      steer_server_fail (&error, "\"q\" is longer than %u bytes", MAX_QUERY);
+      steer_server_answer_error (message, error);
+      return;
+    }
   if (limit_text != NULL)
     g_ascii_string_to_unsigned (limit_text, 10, 1, MAX_FEATURES, &limit, NULL);
   json_builder_begin_object (builder);

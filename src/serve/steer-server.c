@@ -4,6 +4,7 @@
 
 #include "steer-page-resources.h"
 
+#define TOO_LARGE_KEY "steer-too-large"
 #define PAGE_PREFIX "/com/example/SteerChat/page/"
 
 G_DEFINE_FINAL_TYPE (SteerServer, steer_server, G_TYPE_OBJECT)
@@ -30,6 +31,21 @@ steer_server_dup_model_name (SteerServer *self)
 }
 
 static void
+add_model (JsonBuilder *builder, const char *name)
+{
+  json_builder_begin_object (builder);
+  json_builder_set_member_name (builder, "id");
+  json_builder_add_string_value (builder, name);
+  json_builder_set_member_name (builder, "object");
+  json_builder_add_string_value (builder, "model");
+  json_builder_set_member_name (builder, "created");
+  json_builder_add_int_value (builder, 0);
+  json_builder_set_member_name (builder, "owned_by");
+  json_builder_add_string_value (builder, "local");
+  json_builder_end_object (builder);
+}
+
+static void
 serve_models (SteerServer *self, SoupServerMessage *message, GHashTable *query)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
@@ -42,20 +58,22 @@ serve_models (SteerServer *self, SoupServerMessage *message, GHashTable *query)
   json_builder_set_member_name (builder, "data");
   json_builder_begin_array (builder);
   if (name != NULL)
-    {
-      json_builder_begin_object (builder);
-      json_builder_set_member_name (builder, "id");
-      json_builder_add_string_value (builder, name);
-      json_builder_set_member_name (builder, "object");
-      json_builder_add_string_value (builder, "model");
-      json_builder_set_member_name (builder, "created");
-      json_builder_add_int_value (builder, 0);
-      json_builder_set_member_name (builder, "owned_by");
-      json_builder_add_string_value (builder, "local");
-      json_builder_end_object (builder);
-    }
+    add_model (builder, name);
   json_builder_end_array (builder);
   json_builder_end_object (builder);
+  node = json_builder_get_root (builder);
+  steer_server_answer (message, node);
+}
+
+/* The one model, whatever it is called: requests are not told apart by that either. */
+static void
+serve_model (SteerServer *self, SoupServerMessage *message, GHashTable *query)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (JsonNode) node = NULL;
+  g_autofree char *name = steer_server_dup_model_name (self);
+
+  add_model (builder, name != NULL ? name : "");
   node = json_builder_get_root (builder);
   steer_server_answer (message, node);
 }
@@ -94,6 +112,7 @@ static const struct
 } places[] = {
   { "/health", "GET", serve_health, TRUE },
   { "/v1/models", "GET", serve_models, FALSE },
+  { "/v1/models/", "GET", serve_model, FALSE }, /* and all below */
   { "/v1/steering", "GET, PUT", serve_steering, FALSE },
   { "/v1/presets", "GET", serve_presets, FALSE },
   { "/v1/features", "GET", steer_server_serve_features, FALSE },
@@ -174,7 +193,7 @@ is_known_origin (SteerServer *self, const char *origin)
   return self->origins != NULL && g_strv_contains ((const char *const *) self->origins, origin);
 }
 
-/* Takes as long whatever is wrong. */
+/* As long for any token of that length. */
 static gboolean
 has_token (SteerServer *self, SoupServerMessage *message)
 {
@@ -200,25 +219,40 @@ refuse (GError **error, SteerServerError code, const char *text)
   return FALSE;
 }
 
+/* Whether a page is this server's own: a proxy in front of it may have a certificate. */
+static gboolean
+is_own_origin (const char *origin, const char *host)
+{
+  const char *name = g_str_has_prefix (origin, "https://") ? origin + 8 : origin + 7;
+
+  return (g_str_has_prefix (origin, "http://") || g_str_has_prefix (origin, "https://"))
+         && g_ascii_strcasecmp (name, host) == 0;
+}
+
 static gboolean
 check_origin (SteerServer *self, SoupServerMessage *message, GError **error)
 {
   SoupMessageHeaders *answer = soup_server_message_get_response_headers (message);
   const char *origin = get_header (message, "Origin");
   const char *host = get_header (message, "Host");
-  g_autofree char *own = host != NULL ? g_strconcat ("http://", host, NULL) : NULL;
+  const char *site = get_header (message, "Sec-Fetch-Site");
 
   if (host == NULL)
     return refuse (error, STEER_SERVER_ERROR_BAD_REQUEST, "the request has no Host");
   if (self->token == NULL && !is_own_name (self, host))
     return refuse (error, STEER_SERVER_ERROR_FORBIDDEN,
                    "the request is for another host; a server that is reached by a name needs a token");
-  if (origin == NULL || g_ascii_strcasecmp (origin, own) == 0)
-    return TRUE;
-  if (!is_known_origin (self, origin))
+  if (origin != NULL && is_known_origin (self, origin))
+    {
+      soup_message_headers_replace (answer, "Access-Control-Allow-Origin", origin);
+      soup_message_headers_replace (answer, "Vary", "Origin");
+      return TRUE;
+    }
+  if (origin != NULL && !is_own_origin (origin, host))
     return refuse (error, STEER_SERVER_ERROR_FORBIDDEN, "pages of this origin may not ask: see --allow-origin");
-  soup_message_headers_replace (answer, "Access-Control-Allow-Origin", origin);
-  soup_message_headers_replace (answer, "Vary", "Origin");
+  /* A picture of another site is asked for without an Origin. A link there may lead to the page. */
+  if (g_strcmp0 (site, "cross-site") == 0 && g_strcmp0 (get_header (message, "Sec-Fetch-Mode"), "navigate") != 0)
+    return refuse (error, STEER_SERVER_ERROR_FORBIDDEN, "other sites may not ask");
   return TRUE;
 }
 
@@ -227,66 +261,94 @@ static void
 answer_options (SoupServerMessage *message)
 {
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
+  const char *asked = get_header (message, "Access-Control-Request-Headers");
 
   soup_message_headers_replace (headers, "Access-Control-Allow-Methods", "GET, POST, PUT, OPTIONS");
-  soup_message_headers_replace (headers, "Access-Control-Allow-Headers", "Authorization, Content-Type");
+  soup_message_headers_replace (headers, "Access-Control-Allow-Headers",
+                                asked != NULL ? asked : "Authorization, Content-Type");
+  soup_message_headers_replace (headers, "Access-Control-Max-Age", "600");
   soup_server_message_set_status (message, SOUP_STATUS_NO_CONTENT, NULL);
 }
 
-static gboolean
-serve_place (SteerServer *self, SoupServerMessage *message, const char *path, GHashTable *query, GError **error)
+/* -1: none */
+static int
+find_place (const char *path)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
+    if (g_str_equal (path, places[i].path)
+        || (g_str_has_suffix (places[i].path, "/") && g_str_has_prefix (path, places[i].path)))
+      return (int) i;
+  return -1;
+}
+
+static const char *
+get_method (SoupServerMessage *message)
 {
   const char *method = soup_server_message_get_method (message);
 
   /* The same without its body, which libsoup leaves out. */
-  if (method == SOUP_METHOD_HEAD)
-    method = SOUP_METHOD_GET;
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
-    {
-      g_auto (GStrv) methods = NULL;
-
-      if (!g_str_equal (path, places[i].path))
-        continue;
-      if (self->token != NULL && !places[i].open && !has_token (self, message))
-        return refuse (error, STEER_SERVER_ERROR_UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN");
-      methods = g_strsplit (places[i].methods, ", ", -1);
-      if (!g_strv_contains ((const char *const *) methods, method))
-        {
-          soup_message_headers_replace (soup_server_message_get_response_headers (message), "Allow", places[i].methods);
-          return refuse (error, STEER_SERVER_ERROR_METHOD, "not by this method");
-        }
-      places[i].serve (self, message, query);
-      return TRUE;
-    }
-  if (method == SOUP_METHOD_GET && serve_file (message, path))
-    return TRUE;
-  return refuse (error, STEER_SERVER_ERROR_NOT_FOUND, "there is nothing at this address");
+  return method == SOUP_METHOD_HEAD ? SOUP_METHOD_GET : method;
 }
 
 static gboolean
-serve (SteerServer *self, SoupServerMessage *message, const char *path, GHashTable *query, GError **error)
+check_place (SteerServer *self, SoupServerMessage *message, const char *path, GError **error)
 {
-  if (g_object_get_data (G_OBJECT (message), "steer-too-large") != NULL)
-    return refuse (error, STEER_SERVER_ERROR_TOO_LARGE, "the body is larger than 8 MiB");
-  if (!check_origin (self, message, error))
-    return FALSE;
-  if (soup_server_message_get_method (message) == SOUP_METHOD_OPTIONS)
-    {
-      answer_options (message);
-      return TRUE;
-    }
-  return serve_place (self, message, path, query, error);
+  int place = find_place (path);
+  g_auto (GStrv) methods = NULL;
+
+  if (place < 0)
+    return TRUE;
+  if (self->token != NULL && !places[place].open && !has_token (self, message))
+    return refuse (error, STEER_SERVER_ERROR_UNAUTHORIZED, "a token is needed: Authorization: Bearer TOKEN");
+  methods = g_strsplit (places[place].methods, ", ", -1);
+  if (g_strv_contains ((const char *const *) methods, get_method (message)))
+    return TRUE;
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Allow", places[place].methods);
+  return refuse (error, STEER_SERVER_ERROR_METHOD, "not by this method");
+}
+
+static gboolean
+check_size (SoupServerMessage *message, GError **error)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+
+  if (g_object_get_data (G_OBJECT (message), TOO_LARGE_KEY) == NULL
+      && soup_message_headers_get_content_length (headers) <= STEER_SERVER_MAX_BODY)
+    return TRUE;
+  return refuse (error, STEER_SERVER_ERROR_TOO_LARGE, "the body is larger than 8 MiB");
+}
+
+/* Before the body is sent: a stranger's is not even read. */
+static void
+on_head (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!check_origin (data, message, &error)
+      || (soup_server_message_get_method (message) != SOUP_METHOD_OPTIONS && !check_place (data, message, path, &error))
+      || !check_size (message, &error))
+    steer_server_answer_error (message, error);
 }
 
 static void
 on_request (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
 {
+  int place = find_place (path);
   g_autoptr (GError) error = NULL;
 
-  soup_message_headers_replace (soup_server_message_get_response_headers (message), "X-Content-Type-Options",
-                                "nosniff");
-  if (!serve (data, message, path, query, &error))
+  /* Thousands of parts of one file would be put together in memory. */
+  soup_message_headers_remove (soup_server_message_get_request_headers (message), "Range");
+  if (soup_server_message_get_method (message) == SOUP_METHOD_OPTIONS)
+    answer_options (message);
+  else if (!check_size (message, &error))
     steer_server_answer_error (message, error);
+  else if (place >= 0)
+    places[place].serve (data, message, query);
+  else if (get_method (message) != SOUP_METHOD_GET || !serve_file (message, path))
+    {
+      refuse (&error, STEER_SERVER_ERROR_NOT_FOUND, "there is nothing at this address");
+      steer_server_answer_error (message, error);
+    }
 }
 
 static void
@@ -296,20 +358,25 @@ on_got_chunk (SoupServerMessage *message, GBytes *chunk, GByteArray *body)
   const guint8 *bytes = g_bytes_get_data (chunk, &length);
 
   if (length > STEER_SERVER_MAX_BODY - body->len)
-    g_object_set_data (G_OBJECT (message), "steer-too-large", GINT_TO_POINTER (TRUE));
+    g_object_set_data (G_OBJECT (message), TOO_LARGE_KEY, GINT_TO_POINTER (TRUE));
   else
     g_byte_array_append (body, bytes, (guint) length);
 }
 
-/* Before the body is read: what is too large is not kept. */
+/* For every message, also such as libsoup itself answers: what is too large is not kept. */
 static void
-on_head (SoupServer *soup, SoupServerMessage *message, const char *path, GHashTable *query, gpointer data)
+on_started (SoupServer *soup, SoupServerMessage *message, SteerServer *self)
 {
+  SoupMessageHeaders *answer = soup_server_message_get_response_headers (message);
   GByteArray *body = g_byte_array_new ();
 
   soup_message_body_set_accumulate (soup_server_message_get_request_body (message), FALSE);
-  g_object_set_data_full (G_OBJECT (message), "steer-body", body, (GDestroyNotify) g_byte_array_unref);
+  g_object_set_data_full (G_OBJECT (message), STEER_SERVER_BODY_KEY, body, (GDestroyNotify) g_byte_array_unref);
   g_signal_connect (message, "got-chunk", G_CALLBACK (on_got_chunk), body);
+  soup_message_headers_replace (answer, "X-Content-Type-Options", "nosniff");
+  soup_message_headers_replace (answer, "Cross-Origin-Resource-Policy", "same-origin");
+  /* libsoup before 3.4 keeps a connection for ever that its client closes after an answer. */
+  soup_message_headers_replace (answer, "Connection", "close");
 }
 
 static void
@@ -325,6 +392,11 @@ steer_server_dispose (GObject *object)
 
   if (self->preset != NULL)
     g_signal_handlers_disconnect_by_data (self->preset, self);
+  if (self->soup != NULL)
+    {
+      steer_server_stop (self);
+      g_signal_handlers_disconnect_by_data (self->soup, self);
+    }
   g_clear_object (&self->soup);
   g_clear_object (&self->preset);
   g_clear_object (&self->library);
@@ -344,6 +416,7 @@ steer_server_finalize (GObject *object)
   g_free (self->host);
   g_free (self->model_name);
   g_strfreev (self->origins);
+  g_strfreev (self->stop_strings);
   G_OBJECT_CLASS (steer_server_parent_class)->finalize (object);
 }
 
@@ -362,6 +435,7 @@ steer_server_init (SteerServer *self)
   self->live = steer_live_plan_new (NULL);
   self->exchanges = g_ptr_array_new ();
   self->soup = soup_server_new ("server-header", "steer", NULL);
+  g_signal_connect (self->soup, "request-started", G_CALLBACK (on_started), self);
   soup_server_add_early_handler (self->soup, NULL, on_head, self, NULL);
   soup_server_add_handler (self->soup, NULL, on_request, self, NULL);
 }
@@ -379,6 +453,7 @@ steer_server_new (const SteerServerOptions *options)
   self->open_preset = options->open_preset;
   self->token = g_strdup (options->token);
   self->origins = g_strdupv ((char **) options->origins);
+  self->stop_strings = g_strdupv ((char **) options->stop_strings);
   g_signal_connect_swapped (self->preset, "changed", G_CALLBACK (on_preset_changed), self);
   steer_server_update_plan (self);
   return self;
@@ -388,43 +463,42 @@ gboolean
 steer_server_listen (SteerServer *self, const char *host, guint port, GError **error)
 {
   g_autoptr (GInetAddress) address = NULL;
-  g_autoptr (GSocketAddress) socket_address = NULL;
 
   g_return_val_if_fail (STEER_IS_SERVER (self), FALSE);
-  g_return_val_if_fail (port <= G_MAXUINT16, FALSE);
+  g_return_val_if_fail (port <= G_MAXUINT16 && self->door == NULL, FALSE);
 
-  self->host = g_strdup (host);
-  if (g_str_equal (host, "localhost"))
-    return soup_server_listen_local (self->soup, port, 0, error);
-  address = g_inet_address_new_from_string (host);
+  address = g_inet_address_new_from_string (g_str_equal (host, "localhost") ? "127.0.0.1" : host);
   if (address == NULL)
     {
       g_set_error (error, G_IO_ERROR, G_IO_ERROR_INVALID_ARGUMENT, "\"%s\" is no IP address: use 127.0.0.1 or another",
                    host);
       return FALSE;
     }
-  socket_address = g_inet_socket_address_new (address, (guint16) port);
-  return soup_server_listen (self->soup, socket_address, 0, error);
+  self->port = (guint16) port;
+  self->door = steer_server_door_open (self->soup, address, &self->port, error);
+  if (self->door == NULL)
+    return FALSE;
+  self->host = g_inet_address_to_string (address);
+  return TRUE;
 }
 
 char *
 steer_server_dup_uri (SteerServer *self)
 {
-  GSList *uris;
-  char *uri;
-
   g_return_val_if_fail (STEER_IS_SERVER (self), NULL);
 
-  uris = soup_server_get_uris (self->soup);
-  uri = uris != NULL ? g_uri_to_string (uris->data) : NULL;
-  g_slist_free_full (uris, (GDestroyNotify) g_uri_unref);
-  return uri;
+  if (self->door == NULL)
+    return NULL;
+  return g_strdup_printf (strchr (self->host, ':') != NULL ? "http://[%s]:%u/" : "http://%s:%u/", self->host,
+                          self->port);
 }
 
 void
 steer_server_stop (SteerServer *self)
 {
   g_return_if_fail (STEER_IS_SERVER (self));
+
+  g_clear_pointer (&self->door, steer_server_door_close);
   soup_server_disconnect (self->soup);
   steer_server_end_replies (self);
 }

@@ -36,7 +36,8 @@ typedef struct
   char **(*list_presets) (void);
   SteerPreset *(*open_preset) (const char *name, GError **error);
 
-  const char *token;          /* (nullable): what clients must present as "Authorization: Bearer TOKEN" */
+  const char *token;               /* (nullable): what clients must present as "Authorization: Bearer TOKEN" */
+  const char *const *stop_strings; /* (nullable), NULL-terminated: end replies where a request has none of its own */
   const char *const *origins; /* (nullable), NULL-terminated: web pages of other servers that may ask: "https://a.b" */
 } SteerServerOptions;
 
@@ -57,8 +58,8 @@ G_DECLARE_FINAL_TYPE (SteerServer, steer_server, STEER, SERVER, GObject)
 
 SteerServer *steer_server_new (const SteerServerOptions *options);
 
-/* @host: an IP address of this machine, or "localhost" for both of its own. @port: 0 for one that is free. Errors:
- * G_IO_ERROR, with the remedy. */
+/* Once. @host: an IP address of this machine, or "localhost" for 127.0.0.1. @port: 0 for one that is free. Errors:
+ * G_IO_ERROR. */
 gboolean steer_server_listen (SteerServer *self, const char *host, guint port, GError **error);
 
 /* "http://127.0.0.1:8017/"; NULL until it listens. Free with g_free(). */

@@ -560,28 +560,49 @@ steer_json_scanner_get_offset (SteerJsonScanner *self)
   return self->token_start;
 }
 
+static gboolean
+fail_check (SteerJsonScanner *self, const char *name, const char *message, GError **error)
+{
+  g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_INVALID, "%s: byte %zu: %s", name,
+               steer_json_scanner_get_offset (self), message);
+  return FALSE;
+}
+
+/* Whether the number just read is an integer, as json-glib tells them, that is outside of int64. */
+static gboolean
+is_too_large (SteerJsonScanner *self, const char *text, gsize length)
+{
+  gsize i = steer_json_scanner_get_offset (self);
+  gint64 value;
+
+  while (i < length && (text[i] == '-' || g_ascii_isdigit (text[i])))
+    i++;
+  if (i < length && (text[i] == '.' || text[i] == 'e' || text[i] == 'E'))
+    return FALSE;
+  return !steer_json_scanner_get_int64 (self, &value);
+}
+
 gboolean
-steer_json_check (const char *text, gsize length, const char *name, GError **error)
+steer_json_check (const char *text, gsize length, guint max_tokens, const char *name, GError **error)
 {
   g_autoptr (SteerJsonScanner) scanner = steer_json_scanner_new (text, length, name);
   SteerJsonToken token;
+  guint n_tokens = 0;
 
   while ((token = steer_json_scanner_next (scanner, error)) != STEER_JSON_END)
     {
-      const char *string;
-      gsize n;
+      gboolean is_text = token == STEER_JSON_STRING || token == STEER_JSON_KEY;
+      gsize n = 0;
+      const char *string = is_text ? steer_json_scanner_get_string (scanner, &n) : "";
 
       if (token == STEER_JSON_ERROR)
         return FALSE;
-      if (token != STEER_JSON_STRING && token != STEER_JSON_KEY)
-        continue;
-      string = steer_json_scanner_get_string (scanner, &n);
+      if (++n_tokens > max_tokens)
+        return fail_check (scanner, name, "there are too many values", error);
       if (strlen (string) != n)
-        {
-          g_set_error (error, STEER_TENSOR_ERROR, STEER_TENSOR_ERROR_INVALID, "%s: byte %zu: a text with a NUL in it",
-                       name, steer_json_scanner_get_offset (scanner));
-          return FALSE;
-        }
+        return fail_check (scanner, name, "a text with a NUL in it", error);
+      if (token == STEER_JSON_NUMBER && is_too_large (scanner, text, length))
+        return fail_check (scanner, name, "an integer that is too large", error);
     }
   return TRUE;
 }

@@ -53,9 +53,10 @@ gboolean steer_json_scanner_get_int64 (SteerJsonScanner *self, gint64 *value);
 gboolean steer_json_scanner_skip (SteerJsonScanner *self, GError **error);
 
 /* Whether the whole text may be given to json-glib, which calls itself for every level without a limit, ends the
- * program at half of a character outside of the first 65,536, and loses what follows a NUL in a string: all three are
- * errors. */
-gboolean steer_json_check (const char *text, gsize length, const char *name, GError **error);
+ * program at half of a character outside of the first 65,536 and where memory ends, loses what follows a NUL in a
+ * string, and makes another number of an integer that an int64 does not hold: all of these are errors, and more than
+ * @max_tokens tokens. */
+gboolean steer_json_check (const char *text, gsize length, guint max_tokens, const char *name, GError **error);
 
 /* Byte offset of the token just returned, for messages. */
 gsize steer_json_scanner_get_offset (SteerJsonScanner *self);

@@ -109,9 +109,12 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  steer_server_stop (f->server);
-  g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
-  g_object_unref (f->server);
+  if (f->server != NULL)
+    {
+      steer_server_stop (f->server);
+      g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
+      g_object_unref (f->server);
+    }
   soup_session_abort (f->session);
   g_object_unref (f->session);
   for (guint i = 0; i < 3000 && f->server != NULL; i++)
@@ -312,7 +315,7 @@ static void
 test_plain_text_is_continued (Fixture *f, gconstpointer data)
 {
   g_autoptr (JsonObject) whole
-    = ask (f, "POST", "/v1/completions", "{\"prompt\":\"Once\",\"temperature\":0,\"max_tokens\":12}", 200);
+    = ask (f, "POST", "/v1/completions", "{\"prompt\":[\"Once\"],\"temperature\":0,\"max_tokens\":12}", 200);
   g_autoptr (SoupMessage) message = make_message (
     f, "POST", "/v1/completions", "{\"prompt\":\"Once\",\"temperature\":0,\"max_tokens\":12,\"stream\":true}");
   g_autofree char *text = send (f, message);
@@ -487,6 +490,7 @@ test_a_wrong_change_changes_nothing (Fixture *f, gconstpointer data)
     "{\"preset\":\"nothing of the kind\"}",
     "{\"preset\":\"../../etc/passwd\"}",
     "{\"preset\":3}",
+    "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":18446744073709551615}]}",
     "[]",
     "",
   };
@@ -561,6 +565,8 @@ count_found (Fixture *f, const char *query)
 static void
 test_features_are_found (Fixture *f, gconstpointer data)
 {
+  g_autofree char *long_query = NULL, *path = NULL;
+
   g_assert_cmpuint (count_found (f, ""), ==, 8);
   g_assert_cmpuint (count_found (f, "q=LETTER"), ==, 4);
   g_assert_cmpuint (count_found (f, "q=letter%20b"), ==, 2);
@@ -568,6 +574,9 @@ test_features_are_found (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count_found (f, "q=letter&limit=3"), ==, 3);
   g_assert_cmpuint (count_found (f, "q=%ff"), ==, 8);
   g_assert_cmpuint (count_found (f, "q=zebra"), ==, 0);
+  long_query = g_strnfill (300, 'e');
+  path = g_strconcat ("/v1/features?q=", long_query, NULL);
+  json_object_unref (ask (f, "GET", path, NULL, 400));
 }
 
 static void
@@ -593,7 +602,13 @@ test_wrong_requests_are_refused (Fixture *f, gconstpointer data)
     "{" HELLO ",\"top_k\":-3}",
     "{" HELLO ",\"min_p\":2}",
     "{" HELLO ",\"repetition_penalty\":0}",
-    "{" HELLO ",\"seed\":-1}",
+    "{" HELLO ",\"seed\":18446744073709551615}",
+    "{" HELLO ",\"max_tokens\":-18446744073709551613}",
+    "{" HELLO ",\"max_tokens\":-1}",
+    "{" HELLO ",\"frequency_penalty\":0.5}",
+    "{" HELLO ",\"response_format\":{\"type\":\"json_object\"}}",
+    "{" HELLO ",\"tool_choice\":\"required\"}",
+    "{" HELLO ",\"best_of\":2}",
     "{" HELLO ",\"seed\":0.5}",
     "{" HELLO ",\"max_tokens\":\"all\"}",
     "{" HELLO ",\"stop\":7}",
@@ -625,6 +640,7 @@ test_empty_wishes_are_none (Fixture *f, gconstpointer data)
   g_autoptr (JsonObject) reply
     = ask (f, "POST", "/v1/chat/completions",
            "{" HELLO ",\"max_tokens\":2,\"tools\":[],\"logit_bias\":{},\"logprobs\":false,\"n\":1,\"stop\":null,"
+           "\"seed\":-1,\"response_format\":{\"type\":\"text\"},\"presence_penalty\":0,\"tool_choice\":\"auto\","
            "\"temperature\":null,\"user\":\"me\",\"model\":\"any\"}",
            200);
   g_autoptr (JsonObject) parts = ask (
@@ -670,11 +686,16 @@ test_large_and_deep_bodies_are_refused (Fixture *f, gconstpointer data)
 {
   g_autofree char *large = g_strnfill (9 * 1024 * 1024, ' ');
   g_autofree char *deep = g_strnfill (1024 * 1024, '[');
+  g_autoptr (GString) many = g_string_new ("[");
+  g_autoptr (JsonObject) too_many = NULL;
   g_autoptr (JsonObject) too_large = ask (f, "POST", "/v1/chat/completions", large, 413);
   g_autoptr (JsonObject) too_deep = ask (f, "POST", "/v1/chat/completions", deep, 400);
   g_autoptr (JsonObject) after = ask (f, "GET", "/v1/models", NULL, 200);
 
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (after, "data")), ==, 1);
+  for (guint i = 0; i < 150000; i++)
+    g_string_append (many, "{},");
+  too_many = ask (f, "POST", "/v1/chat/completions", many->str, 400);
 }
 
 /* As a browser sends it for a page. (nullable) headers */
@@ -698,6 +719,9 @@ test_other_pages_may_not_ask (Fixture *f, gconstpointer data)
   g_assert_cmpuint (get_status (f, "GET", "/v1/models", "Origin", "https://evil.example"), ==, 403);
   g_assert_cmpuint (get_status (f, "GET", "/v1/models", "Origin", "null"), ==, 403);
   g_assert_cmpuint (get_status (f, "PUT", "/v1/steering", "Origin", "http://127.0.0.1:1"), ==, 403);
+  /* A picture, and a link. */
+  g_assert_cmpuint (get_status (f, "GET", "/v1/features", "Sec-Fetch-Site", "cross-site"), ==, 403);
+  g_assert_cmpuint (get_status (f, "GET", "/v1/features", "Sec-Fetch-Site", "same-origin"), ==, 200);
   /* A page whose name was made to point here. */
   g_assert_cmpuint (get_status (f, "GET", "/v1/models", "Host", "evil.example"), ==, 403);
   g_assert_cmpuint (get_status (f, "GET", "/", "Host", "evil.example:80"), ==, 403);
@@ -713,11 +737,13 @@ test_a_friend_is_told_so (Fixture *f, gconstpointer data)
   g_autofree char *text = NULL;
 
   soup_message_headers_replace (soup_message_get_request_headers (message), "Origin", "https://friend.example");
+  soup_message_headers_replace (soup_message_get_request_headers (message), "Access-Control-Request-Headers",
+                                "authorization, x-stainless-os");
   text = send (f, message);
   answer = soup_message_get_response_headers (message);
   g_assert_cmpuint (soup_message_get_status (message), ==, 204);
   g_assert_cmpstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Origin"), ==, "https://friend.example");
-  g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Headers"), "Authorization"));
+  g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Headers"), "x-stainless-os"));
 }
 
 static void
@@ -783,46 +809,72 @@ test_who_hangs_up_stops_the_reply (Fixture *f, gconstpointer data)
   g_string_free (reading.text, TRUE);
 }
 
-#define N_AT_ONCE 80
+static guint16
+get_port (Fixture *f)
+{
+  return (guint16) g_ascii_strtoull (strrchr (f->base, ':') + 1, NULL, 10);
+}
 
+/* What strangers do with plain sockets, in a thread of their own. */
 typedef struct
 {
   guint16 port;
-  int done;    /* atomic */
-  guint n_429; /* statuses of those that were answered first */
+  const char *request;  /* its head and body; nullable: nothing is sent */
+  guint n_connections;  /* one after the other, or */
+  gboolean at_once;     /* together */
+  gboolean half_closed; /* the client has nothing more to say */
+  guint n_read;         /* of these, from the last: the answers are read */
+  GPtrArray *answers;   /* (element-type utf8), their first 4 kB */
+  int done;             /* atomic */
 } Crowd;
 
-/* In a thread, with plain sockets: many connections at once, the last of which is answered first. */
+static GSocketConnection *
+connect_one (Crowd *self, GSocketClient *client)
+{
+  GSocketConnection *connection = g_socket_client_connect_to_host (client, "127.0.0.1", self->port, NULL, NULL);
+
+  g_assert_nonnull (connection);
+  if (self->request != NULL)
+    g_output_stream_write_all (g_io_stream_get_output_stream (G_IO_STREAM (connection)), self->request,
+                               strlen (self->request), NULL, NULL, NULL);
+  if (self->half_closed)
+    g_socket_shutdown (g_socket_connection_get_socket (connection), FALSE, TRUE, NULL);
+  return connection;
+}
+
+static void
+read_answer (Crowd *self, GSocketConnection *connection)
+{
+  char answer[4096] = { 0 };
+
+  g_input_stream_read_all (g_io_stream_get_input_stream (G_IO_STREAM (connection)), answer, sizeof answer - 1, NULL,
+                           NULL, NULL);
+  g_ptr_array_add (self->answers, g_strdup (answer));
+}
+
 static gpointer
-send_crowd (gpointer data)
+be_crowd (gpointer data)
 {
   Crowd *self = data;
   g_autoptr (GSocketClient) client = g_socket_client_new ();
   g_autoptr (GPtrArray) connections = g_ptr_array_new_with_free_func (g_object_unref);
-  const char *body = "{" HELLO ",\"temperature\":0,\"max_tokens\":1900}";
-  g_autofree char *request = g_strdup_printf ("POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-                                              "Content-Length: %zu\r\n\r\n%s",
-                                              strlen (body), body);
 
-  for (guint i = 0; i < N_AT_ONCE; i++)
+  for (guint i = 0; i < self->n_connections; i++)
     {
-      GSocketConnection *connection = g_socket_client_connect_to_host (client, "127.0.0.1", self->port, NULL, NULL);
+      GSocketConnection *connection = connect_one (self, client);
 
-      g_assert_nonnull (connection);
       g_ptr_array_add (connections, connection);
-      g_assert_true (g_output_stream_write_all (g_io_stream_get_output_stream (G_IO_STREAM (connection)), request,
-                                                strlen (request), NULL, NULL, NULL));
+      if (self->at_once)
+        continue;
+      if (self->n_read > 0)
+        read_answer (self, connection);
+      g_ptr_array_set_size (connections, 0);
     }
-  for (guint i = 0; i < 10; i++)
-    {
-      char answer[12];
-      GIOStream *connection = g_ptr_array_index (connections, N_AT_ONCE - 1 - i);
-
-      g_assert_true (
-        g_input_stream_read_all (g_io_stream_get_input_stream (connection), answer, sizeof answer, NULL, NULL, NULL));
-      self->n_429 += memcmp (answer, "HTTP/1.1 429", sizeof answer) == 0;
-    }
+  for (guint i = 0; self->at_once && i < self->n_read; i++)
+    read_answer (self, g_ptr_array_index (connections, self->n_connections - 1 - i));
+  g_ptr_array_unref (g_steal_pointer (&connections));
   g_atomic_int_set (&self->done, TRUE);
+  g_main_context_wakeup (NULL);
   return NULL;
 }
 
@@ -832,17 +884,170 @@ is_crowd_done (gpointer data)
   return g_atomic_int_get (&((Crowd *) data)->done);
 }
 
-/* Those that wait end with their connections, also before they have begun. */
+static void
+let_in (Fixture *f, Crowd *crowd)
+{
+  GThread *thread;
+
+  crowd->port = get_port (f);
+  crowd->answers = g_ptr_array_new_with_free_func (g_free);
+  thread = g_thread_new ("crowd", be_crowd, crowd);
+  test_wait_until (is_crowd_done, crowd, 60);
+  g_thread_join (thread);
+}
+
+static guint
+count_files (void)
+{
+  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+  guint n = 0;
+
+  while (g_dir_read_name (dir) != NULL)
+    n++;
+  return n;
+}
+
+static gboolean
+are_files_closed (gpointer data)
+{
+  return count_files () <= GPOINTER_TO_UINT (data);
+}
+
+#define ANSWERED "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+#define LONG_REPLY "{" HELLO ",\"temperature\":0,\"max_tokens\":1900}"
+
+static char *
+make_request (const char *body, const char *version)
+{
+  return g_strdup_printf ("POST /v1/chat/completions HTTP/%s\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n\r\n%s",
+                          version, strlen (body), body);
+}
+
+/* Those that were answered, that said nothing, and that left in the middle. */
+static void
+test_connections_do_not_add_up (Fixture *f, gconstpointer data)
+{
+  Crowd crowds[]
+    = { { .request = ANSWERED, .n_connections = 60, .n_read = 60 },
+        { .n_connections = 60, .at_once = TRUE },
+        { .request = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n{",
+          .n_connections = 60,
+          .at_once = TRUE } };
+  guint n_before;
+
+  json_object_unref (ask (f, "GET", "/health", NULL, 200));
+  n_before = count_files ();
+  for (guint i = 0; i < G_N_ELEMENTS (crowds); i++)
+    {
+      let_in (f, &crowds[i]);
+      test_wait_until (are_files_closed, GUINT_TO_POINTER (n_before + 4), 20);
+      g_ptr_array_unref (crowds[i].answers);
+    }
+}
+
+/* More than the 256 that are let in at a time, all of them silent. */
+static void
+test_the_door_opens_again (Fixture *f, gconstpointer data)
+{
+  Crowd crowd = { .n_connections = 260, .at_once = TRUE };
+
+  let_in (f, &crowd);
+  json_object_unref (ask (f, "GET", "/health", NULL, 200));
+  g_ptr_array_unref (crowd.answers);
+}
+
+static void
+test_files_are_not_multiplied (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) request = g_string_new ("GET /page.js HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=0-");
+  Crowd crowd = { .n_connections = 1, .n_read = 1 };
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append (request, ",0-");
+  g_string_append (request, "\r\n\r\n");
+  crowd.request = request->str;
+  let_in (f, &crowd);
+  g_assert_true (g_str_has_prefix (g_ptr_array_index (crowd.answers, 0), "HTTP/1.1 200 "));
+  g_assert_null (strstr (g_ptr_array_index (crowd.answers, 0), "multipart"));
+  g_ptr_array_unref (crowd.answers);
+}
+
+/* What libsoup itself refuses is not kept either. */
+static void
+test_bodies_to_nowhere_are_not_kept (Fixture *f, gconstpointer data)
+{
+  g_autofree char *body = g_strnfill (48 * 1024 * 1024, 'a');
+  g_autofree char *request = g_strdup_printf (
+    "POST /a%%2f..%%2fb HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n\r\n%s", strlen (body), body);
+  gsize before = test_get_resident ();
+  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1 };
+
+  let_in (f, &crowd);
+  g_assert_cmpuint (test_get_resident (), <, before + 24 * 1024 * 1024);
+  g_ptr_array_unref (crowd.answers);
+}
+
+/* Who closes one side is not told that a reply of no word was all. */
+static void
+test_half_a_reply_is_none (Fixture *f, gconstpointer data)
+{
+  g_autofree char *request = make_request (LONG_REPLY, "1.1");
+  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1, .half_closed = TRUE };
+
+  let_in (f, &crowd);
+  g_assert_false (g_str_has_prefix (g_ptr_array_index (crowd.answers, 0), "HTTP/1.1 200 "));
+  g_ptr_array_unref (crowd.answers);
+}
+
+static void
+test_an_old_client_gets_no_chunks (Fixture *f, gconstpointer data)
+{
+  g_autofree char *request = make_request ("{" HELLO ",\"max_tokens\":9,\"stream\":true}", "1.0");
+  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1 };
+
+  let_in (f, &crowd);
+  g_assert_null (strstr (g_ptr_array_index (crowd.answers, 0), "Transfer-Encoding"));
+  g_assert_nonnull (strstr (g_ptr_array_index (crowd.answers, 0), "data: [DONE]"));
+  g_ptr_array_unref (crowd.answers);
+}
+
+/* Those that wait end with their connections, also before they have begun: one after the other they would take as long
+ * as so many replies. */
 static void
 test_only_so_many_wait (Fixture *f, gconstpointer data)
 {
-  Crowd crowd = { .port = (guint16) g_ascii_strtoull (strrchr (f->base, ':') + 1, NULL, 10) };
-  GThread *thread = g_thread_new ("crowd", send_crowd, &crowd);
+  g_autofree char *request = make_request (LONG_REPLY, "1.1");
+  Crowd crowd = { .request = request, .n_connections = 80, .at_once = TRUE, .n_read = 10 };
+  gint64 one, all;
 
-  test_wait_until (is_crowd_done, &crowd, 30);
-  g_thread_join (thread);
-  g_assert_cmpuint (crowd.n_429, >, 0);
+  one = g_get_monotonic_time ();
+  json_object_unref (ask (f, "POST", "/v1/chat/completions", LONG_REPLY, 200));
+  one = g_get_monotonic_time () - one;
+  let_in (f, &crowd);
+  all = g_get_monotonic_time ();
+  for (guint i = 0; i < crowd.answers->len; i++)
+    g_assert_true (g_str_has_prefix (g_ptr_array_index (crowd.answers, i), "HTTP/1.1 429 "));
+  test_wait_until (is_idle, f, 60);
+  all = g_get_monotonic_time () - all;
+  g_assert_cmpint (all, <, 30 * one);
+  g_ptr_array_unref (crowd.answers);
+}
+
+/* Whoever made it may also just let go of it. */
+static void
+test_a_server_that_is_dropped_stops (Fixture *f, gconstpointer data)
+{
+  Reading reading;
+
+  reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
+  test_wait_until (has_text, &reading, 20);
+  g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
+  g_object_unref (f->server);
+  g_assert_null (f->server);
   test_wait_until (is_idle, f, 20);
+  test_wait_until (has_ended, &reading, 20);
+  g_object_unref (reading.stream);
+  g_string_free (reading.text, TRUE);
 }
 
 static void
@@ -882,6 +1087,13 @@ main (int argc, char **argv)
   ADD ("the page is closed to strangers", test_the_page_is_closed_to_strangers, NULL);
   ADD ("who hangs up stops the reply", test_who_hangs_up_stops_the_reply, NULL);
   ADD ("only so many wait", test_only_so_many_wait, NULL);
+  ADD ("connections do not add up", test_connections_do_not_add_up, NULL);
+  ADD ("the door opens again", test_the_door_opens_again, NULL);
+  ADD ("files are not multiplied", test_files_are_not_multiplied, NULL);
+  ADD ("bodies to nowhere are not kept", test_bodies_to_nowhere_are_not_kept, NULL);
+  ADD ("half a reply is none", test_half_a_reply_is_none, NULL);
+  ADD ("an old client gets no chunks", test_an_old_client_gets_no_chunks, NULL);
+  ADD ("a server that is dropped stops", test_a_server_that_is_dropped_stops, NULL);
   ADD ("without a model there is an error", test_without_a_model, "without a model");
   return g_test_run ();
 }

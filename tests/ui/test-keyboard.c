@@ -492,6 +492,16 @@ has_row (App *app, gpointer data)
   return *found != NULL;
 }
 
+/* A strength is proposed: there is something to be used. */
+static gboolean
+can_use (App *app, gpointer data)
+{
+  g_autoptr (Node) desktop = atspi_get_desktop (0);
+  g_autoptr (Node) use = ui_find (desktop, ATSPI_ROLE_PUSH_BUTTON, "Use");
+
+  return use != NULL && ui_has_state (use, ATSPI_STATE_SENSITIVE);
+}
+
 static void
 test_sweep (void)
 {
@@ -504,6 +514,7 @@ test_sweep (void)
   ui_start (&app, preset);
   ui_wait_for (has_row, &app, &row, "a row");
   ui_act (&app, row, "feature.sweep");
+  ui_wait_for (can_use, &app, NULL, "a strength");
   assert_stops_at (&app, TRUE, wanted);
   ui_quit (&app);
 }

@@ -1,0 +1,117 @@
+/* Where connections come in. libsoup could listen by itself; where files are used up it would stop for good, it lets
+ * any number in, and it waits for what is not sent as long as a client likes. */
+#include "steer-server-private.h"
+
+#define MAX_CONNECTIONS 256
+
+/* Seconds that a client may take for the next byte, to send it or to take it. */
+#define PATIENCE 60
+
+struct _SteerServerDoor
+{
+  gatomicrefcount ref_count; /* its maker's, and that of each connection */
+  SoupServer *soup;          /* nullable: closed */
+  GSocketService *service;
+  GHashTable *sockets; /* char * (the client's address) -> GSocket */
+};
+
+/* What is remembered of a connection until it is gone. */
+typedef struct
+{
+  SteerServerDoor *door;
+  char *client;
+} Guest;
+
+static void
+door_unref (SteerServerDoor *self)
+{
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_object_unref (self->service);
+  g_hash_table_unref (self->sockets);
+  g_free (self);
+}
+
+static char *
+dup_client (GSocketAddress *address)
+{
+  return address != NULL ? g_socket_connectable_to_string (G_SOCKET_CONNECTABLE (address)) : NULL;
+}
+
+static void
+on_gone (gpointer data, GObject *connection)
+{
+  Guest *guest = data;
+
+  g_hash_table_remove (guest->door->sockets, guest->client);
+  if (guest->door->soup != NULL)
+    g_socket_service_start (guest->door->service);
+  door_unref (guest->door);
+  g_free (guest->client);
+  g_free (guest);
+}
+
+static gboolean
+on_incoming (GSocketService *service, GSocketConnection *connection, GObject *source, SteerServerDoor *self)
+{
+  GSocket *socket = g_socket_connection_get_socket (connection);
+  g_autoptr (GSocketAddress) local = g_socket_connection_get_local_address (connection, NULL);
+  g_autoptr (GSocketAddress) remote = g_socket_connection_get_remote_address (connection, NULL);
+  g_autoptr (GError) error = NULL;
+  Guest *guest;
+
+  if (self->soup == NULL || local == NULL || remote == NULL)
+    return TRUE;
+  g_socket_set_timeout (socket, PATIENCE);
+  guest = g_new0 (Guest, 1);
+  guest->client = dup_client (remote);
+  guest->door = self;
+  g_atomic_ref_count_inc (&self->ref_count);
+  g_hash_table_insert (self->sockets, g_strdup (guest->client), g_object_ref (socket));
+  g_object_weak_ref (G_OBJECT (connection), on_gone, guest);
+  if (g_hash_table_size (self->sockets) >= MAX_CONNECTIONS)
+    g_socket_service_stop (service);
+  if (!soup_server_accept_iostream (self->soup, G_IO_STREAM (connection), local, remote, &error))
+    g_debug ("a connection was not taken: %s", error->message);
+  return TRUE;
+}
+
+SteerServerDoor *
+steer_server_door_open (SoupServer *soup, GInetAddress *address, guint16 *port, GError **error)
+{
+  g_autoptr (GSocketService) service = g_socket_service_new ();
+  g_autoptr (GSocketAddress) wanted = g_inet_socket_address_new (address, *port);
+  g_autoptr (GSocketAddress) got = NULL;
+  SteerServerDoor *self;
+
+  if (!g_socket_listener_add_address (G_SOCKET_LISTENER (service), wanted, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP,
+                                      NULL, &got, error))
+    return NULL;
+  *port = g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (got));
+  self = g_new0 (SteerServerDoor, 1);
+  g_atomic_ref_count_init (&self->ref_count);
+  self->soup = soup;
+  self->service = g_steal_pointer (&service);
+  self->sockets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
+  g_signal_connect (self->service, "incoming", G_CALLBACK (on_incoming), self);
+  g_socket_service_start (self->service);
+  return self;
+}
+
+void
+steer_server_door_close (SteerServerDoor *self)
+{
+  g_signal_handlers_disconnect_by_data (self->service, self);
+  self->soup = NULL;
+  g_socket_service_stop (self->service);
+  g_socket_listener_close (G_SOCKET_LISTENER (self->service));
+  door_unref (self);
+}
+
+GSocket *
+steer_server_door_find (SteerServerDoor *self, SoupServerMessage *message)
+{
+  g_autofree char *client = dup_client (soup_server_message_get_remote_address (message));
+
+  return client != NULL ? g_hash_table_lookup (self->sockets, client) : NULL;
+}
