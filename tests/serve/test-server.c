@@ -857,6 +857,9 @@ read_answer (Crowd *self, GSocketConnection *connection)
 {
   char answer[4096] = { 0 };
 
+  /* One of a crowd may have its turn late. */
+  if (self->at_once)
+    g_socket_set_timeout (g_socket_connection_get_socket (connection), 1);
   g_input_stream_read_all (g_io_stream_get_input_stream (G_IO_STREAM (connection)), answer, sizeof answer - 1, NULL,
                            NULL, NULL);
   g_ptr_array_add (self->answers, g_strdup (answer));
