@@ -101,7 +101,6 @@ test_presets_are_the_programs (void)
   end (process, SIGINT);
 }
 
-/* Also for a preset that a client opens. */
 static void
 test_the_command_line_counts (void)
 {

@@ -122,11 +122,7 @@ test_the_suggestion_is_an_option (void)
   CLI_RUN (&result, NULL, SWEEP, "--feature", "2:97", "--strengths", "1,2,3,4", "--mode", "minimum", "--prompt",
            "Hello!", "--max-tokens", "12");
   g_assert_cmpint (result.status, ==, 0);
-  if (strstr (result.err, "--steer ") == NULL)
-    {
-      g_assert_nonnull (strstr (result.err, "at none of these strengths"));
-      return;
-    }
+  g_assert_nonnull (strstr (result.err, "--steer "));
   words = g_strsplit (g_strstrip (strstr (result.err, "--steer ")), " ", -1);
   g_assert_true (g_str_has_suffix (words[1], ",minimum"));
   CLI_RUN (&generated, NULL, "generate", "--model", cli_model (), "--vectors", cli_vectors (), "--steer", words[1],

@@ -1,3 +1,5 @@
+/* One file, though long: each kernel is a case of a few lines against the same float64 reference, and all of them run for
+ * each instruction set in turn. */
 #include "cpu/steer-cpu-kernels.h"
 
 #include <math.h>

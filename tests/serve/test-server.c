@@ -1,186 +1,10 @@
 /* The server, as programs and browsers meet it, with the tiny model. */
-#include "serve/steer-server.h"
+#include "server-test-util.h"
 
-#include <json-glib/json-glib.h>
-#include <libsoup/soup.h>
 #include <string.h>
 
 #include "cpu/steer-cpu.h"
-#include "steering/steer-vector-source-open.h"
 #include "test-util.h"
-
-#define TOKEN "open-sesame"
-#define HELLO "\"messages\":[{\"role\":\"user\",\"content\":\"Hello!\"}]"
-
-typedef struct
-{
-  SteerEngine *engine;
-  SteerLibrary *library;
-  SteerPreset *preset;
-  SteerServer *server;
-  SoupSession *session;
-  char *base; /* without the slash in the end */
-  GAsyncResult *result;
-} Fixture;
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
-
-static GAsyncResult *
-wait_for_result (Fixture *f)
-{
-  test_wait_until (has_result, f, 60);
-  return g_steal_pointer (&f->result);
-}
-
-static void
-load (Fixture *f)
-{
-  g_autofree char *model = test_fixture_path ("cli/model");
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-  SteerLoadOptions options;
-
-  steer_load_options_init (&options, model);
-  options.device = "cpu";
-  options.context.n_context = 2048;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  result = wait_for_result (f);
-  steer_engine_load_finish (f->engine, result, &error);
-  g_assert_no_error (error);
-}
-
-static char **
-list_presets (void)
-{
-  static const char *const names[] = { "Letters", NULL };
-
-  return g_strdupv ((char **) names);
-}
-
-static SteerPreset *
-open_preset (const char *name, GError **error)
-{
-  g_autofree char *path = test_fixture_path ("cli/calm.yaml");
-
-  if (g_str_equal (name, "Letters"))
-    return steer_preset_new_from_file (path, error);
-  g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "there is no preset \"%s\"", name);
-  return NULL;
-}
-
-static void
-set_up (Fixture *f, gconstpointer data)
-{
-  static const char *const origins[] = { "https://friend.example", NULL };
-  g_autofree char *vectors = test_fixture_path ("cli/vectors.safetensors");
-  g_autoptr (SteerVectorSource) source = steer_vector_source_open (vectors, NULL, NULL, NULL);
-  g_autoptr (GError) error = NULL;
-
-  f->engine = steer_engine_new ();
-  f->library = steer_library_new ();
-  steer_library_add (f->library, source);
-  f->preset = steer_preset_new ();
-  if (g_strcmp0 (data, "without a model") != 0)
-    load (f);
-  f->server = steer_server_new (&(SteerServerOptions){ .engine = f->engine,
-                                                       .library = f->library,
-                                                       .preset = f->preset,
-                                                       .list_presets = list_presets,
-                                                       .open_preset = open_preset,
-                                                       .token = g_strcmp0 (data, "with a token") == 0 ? TOKEN : NULL,
-                                                       .origins = origins });
-  steer_server_listen (f->server, "127.0.0.1", 0, &error);
-  g_assert_no_error (error);
-  f->base = steer_server_dup_uri (f->server);
-  f->base[strlen (f->base) - 1] = '\0';
-  f->session = soup_session_new ();
-}
-
-static void
-tear_down (Fixture *f, gconstpointer data)
-{
-  if (f->server != NULL)
-    {
-      steer_server_stop (f->server);
-      g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
-      g_object_unref (f->server);
-    }
-  soup_session_abort (f->session);
-  g_object_unref (f->session);
-  for (guint i = 0; i < 3000 && f->server != NULL; i++)
-    {
-      g_main_context_iteration (NULL, FALSE);
-      g_usleep (1000);
-    }
-  g_assert_null (f->server);
-  g_object_unref (f->preset);
-  g_object_unref (f->library);
-  g_object_unref (f->engine);
-  g_free (f->base);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
-}
-
-static SoupMessage *
-make_message (Fixture *f, const char *method, const char *path, const char *body)
-{
-  g_autofree char *uri = g_strconcat (f->base, path, NULL);
-  SoupMessage *message = soup_message_new (method, uri);
-
-  if (body != NULL)
-    {
-      g_autoptr (GBytes) bytes = g_bytes_new (body, strlen (body));
-
-      soup_message_set_request_body_from_bytes (message, "application/json", bytes);
-    }
-  return message;
-}
-
-/* The whole answer, NUL-terminated. Free with g_free(). */
-static char *
-send (Fixture *f, SoupMessage *message)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GBytes) bytes = NULL;
-  g_autoptr (GError) error = NULL;
-
-  soup_session_send_and_read_async (f->session, message, G_PRIORITY_DEFAULT, NULL, on_result, f);
-  result = wait_for_result (f);
-  bytes = soup_session_send_and_read_finish (f->session, result, &error);
-  g_assert_no_error (error);
-  return g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-}
-
-static JsonObject *
-parse (const char *text)
-{
-  g_autoptr (JsonNode) node = json_from_string (text, NULL);
-
-  g_assert_true (node != NULL && JSON_NODE_HOLDS_OBJECT (node));
-  return json_object_ref (json_node_get_object (node));
-}
-
-/* @status: expected. (transfer full) */
-static JsonObject *
-ask (Fixture *f, const char *method, const char *path, const char *body, guint status)
-{
-  g_autoptr (SoupMessage) message = make_message (f, method, path, body);
-  g_autofree char *text = send (f, message);
-
-  if (soup_message_get_status (message) != status)
-    g_error ("%s %s: status %u: %s", method, path, soup_message_get_status (message), text);
-  return parse (text);
-}
 
 static const char *
 get_error (JsonObject *object)
@@ -212,7 +36,7 @@ on_chunk (SteerReply *reply, const SteerChunk *chunk, GString *text)
 
 /* What the engine itself says, with @strength of "the letter a" (0: without it). Free with g_free(). */
 static char *
-say (Fixture *f, double temperature, guint64 seed, guint max_tokens, double strength)
+say (ServerTest *f, double temperature, guint64 seed, guint max_tokens, double strength)
 {
   const SteerModelConfig *config = steer_model_get_config (steer_engine_get_model (f->engine));
   g_autoptr (SteerRequest) request = steer_request_new ();
@@ -240,14 +64,14 @@ say (Fixture *f, double temperature, guint64 seed, guint max_tokens, double stre
 }
 
 static void
-test_replies_are_the_engines (Fixture *f, gconstpointer data)
+test_replies_are_the_engines (ServerTest *f, gconstpointer data)
 {
   for (guint seed = 0; seed < 4; seed++)
     {
       g_autofree char *body = g_strdup_printf (
         "{" HELLO ",\"temperature\":%s,\"seed\":%u,\"max_tokens\":20%s}", seed % 2 ? "1.5" : "0", seed,
         seed > 1 ? ",\"steering\":{\"features\":[{\"layer\":2,\"index\":97,\"strength\":15}]}" : "");
-      g_autoptr (JsonObject) reply = ask (f, "POST", "/v1/chat/completions", body, 200);
+      g_autoptr (JsonObject) reply = server_test_ask (f, "POST", "/v1/chat/completions", body, 200);
       g_autofree char *expected = say (f, seed % 2 ? 1.5 : 0.0, seed, 20, seed > 1 ? 15.0 : 0.0);
       JsonObject *usage = json_object_get_object_member (reply, "usage");
 
@@ -273,7 +97,7 @@ split_events (const char *text)
       g_assert_true (g_str_has_prefix (parts[i], "data: "));
       done = g_str_equal (parts[i] + 6, "[DONE]");
       if (!done)
-        g_ptr_array_add (events, parse (parts[i] + 6));
+        g_ptr_array_add (events, server_test_parse (parts[i] + 6));
     }
   g_assert_true (done);
   return events;
@@ -297,12 +121,13 @@ join_events (GPtrArray *events, gboolean chat)
 }
 
 static void
-test_a_stream_is_the_same_reply (Fixture *f, gconstpointer data)
+test_a_stream_is_the_same_reply (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (SoupMessage) message = make_message (f, "POST", "/v1/chat/completions",
-                                                  "{" HELLO ",\"temperature\":0,\"max_tokens\":40,\"stream\":true,"
-                                                  "\"stream_options\":{\"include_usage\":true}}");
-  g_autofree char *text = send (f, message);
+  g_autoptr (SoupMessage) message
+    = server_test_make_message (f, "POST", "/v1/chat/completions",
+                                "{" HELLO ",\"temperature\":0,\"max_tokens\":40,\"stream\":true,"
+                                "\"stream_options\":{\"include_usage\":true}}");
+  g_autofree char *text = server_test_send (f, message);
   g_autoptr (GPtrArray) events = split_events (text);
   g_autofree char *joined = join_events (events, TRUE);
   g_autofree char *expected = say (f, 0.0, 0, 40, 0.0);
@@ -322,13 +147,13 @@ test_a_stream_is_the_same_reply (Fixture *f, gconstpointer data)
 }
 
 static void
-test_plain_text_is_continued (Fixture *f, gconstpointer data)
+test_plain_text_is_continued (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) whole
-    = ask (f, "POST", "/v1/completions", "{\"prompt\":[\"Once\"],\"temperature\":0,\"max_tokens\":12}", 200);
-  g_autoptr (SoupMessage) message = make_message (
+  g_autoptr (JsonObject) whole = server_test_ask (f, "POST", "/v1/completions",
+                                                  "{\"prompt\":[\"Once\"],\"temperature\":0,\"max_tokens\":12}", 200);
+  g_autoptr (SoupMessage) message = server_test_make_message (
     f, "POST", "/v1/completions", "{\"prompt\":\"Once\",\"temperature\":0,\"max_tokens\":12,\"stream\":true}");
-  g_autofree char *text = send (f, message);
+  g_autofree char *text = server_test_send (f, message);
   g_autoptr (GPtrArray) events = split_events (text);
   g_autofree char *joined = join_events (events, FALSE);
   JsonObject *choice = json_array_get_object_element (json_object_get_array_member (whole, "choices"), 0);
@@ -340,7 +165,7 @@ test_plain_text_is_continued (Fixture *f, gconstpointer data)
 /* A stream that is read while other things are asked. */
 typedef struct
 {
-  Fixture *f;
+  ServerTest *f;
   GInputStream *stream;
   GString *text;
   char buffer[256];
@@ -361,14 +186,14 @@ on_read (GObject *object, GAsyncResult *result, gpointer data)
 }
 
 static void
-reading_begin (Reading *self, Fixture *f, const char *body)
+reading_begin (Reading *self, ServerTest *f, const char *body)
 {
-  g_autoptr (SoupMessage) message = make_message (f, "POST", "/v1/chat/completions", body);
+  g_autoptr (SoupMessage) message = server_test_make_message (f, "POST", "/v1/chat/completions", body);
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
 
-  soup_session_send_async (f->session, message, G_PRIORITY_DEFAULT, NULL, on_result, f);
-  result = wait_for_result (f);
+  soup_session_send_async (f->session, message, G_PRIORITY_DEFAULT, NULL, server_test_on_result, f);
+  result = server_test_wait (f);
   *self
     = (Reading){ .f = f, .stream = soup_session_send_finish (f->session, result, &error), .text = g_string_new (NULL) };
   g_assert_no_error (error);
@@ -396,7 +221,7 @@ reading_end (Reading *self)
 }
 
 static void
-test_a_strength_acts_in_mid_reply (Fixture *f, gconstpointer data)
+test_a_strength_acts_in_mid_reply (ServerTest *f, gconstpointer data)
 {
   Reading reading;
   g_autoptr (JsonObject) steering = NULL;
@@ -406,7 +231,8 @@ test_a_strength_acts_in_mid_reply (Fixture *f, gconstpointer data)
 
   reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1500,\"stream\":true}");
   test_wait_until (has_text, &reading, 20);
-  steering = ask (f, "PUT", "/v1/steering", "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":80}]}", 200);
+  steering
+    = server_test_ask (f, "PUT", "/v1/steering", "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":80}]}", 200);
   reading_end (&reading);
   events = split_events (reading.text->str);
   joined = join_events (events, TRUE);
@@ -429,17 +255,18 @@ test_a_strength_acts_in_mid_reply (Fixture *f, gconstpointer data)
 
 /* Its own steering is a reply's own: nothing of the server's acts on it, nor is the server's changed. */
 static void
-test_steering_in_the_request (Fixture *f, gconstpointer data)
+test_steering_in_the_request (ServerTest *f, gconstpointer data)
 {
   g_autoptr (JsonObject) put
-    = ask (f, "PUT", "/v1/steering", "{\"features\":[{\"layer\":2,\"index\":98,\"strength\":80}]}", 200);
-  g_autoptr (JsonObject) theirs = ask (
+    = server_test_ask (f, "PUT", "/v1/steering", "{\"features\":[{\"layer\":2,\"index\":98,\"strength\":80}]}", 200);
+  g_autoptr (JsonObject) theirs = server_test_ask (
     f, "POST", "/v1/chat/completions",
     "{" HELLO ",\"max_tokens\":8,\"steering\":{\"features\":[{\"layer\":2,\"index\":97,\"strength\":80}]}}", 200);
   g_autoptr (JsonObject) unsteered
-    = ask (f, "POST", "/v1/chat/completions",
-           "{" HELLO ",\"temperature\":0,\"max_tokens\":8,\"steering\":{\"enabled\":false}}", 200);
-  g_autoptr (JsonObject) ours = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"max_tokens\":8}", 200);
+    = server_test_ask (f, "POST", "/v1/chat/completions",
+                       "{" HELLO ",\"temperature\":0,\"max_tokens\":8,\"steering\":{\"enabled\":false}}", 200);
+  g_autoptr (JsonObject) ours
+    = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"max_tokens\":8}", 200);
   g_autofree char *plain = say (f, 0.0, 0, 8, 0.0);
 
   g_assert_cmpstr (get_content (theirs), ==, "aaaaaaaa");
@@ -449,15 +276,15 @@ test_steering_in_the_request (Fixture *f, gconstpointer data)
 }
 
 static void
-test_steering_is_told_and_changed (Fixture *f, gconstpointer data)
+test_steering_is_told_and_changed (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) empty = ask (f, "GET", "/v1/steering", NULL, 200);
-  g_autoptr (JsonObject) put
-    = ask (f, "PUT", "/v1/steering",
-           "{\"multiplier\":0.5,\"features\":[{\"layer\":2,\"index\":97,\"strength\":-4.5,\"mode\":\"clamp\","
-           "\"enabled\":false,\"label\":\"A!\"},{\"layer\":1,\"index\":10}]}",
-           200);
-  g_autoptr (JsonObject) part = ask (f, "PUT", "/v1/steering", "{\"enabled\":false}", 200);
+  g_autoptr (JsonObject) empty = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
+  g_autoptr (JsonObject) put = server_test_ask (
+    f, "PUT", "/v1/steering",
+    "{\"multiplier\":0.5,\"features\":[{\"layer\":2,\"index\":97,\"strength\":-4.5,\"mode\":\"clamp\","
+    "\"enabled\":false,\"label\":\"A!\"},{\"layer\":1,\"index\":10}]}",
+    200);
+  g_autoptr (JsonObject) part = server_test_ask (f, "PUT", "/v1/steering", "{\"enabled\":false}", 200);
   JsonObject *first = json_array_get_object_element (json_object_get_array_member (part, "features"), 0);
   JsonObject *second = json_array_get_object_element (json_object_get_array_member (part, "features"), 1);
 
@@ -477,12 +304,12 @@ test_steering_is_told_and_changed (Fixture *f, gconstpointer data)
   /* Others change it, too. */
   steer_preset_set_master_enabled (f->preset, TRUE);
   g_clear_pointer (&part, json_object_unref);
-  part = ask (f, "GET", "/v1/steering", NULL, 200);
+  part = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
   g_assert_true (json_object_get_boolean_member (part, "enabled"));
 }
 
 static void
-test_a_wrong_change_changes_nothing (Fixture *f, gconstpointer data)
+test_a_wrong_change_changes_nothing (ServerTest *f, gconstpointer data)
 {
   static const char *const wrong[] = {
     "{\"multiplier\":2.5}",
@@ -507,12 +334,13 @@ test_a_wrong_change_changes_nothing (Fixture *f, gconstpointer data)
 
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
     {
-      g_autoptr (JsonObject) kept = ask (f, "PUT", "/v1/steering",
-                                         "{\"enabled\":true,\"multiplier\":1.5,\"features\":[{\"layer\":2,\"index\":97,"
-                                         "\"strength\":3}]}",
-                                         200);
-      g_autoptr (JsonObject) error = ask (f, "PUT", "/v1/steering", wrong[i], 400);
-      g_autoptr (JsonObject) now = ask (f, "GET", "/v1/steering", NULL, 200);
+      g_autoptr (JsonObject) kept
+        = server_test_ask (f, "PUT", "/v1/steering",
+                           "{\"enabled\":true,\"multiplier\":1.5,\"features\":[{\"layer\":2,\"index\":97,"
+                           "\"strength\":3}]}",
+                           200);
+      g_autoptr (JsonObject) error = server_test_ask (f, "PUT", "/v1/steering", wrong[i], 400);
+      g_autoptr (JsonObject) now = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
       g_autoptr (JsonNode) a = json_node_init_object (json_node_alloc (), kept);
       g_autoptr (JsonNode) b = json_node_init_object (json_node_alloc (), now);
 
@@ -523,17 +351,17 @@ test_a_wrong_change_changes_nothing (Fixture *f, gconstpointer data)
 
 /* Of the server's preset, and of the one that a request opens. */
 static void
-test_a_presets_prompt_and_sampling_count (Fixture *f, gconstpointer data)
+test_a_presets_prompt_and_sampling_count (ServerTest *f, gconstpointer data)
 {
   g_autoptr (JsonObject) plain
-    = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
-  g_autoptr (JsonObject) asked
-    = ask (f, "POST", "/v1/chat/completions",
-           "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
-           "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
-           200);
+    = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
+  g_autoptr (JsonObject) asked = server_test_ask (
+    f, "POST", "/v1/chat/completions",
+    "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
+    "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
+    200);
   g_autoptr (JsonObject) opened
-    = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"steering\":{\"preset\":\"Letters\"}}", 200);
+    = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"steering\":{\"preset\":\"Letters\"}}", 200);
   g_autoptr (JsonObject) prompted = NULL, own = NULL;
 
   /* calm.yaml has at most 16. */
@@ -541,21 +369,23 @@ test_a_presets_prompt_and_sampling_count (Fixture *f, gconstpointer data)
                    ==, 16);
   g_assert_cmpstr (get_content (plain), !=, get_content (asked));
   steer_preset_set_system_prompt (f->preset, "Speak of towers.");
-  prompted = ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
+  prompted = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
   g_assert_cmpstr (get_content (prompted), ==, get_content (asked));
   steer_preset_set_system_prompt (f->preset, "Speak of nothing.");
-  own = ask (f, "POST", "/v1/chat/completions",
-             "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
-             "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
-             200);
+  own = server_test_ask (
+    f, "POST", "/v1/chat/completions",
+    "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
+    "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
+    200);
   g_assert_cmpstr (get_content (own), ==, get_content (asked));
 }
 
 static void
-test_presets_are_opened_by_name (Fixture *f, gconstpointer data)
+test_presets_are_opened_by_name (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) listed = ask (f, "GET", "/v1/presets", NULL, 200);
-  g_autoptr (JsonObject) put = ask (f, "PUT", "/v1/steering", "{\"preset\":\"Letters\",\"multiplier\":2}", 200);
+  g_autoptr (JsonObject) listed = server_test_ask (f, "GET", "/v1/presets", NULL, 200);
+  g_autoptr (JsonObject) put
+    = server_test_ask (f, "PUT", "/v1/steering", "{\"preset\":\"Letters\",\"multiplier\":2}", 200);
 
   g_assert_cmpstr (json_array_get_string_element (json_object_get_array_member (listed, "presets"), 0), ==, "Letters");
   g_assert_cmpstr (json_object_get_string_member (put, "name"), ==, "calm");
@@ -564,16 +394,16 @@ test_presets_are_opened_by_name (Fixture *f, gconstpointer data)
 }
 
 static guint
-count_found (Fixture *f, const char *query)
+count_found (ServerTest *f, const char *query)
 {
   g_autofree char *path = g_strconcat ("/v1/features?", query, NULL);
-  g_autoptr (JsonObject) found = ask (f, "GET", path, NULL, 200);
+  g_autoptr (JsonObject) found = server_test_ask (f, "GET", path, NULL, 200);
 
   return json_array_get_length (json_object_get_array_member (found, "features"));
 }
 
 static void
-test_features_are_found (Fixture *f, gconstpointer data)
+test_features_are_found (ServerTest *f, gconstpointer data)
 {
   g_autofree char *long_query = NULL, *path = NULL;
 
@@ -586,11 +416,11 @@ test_features_are_found (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count_found (f, "q=zebra"), ==, 0);
   long_query = g_strnfill (300, 'e');
   path = g_strconcat ("/v1/features?q=", long_query, NULL);
-  json_object_unref (ask (f, "GET", path, NULL, 400));
+  json_object_unref (server_test_ask (f, "GET", path, NULL, 400));
 }
 
 static void
-test_wrong_requests_are_refused (Fixture *f, gconstpointer data)
+test_wrong_requests_are_refused (ServerTest *f, gconstpointer data)
 {
   static const char *const wrong[] = {
     "{}",
@@ -637,7 +467,7 @@ test_wrong_requests_are_refused (Fixture *f, gconstpointer data)
 
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
     {
-      g_autoptr (JsonObject) error = ask (f, "POST", "/v1/chat/completions", wrong[i], 400);
+      g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", wrong[i], 400);
 
       g_assert_cmpuint (strlen (get_error (error)), >, 5);
     }
@@ -645,33 +475,33 @@ test_wrong_requests_are_refused (Fixture *f, gconstpointer data)
 
 /* What asks for nothing that is refused. */
 static void
-test_empty_wishes_are_none (Fixture *f, gconstpointer data)
+test_empty_wishes_are_none (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) reply
-    = ask (f, "POST", "/v1/chat/completions",
-           "{" HELLO ",\"max_tokens\":2,\"tools\":[],\"logit_bias\":{},\"logprobs\":false,\"n\":1,\"stop\":null,"
-           "\"seed\":-1,\"response_format\":{\"type\":\"text\"},\"presence_penalty\":0,\"tool_choice\":\"auto\","
-           "\"temperature\":null,\"user\":\"me\",\"model\":\"any\"}",
-           200);
-  g_autoptr (JsonObject) parts = ask (
+  g_autoptr (JsonObject) reply = server_test_ask (
+    f, "POST", "/v1/chat/completions",
+    "{" HELLO ",\"max_tokens\":2,\"tools\":[],\"logit_bias\":{},\"logprobs\":false,\"n\":1,\"stop\":null,"
+    "\"seed\":-1,\"response_format\":{\"type\":\"text\"},\"presence_penalty\":0,\"tool_choice\":\"auto\","
+    "\"temperature\":null,\"user\":\"me\",\"model\":\"any\"}",
+    200);
+  g_autoptr (JsonObject) parts = server_test_ask (
     f, "POST", "/v1/chat/completions",
     "{\"messages\":[{\"role\":\"developer\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":[{\"type\":"
     "\"text\",\"text\":\"Hel\"},{\"type\":\"text\",\"text\":\"lo!\"}]}],\"temperature\":0,\"max_tokens\":9}",
     200);
-  g_autoptr (JsonObject) whole
-    = ask (f, "POST", "/v1/chat/completions",
-           "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"Hello!\"}],"
-           "\"temperature\":0,\"max_completion_tokens\":9}",
-           200);
+  g_autoptr (JsonObject) whole = server_test_ask (
+    f, "POST", "/v1/chat/completions",
+    "{\"messages\":[{\"role\":\"system\",\"content\":\"Be brief.\"},{\"role\":\"user\",\"content\":\"Hello!\"}],"
+    "\"temperature\":0,\"max_completion_tokens\":9}",
+    200);
 
   g_assert_nonnull (get_content (reply));
   g_assert_cmpstr (get_content (parts), ==, get_content (whole));
 }
 
 static void
-test_a_stop_string_ends_a_reply (Fixture *f, gconstpointer data)
+test_a_stop_string_ends_a_reply (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) reply = ask (
+  g_autoptr (JsonObject) reply = server_test_ask (
     f, "POST", "/v1/chat/completions",
     "{" HELLO ",\"max_tokens\":30,\"stop\":[\"aaaa\",\"zz\"],\"steering\":{\"features\":[{\"layer\":2,\"index\":97,"
     "\"strength\":80}]}}",
@@ -681,48 +511,48 @@ test_a_stop_string_ends_a_reply (Fixture *f, gconstpointer data)
 }
 
 static void
-test_a_prompt_that_is_too_long_is_refused (Fixture *f, gconstpointer data)
+test_a_prompt_that_is_too_long_is_refused (ServerTest *f, gconstpointer data)
 {
   g_autofree char *long_text = g_strnfill (5000, 'x');
   g_autofree char *body
     = g_strdup_printf ("{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}", long_text);
-  g_autoptr (JsonObject) error = ask (f, "POST", "/v1/chat/completions", body, 400);
+  g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", body, 400);
 
   g_assert_nonnull (strstr (get_error (error), "context"));
 }
 
 static void
-test_large_and_deep_bodies_are_refused (Fixture *f, gconstpointer data)
+test_large_and_deep_bodies_are_refused (ServerTest *f, gconstpointer data)
 {
   g_autofree char *large = g_strnfill (9 * 1024 * 1024, ' ');
   g_autofree char *deep = g_strnfill (1024 * 1024, '[');
   g_autoptr (GString) many = g_string_new ("[");
   g_autoptr (JsonObject) too_many = NULL;
-  g_autoptr (JsonObject) too_large = ask (f, "POST", "/v1/chat/completions", large, 413);
-  g_autoptr (JsonObject) too_deep = ask (f, "POST", "/v1/chat/completions", deep, 400);
-  g_autoptr (JsonObject) after = ask (f, "GET", "/v1/models", NULL, 200);
+  g_autoptr (JsonObject) too_large = server_test_ask (f, "POST", "/v1/chat/completions", large, 413);
+  g_autoptr (JsonObject) too_deep = server_test_ask (f, "POST", "/v1/chat/completions", deep, 400);
+  g_autoptr (JsonObject) after = server_test_ask (f, "GET", "/v1/models", NULL, 200);
 
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (after, "data")), ==, 1);
   for (guint i = 0; i < 150000; i++)
     g_string_append (many, "{},");
-  too_many = ask (f, "POST", "/v1/chat/completions", many->str, 400);
+  too_many = server_test_ask (f, "POST", "/v1/chat/completions", many->str, 400);
 }
 
 /* As a browser sends it for a page. (nullable) headers */
 static guint
-get_status (Fixture *f, const char *method, const char *path, const char *name, const char *value)
+get_status (ServerTest *f, const char *method, const char *path, const char *name, const char *value)
 {
-  g_autoptr (SoupMessage) message = make_message (f, method, path, NULL);
+  g_autoptr (SoupMessage) message = server_test_make_message (f, method, path, NULL);
   g_autofree char *text = NULL;
 
   if (name != NULL)
     soup_message_headers_replace (soup_message_get_request_headers (message), name, value);
-  text = send (f, message);
+  text = server_test_send (f, message);
   return soup_message_get_status (message);
 }
 
 static void
-test_other_pages_may_not_ask (Fixture *f, gconstpointer data)
+test_other_pages_may_not_ask (ServerTest *f, gconstpointer data)
 {
   g_assert_cmpuint (get_status (f, "GET", "/v1/models", "Origin", f->base), ==, 200);
   g_assert_cmpuint (get_status (f, "GET", "/v1/models", "Origin", "https://friend.example"), ==, 200);
@@ -740,16 +570,16 @@ test_other_pages_may_not_ask (Fixture *f, gconstpointer data)
 }
 
 static void
-test_a_friend_is_told_so (Fixture *f, gconstpointer data)
+test_a_friend_is_told_so (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (SoupMessage) message = make_message (f, "OPTIONS", "/v1/chat/completions", NULL);
+  g_autoptr (SoupMessage) message = server_test_make_message (f, "OPTIONS", "/v1/chat/completions", NULL);
   SoupMessageHeaders *answer;
   g_autofree char *text = NULL;
 
   soup_message_headers_replace (soup_message_get_request_headers (message), "Origin", "https://friend.example");
   soup_message_headers_replace (soup_message_get_request_headers (message), "Access-Control-Request-Headers",
                                 "authorization, x-stainless-os");
-  text = send (f, message);
+  text = server_test_send (f, message);
   answer = soup_message_get_response_headers (message);
   g_assert_cmpuint (soup_message_get_status (message), ==, 204);
   g_assert_cmpstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Origin"), ==, "https://friend.example");
@@ -757,7 +587,7 @@ test_a_friend_is_told_so (Fixture *f, gconstpointer data)
 }
 
 static void
-test_a_token_is_asked_for (Fixture *f, gconstpointer data)
+test_a_token_is_asked_for (ServerTest *f, gconstpointer data)
 {
   static const char *const wrong[]
     = { "Bearer", "Bearer ", "Bearer open-sesam", "Bearer open-sesame2", "Basic open-sesame", "Bearer open-sesamE" };
@@ -773,14 +603,14 @@ test_a_token_is_asked_for (Fixture *f, gconstpointer data)
 }
 
 static void
-test_the_page_is_closed_to_strangers (Fixture *f, gconstpointer data)
+test_the_page_is_closed_to_strangers (ServerTest *f, gconstpointer data)
 {
   static const char *const paths[] = { "/", "/page.css", "/page.js", "/icon.svg" };
 
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {
-      g_autoptr (SoupMessage) message = make_message (f, "GET", paths[i], NULL);
-      g_autofree char *text = send (f, message);
+      g_autoptr (SoupMessage) message = server_test_make_message (f, "GET", paths[i], NULL);
+      g_autofree char *text = server_test_send (f, message);
       SoupMessageHeaders *answer = soup_message_get_response_headers (message);
 
       g_assert_cmpuint (soup_message_get_status (message), ==, 200);
@@ -797,264 +627,25 @@ test_the_page_is_closed_to_strangers (Fixture *f, gconstpointer data)
   g_assert_cmpuint (get_status (f, "POST", "/v1/steering", NULL, NULL), ==, 405);
 }
 
-static gboolean
-is_idle (gpointer data)
-{
-  return steer_engine_get_state (((Fixture *) data)->engine) == STEER_ENGINE_READY;
-}
-
 static void
-test_who_hangs_up_stops_the_reply (Fixture *f, gconstpointer data)
+test_who_hangs_up_stops_the_reply (ServerTest *f, gconstpointer data)
 {
   Reading reading;
 
   reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
   test_wait_until (has_text, &reading, 20);
-  g_assert_false (is_idle (f));
+  g_assert_false (server_test_is_idle (f));
   soup_session_abort (f->session);
-  test_wait_until (is_idle, f, 20);
+  test_wait_until (server_test_is_idle, f, 20);
   test_wait_until (has_ended, &reading, 20);
   g_object_unref (reading.stream);
   g_assert_null (strstr (reading.text->str, "[DONE]"));
   g_string_free (reading.text, TRUE);
 }
 
-static guint16
-get_port (Fixture *f)
-{
-  return (guint16) g_ascii_strtoull (strrchr (f->base, ':') + 1, NULL, 10);
-}
-
-/* What strangers do with plain sockets, in a thread of their own. */
-typedef struct
-{
-  guint16 port;
-  const char *request;  /* its head and body; nullable: nothing is sent */
-  guint n_connections;  /* one after the other, or */
-  gboolean at_once;     /* together */
-  gboolean half_closed; /* the client has nothing more to say */
-  guint n_read;         /* of these, from the last: the answers are read */
-  GPtrArray *answers;   /* (element-type utf8), their first 4 kB */
-  int done;             /* atomic */
-} Crowd;
-
-static GSocketConnection *
-connect_one (Crowd *self, GSocketClient *client)
-{
-  GSocketConnection *connection = g_socket_client_connect_to_host (client, "127.0.0.1", self->port, NULL, NULL);
-
-  g_assert_nonnull (connection);
-  if (self->request != NULL)
-    g_output_stream_write_all (g_io_stream_get_output_stream (G_IO_STREAM (connection)), self->request,
-                               strlen (self->request), NULL, NULL, NULL);
-  if (self->half_closed)
-    g_socket_shutdown (g_socket_connection_get_socket (connection), FALSE, TRUE, NULL);
-  return connection;
-}
-
-static void
-read_answer (Crowd *self, GSocketConnection *connection)
-{
-  char answer[4096] = { 0 };
-
-  /* One of a crowd may have its turn late. */
-  if (self->at_once)
-    g_socket_set_timeout (g_socket_connection_get_socket (connection), 1);
-  g_input_stream_read_all (g_io_stream_get_input_stream (G_IO_STREAM (connection)), answer, sizeof answer - 1, NULL,
-                           NULL, NULL);
-  g_ptr_array_add (self->answers, g_strdup (answer));
-}
-
-static gpointer
-be_crowd (gpointer data)
-{
-  Crowd *self = data;
-  g_autoptr (GSocketClient) client = g_socket_client_new ();
-  g_autoptr (GPtrArray) connections = g_ptr_array_new_with_free_func (g_object_unref);
-
-  for (guint i = 0; i < self->n_connections; i++)
-    {
-      GSocketConnection *connection = connect_one (self, client);
-
-      g_ptr_array_add (connections, connection);
-      if (self->at_once)
-        continue;
-      if (self->n_read > 0)
-        read_answer (self, connection);
-      g_ptr_array_set_size (connections, 0);
-    }
-  for (guint i = 0; self->at_once && i < self->n_read; i++)
-    read_answer (self, g_ptr_array_index (connections, self->n_connections - 1 - i));
-  g_ptr_array_unref (g_steal_pointer (&connections));
-  g_atomic_int_set (&self->done, TRUE);
-  g_main_context_wakeup (NULL);
-  return NULL;
-}
-
-static gboolean
-is_crowd_done (gpointer data)
-{
-  return g_atomic_int_get (&((Crowd *) data)->done);
-}
-
-static void
-let_in (Fixture *f, Crowd *crowd)
-{
-  GThread *thread;
-
-  crowd->port = get_port (f);
-  crowd->answers = g_ptr_array_new_with_free_func (g_free);
-  thread = g_thread_new ("crowd", be_crowd, crowd);
-  test_wait_until (is_crowd_done, crowd, 60);
-  g_thread_join (thread);
-}
-
-static guint
-count_files (void)
-{
-  g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
-  guint n = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    n++;
-  return n;
-}
-
-static gboolean
-are_files_closed (gpointer data)
-{
-  return count_files () <= GPOINTER_TO_UINT (data);
-}
-
-#define ANSWERED "GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
-#define LONG_REPLY "{" HELLO ",\"temperature\":0,\"max_tokens\":1900}"
-
-static char *
-make_request (const char *body, const char *version)
-{
-  return g_strdup_printf ("POST /v1/chat/completions HTTP/%s\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n\r\n%s",
-                          version, strlen (body), body);
-}
-
-/* Those that were answered, that said nothing, and that left in the middle. */
-static void
-test_connections_do_not_add_up (Fixture *f, gconstpointer data)
-{
-  Crowd crowds[]
-    = { { .request = ANSWERED, .n_connections = 60, .n_read = 60 },
-        { .n_connections = 60, .at_once = TRUE },
-        { .request = "POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n{",
-          .n_connections = 60,
-          .at_once = TRUE } };
-  guint n_before;
-
-  json_object_unref (ask (f, "GET", "/health", NULL, 200));
-  n_before = count_files ();
-  for (guint i = 0; i < G_N_ELEMENTS (crowds); i++)
-    {
-      let_in (f, &crowds[i]);
-      test_wait_until (are_files_closed, GUINT_TO_POINTER (n_before + 4), 20);
-      g_ptr_array_unref (crowds[i].answers);
-    }
-}
-
-/* More than the 256 that are let in at a time, all of them silent. */
-static void
-test_the_door_opens_again (Fixture *f, gconstpointer data)
-{
-  Crowd crowd = { .n_connections = 260, .at_once = TRUE };
-
-  let_in (f, &crowd);
-  json_object_unref (ask (f, "GET", "/health", NULL, 200));
-  g_ptr_array_unref (crowd.answers);
-}
-
-static void
-test_files_are_not_multiplied (Fixture *f, gconstpointer data)
-{
-  g_autoptr (GString) request = g_string_new ("GET /page.js HTTP/1.1\r\nHost: 127.0.0.1\r\nRange: bytes=0-");
-  Crowd crowd = { .n_connections = 1, .n_read = 1 };
-
-  for (guint i = 0; i < 1000; i++)
-    g_string_append (request, ",0-");
-  g_string_append (request, "\r\n\r\n");
-  crowd.request = request->str;
-  let_in (f, &crowd);
-  g_assert_true (g_str_has_prefix (g_ptr_array_index (crowd.answers, 0), "HTTP/1.1 200 "));
-  g_assert_null (strstr (g_ptr_array_index (crowd.answers, 0), "multipart"));
-  g_ptr_array_unref (crowd.answers);
-}
-
-/* What libsoup itself refuses is not kept either. */
-static void
-test_bodies_to_nowhere_are_not_kept (Fixture *f, gconstpointer data)
-{
-  g_autofree char *body = g_strnfill (48 * 1024 * 1024, 'a');
-  g_autofree char *request = g_strdup_printf (
-    "POST /a%%2f..%%2fb HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: %zu\r\n\r\n%s", strlen (body), body);
-  gsize before = test_get_resident ();
-  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1 };
-
-#ifdef __SANITIZE_ADDRESS__
-  g_test_skip ("the sanitizer keeps what is freed");
-  return;
-#endif
-  let_in (f, &crowd);
-  g_assert_cmpuint (test_get_resident (), <, before + 24 * 1024 * 1024);
-  g_ptr_array_unref (crowd.answers);
-}
-
-/* Who closes one side is not told that a reply of no word was all. */
-static void
-test_half_a_reply_is_none (Fixture *f, gconstpointer data)
-{
-  g_autofree char *request = make_request (LONG_REPLY, "1.1");
-  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1, .half_closed = TRUE };
-
-  let_in (f, &crowd);
-  g_assert_false (g_str_has_prefix (g_ptr_array_index (crowd.answers, 0), "HTTP/1.1 200 "));
-  g_ptr_array_unref (crowd.answers);
-}
-
-static void
-test_an_old_client_gets_no_chunks (Fixture *f, gconstpointer data)
-{
-  g_autofree char *request = make_request ("{" HELLO ",\"max_tokens\":9,\"stream\":true}", "1.0");
-  Crowd crowd = { .request = request, .n_connections = 1, .n_read = 1 };
-
-  let_in (f, &crowd);
-  g_assert_null (strstr (g_ptr_array_index (crowd.answers, 0), "Transfer-Encoding"));
-  g_assert_nonnull (strstr (g_ptr_array_index (crowd.answers, 0), "data: [DONE]"));
-  g_ptr_array_unref (crowd.answers);
-}
-
-/* Those that wait end with their connections, also before they have begun: one after the other they would take as long
- * as so many replies. */
-static void
-test_only_so_many_wait (Fixture *f, gconstpointer data)
-{
-  g_autofree char *request = make_request (LONG_REPLY, "1.1");
-  Crowd crowd = { .request = request, .n_connections = 80, .at_once = TRUE, .n_read = 10 };
-  guint n_refused = 0;
-  gint64 one, all;
-
-  one = g_get_monotonic_time ();
-  json_object_unref (ask (f, "POST", "/v1/chat/completions", LONG_REPLY, 200));
-  one = g_get_monotonic_time () - one;
-  let_in (f, &crowd);
-  all = g_get_monotonic_time ();
-  for (guint i = 0; i < crowd.answers->len; i++)
-    n_refused += g_str_has_prefix (g_ptr_array_index (crowd.answers, i), "HTTP/1.1 429 ");
-  g_assert_cmpuint (n_refused, >, 0);
-  test_wait_until (is_idle, f, 60);
-  all = g_get_monotonic_time () - all;
-  g_assert_cmpint (all, <, 30 * one);
-  g_ptr_array_unref (crowd.answers);
-}
-
 /* Whoever made it may also just let go of it. */
 static void
-test_a_server_that_is_dropped_stops (Fixture *f, gconstpointer data)
+test_a_server_that_is_dropped_stops (ServerTest *f, gconstpointer data)
 {
   Reading reading;
 
@@ -1063,17 +654,17 @@ test_a_server_that_is_dropped_stops (Fixture *f, gconstpointer data)
   g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
   g_object_unref (f->server);
   g_assert_null (f->server);
-  test_wait_until (is_idle, f, 20);
+  test_wait_until (server_test_is_idle, f, 20);
   test_wait_until (has_ended, &reading, 20);
   g_object_unref (reading.stream);
   g_string_free (reading.text, TRUE);
 }
 
 static void
-test_without_a_model (Fixture *f, gconstpointer data)
+test_without_a_model (ServerTest *f, gconstpointer data)
 {
-  g_autoptr (JsonObject) models = ask (f, "GET", "/v1/models", NULL, 200);
-  g_autoptr (JsonObject) error = ask (f, "POST", "/v1/chat/completions", "{" HELLO "}", 503);
+  g_autoptr (JsonObject) models = server_test_ask (f, "GET", "/v1/models", NULL, 200);
+  g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO "}", 503);
 
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (models, "data")), ==, 0);
   g_assert_nonnull (get_error (error));
@@ -1084,7 +675,8 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   steer_backend_register (steer_cpu_backend ());
-#define ADD(name, func, data) g_test_add ("/server/" name, Fixture, data, set_up, func, tear_down)
+#define ADD(name, func, data)                                                                                          \
+  g_test_add ("/server/" name, ServerTest, data, server_test_set_up, func, server_test_tear_down)
   ADD ("replies are the engine's", test_replies_are_the_engines, NULL);
   ADD ("a stream is the same reply", test_a_stream_is_the_same_reply, NULL);
   ADD ("plain text is continued", test_plain_text_is_continued, NULL);
@@ -1105,13 +697,6 @@ main (int argc, char **argv)
   ADD ("a token is asked for", test_a_token_is_asked_for, "with a token");
   ADD ("the page is closed to strangers", test_the_page_is_closed_to_strangers, NULL);
   ADD ("who hangs up stops the reply", test_who_hangs_up_stops_the_reply, NULL);
-  ADD ("only so many wait", test_only_so_many_wait, NULL);
-  ADD ("connections do not add up", test_connections_do_not_add_up, NULL);
-  ADD ("the door opens again", test_the_door_opens_again, NULL);
-  ADD ("files are not multiplied", test_files_are_not_multiplied, NULL);
-  ADD ("bodies to nowhere are not kept", test_bodies_to_nowhere_are_not_kept, NULL);
-  ADD ("half a reply is none", test_half_a_reply_is_none, NULL);
-  ADD ("an old client gets no chunks", test_an_old_client_gets_no_chunks, NULL);
   ADD ("a server that is dropped stops", test_a_server_that_is_dropped_stops, NULL);
   ADD ("without a model there is an error", test_without_a_model, "without a model");
   return g_test_run ();
