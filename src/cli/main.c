@@ -14,6 +14,9 @@ static const SteerCliCommand commands[] = {
   { "inspect", "which features of an SAE fire on a text", steer_cli_inspect },
   { "contrast", "a feature of your own, from examples of what it is about", steer_cli_contrast },
   { "sweep", "what each strength of a feature makes of the same prompts", steer_cli_sweep },
+#ifdef STEER_HAS_HUB
+  { "hub", "models and features from the Hugging Face Hub", steer_cli_hub },
+#endif
 #ifdef STEER_HAS_SERVE
   { "serve", "a model over HTTP, for programs and for a browser", steer_cli_serve },
 #endif

@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "steer-cli-output.h"
+#ifdef STEER_HAS_HUB
+#include "steer-cli-hub.h"
+#endif
 
 /* Where an option's explanation begins in --help. */
 #define HELP_COLUMN 30
@@ -471,6 +474,14 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
                              "there is no bundled model here: name one with --model PATH, " MODEL_FOLDER);
       return path;
     }
+#ifdef STEER_HAS_HUB
+  if (!g_file_test (self->model, G_FILE_TEST_EXISTS))
+    {
+      path = NULL;
+      if (steer_cli_hub_find (self->model, STEER_HUB_MODEL, &path, error))
+        return path;
+    }
+#endif
   if (!g_file_test (self->model, G_FILE_TEST_EXISTS))
     g_set_error (error, G_FILE_ERROR, G_FILE_ERROR_NOENT, "%s does not exist: --model takes " MODEL_FOLDER,
                  self->model);

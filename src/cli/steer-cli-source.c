@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+#ifdef STEER_HAS_HUB
+#include "steer-cli-hub.h"
+#endif
+
 static gboolean
 parse_rows (const char *text, SteerRowMeaning *rows, GError **error)
 {
@@ -81,5 +85,14 @@ steer_cli_open_source (const char *typed, const SteerSourceHints *model, GError 
   for (guint i = 1; words[0] != NULL && words[i] != NULL; i++)
     if (!parse_hint (words[i], &hints, error))
       return NULL;
+#ifdef STEER_HAS_HUB
+  if (words[0] != NULL && !g_file_test (words[0], G_FILE_TEST_EXISTS))
+    {
+      g_autofree char *path = NULL;
+
+      if (steer_cli_hub_find (words[0], STEER_HUB_FEATURES, &path, error))
+        return path != NULL ? steer_vector_source_open (path, &hints, NULL, error) : NULL;
+    }
+#endif
   return steer_vector_source_open (words[0] != NULL ? words[0] : typed, &hints, NULL, error);
 }

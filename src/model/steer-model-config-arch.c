@@ -80,6 +80,18 @@ steer_arch_find (const char *architecture, const char *model_type, SteerArch *ar
   return FALSE;
 }
 
+gboolean
+steer_model_config_knows_family (const char *name)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++)
+    if (strcmp (name, names[i].architecture) == 0 || strcmp (name, names[i].model_type) == 0)
+      return TRUE;
+  for (guint i = 0; i < G_N_ELEMENTS (infos); i++)
+    if (strcmp (name, infos[i].gguf_name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
 void
 steer_model_config_init_arch (SteerModelConfig *self, SteerArch arch)
 {

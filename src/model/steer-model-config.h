@@ -123,6 +123,10 @@ gboolean steer_model_config_read (SteerModelConfig *self, const char *path, GErr
  * without data. */
 gboolean steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GError **error);
 
+/* Whether models of a family are run here, by any name that a family has: "LlamaForCausalLM" of "architectures",
+ * "llama" of "model_type" or of a GGUF file. */
+gboolean steer_model_config_knows_family (const char *name);
+
 /* inv_freq: [head_dim / 2], after the scaling that rope_type asks for, computed in double as transformers does in
  * float32 to the last bit that matters (relative 1e-7). */
 void steer_model_config_get_inv_freq (const SteerModelConfig *self, float *inv_freq);

@@ -1,0 +1,324 @@
+#include "steer-download.h"
+
+/* How often an interface is told. */
+#define TELL_MS 100
+/* Over how long the rate is measured: long enough to be calm, short enough to be true. */
+#define RATE_SECONDS 3.0
+
+struct _SteerDownload
+{
+  GObject parent_instance;
+
+  SteerHubClient *client;
+  SteerHubRepo *repo;
+  const SteerHubChoice *choice; /* of @repo */
+  char *revision;
+  GCancellable *cancellable;
+
+  SteerDownloadState state;
+  char *path;
+  char *error;
+
+  /* Written by the thread. */
+  GMutex mutex;
+  guint64 arrived;
+
+  guint64 done; /* what was told of it last */
+  double rate;
+  guint64 first; /* how much was there when the rate began */
+  gint64 since;  /* when that was */
+  guint tick;
+};
+
+enum
+{
+  PROP_0,
+  PROP_REPO_ID,
+  PROP_NAME,
+  PROP_KIND,
+  PROP_STATE,
+  PROP_DONE,
+  PROP_TOTAL,
+  PROP_RATE,
+  PROP_PATH,
+  PROP_ERROR,
+  N_PROPS
+};
+
+static GParamSpec *properties[N_PROPS];
+
+G_DEFINE_FINAL_TYPE (SteerDownload, steer_download, G_TYPE_OBJECT)
+
+G_DEFINE_ENUM_TYPE (SteerDownloadState,
+                    steer_download_state,
+                    G_DEFINE_ENUM_VALUE (STEER_DOWNLOAD_RUNNING, "running"),
+                    G_DEFINE_ENUM_VALUE (STEER_DOWNLOAD_DONE, "done"),
+                    G_DEFINE_ENUM_VALUE (STEER_DOWNLOAD_FAILED, "failed"),
+                    G_DEFINE_ENUM_VALUE (STEER_DOWNLOAD_CANCELLED, "cancelled"))
+
+/* --- on the thread --- */
+
+static void
+on_progress (guint64 done, guint64 total, gpointer data)
+{
+  SteerDownload *self = data;
+
+  g_mutex_lock (&self->mutex);
+  self->arrived = done;
+  g_mutex_unlock (&self->mutex);
+}
+
+static void
+work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  SteerDownload *self = source;
+  GError *error = NULL;
+  char *path = steer_hub_client_fetch (self->client, self->repo, self->revision, self->choice, on_progress, self,
+                                       cancellable, &error);
+
+  if (path != NULL)
+    g_task_return_pointer (task, path, g_free);
+  else
+    g_task_return_error (task, error);
+}
+
+/* --- on the main context --- */
+
+static void
+measure (SteerDownload *self, guint64 arrived)
+{
+  gint64 now = g_get_monotonic_time ();
+  double seconds = (double) (now - self->since) / G_USEC_PER_SEC;
+
+  /* What an earlier download left is counted in a moment, and is not speed. */
+  if (self->since == 0 || arrived < self->first)
+    {
+      self->since = now;
+      self->first = arrived;
+      return;
+    }
+  if (seconds < 1.0)
+    return;
+  self->rate = (double) (arrived - self->first) / seconds;
+  if (seconds >= RATE_SECONDS)
+    {
+      self->since = now;
+      self->first = arrived;
+    }
+}
+
+static void
+tell_progress (SteerDownload *self)
+{
+  double rate = self->rate;
+  guint64 arrived;
+
+  g_mutex_lock (&self->mutex);
+  arrived = self->arrived;
+  g_mutex_unlock (&self->mutex);
+  if (arrived > 0)
+    measure (self, arrived);
+  if (arrived != self->done)
+    {
+      self->done = arrived;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_DONE]);
+    }
+  if (rate != self->rate)
+    g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_RATE]);
+}
+
+static gboolean
+on_tick (gpointer data)
+{
+  tell_progress (data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+on_worked (GObject *object, GAsyncResult *result, gpointer data)
+{
+  SteerDownload *self = STEER_DOWNLOAD (object);
+  g_autoptr (GError) error = NULL;
+
+  self->path = g_task_propagate_pointer (G_TASK (result), &error);
+  g_source_destroy (g_main_context_find_source_by_id (g_main_context_get_thread_default (), self->tick));
+  self->tick = 0;
+  g_object_freeze_notify (object);
+  tell_progress (self);
+  self->rate = 0.0;
+  if (self->path != NULL)
+    self->state = STEER_DOWNLOAD_DONE;
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    self->state = STEER_DOWNLOAD_CANCELLED;
+  else
+    {
+      self->state = STEER_DOWNLOAD_FAILED;
+      self->error = g_strdup (error->message);
+    }
+  g_object_notify_by_pspec (object, properties[PROP_RATE]);
+  g_object_notify_by_pspec (object, properties[PROP_PATH]);
+  g_object_notify_by_pspec (object, properties[PROP_ERROR]);
+  g_object_notify_by_pspec (object, properties[PROP_STATE]);
+  g_object_thaw_notify (object);
+}
+
+static void
+steer_download_finalize (GObject *object)
+{
+  SteerDownload *self = STEER_DOWNLOAD (object);
+
+  g_clear_pointer (&self->client, steer_hub_client_unref);
+  g_clear_pointer (&self->repo, steer_hub_repo_free);
+  g_free (self->revision);
+  g_clear_object (&self->cancellable);
+  g_free (self->path);
+  g_free (self->error);
+  g_mutex_clear (&self->mutex);
+  G_OBJECT_CLASS (steer_download_parent_class)->finalize (object);
+}
+
+static void
+steer_download_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  SteerDownload *self = STEER_DOWNLOAD (object);
+
+  switch (id)
+    {
+    case PROP_REPO_ID:
+      g_value_set_string (value, self->repo->id);
+      break;
+    case PROP_NAME:
+      g_value_set_string (value, self->choice->name);
+      break;
+    case PROP_KIND:
+      g_value_set_int (value, (int) self->choice->kind);
+      break;
+    case PROP_STATE:
+      g_value_set_enum (value, (int) self->state);
+      break;
+    case PROP_DONE:
+      g_value_set_uint64 (value, self->done);
+      break;
+    case PROP_TOTAL:
+      g_value_set_uint64 (value, self->choice->bytes);
+      break;
+    case PROP_RATE:
+      g_value_set_double (value, self->rate);
+      break;
+    case PROP_PATH:
+      g_value_set_string (value, self->path);
+      break;
+    case PROP_ERROR:
+      g_value_set_string (value, self->error);
+      break;
+    default:
+      G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+    }
+}
+
+static void
+steer_download_class_init (SteerDownloadClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+  object_class->finalize = steer_download_finalize;
+  object_class->get_property = steer_download_get_property;
+
+  properties[PROP_REPO_ID] = g_param_spec_string ("repo-id", NULL, NULL, NULL, flags);
+  properties[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, flags);
+  properties[PROP_KIND] = g_param_spec_int ("kind", NULL, NULL, 0, STEER_HUB_FEATURES, 0, flags);
+  properties[PROP_STATE]
+    = g_param_spec_enum ("state", NULL, NULL, STEER_TYPE_DOWNLOAD_STATE, STEER_DOWNLOAD_RUNNING, flags);
+  properties[PROP_DONE] = g_param_spec_uint64 ("done", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+  properties[PROP_TOTAL] = g_param_spec_uint64 ("total", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+  properties[PROP_RATE] = g_param_spec_double ("rate", NULL, NULL, 0, G_MAXDOUBLE, 0, flags);
+  properties[PROP_PATH] = g_param_spec_string ("path", NULL, NULL, NULL, flags);
+  properties[PROP_ERROR] = g_param_spec_string ("error", NULL, NULL, NULL, flags);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+}
+
+static void
+steer_download_init (SteerDownload *self)
+{
+  g_mutex_init (&self->mutex);
+  self->cancellable = g_cancellable_new ();
+}
+
+SteerDownload *
+steer_download_new (SteerHubClient *client, SteerHubRepo *repo, const char *revision, const SteerHubChoice *choice)
+{
+  SteerDownload *self = g_object_new (STEER_TYPE_DOWNLOAD, NULL);
+  g_autoptr (GTask) task = g_task_new (self, self->cancellable, on_worked, NULL);
+  g_autoptr (GSource) tick = g_timeout_source_new (TELL_MS);
+
+  self->client = steer_hub_client_ref (client);
+  self->repo = repo;
+  self->revision = g_strdup (revision);
+  self->choice = choice;
+  g_source_set_callback (tick, on_tick, self, NULL);
+  self->tick = g_source_attach (tick, g_main_context_get_thread_default ());
+  g_task_set_return_on_cancel (task, FALSE);
+  g_task_run_in_thread (task, work);
+  return self;
+}
+
+void
+steer_download_cancel (SteerDownload *self)
+{
+  g_cancellable_cancel (self->cancellable);
+}
+
+SteerDownloadState
+steer_download_get_state (SteerDownload *self)
+{
+  return self->state;
+}
+
+SteerHubKind
+steer_download_get_kind (SteerDownload *self)
+{
+  return self->choice->kind;
+}
+
+const char *
+steer_download_get_repo_id (SteerDownload *self)
+{
+  return self->repo->id;
+}
+
+const char *
+steer_download_get_name (SteerDownload *self)
+{
+  return self->choice->name;
+}
+
+const char *
+steer_download_get_path (SteerDownload *self)
+{
+  return self->path;
+}
+
+const char *
+steer_download_get_error (SteerDownload *self)
+{
+  return self->error;
+}
+
+guint64
+steer_download_get_done (SteerDownload *self)
+{
+  return self->done;
+}
+
+guint64
+steer_download_get_total (SteerDownload *self)
+{
+  return self->choice->bytes;
+}
+
+double
+steer_download_get_rate (SteerDownload *self)
+{
+  return self->rate;
+}

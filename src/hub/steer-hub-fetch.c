@@ -1,0 +1,407 @@
+/* From the Hub to the cache: what is there stays, what comes is checked, and two programs that want the same file fetch
+ * it once. */
+#include "steer-hub-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixinputstream.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "steer-hub-cache.h"
+#include "steer-hub-name.h"
+#include "steer-hub-sum.h"
+
+/* Tries without a byte of progress; the pauses between them are 1, 2, 4, 8 seconds. */
+#define MAX_TRIES 5
+#define LOCK_POLL_MS 200
+#define PART_BYTES (256 * 1024)
+/* Beside what is downloaded: other programs live on that disk too. */
+#define SPARE_BYTES (64 * 1024 * 1024)
+
+typedef struct
+{
+  SteerHubClient *client;
+  SoupSession *session;
+  const SteerHubRepo *repo;
+  GCancellable *cancellable;
+  guint8 *part; /* [PART_BYTES] */
+
+  SteerHubProgress progress;
+  gpointer data;
+  guint64 before; /* bytes of the files that are done */
+  guint64 total;
+} Fetch;
+
+/* A file on its way. */
+typedef struct
+{
+  const SteerHubFile *file;
+  char *blob;    /* where it will be */
+  char *partial; /* where it is until then */
+  int fd;        /* of @partial */
+  int lock;      /* of the lock */
+  SteerHubSum *sum;
+} Arrival;
+
+static gboolean
+fail (const char *what, const char *path, GError **error)
+{
+  int code = errno;
+
+  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s %s: %s", what, path, g_strerror (code));
+  return FALSE;
+}
+
+static void
+report (Fetch *self, guint64 done)
+{
+  if (self->progress != NULL)
+    self->progress (MIN (self->before + done, self->total), self->total, self->data);
+}
+
+/* --- the file until it is whole --- */
+
+static void
+arrival_clear (Arrival *self)
+{
+  g_free (self->blob);
+  g_free (self->partial);
+  if (self->fd >= 0)
+    close (self->fd);
+  /* The file of the lock stays: one that was deleted can be held by two. */
+  if (self->lock >= 0)
+    close (self->lock);
+  g_clear_pointer (&self->sum, steer_hub_sum_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arrival, arrival_clear)
+
+static gboolean
+make_parent (const char *path, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  return g_mkdir_with_parents (folder, 0777) == 0 || fail ("could not make", folder, error);
+}
+
+/* As filelock of Python takes it, which other programs use for the same files: flock() on the whole. */
+static gboolean
+take_lock (Fetch *self, Arrival *arrival, GError **error)
+{
+  g_autofree char *path = steer_hub_cache_dup_lock_path (self->client->cache, self->repo->id, arrival->file->sum);
+
+  if (!make_parent (path, error))
+    return FALSE;
+  arrival->lock = g_open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (arrival->lock < 0)
+    return fail ("could not open", path, error);
+  while (flock (arrival->lock, LOCK_EX | LOCK_NB) != 0)
+    {
+      if (errno != EWOULDBLOCK && errno != EINTR)
+        return fail ("could not lock", path, error);
+      if (!steer_hub_wait (LOCK_POLL_MS, self->cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Adds what an earlier try left to the sum, and stands behind it. */
+static gboolean
+read_partial (Fetch *self, Arrival *arrival, GError **error)
+{
+  gssize n = 0;
+
+  do
+    {
+      if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
+        return FALSE;
+      n = read (arrival->fd, self->part, PART_BYTES);
+      if (n > 0)
+        steer_hub_sum_add (arrival->sum, self->part, (gsize) n);
+    }
+  while (n > 0 || (n < 0 && errno == EINTR));
+  return n == 0 || fail ("could not read", arrival->partial, error);
+}
+
+static gboolean
+start_over (Arrival *arrival, GError **error)
+{
+  steer_hub_sum_reset (arrival->sum);
+  return (ftruncate (arrival->fd, 0) == 0 && lseek (arrival->fd, 0, SEEK_SET) == 0)
+         || fail ("could not empty", arrival->partial, error);
+}
+
+static gboolean
+open_partial (Fetch *self, Arrival *arrival, GError **error)
+{
+  struct stat status;
+
+  if (!make_parent (arrival->partial, error))
+    return FALSE;
+  arrival->fd = g_open (arrival->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (arrival->fd < 0 || fstat (arrival->fd, &status) != 0)
+    return fail ("could not open", arrival->partial, error);
+  if (!S_ISREG (status.st_mode))
+    {
+      errno = EEXIST;
+      return fail ("could not open", arrival->partial, error);
+    }
+  arrival->sum = steer_hub_sum_new (arrival->file->sum, arrival->file->size);
+  if ((guint64) status.st_size > arrival->file->size)
+    return start_over (arrival, error);
+  return read_partial (self, arrival, error);
+}
+
+static gboolean
+write_all (Arrival *arrival, const guint8 *bytes, gsize length, GError **error)
+{
+  while (length > 0)
+    {
+      gssize n = write (arrival->fd, bytes, length);
+
+      if (n < 0 && errno == EINTR)
+        continue;
+      if (n < 0 && errno == ENOSPC)
+        {
+          g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NO_SPACE,
+                       "the disk is full; what has arrived of %s is kept for when there is room", arrival->file->path);
+          return FALSE;
+        }
+      if (n < 0)
+        return fail ("could not write", arrival->partial, error);
+      bytes += n;
+      length -= (gsize) n;
+    }
+  return TRUE;
+}
+
+/* --- its bytes --- */
+
+static char *
+dup_address (Fetch *self, const SteerHubFile *file)
+{
+  g_autofree char *escaped = g_uri_escape_string (file->path, "/", FALSE);
+
+  return g_strdup_printf ("/%s/resolve/%s/%s", self->repo->id, self->repo->commit, escaped);
+}
+
+static gboolean
+receive (Fetch *self, Arrival *arrival, SteerHubAnswer *answer, GError **error)
+{
+  guint64 length = steer_hub_sum_get_length (arrival->sum);
+  g_autoptr (GError) local_error = NULL;
+  gssize n;
+
+  /* The whole comes although the rest was asked for. */
+  if (answer->offset != length && !start_over (arrival, error))
+    return FALSE;
+  while ((n = g_input_stream_read (answer->body, self->part, PART_BYTES, self->cancellable, &local_error)) > 0)
+    {
+      length = steer_hub_sum_get_length (arrival->sum) + (guint64) n;
+      if (length > arrival->file->size)
+        {
+          start_over (arrival, NULL);
+          g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_DAMAGED,
+                       "more of %s comes than the %" G_GUINT64_FORMAT " bytes that the Hub tells of",
+                       arrival->file->path, arrival->file->size);
+          return FALSE;
+        }
+      if (!write_all (arrival, self->part, (gsize) n, error))
+        return FALSE;
+      steer_hub_sum_add (arrival->sum, self->part, (gsize) n);
+      report (self, length);
+    }
+  if (n == 0 && steer_hub_sum_get_length (arrival->sum) == arrival->file->size)
+    return TRUE;
+  if (n < 0)
+    steer_hub_http_propagate (self->client, error, g_steal_pointer (&local_error));
+  else
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "the connection ended before all of %s had come",
+                 arrival->file->path);
+  return FALSE;
+}
+
+/* One try. */
+static gboolean
+ask (Fetch *self, Arrival *arrival, guint *wait, GError **error)
+{
+  g_auto (SteerHubAnswer) answer = { 0 };
+  g_autofree char *address = dup_address (self, arrival->file);
+
+  return steer_hub_http_open (self->client, self->session, address, self->repo->id,
+                              steer_hub_sum_get_length (arrival->sum), &answer, wait, self->cancellable, error)
+         && receive (self, arrival, &answer, error);
+}
+
+static gboolean
+may_pass (const GError *error)
+{
+  return g_error_matches (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED)
+         || g_error_matches (error, STEER_HUB_ERROR, STEER_HUB_ERROR_BUSY);
+}
+
+/* Until all bytes are there, or something is wrong that does not pass. */
+static gboolean
+ask_until_whole (Fetch *self, Arrival *arrival, GError **error)
+{
+  guint n_tries = 0;
+
+  while (steer_hub_sum_get_length (arrival->sum) < arrival->file->size || arrival->file->size == 0)
+    {
+      g_autoptr (GError) local_error = NULL;
+      guint64 before = steer_hub_sum_get_length (arrival->sum);
+      guint wait = 0;
+
+      if (ask (self, arrival, &wait, &local_error))
+        return TRUE;
+      n_tries = steer_hub_sum_get_length (arrival->sum) > before ? 1 : n_tries + 1;
+      if (!may_pass (local_error) || n_tries >= MAX_TRIES)
+        {
+          g_propagate_error (error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+      if (!steer_hub_wait (1000 * MAX (wait, 1u << (n_tries - 1)), self->cancellable, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* --- the file when it is whole --- */
+
+static gboolean
+settle (Arrival *arrival, GError **error)
+{
+  if (!steer_hub_sum_is_right (arrival->sum))
+    {
+      g_unlink (arrival->partial);
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_DAMAGED,
+                   "%s arrived damaged (its sum is not the one that the Hub tells), and was thrown away: try again",
+                   arrival->file->path);
+      return FALSE;
+    }
+  /* Its name says that it is whole, so it has to be on the disk before it has that name. */
+  if (fsync (arrival->fd) != 0)
+    return fail ("could not write", arrival->partial, error);
+  return g_rename (arrival->partial, arrival->blob) == 0 || fail ("could not name", arrival->blob, error);
+}
+
+static gboolean
+is_there (const char *blob, guint64 size)
+{
+  GStatBuf status;
+
+  return g_stat (blob, &status) == 0 && S_ISREG (status.st_mode) && (guint64) status.st_size == size;
+}
+
+static gboolean
+fetch_file (Fetch *self, const SteerHubFile *file, GError **error)
+{
+  g_auto (Arrival) arrival = { .file = file, .fd = -1, .lock = -1 };
+
+  arrival.blob = steer_hub_cache_dup_blob_path (self->client->cache, self->repo->id, file->sum);
+  arrival.partial = g_strconcat (arrival.blob, ".incomplete", NULL);
+  if (!is_there (arrival.blob, file->size))
+    {
+      if (!take_lock (self, &arrival, error))
+        return FALSE;
+      /* Whoever had the lock may have fetched it. */
+      if (!is_there (arrival.blob, file->size)
+          && (!open_partial (self, &arrival, error) || !ask_until_whole (self, &arrival, error)
+              || !settle (&arrival, error)))
+        return FALSE;
+    }
+  self->before += file->size;
+  report (self, 0);
+  return steer_hub_cache_link (self->client->cache, self->repo->id, self->repo->commit, file->path, file->sum, error);
+}
+
+/* --- all files --- */
+
+/* Bytes of @file that have still to come. */
+static guint64
+get_missing (Fetch *self, const SteerHubFile *file)
+{
+  g_autofree char *blob = steer_hub_cache_dup_blob_path (self->client->cache, self->repo->id, file->sum);
+  g_autofree char *partial = g_strconcat (blob, ".incomplete", NULL);
+  GStatBuf status;
+  guint64 there = 0;
+
+  if (is_there (blob, file->size))
+    return 0;
+  if (g_stat (partial, &status) == 0)
+    there = (guint64) MAX (status.st_size, 0);
+  return there <= file->size ? file->size - there : file->size;
+}
+
+static gboolean
+check_space (Fetch *self, const SteerHubChoice *choice, GError **error)
+{
+  guint64 missing = 0, room;
+  struct statvfs status;
+
+  for (guint i = 0; i < choice->n_files; i++)
+    {
+      guint64 more = get_missing (self, &self->repo->files[choice->files[i]]);
+
+      missing = more > G_MAXUINT64 - missing ? G_MAXUINT64 : missing + more;
+    }
+  if (missing == 0 || statvfs (self->client->cache, &status) != 0
+      || !g_uint64_checked_mul (&room, status.f_bavail, status.f_frsize)
+      || (room > SPARE_BYTES && room - SPARE_BYTES >= missing))
+    return TRUE;
+  else
+    {
+      g_autofree char *wanted = g_format_size (missing), *have = g_format_size (room);
+
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NO_SPACE,
+                   "%s are to come, and the disk of %s has room for %s: make room, or set HF_HUB_CACHE to a folder on "
+                   "another disk",
+                   wanted, self->client->cache, have);
+      return FALSE;
+    }
+}
+
+char *
+steer_hub_client_fetch (SteerHubClient *self,
+                        const SteerHubRepo *repo,
+                        const char *revision,
+                        const SteerHubChoice *choice,
+                        SteerHubProgress progress,
+                        gpointer data,
+                        GCancellable *cancellable,
+                        GError **error)
+{
+  g_autoptr (SoupSession) session = steer_hub_http_new_session ();
+  g_autofree guint8 *part = g_malloc (PART_BYTES);
+  g_autofree char *snapshot = steer_hub_cache_dup_snapshot_path (self->cache, repo->id, repo->commit);
+  Fetch fetch = {
+    .client = self,
+    .session = session,
+    .repo = repo,
+    .cancellable = cancellable,
+    .part = part,
+    .progress = progress,
+    .data = data,
+    .total = choice->bytes,
+  };
+
+  if (choice->problem != NULL)
+    {
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "%s of %s cannot be used: %s", choice->name,
+                   repo->id, choice->problem);
+      return NULL;
+    }
+  if (!steer_hub_cache_make (self->cache, error) || !check_space (&fetch, choice, error))
+    return NULL;
+  report (&fetch, 0);
+  for (guint i = 0; i < choice->n_files; i++)
+    if (!fetch_file (&fetch, &repo->files[choice->files[i]], error))
+      return NULL;
+  if (!steer_hub_cache_set_ref (self->cache, repo->id, revision != NULL ? revision : "main", repo->commit, error))
+    return NULL;
+  return *choice->target != '\0' ? g_build_filename (snapshot, choice->target, NULL) : g_steal_pointer (&snapshot);
+}

@@ -1,0 +1,258 @@
+/* Requests to the Hub. Its own headers are told in huggingface_hub (utils/_http.py): X-Error-Code says what a status
+ * alone does not. */
+#include "steer-hub-private.h"
+
+#include <string.h>
+
+#include "steer-hub-name.h"
+
+/* Of a connection that says nothing. */
+#define TIMEOUT_SECONDS 30
+#define MAX_REDIRECTS 5
+#define MAX_WAIT_SECONDS 60
+#define STATUS_TOO_MANY_REQUESTS 429 /* which SoupStatus lacks */
+
+SoupSession *
+steer_hub_http_new_session (void)
+{
+  return soup_session_new_with_options ("timeout", TIMEOUT_SECONDS, "user-agent", "SteerChat/" STEER_VERSION, NULL);
+}
+
+void
+steer_hub_answer_clear (SteerHubAnswer *self)
+{
+  g_clear_object (&self->body);
+}
+
+gboolean
+steer_hub_wait (guint milliseconds, GCancellable *cancellable, GError **error)
+{
+  GPollFD fd;
+
+  if (g_cancellable_make_pollfd (cancellable, &fd))
+    {
+      g_poll (&fd, 1, (int) milliseconds);
+      g_cancellable_release_fd (cancellable);
+    }
+  else
+    g_usleep ((gulong) milliseconds * 1000);
+  return !g_cancellable_set_error_if_cancelled (cancellable, error);
+}
+
+void
+steer_hub_http_propagate (SteerHubClient *client, GError **dest, GError *error)
+{
+  const char *host = g_uri_get_host (client->uri);
+
+  if (error->domain == STEER_HUB_ERROR || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_propagate_error (dest, error);
+      return;
+    }
+  if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_UNAVAILABLE))
+    g_set_error (dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED,
+                 "could not reach %s: encrypted connections need the package glib-networking", host);
+  else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    g_set_error (dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "%s has not answered for %d seconds", host,
+                 TIMEOUT_SECONDS);
+  else
+    g_set_error (dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "could not reach %s: %s", host, error->message);
+  g_error_free (error);
+}
+
+/* --- one request --- */
+
+static gboolean
+is_endpoint (SteerHubClient *client, GUri *uri)
+{
+  return strcmp (g_uri_get_scheme (client->uri), g_uri_get_scheme (uri)) == 0
+         && g_ascii_strcasecmp (g_uri_get_host (client->uri), g_uri_get_host (uri)) == 0
+         && g_uri_get_port (client->uri) == g_uri_get_port (uri);
+}
+
+/* Where a redirect leads; NULL with an error where it must not. */
+static GUri *
+follow (GUri *from, SoupMessage *message, GError **error)
+{
+  const char *location = soup_message_headers_get_one (soup_message_get_response_headers (message), "Location");
+  g_autoptr (GUri) uri = location != NULL ? g_uri_parse_relative (from, location, SOUP_HTTP_URI_FLAGS, NULL) : NULL;
+  const char *scheme = uri != NULL ? g_uri_get_scheme (uri) : "";
+
+  if (uri != NULL && g_uri_get_host (uri) != NULL && *g_uri_get_host (uri) != '\0'
+      && (strcmp (scheme, "https") == 0
+          || (strcmp (scheme, "http") == 0 && strcmp (g_uri_get_scheme (from), "http") == 0)))
+    return g_steal_pointer (&uri);
+  g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "%s leads to \"%s\", which is not an encrypted address",
+               g_uri_get_host (from), location != NULL ? location : "");
+  return NULL;
+}
+
+static SoupMessage *
+make_message (SteerHubClient *client, GUri *uri, guint64 offset)
+{
+  SoupMessage *message = soup_message_new_from_uri (SOUP_METHOD_GET, uri);
+  SoupMessageHeaders *headers = soup_message_get_request_headers (message);
+
+  soup_message_add_flags (message, SOUP_MESSAGE_NO_REDIRECT);
+  /* Sizes, offsets and sums are those of the plain content. */
+  soup_message_headers_replace (headers, "Accept-Encoding", "identity");
+  if (client->token != NULL && is_endpoint (client, uri))
+    {
+      g_autofree char *value = g_strconcat ("Bearer ", client->token, NULL);
+
+      soup_message_headers_replace (headers, "Authorization", value);
+    }
+  if (offset > 0)
+    soup_message_headers_set_range (headers, (goffset) offset, -1);
+  return message;
+}
+
+static guint
+get_wait (SoupMessage *message)
+{
+  const char *text = soup_message_headers_get_one (soup_message_get_response_headers (message), "Retry-After");
+  guint64 seconds = 0;
+
+  if (text == NULL || !g_ascii_string_to_unsigned (text, 10, 0, MAX_WAIT_SECONDS, &seconds, NULL))
+    return text != NULL && *text >= '0' && *text <= '9' ? MAX_WAIT_SECONDS : 0;
+  return (guint) seconds;
+}
+
+/* What @message's status means. */
+static void
+set_status_error (SteerHubClient *client, SoupMessage *message, const char *repo_id, GError **error)
+{
+  guint status = soup_message_get_status (message);
+  SoupMessageHeaders *headers = soup_message_get_response_headers (message);
+  const char *code = soup_message_headers_get_one (headers, "X-Error-Code");
+  const char *host = g_uri_get_host (client->uri);
+  g_autofree char *page = repo_id != NULL ? steer_hub_client_dup_page (client, repo_id) : NULL;
+
+  if (g_strcmp0 (code, "GatedRepo") == 0)
+    g_set_error (
+      error, STEER_HUB_ERROR, STEER_HUB_ERROR_FORBIDDEN,
+      "%s is only for those who accepted its terms: accept them at %s%s", repo_id, page,
+      client->token == NULL ? ", and let a token tell who you are (the variable HF_TOKEN, or `hf auth login`)" : "");
+  else if (g_strcmp0 (code, "RevisionNotFound") == 0)
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND, "%s has no such revision", repo_id);
+  else if (g_strcmp0 (code, "EntryNotFound") == 0)
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND, "%s has not that file any more", repo_id);
+  else if (repo_id != NULL && (status == SOUP_STATUS_NOT_FOUND || status == SOUP_STATUS_UNAUTHORIZED))
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND, "%s has no repository %s, or it is private%s", host,
+                 repo_id, client->token != NULL ? " and the token may not see it" : "");
+  else if (status == SOUP_STATUS_UNAUTHORIZED || status == SOUP_STATUS_FORBIDDEN)
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FORBIDDEN, "%s refuses%s%s: is the token still good?", host,
+                 repo_id != NULL ? " " : "", repo_id != NULL ? repo_id : "");
+  else if (status == STATUS_TOO_MANY_REQUESTS)
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_BUSY, "%s asks to wait: too many requests came from here",
+                 host);
+  else
+    g_set_error (error, STEER_HUB_ERROR, status >= 500 ? STEER_HUB_ERROR_FAILED : STEER_HUB_ERROR_INVALID,
+                 "%s answered with status %u (%s)", host, status, soup_status_get_phrase (status));
+}
+
+/* FALSE where the part of the whole that comes is another than the one that was asked for. */
+static gboolean
+check_range (SteerHubClient *client, SoupMessage *message, SteerHubAnswer *answer, guint64 offset, GError **error)
+{
+  goffset start, end, total;
+
+  answer->offset = 0;
+  if (soup_message_get_status (message) != SOUP_STATUS_PARTIAL_CONTENT)
+    return TRUE;
+  if (soup_message_headers_get_content_range (soup_message_get_response_headers (message), &start, &end, &total)
+      && start >= 0 && (guint64) start == offset)
+    {
+      answer->offset = offset;
+      return TRUE;
+    }
+  g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "%s sent another part of a file than was asked for",
+               g_uri_get_host (client->uri));
+  return FALSE;
+}
+
+gboolean
+steer_hub_http_open (SteerHubClient *client,
+                     SoupSession *session,
+                     const char *path,
+                     const char *repo_id,
+                     guint64 offset,
+                     SteerHubAnswer *answer,
+                     guint *wait,
+                     GCancellable *cancellable,
+                     GError **error)
+{
+  g_autofree char *text = g_strconcat (client->endpoint, path, NULL);
+  g_autoptr (GUri) uri = g_uri_parse (text, SOUP_HTTP_URI_FLAGS, error);
+
+  *wait = 0;
+  for (guint i = 0; uri != NULL && i <= MAX_REDIRECTS; i++)
+    {
+      g_autoptr (SoupMessage) message = make_message (client, uri, offset);
+      g_autoptr (GError) local_error = NULL;
+      g_autoptr (GUri) next = NULL;
+      g_autoptr (GInputStream) body = soup_session_send (session, message, cancellable, &local_error);
+      guint status = soup_message_get_status (message);
+
+      if (body == NULL)
+        {
+          steer_hub_http_propagate (client, error, g_steal_pointer (&local_error));
+          return FALSE;
+        }
+      if (status == SOUP_STATUS_OK || status == SOUP_STATUS_PARTIAL_CONTENT)
+        {
+          if (!check_range (client, message, answer, offset, error))
+            return FALSE;
+          answer->body = g_steal_pointer (&body);
+          return TRUE;
+        }
+      if (!SOUP_STATUS_IS_REDIRECTION (status))
+        {
+          *wait = get_wait (message);
+          set_status_error (client, message, repo_id, error);
+          return FALSE;
+        }
+      next = follow (uri, message, error);
+      g_clear_pointer (&uri, g_uri_unref);
+      uri = g_steal_pointer (&next);
+    }
+  if (uri != NULL)
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "%s leads in a circle", g_uri_get_host (client->uri));
+  return FALSE;
+}
+
+GBytes *
+steer_hub_http_read (SteerHubClient *client,
+                     SoupSession *session,
+                     const char *path,
+                     const char *repo_id,
+                     gsize max,
+                     GCancellable *cancellable,
+                     GError **error)
+{
+  g_auto (SteerHubAnswer) answer = { 0 };
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  g_autoptr (GError) local_error = NULL;
+  guint8 part[16384];
+  gssize n;
+  guint wait;
+
+  if (!steer_hub_http_open (client, session, path, repo_id, 0, &answer, &wait, cancellable, error))
+    return NULL;
+  while ((n = g_input_stream_read (answer.body, part, sizeof part, cancellable, &local_error)) > 0)
+    {
+      if (bytes->len + (gsize) n > max)
+        {
+          g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID,
+                       "the answer of %s is larger than %" G_GSIZE_FORMAT " bytes", g_uri_get_host (client->uri), max);
+          return NULL;
+        }
+      g_byte_array_append (bytes, part, (guint) n);
+    }
+  if (n < 0)
+    {
+      steer_hub_http_propagate (client, error, g_steal_pointer (&local_error));
+      return NULL;
+    }
+  return g_byte_array_free_to_bytes (g_steal_pointer (&bytes));
+}
