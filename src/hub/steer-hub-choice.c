@@ -255,6 +255,14 @@ find_sae_config (const Table *table, const char *folder)
   return 0;
 }
 
+/* What training leaves beside weights. */
+static gboolean
+is_by_product (const char *base)
+{
+  return matches (base, "^(optimizer|scheduler|scaler|training_args|rng_state|trainer_state|random_states)"
+                        "|^(log_)?(feature_)?sparsity\\.");
+}
+
 static gboolean
 is_of_a_model (const Table *table, guint i)
 {
@@ -262,7 +270,6 @@ is_of_a_model (const Table *table, guint i)
   g_autofree char *folder = dup_folder (path);
 
   if (matches (base, "^(model|pytorch_model|consolidated|tf_model|adapter_model|diffusion_pytorch_model)\\b")
-      || matches (base, "^(optimizer|scheduler|scaler|training_args|rng_state|trainer_state|random_states)")
       || matches (base, "-[0-9]{5}-of-[0-9]{5}\\."))
     return TRUE;
   /* Whatever lies beside a tokenizer is of that model. */
@@ -280,7 +287,7 @@ add_features (Table *table, guint i)
   g_autoptr (GArray) files = NULL;
   guint config;
 
-  if (is_of_a_model (table, i))
+  if (is_by_product (base) || is_of_a_model (table, i))
     return;
   parent = strcmp (get_base (folder), "checkpoints") == 0 ? dup_folder (folder) : g_strdup (folder);
   files = new_files (i);

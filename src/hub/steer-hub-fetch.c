@@ -17,6 +17,8 @@
 
 /* Tries without a byte of progress; the pauses between them are 1, 2, 4, 8 seconds. */
 #define MAX_TRIES 5
+/* Before a connection that broke on the way is made again. */
+#define PAUSE_MS 100
 #define LOCK_POLL_MS 200
 #define PART_BYTES (256 * 1024)
 /* Beside what is downloaded: other programs live on that disk too. */
@@ -258,13 +260,13 @@ ask_until_whole (Fetch *self, Arrival *arrival, GError **error)
 
       if (ask (self, arrival, &wait, &local_error))
         return TRUE;
-      n_tries = steer_hub_sum_get_length (arrival->sum) > before ? 1 : n_tries + 1;
+      n_tries = steer_hub_sum_get_length (arrival->sum) > before ? 0 : n_tries + 1;
       if (!may_pass (local_error) || n_tries >= MAX_TRIES)
         {
           g_propagate_error (error, g_steal_pointer (&local_error));
           return FALSE;
         }
-      if (!steer_hub_wait (1000 * MAX (wait, 1u << (n_tries - 1)), self->cancellable, error))
+      if (!steer_hub_wait (n_tries == 0 ? PAUSE_MS : 1000 * MAX (wait, 1u << (n_tries - 1)), self->cancellable, error))
         return FALSE;
     }
   return TRUE;
