@@ -391,20 +391,34 @@ set_not_found (GPtrArray *choices, const char *text, guint n_matches, GError **e
                  n_matches == 0 ? "nothing" : "more than one thing", text, names->str);
 }
 
+static const SteerHubChoice *
+find_exactly (GPtrArray *choices, const char *text)
+{
+  for (guint targets = 0; targets < 2; targets++)
+    for (guint i = 0; i < choices->len; i++)
+      {
+        const SteerHubChoice *choice = g_ptr_array_index (choices, i);
+
+        if (strcmp (targets ? choice->target : choice->name, text) == 0)
+          return choice;
+      }
+  return NULL;
+}
+
 const SteerHubChoice *
 steer_hub_find_choice (GPtrArray *choices, const char *text, GError **error)
 {
   g_autofree char *wanted = text != NULL && *text != '\0' ? g_utf8_casefold (text, -1) : NULL;
-  const SteerHubChoice *found = NULL;
+  const SteerHubChoice *found = wanted != NULL ? find_exactly (choices, text) : NULL;
   guint n_matches = 0;
 
+  if (found != NULL)
+    return found;
   for (guint i = 0; i < choices->len; i++)
     {
       const SteerHubChoice *choice = g_ptr_array_index (choices, i);
       g_autofree char *name = g_utf8_casefold (choice->name, -1);
 
-      if (wanted != NULL && (strcmp (choice->name, text) == 0 || strcmp (choice->target, text) == 0))
-        return choice;
       if (wanted == NULL || strstr (name, wanted) != NULL)
         {
           n_matches++;

@@ -219,8 +219,24 @@ def write_requests() -> None:
         seed("serve", f"{name}.json", json.dumps(body, ensure_ascii=name == "steering").encode())
 
 
+def write_hub() -> None:
+    commit, sha256 = "0123456789abcdef0123456789abcdef01234567", "d54b4f4e" * 8
+    files = ["config.json", "tokenizer.json", "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors",
+             "m-Q4_K_M.gguf", "layer_7/trainer_0/ae.pt", "layer_7/trainer_0/config.json", "L7/checkpoints/final.safetensors"]
+    seed("hub", "repository.json", json.dumps({
+        "id": "owner/name", "sha": commit, "gated": "auto", "cardData": {"license": "mit"},
+        "config": {"architectures": ["LlamaForCausalLM"], "model_type": "llama"}, "gguf": {"architecture": "llama"},
+        "siblings": [{"rfilename": path, "size": 7 + i, "blobId": commit,
+                      **({} if path.endswith("json") else {"lfs": {"sha256": sha256, "size": 70 + i, "pointerSize": 130}})}
+                     for i, path in enumerate(files)]}))
+    seed("hub", "search.json", json.dumps([
+        {"id": "owner/name", "downloads": 1234567, "likes": 5, "gated": False, "tags": ["gguf", "safetensors"]},
+        {"id": "gpt2", "gated": "manual"}]))
+    seed("hub", "name", "https://huggingface.co/owner/name/blob/refs%2Fpr%2F7/layer_7/ae.pt?download=true#x")
+
+
 for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,
               write_presets, write_labels, write_conversations, write_vectors, write_made,
-              write_requests):
+              write_requests, write_hub):
     write()
 Path(sys.argv[2]).touch()

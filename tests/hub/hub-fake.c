@@ -175,6 +175,7 @@ typedef struct
   HubFake *self;
   GOutputStream *out;
   gboolean is_other_host;
+  gboolean is_head;
   char *token; /* (nullable) */
   gboolean has_range;
   guint64 start;
@@ -185,7 +186,7 @@ send_text (Request *request, guint status, const char *headers, const char *body
 {
   g_autofree char *text
     = g_strdup_printf ("HTTP/1.1 %u Because\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", status,
-                       strlen (body), headers, body);
+                       strlen (body), headers, request->is_head ? "" : body);
 
   g_output_stream_write_all (request->out, text, strlen (text), NULL, request->self->cancellable, NULL);
 }
@@ -256,10 +257,14 @@ send_file (Request *request, File *file)
                                "\r\nContent-Range: bytes %" G_GUINT64_FORMAT "-%zu/%zu\r\n\r\n",
                                length - start, start + (self->shifts_ranges ? 1 : 0), length - 1, length);
   else
-    headers = g_strdup_printf ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", length);
+    headers = g_strdup_printf ("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %zu\r\nETag: \"%s\"\r\n"
+                               "X-Repo-Commit: " COMMIT "\r\n\r\n",
+                               length, file->sum);
   g_mutex_unlock (&self->mutex);
 
   g_output_stream_write_all (request->out, headers, strlen (headers), NULL, self->cancellable, NULL);
+  if (request->is_head)
+    return;
   send_slowly (request, bytes + start, n - start);
   if (overflows)
     send_slowly (request, bytes, length);
@@ -317,7 +322,7 @@ serve_resolve (Request *request, char **parts)
 
   if (!check_gate (request, repo_id))
     return;
-  if (file == NULL || strcmp (parts[3], COMMIT) != 0)
+  if (file == NULL || (strcmp (parts[3], COMMIT) != 0 && strcmp (parts[3], "main") != 0))
     {
       send_text (request, 404, "X-Error-Code: EntryNotFound\r\n", "");
       return;
@@ -325,7 +330,9 @@ serve_resolve (Request *request, char **parts)
   if (self->redirect != NULL)
     location = g_strdup_printf ("Location: %s\r\n", self->redirect);
   else if (file->lfs)
-    location = g_strdup_printf ("Location: %s/lfs/%s?signature=abc\r\n", self->addresses[1], file->sum);
+    location = g_strdup_printf ("Location: %s/lfs/%s?signature=abc\r\nX-Repo-Commit: " COMMIT
+                                "\r\nX-Linked-Etag: \"%s\"\r\nX-Linked-Size: %zu\r\n",
+                                self->addresses[1], file->sum, file->sum, g_bytes_get_size (file->bytes));
   else
     location = g_strdup_printf ("Location: /api/resolve-cache/%s\r\n", file->sum);
   send_text (request, file->lfs ? 302 : 307, location, "");
@@ -440,6 +447,7 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject 
   g_free (line);
   if (words != NULL && g_strv_length (words) == 3)
     {
+      request.is_head = strcmp (words[0], "HEAD") == 0;
       g_mutex_lock (&self->mutex);
       file = serve (&request, words[1]);
       g_mutex_unlock (&self->mutex);
