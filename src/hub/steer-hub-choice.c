@@ -120,7 +120,7 @@ add_choice (Table *table, SteerHubKind kind, const char *name, const char *targe
 
       choice->bytes = size > G_MAXUINT64 - choice->bytes ? G_MAXUINT64 : choice->bytes + size;
     }
-  choice->files = (guint *) g_array_free (files, FALSE);
+  choice->files = (guint *) (gpointer) g_array_free (files, FALSE);
   g_ptr_array_add (table->choices, choice);
   return choice;
 }

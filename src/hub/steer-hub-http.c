@@ -52,6 +52,12 @@ steer_hub_http_propagate (SteerHubClient *client, GError **dest, GError *error)
   if (g_error_matches (error, G_TLS_ERROR, G_TLS_ERROR_UNAVAILABLE))
     g_set_error (dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED,
                  "could not reach %s: encrypted connections need the package glib-networking", host);
+  else if (error->domain == G_TLS_ERROR)
+    g_set_error (
+      dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED,
+      "what answers for %s cannot prove that it is (%s): a network that asks to log in does that, and a clock "
+      "that is wrong",
+      host, error->message);
   else if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
     g_set_error (dest, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "%s has not answered for %d seconds", host,
                  TIMEOUT_SECONDS);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "test-util.h"
+
 #define COMMIT "0123456789abcdef0123456789abcdef01234567"
 
 typedef struct
@@ -39,6 +41,7 @@ struct _HubFake
   gboolean leaked;
   char *search;
 
+  GTlsCertificate *certificate; /* (nullable) */
   GCancellable *cancellable;
   GSocketService *services[2]; /* the Hub, and where its large files are */
   char *addresses[2];
@@ -418,14 +421,23 @@ read_header (Request *request, const char *line)
     }
 }
 
+static GIOStream *
+open_stream (HubFake *self, GSocketConnection *connection)
+{
+  if (self->certificate == NULL)
+    return G_IO_STREAM (g_object_ref (connection));
+  return g_tls_server_connection_new (G_IO_STREAM (connection), self->certificate, NULL);
+}
+
 static gboolean
 on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject *source, gpointer data)
 {
   HubFake *self = data;
-  g_autoptr (GDataInputStream) in = g_data_input_stream_new (g_io_stream_get_input_stream (G_IO_STREAM (connection)));
+  g_autoptr (GIOStream) stream = open_stream (self, connection);
+  g_autoptr (GDataInputStream) in = g_data_input_stream_new (g_io_stream_get_input_stream (stream));
   Request request = {
     .self = self,
-    .out = g_io_stream_get_output_stream (G_IO_STREAM (connection)),
+    .out = g_io_stream_get_output_stream (stream),
     .is_other_host = G_SOCKET_SERVICE (service) == self->services[1],
   };
   g_auto (GStrv) words = NULL;
@@ -454,7 +466,7 @@ on_run (GThreadedSocketService *service, GSocketConnection *connection, GObject 
     }
   if (file != NULL)
     send_file (&request, file);
-  g_io_stream_close (G_IO_STREAM (connection), NULL, NULL);
+  g_io_stream_close (stream, NULL, NULL);
   g_free (request.token);
   g_mutex_lock (&self->mutex);
   self->n_serving--;
@@ -477,8 +489,9 @@ run_loop (gpointer data)
   return NULL;
 }
 
-HubFake *
-hub_fake_new (void)
+/* @certificate: (transfer full) (nullable) */
+static HubFake *
+make (GTlsCertificate *certificate)
 {
   HubFake *self = g_new0 (HubFake, 1);
 
@@ -487,6 +500,7 @@ hub_fake_new (void)
   self->files = g_ptr_array_new_with_free_func (file_free);
   self->infos = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) json_node_unref);
   self->gates = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  self->certificate = certificate;
   self->cancellable = g_cancellable_new ();
   self->context = g_main_context_new ();
   g_main_context_push_thread_default (self->context);
@@ -501,14 +515,31 @@ hub_fake_new (void)
       g_socket_listener_add_address (G_SOCKET_LISTENER (self->services[i]), address, G_SOCKET_TYPE_STREAM,
                                      G_SOCKET_PROTOCOL_TCP, NULL, &bound, &error);
       g_assert_no_error (error);
-      self->addresses[i]
-        = g_strdup_printf ("http://127.0.0.1:%u", g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
+      self->addresses[i] = g_strdup_printf ("%s://127.0.0.1:%u", certificate != NULL ? "https" : "http",
+                                            g_inet_socket_address_get_port (G_INET_SOCKET_ADDRESS (bound)));
       g_signal_connect (self->services[i], "run", G_CALLBACK (on_run), self);
       g_socket_service_start (self->services[i]);
     }
   g_main_context_pop_thread_default (self->context);
   self->thread = g_thread_new ("hub", run_loop, self);
   return self;
+}
+
+HubFake *
+hub_fake_new (void)
+{
+  return make (NULL);
+}
+
+HubFake *
+hub_fake_new_unknown (void)
+{
+  g_autofree char *path = test_fixture_path ("hub/self-signed.pem");
+  g_autoptr (GError) error = NULL;
+  GTlsCertificate *certificate = g_tls_certificate_new_from_file (path, &error);
+
+  g_assert_no_error (error);
+  return make (certificate);
 }
 
 void
@@ -533,6 +564,7 @@ hub_fake_free (HubFake *self)
     }
   g_main_context_unref (self->context);
   g_object_unref (self->cancellable);
+  g_clear_object (&self->certificate);
   g_ptr_array_unref (self->files);
   g_hash_table_unref (self->infos);
   g_hash_table_unref (self->gates);

@@ -16,10 +16,12 @@ G_BEGIN_DECLS
 typedef struct _HubFake HubFake;
 
 HubFake *hub_fake_new (void);
+/* One that speaks https, with a certificate that nobody knows. */
+HubFake *hub_fake_new_unknown (void);
 void hub_fake_free (HubFake *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (HubFake, hub_fake_free)
 
-/* "http://127.0.0.1:PORT", for SteerHubOptions.endpoint or HF_ENDPOINT. */
+/* "http://127.0.0.1:PORT", or "https:...", for SteerHubOptions.endpoint or HF_ENDPOINT. */
 const char *hub_fake_get_endpoint (HubFake *self);
 /* The commit that all repositories are at. */
 const char *hub_fake_get_commit (HubFake *self);
