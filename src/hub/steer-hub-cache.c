@@ -20,18 +20,38 @@ get_variable (const char *name)
   return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* Inside a Flatpak the user's cache is one of its own; what is shared with other programs is the host's. */
+static char *
+dup_user_cache (void)
+{
+  const char *host = get_variable ("HOST_XDG_CACHE_HOME");
+
+  if (!g_file_test ("/.flatpak-info", G_FILE_TEST_EXISTS))
+    return g_strdup (g_get_user_cache_dir ());
+  return host != NULL ? g_strdup (host) : g_build_filename (g_get_home_dir (), ".cache", NULL);
+}
+
+char *
+steer_hub_cache_dup_home (void)
+{
+  const char *home = get_variable ("HF_HOME");
+  g_autofree char *cache = home == NULL ? dup_user_cache () : NULL;
+
+  return home != NULL ? g_canonicalize_filename (home, NULL) : g_build_filename (cache, "huggingface", NULL);
+}
+
 char *
 steer_hub_cache_dup_default_path (void)
 {
   const char *cache = get_variable ("HF_HUB_CACHE");
-  const char *home = get_variable ("HF_HOME");
+  g_autofree char *home = NULL;
 
   if (cache == NULL)
     cache = get_variable ("HUGGINGFACE_HUB_CACHE");
   if (cache != NULL)
     return g_canonicalize_filename (cache, NULL);
-  return home != NULL ? g_build_filename (home, "hub", NULL)
-                      : g_build_filename (g_get_user_cache_dir (), "huggingface", "hub", NULL);
+  home = steer_hub_cache_dup_home ();
+  return g_build_filename (home, "hub", NULL);
 }
 
 static char *

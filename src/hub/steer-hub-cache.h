@@ -14,6 +14,9 @@ G_BEGIN_DECLS
  *
  * Any thread. */
 
+/* $HF_HOME, else $XDG_CACHE_HOME/huggingface: the cache is in it, and the token. Free with g_free(). */
+char *steer_hub_cache_dup_home (void);
+
 /* $HF_HUB_CACHE, else $HF_HOME/hub, else $XDG_CACHE_HOME/huggingface/hub. Need not exist. Free with g_free(). */
 char *steer_hub_cache_dup_default_path (void);
 

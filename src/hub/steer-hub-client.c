@@ -24,12 +24,10 @@ get_variable (const char *name)
 static char *
 dup_token_path (void)
 {
-  const char *path = get_variable ("HF_TOKEN_PATH"), *home = get_variable ("HF_HOME");
+  const char *path = get_variable ("HF_TOKEN_PATH");
+  g_autofree char *home = path == NULL ? steer_hub_cache_dup_home () : NULL;
 
-  if (path != NULL)
-    return g_strdup (path);
-  return home != NULL ? g_build_filename (home, "token", NULL)
-                      : g_build_filename (g_get_user_cache_dir (), "huggingface", "token", NULL);
+  return path != NULL ? g_strdup (path) : g_build_filename (home, "token", NULL);
 }
 
 /* NULL for what could not be a line of a header. */
