@@ -112,6 +112,15 @@ on_stop_search (SteerHubDialog *self)
     gtk_window_close (GTK_WINDOW (self));
 }
 
+/* Not sooner: GTK 4.8 would tell assistive technology of the search before it tells of the window, which then is not
+ * known to be one. */
+static void
+steer_hub_dialog_map (GtkWidget *widget)
+{
+  GTK_WIDGET_CLASS (steer_hub_dialog_parent_class)->map (widget);
+  gtk_widget_grab_focus (STEER_HUB_DIALOG (widget)->search);
+}
+
 static void
 steer_hub_dialog_dispose (GObject *object)
 {
@@ -125,6 +134,7 @@ steer_hub_dialog_class_init (SteerHubDialogClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = steer_hub_dialog_dispose;
+  widget_class->map = steer_hub_dialog_map;
   g_type_ensure (STEER_TYPE_HUB_START_PAGE);
   g_type_ensure (STEER_TYPE_HUB_RESULTS);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-hub-dialog.ui");
@@ -159,6 +169,5 @@ steer_hub_dialog_new (GtkWindow *parent, SteerWorkspace *workspace)
   self->workspace = g_object_ref (workspace);
   steer_hub_start_page_set_workspace (self->start, workspace);
   steer_hub_results_set_workspace (self->results, workspace);
-  gtk_widget_grab_focus (self->search);
   return GTK_WIDGET (self);
 }

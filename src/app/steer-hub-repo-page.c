@@ -307,6 +307,12 @@ on_page_activated (SteerHubRepoPage *self)
 }
 
 static void
+on_row_activated (GtkListBox *list, SteerHubRow *row)
+{
+  steer_hub_row_activate (row);
+}
+
+static void
 steer_hub_repo_page_dispose (GObject *object)
 {
   SteerHubRepoPage *self = STEER_HUB_REPO_PAGE (object);
@@ -353,6 +359,7 @@ steer_hub_repo_page_class_init (SteerHubRepoPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerHubRepoPage, note);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRepoPage, problem);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRepoPage, try_again);
+  gtk_widget_class_bind_template_callback (widget_class, on_row_activated);
   gtk_widget_class_bind_template_callback (widget_class, show_choices);
   gtk_widget_class_bind_template_callback (widget_class, on_try_again);
   gtk_widget_class_bind_template_callback (widget_class, on_page_activated);

@@ -191,6 +191,7 @@ update (SteerHubRow *self)
   set_class (self->button, "suggested-action", self->suggested && state == ABSENT);
   gtk_widget_set_visible (self->button, state != UNUSABLE);
   gtk_widget_set_sensitive (self->button, state != IN_USE);
+  gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (self), state == THERE);
   gtk_widget_set_sensitive (GTK_WIDGET (self), state != UNUSABLE);
 }
 
@@ -232,6 +233,15 @@ on_clicked (SteerHubRow *self)
     default:
       break;
     }
+}
+
+void
+steer_hub_row_activate (SteerHubRow *self)
+{
+  g_return_if_fail (STEER_IS_HUB_ROW (self));
+
+  if (get_state (self) == THERE)
+    use (self);
 }
 
 static void

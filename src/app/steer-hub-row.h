@@ -34,6 +34,9 @@ typedef struct
 
 GtkWidget *steer_hub_row_new (SteerWorkspace *workspace, const SteerHubRowInfo *info);
 
+/* Uses what is there; nothing otherwise. For the signal `row-activated` of its list. */
+void steer_hub_row_activate (SteerHubRow *self);
+
 /* Loads a model, or makes features a source. */
 void steer_hub_use (SteerWorkspace *workspace, SteerHubKind kind, const char *path);
 /* Whether it is the model in use, or a source. */

@@ -101,6 +101,12 @@ show_downloads (SteerHubStartPage *self)
 }
 
 static void
+on_row_activated (GtkListBox *list, SteerHubRow *row)
+{
+  steer_hub_row_activate (row);
+}
+
+static void
 steer_hub_start_page_dispose (GObject *object)
 {
   SteerHubStartPage *self = STEER_HUB_START_PAGE (object);
@@ -122,6 +128,7 @@ steer_hub_start_page_class_init (SteerHubStartPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerHubStartPage, downloads);
   gtk_widget_class_bind_template_child (widget_class, SteerHubStartPage, suggestions);
   gtk_widget_class_bind_template_child (widget_class, SteerHubStartPage, held_list);
+  gtk_widget_class_bind_template_callback (widget_class, on_row_activated);
 }
 
 static void
