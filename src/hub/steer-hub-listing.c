@@ -123,7 +123,9 @@ steer_hub_listing_parse (const char *text, gsize length, GArray *objects, char *
   Reading reading = { .objects = objects, .text = buffer };
   g_autoptr (GMarkupParseContext) context = g_markup_parse_context_new (&parser, 0, &reading, NULL);
   g_autoptr (GError) local_error = NULL;
-  gboolean is_good = g_markup_parse_context_parse (context, text, (gssize) length, &local_error)
+  /* GMarkup's messages quote what they are about, as it stands. */
+  gboolean is_good = g_utf8_validate (text, (gssize) length, NULL)
+                     && g_markup_parse_context_parse (context, text, (gssize) length, &local_error)
                      && g_markup_parse_context_end_parse (context, &local_error) && reading.is_list;
 
   steer_hub_object_clear (&reading.object);
