@@ -187,7 +187,7 @@ static gboolean
 read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
 {
   JsonObject *wishes = NULL;
-  g_autoptr (SteerPlan) plan = NULL;
+  g_autoptr (SteerServerWish) wish = NULL;
 
   if (!steer_server_read_object (body, "steering", &wishes, error))
     return FALSE;
@@ -197,11 +197,14 @@ read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
       steer_request_set_live_plan (self->request, server->live);
       return TRUE;
     }
-  self->preset = steer_server_make_preset (server, wishes, error);
-  plan = self->preset != NULL ? steer_server_make_plan (server, self->preset, error) : NULL;
-  if (plan == NULL)
+  wish = steer_server_wish_new (wishes, FALSE, server->open_preset, error);
+  if (wish == NULL)
     return FALSE;
-  steer_request_schedule_plan (self->request, 0, plan);
+  self->is_steered = TRUE;
+  self->preset = steer_preset_copy (server->preset);
+  if (!steer_server_wish_apply (wish, self->preset, error))
+    return FALSE;
+  steer_server_describe (server, self->preset);
   return TRUE;
 }
 

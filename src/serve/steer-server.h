@@ -29,7 +29,7 @@ typedef struct
   SteerEngine *engine;
   const char *model_name; /* (nullable): what the model is called; NULL: as its file or folder */
   SteerLibrary *library;  /* where directions come from */
-  SteerPreset *preset;    /* what steers; clients change it, and so may others */
+  SteerPreset *preset;    /* what steers; clients change it, and so may others, who wait for vectors to be read */
 
   /* Presets that can be had by name: NULL-terminated, and one of them, whatever name a stranger gives. Both nullable:
    * none. */
