@@ -3,6 +3,7 @@
 #include <json-glib/json-glib.h>
 #include <libsoup/soup.h>
 
+#include "text/steer-thinking.h"
 #include "steer-server-wish.h"
 #include "steer-server.h"
 
@@ -181,6 +182,24 @@ void steer_server_stream_send (SteerServerStream *self, const char *data);
 /* @object: (transfer full) */
 void steer_server_stream_send_object (SteerServerStream *self, JsonObject *object);
 void steer_server_stream_end (SteerServerStream *self);
+
+/* steer-server-parts.c */
+
+/* Zero at first. */
+typedef struct
+{
+  SteerThinking thinking;
+  gsize thought_told; /* offsets in the reply */
+  gsize answer_told;
+} SteerServerParts;
+
+/* Appends what has become certain since the last call; @complete: all the rest. @reply has only grown since then. All
+ * that is ever appended is the thought and the answer of the whole reply, without blank lines around them. */
+void steer_server_parts_read (SteerServerParts *self,
+                              const GString *reply,
+                              gboolean complete,
+                              GString *thought,
+                              GString *answer);
 
 /* steer-server-request.c */
 

@@ -22,8 +22,9 @@ typedef struct
   gint64 created;
   SteerPlan *plan; /* (nullable): of the tokens that were told last */
   gboolean has_plan;
-  GString *text;       /* of the whole reply */
-  JsonArray *steering; /* the same: what held from which token on */
+  GString *text;          /* of the whole reply */
+  SteerServerParts parts; /* of a chat's text */
+  JsonArray *steering;    /* the same: what held from which token on */
 } Exchange;
 
 static void
@@ -144,20 +145,37 @@ append_text (Exchange *self, const SteerChunk *chunk)
   return self->text->str + start;
 }
 
+/* "content" is there where there is nothing else, too: clients look for it. */
+static JsonObject *
+make_delta (Exchange *self, const GString *thought, const GString *answer)
+{
+  JsonObject *delta = json_object_new ();
+
+  if (!self->has_role)
+    json_object_set_string_member (delta, "role", "assistant");
+  self->has_role = TRUE;
+  if (thought->len > 0)
+    json_object_set_string_member (delta, "reasoning_content", thought->str);
+  if (answer->len > 0 || thought->len == 0)
+    json_object_set_string_member (delta, "content", answer->str);
+  return delta;
+}
+
 /* @steering: (nullable) (transfer full) */
 static void
-send_text (Exchange *self, const char *text, JsonObject *steering)
+send_text (Exchange *self, const char *text, gboolean complete, JsonObject *steering)
 {
-  JsonObject *answer = make_answer (self, "chat.completion.chunk", "text_completion"), *delta = NULL;
+  g_autoptr (GString) thought = g_string_new (NULL);
+  g_autoptr (GString) content = g_string_new (NULL);
+  JsonObject *answer, *delta = NULL;
 
   if (self->chat)
-    {
-      delta = json_object_new ();
-      if (!self->has_role)
-        json_object_set_string_member (delta, "role", "assistant");
-      json_object_set_string_member (delta, "content", text);
-    }
-  self->has_role = TRUE;
+    steer_server_parts_read (&self->parts, self->text, complete, thought, content);
+  if (complete && thought->len == 0 && content->len == 0)
+    return;
+  answer = make_answer (self, "chat.completion.chunk", "text_completion");
+  if (self->chat)
+    delta = make_delta (self, thought, content);
   add_choice (self, answer, "delta", delta, text, NULL);
   if (steering != NULL)
     json_object_set_object_member (answer, "steering", steering);
@@ -175,7 +193,7 @@ on_chunk (SteerReply *reply, const SteerChunk *chunk, Exchange *self)
       g_clear_pointer (&steering, json_object_unref);
       return;
     }
-  send_text (self, text, steering);
+  send_text (self, text, FALSE, steering);
   soup_server_message_unpause (self->message);
 }
 
@@ -192,6 +210,7 @@ end_stream (Exchange *self, const GError *error)
 {
   SteerServerStream *stream = &self->stream;
 
+  send_text (self, "", TRUE, NULL);
   if (error != NULL)
     {
       g_autoptr (JsonNode) node = steer_server_describe_error (error);
@@ -220,10 +239,15 @@ end_stream (Exchange *self, const GError *error)
 static JsonObject *
 make_message (Exchange *self)
 {
+  g_autoptr (GString) thought = g_string_new (NULL);
+  g_autoptr (GString) content = g_string_new (NULL);
   JsonObject *message = json_object_new ();
 
+  steer_server_parts_read (&self->parts, self->text, TRUE, thought, content);
   json_object_set_string_member (message, "role", "assistant");
-  json_object_set_string_member (message, "content", self->text->str);
+  if (thought->len > 0)
+    json_object_set_string_member (message, "reasoning_content", thought->str);
+  json_object_set_string_member (message, "content", content->str);
   return message;
 }
 

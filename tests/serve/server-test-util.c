@@ -26,7 +26,7 @@ server_test_wait (ServerTest *f)
 }
 
 static void
-load (ServerTest *f)
+load (ServerTest *f, gboolean thinks)
 {
   g_autofree char *model = test_fixture_path ("cli/model");
   g_autoptr (GAsyncResult) result = NULL;
@@ -36,6 +36,7 @@ load (ServerTest *f)
   steer_load_options_init (&options, model);
   options.device = "cpu";
   options.context.n_context = 2048;
+  options.template = thinks ? "deepseek" : NULL;
   steer_engine_load_async (f->engine, &options, NULL, server_test_on_result, f);
   result = server_test_wait (f);
   steer_engine_load_finish (f->engine, result, &error);
@@ -76,7 +77,7 @@ server_test_set_up (ServerTest *f, gconstpointer data)
   steer_library_add (f->library, STEER_VECTOR_SOURCE (f->slow));
   f->preset = steer_preset_new ();
   if (g_strcmp0 (data, "without a model") != 0)
-    load (f);
+    load (f, g_strcmp0 (data, "with thoughts") == 0);
   f->server = steer_server_new (&(SteerServerOptions){ .engine = f->engine,
                                                        .library = f->library,
                                                        .preset = f->preset,
