@@ -129,6 +129,7 @@ static const struct
   { "/", "index.html", "text/html; charset=utf-8" },
   { "/page.css", "page.css", "text/css; charset=utf-8" },
   { "/page.js", "page.js", "text/javascript; charset=utf-8" },
+  { "/changes.js", "changes.js", "text/javascript; charset=utf-8" },
   { "/icon.svg", "icon.svg", "image/svg+xml" },
 };
 

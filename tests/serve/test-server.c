@@ -496,7 +496,7 @@ test_a_token_is_asked_for (ServerTest *f, gconstpointer data)
 static void
 test_the_page_is_closed_to_strangers (ServerTest *f, gconstpointer data)
 {
-  static const char *const paths[] = { "/", "/page.css", "/page.js", "/icon.svg" };
+  static const char *const paths[] = { "/", "/page.css", "/page.js", "/changes.js", "/icon.svg" };
 
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {
