@@ -29,7 +29,7 @@ typedef struct
   SteerEngine *engine;
   const char *model_name; /* (nullable): what the model is called; NULL: as its file or folder */
   SteerLibrary *library;  /* where directions come from */
-  SteerPreset *preset;    /* what steers; clients change it, and so may others, who wait for vectors to be read */
+  SteerPreset *preset;    /* what steers; clients change it, and so may others */
 
   /* Presets that can be had by name: NULL-terminated, and one of them, whatever name a stranger gives. Both nullable:
    * none. */
@@ -48,6 +48,9 @@ typedef struct
  *
  * An engine's replies over HTTP: OpenAI's chat completions, with steering in the request, the strengths that are in
  * force to be read and changed while a reply is written, and a small web page. docs/serve.md is its reference.
+ *
+ * Vectors that clients' changes and requests need are read by threads, which use the library only. What others change
+ * of the preset is read at once, in their call.
  *
  * Any page that a browser shows can send requests to a server on the same machine. So a request that a page makes must
  * come from the server's own or from one of @origins, and, where there is no token, must be for a name of this machine,

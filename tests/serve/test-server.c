@@ -475,6 +475,7 @@ test_a_friend_is_told_so (ServerTest *f, gconstpointer data)
   g_assert_cmpuint (soup_message_get_status (message), ==, 204);
   g_assert_cmpstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Origin"), ==, "https://friend.example");
   g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Headers"), "x-stainless-os"));
+  g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Methods"), "PATCH"));
 }
 
 static void
