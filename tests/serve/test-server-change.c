@@ -196,6 +196,27 @@ test_revisions_grow (ServerTest *f, gconstpointer data)
     }
 }
 
+/* Nothing but what is told of the plan may change, too. */
+static void
+test_an_error_that_goes_is_news (ServerTest *f, gconstpointer data)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (2, 97);
+  g_autoptr (JsonObject) broken = NULL, mended = NULL;
+
+  steer_library_remove (f->library, STEER_VECTOR_SOURCE (f->slow));
+  steer_feature_set_source (feature, "slow");
+  steer_feature_set_strength (feature, 80.0);
+  steer_preset_append (f->preset, feature);
+  broken = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
+  g_assert_nonnull (strstr (json_object_get_string_member (broken, "error"), "slow"));
+  steer_library_add (f->library, STEER_VECTOR_SOURCE (f->slow));
+  slow_source_let (f->slow, 97);
+  mended = server_test_ask (f, "PATCH", "/v1/steering", "{}", 200);
+  g_assert_true (json_object_get_null_member (mended, "error"));
+  g_assert_cmpint (json_object_get_int_member (mended, "revision"), >, json_object_get_int_member (broken, "revision"));
+  assert_in_force (f, "97:80");
+}
+
 static void
 test_a_change_acts_in_mid_reply (ServerTest *f, gconstpointer data)
 {
@@ -492,6 +513,7 @@ main (int argc, char **argv)
   ADD ("one feature is changed", test_one_feature_is_changed);
   ADD ("a wrong change changes nothing", test_a_wrong_change_changes_nothing);
   ADD ("revisions grow", test_revisions_grow);
+  ADD ("an error that goes is news", test_an_error_that_goes_is_news);
   ADD ("a change acts in mid-reply", test_a_change_acts_in_mid_reply);
   ADD ("others are served while vectors are read", test_others_are_served_while_vectors_are_read);
   ADD ("the last list wins", test_the_last_list_wins);
