@@ -215,6 +215,11 @@ def write_requests() -> None:
             "logprobs": None, "tools": [], "steering": {"features": features, "multiplier": 0.5}},
         "text": {"prompt": "Once upon", "stop": "\n", "max_completion_tokens": 3, "steering": {"enabled": False}},
         "steering": {"enabled": True, "multiplier": 2, "features": features},
+        "change": {"change": {"layer": 2, "index": 97, "occurrence": 1, "strength": 1e9, "mode": "cap", "enabled": False}},
+        "add": {"multiplier": 0.5, "add": {**features[0], "position": 1}},
+        "remove": {"enabled": False, "remove": {"layer": 2, "index": 97}},
+        "thought": {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "reasoning_content": "Hm.",
+            "content": "So."}, {"role": "user", "content": "Oh."}]},
     }.items():
         seed("serve", f"{name}.json", json.dumps(body, ensure_ascii=name == "steering").encode())
 
