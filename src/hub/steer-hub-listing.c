@@ -123,16 +123,19 @@ steer_hub_listing_parse (const char *text, gsize length, GArray *objects, char *
   Reading reading = { .objects = objects, .text = buffer };
   g_autoptr (GMarkupParseContext) context = g_markup_parse_context_new (&parser, 0, &reading, NULL);
   g_autoptr (GError) local_error = NULL;
-  /* GMarkup's messages quote what they are about, as it stands. */
-  gboolean is_good = g_utf8_validate (text, (gssize) length, NULL)
-                     && g_markup_parse_context_parse (context, text, (gssize) length, &local_error)
+  gboolean is_good = g_markup_parse_context_parse (context, text, (gssize) length, &local_error)
                      && g_markup_parse_context_end_parse (context, &local_error) && reading.is_list;
 
   steer_hub_object_clear (&reading.object);
   *next = is_good ? g_steal_pointer (&reading.next) : NULL;
   g_free (reading.next);
   if (!is_good)
-    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "what answers has no list of files%s%s",
-                 local_error != NULL ? ": " : "", local_error != NULL ? local_error->message : "");
+    {
+      /* GMarkup quotes what it finds, and half of a character too. */
+      g_autofree char *why = local_error != NULL ? g_utf8_make_valid (local_error->message, -1) : NULL;
+
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "what answers has no list of files%s%s",
+                   why != NULL ? ": " : "", why != NULL ? why : "");
+    }
   return is_good;
 }
