@@ -242,25 +242,51 @@ static void
 steer_download_init (SteerDownload *self)
 {
   g_mutex_init (&self->mutex);
+}
+
+static void
+begin (SteerDownload *self)
+{
+  g_autoptr (GSource) tick = g_timeout_source_new (TELL_MS);
+  g_autoptr (GTask) task = NULL;
+
+  g_clear_object (&self->cancellable);
   self->cancellable = g_cancellable_new ();
+  self->since = 0;
+  g_source_set_callback (tick, on_tick, self, NULL);
+  self->tick = g_source_attach (tick, g_main_context_get_thread_default ());
+  task = g_task_new (self, self->cancellable, on_worked, NULL);
+  g_task_set_return_on_cancel (task, FALSE);
+  g_task_run_in_thread (task, work);
 }
 
 SteerDownload *
 steer_download_new (SteerHubClient *client, SteerHubRepo *repo, const char *revision, const SteerHubChoice *choice)
 {
   SteerDownload *self = g_object_new (STEER_TYPE_DOWNLOAD, NULL);
-  g_autoptr (GTask) task = g_task_new (self, self->cancellable, on_worked, NULL);
-  g_autoptr (GSource) tick = g_timeout_source_new (TELL_MS);
 
   self->client = steer_hub_client_ref (client);
   self->repo = repo;
   self->revision = g_strdup (revision);
   self->choice = choice;
-  g_source_set_callback (tick, on_tick, self, NULL);
-  self->tick = g_source_attach (tick, g_main_context_get_thread_default ());
-  g_task_set_return_on_cancel (task, FALSE);
-  g_task_run_in_thread (task, work);
+  begin (self);
   return self;
+}
+
+void
+steer_download_restart (SteerDownload *self)
+{
+  GObject *object = G_OBJECT (self);
+
+  if (self->state == STEER_DOWNLOAD_RUNNING || self->state == STEER_DOWNLOAD_DONE)
+    return;
+  self->state = STEER_DOWNLOAD_RUNNING;
+  g_clear_pointer (&self->error, g_free);
+  begin (self);
+  g_object_freeze_notify (object);
+  g_object_notify_by_pspec (object, properties[PROP_ERROR]);
+  g_object_notify_by_pspec (object, properties[PROP_STATE]);
+  g_object_thaw_notify (object);
 }
 
 void

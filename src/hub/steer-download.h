@@ -22,7 +22,7 @@ GType steer_download_state_get_type (void);
  *
  * A choice of a repository on its way to the cache, for an interface. A thread of its own does the work.
  *
- * Properties, all read-only, notified on the main context that was the thread's default when it was made: repo-id and
+ * Properties, all read-only, notified on the main context that was the thread's default when it began: repo-id and
  * name (strings, the repository and the choice), kind (int, SteerHubKind), state (SteerDownloadState), done and total
  * (uint64, bytes), rate (double, bytes a second over the last seconds, 0 until known), path (string, nullable until
  * done: what to open), error (string, nullable: why it failed). `done` and `rate` are notified at most ten times a
@@ -35,6 +35,9 @@ G_DECLARE_FINAL_TYPE (SteerDownload, steer_download, STEER, DOWNLOAD, GObject)
 /* Begins at once. @repo: (transfer full); @choice: one of @repo's. */
 SteerDownload *
 steer_download_new (SteerHubClient *client, SteerHubRepo *repo, const char *revision, const SteerHubChoice *choice);
+
+/* Begins again where it ended. Nothing while it is running, or when it is done. */
+void steer_download_restart (SteerDownload *self);
 
 /* What has arrived stays for a later one. Nothing when it is not running. */
 void steer_download_cancel (SteerDownload *self);

@@ -24,6 +24,47 @@ steer_hub_repo_free (SteerHubRepo *self)
   g_free (self);
 }
 
+static SteerHubChoice *
+copy_choice (const SteerHubChoice *choice)
+{
+  SteerHubChoice *copy = g_new0 (SteerHubChoice, 1);
+
+  *copy = (SteerHubChoice){
+    .kind = choice->kind,
+    .name = g_strdup (choice->name),
+    .target = g_strdup (choice->target),
+    .problem = g_strdup (choice->problem),
+    .bytes = choice->bytes,
+    .files = g_memdup2 (choice->files, choice->n_files * sizeof *choice->files),
+    .n_files = choice->n_files,
+  };
+  return copy;
+}
+
+SteerHubRepo *
+steer_hub_repo_copy (const SteerHubRepo *self)
+{
+  SteerHubRepo *copy = g_new0 (SteerHubRepo, 1);
+
+  copy->id = g_strdup (self->id);
+  copy->commit = g_strdup (self->commit);
+  copy->architecture = g_strdup (self->architecture);
+  copy->license = g_strdup (self->license);
+  copy->gated = self->gated;
+  copy->files = g_new0 (SteerHubFile, self->n_files);
+  copy->n_files = self->n_files;
+  for (guint i = 0; i < self->n_files; i++)
+    copy->files[i] = (SteerHubFile){
+      .path = g_strdup (self->files[i].path),
+      .size = self->files[i].size,
+      .sum = g_strdup (self->files[i].sum),
+    };
+  copy->choices = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_hub_choice_free);
+  for (guint i = 0; i < self->choices->len; i++)
+    g_ptr_array_add (copy->choices, copy_choice (g_ptr_array_index (self->choices, i)));
+  return copy;
+}
+
 void
 steer_hub_found_free (SteerHubFound *self)
 {

@@ -24,6 +24,9 @@ typedef struct
 void steer_hub_repo_free (SteerHubRepo *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerHubRepo, steer_hub_repo_free)
 
+/* All of it, the choices in the same order. (transfer full) */
+SteerHubRepo *steer_hub_repo_copy (const SteerHubRepo *self);
+
 /* @text: [length], the answer to GET /api/models/ID/revision/REVISION?blobs=true. Errors: STEER_HUB_ERROR_INVALID. */
 SteerHubRepo *steer_hub_repo_parse (const char *text, gsize length, GError **error);
 

@@ -155,6 +155,40 @@ test_cancelled (Fixture *self, gconstpointer data)
   steer_download_cancel (self->download); /* nothing more */
 }
 
+/* A download that has failed goes on from there when it is asked to; one that is running or done does not. */
+static void
+test_restarted (Fixture *self, gconstpointer data)
+{
+  hub_fake_break_after (self->hub, "m.gguf", 40000, 1);
+  start (self);
+  steer_download_cancel (self->download);
+  test_wait_until (has_ended, self, 30);
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_CANCELLED);
+  steer_download_restart (self->download);
+  steer_download_restart (self->download); /* once is enough */
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_RUNNING);
+  test_wait_until (has_ended, self, 30);
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_DONE);
+  g_assert_cmpuint (hub_fake_get_n_bytes (self->hub), ==, N_BYTES);
+  steer_download_restart (self->download);
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_DONE);
+}
+
+/* A copy is as good as the repository that it is of. */
+static void
+test_copied (Fixture *self, gconstpointer data)
+{
+  SteerHubRepo *repo = steer_hub_client_read_repo (self->client, REPO, NULL, NULL, NULL);
+  SteerHubRepo *copy = steer_hub_repo_copy (repo);
+
+  g_assert_cmpstr (copy->id, ==, repo->id);
+  g_assert_cmpuint (copy->choices->len, ==, repo->choices->len);
+  steer_hub_repo_free (repo);
+  self->download = steer_download_new (self->client, copy, NULL, g_ptr_array_index (copy->choices, 0));
+  test_wait_until (has_ended, self, 30);
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_DONE);
+}
+
 /* Whoever began it may let go of it. */
 static void
 test_let_go (Fixture *self, gconstpointer data)
@@ -183,6 +217,8 @@ main (int argc, char **argv)
   ADD ("done", test_done);
   ADD ("failed", test_failed);
   ADD ("cancelled", test_cancelled);
+  ADD ("restarted", test_restarted);
+  ADD ("copied", test_copied);
   ADD ("let-go", test_let_go);
   return g_test_run ();
 }
