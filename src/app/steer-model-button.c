@@ -4,6 +4,10 @@
 
 #include "steer-model-names.h"
 
+#ifdef STEER_HAS_HUB
+#include "steer-hub-closures.h"
+#endif
+
 struct _SteerModelButton
 {
   GtkWidget parent_instance;
@@ -12,6 +16,8 @@ struct _SteerModelButton
   GtkMenuButton *button;
   GtkPopover *popover;
   GtkBox *models;
+  GtkBox *downloads;
+  GtkWidget *get;
 };
 
 enum
@@ -92,6 +98,66 @@ add_model (SteerModelButton *self, const char *path, const char *title, const ch
   gtk_box_append (self->models, row);
 }
 
+static void
+clear (GtkBox *box)
+{
+  GtkWidget *child;
+
+  while ((child = gtk_widget_get_first_child (GTK_WIDGET (box))) != NULL)
+    gtk_box_remove (box, child);
+}
+
+#ifdef STEER_HAS_HUB
+static void
+show_download (GtkWidget *row, GParamSpec *pspec, SteerDownload *download)
+{
+  g_autofree char *title
+    = steer_hub_dup_title (steer_download_get_repo_id (download), steer_download_get_name (download));
+  g_autofree char *text
+    = steer_hub_dup_downloading (title, steer_download_get_done (download), steer_download_get_total (download));
+
+  gtk_label_set_text (GTK_LABEL (gtk_button_get_child (GTK_BUTTON (row))), text);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, text, -1);
+  gtk_widget_set_visible (row, steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING);
+}
+
+static void
+add_download (SteerModelButton *self, SteerDownload *download)
+{
+  GtkWidget *row = gtk_button_new (), *label = gtk_label_new (NULL);
+
+  gtk_label_set_xalign (GTK_LABEL (label), 0);
+  /* Its end is what changes. */
+  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
+  gtk_label_set_max_width_chars (GTK_LABEL (label), 38);
+  gtk_widget_add_css_class (label, "numeric");
+  gtk_button_set_child (GTK_BUTTON (row), label);
+  gtk_widget_add_css_class (row, "flat");
+  gtk_widget_add_css_class (row, "model-row");
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (row), "win.get-models");
+  g_signal_connect_object (row, "clicked", G_CALLBACK (on_chosen), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (download, "notify::done", G_CALLBACK (show_download), row, G_CONNECT_SWAPPED);
+  g_signal_connect_object (download, "notify::state", G_CALLBACK (show_download), row, G_CONNECT_SWAPPED);
+  show_download (row, NULL, download);
+  gtk_box_append (self->downloads, row);
+}
+
+static void
+show_downloads (SteerModelButton *self)
+{
+  GListModel *list = steer_downloads_get_list (steer_workspace_get_downloads (steer_chat_get_workspace (self->chat)));
+
+  clear (self->downloads);
+  for (guint i = 0; i < g_list_model_get_n_items (list); i++)
+    {
+      g_autoptr (SteerDownload) download = g_list_model_get_item (list, i);
+
+      if (steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING)
+        add_download (self, download);
+    }
+}
+#endif
+
 /* Made when it is opened: folders come and go. */
 static void
 on_popover_show (SteerModelButton *self)
@@ -99,11 +165,12 @@ on_popover_show (SteerModelButton *self)
   SteerWorkspace *workspace = steer_chat_get_workspace (self->chat);
   g_auto (GStrv) recent = g_settings_get_strv (steer_workspace_get_settings (workspace), "recent-models");
   g_autofree char *bundled = steer_dup_demo_model_path (), *in_use = NULL;
-  GtkWidget *child;
 
   g_object_get (steer_workspace_get_engine (workspace), "model-path", &in_use, NULL);
-  while ((child = gtk_widget_get_first_child (GTK_WIDGET (self->models))) != NULL)
-    gtk_box_remove (self->models, child);
+  clear (self->models);
+#ifdef STEER_HAS_HUB
+  show_downloads (self);
+#endif
   if (bundled != NULL)
     {
       g_autofree char *title = steer_model_dup_title (bundled);
@@ -171,6 +238,8 @@ steer_model_button_class_init (SteerModelButtonClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerModelButton, button);
   gtk_widget_class_bind_template_child (widget_class, SteerModelButton, popover);
   gtk_widget_class_bind_template_child (widget_class, SteerModelButton, models);
+  gtk_widget_class_bind_template_child (widget_class, SteerModelButton, downloads);
+  gtk_widget_class_bind_template_child (widget_class, SteerModelButton, get);
   gtk_widget_class_bind_template_callback (widget_class, dup_title);
   gtk_widget_class_bind_template_callback (widget_class, dup_subtitle);
   gtk_widget_class_bind_template_callback (widget_class, is_set);
@@ -182,6 +251,9 @@ static void
 steer_model_button_init (SteerModelButton *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+#ifdef STEER_HAS_HUB
+  gtk_widget_set_visible (self->get, TRUE);
+#endif
 }
 
 GtkWidget *

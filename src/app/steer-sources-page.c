@@ -9,6 +9,10 @@
 #include "steer-source-entry.h"
 #include "steer-workspace-made.h"
 
+#ifdef STEER_HAS_HUB
+#include "steer-hub-dialog.h"
+#endif
+
 struct _SteerSourcesPage
 {
   AdwPreferencesPage parent_instance;
@@ -138,6 +142,17 @@ show_contrast_dialog (SteerSourcesPage *self, const SteerMadeFeature *examples)
   gtk_window_present (GTK_WINDOW (dialog));
 }
 
+#ifdef STEER_HAS_HUB
+static void
+get_features (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerSourcesPage *self = STEER_SOURCES_PAGE (widget);
+  GtkWidget *dialog = steer_hub_dialog_new (get_window (self), self->workspace);
+
+  gtk_window_present (GTK_WINDOW (dialog));
+}
+#endif
+
 static void
 make_feature (GtkWidget *widget, const char *name, GVariant *parameter)
 {
@@ -250,6 +265,9 @@ steer_sources_page_class_init (SteerSourcesPageClass *klass)
   gtk_widget_class_install_action (widget_class, "sources.remove", "s", remove_source);
   gtk_widget_class_install_action (widget_class, "sources.make", NULL, make_feature);
   gtk_widget_class_install_action (widget_class, "sources.examples", "s", show_examples);
+#ifdef STEER_HAS_HUB
+  gtk_widget_class_install_action (widget_class, "sources.get", NULL, get_features);
+#endif
 }
 
 static void

@@ -39,6 +39,11 @@ void steer_window_add_actions (SteerWindow *self);
 void steer_window_remove_actions (SteerWindow *self);
 void steer_window_update_actions (SteerWindow *self);
 
+#ifdef STEER_HAS_HUB
+/* steer-window-downloads.c: an action, and toasts. */
+void steer_window_watch_downloads (SteerWindow *self);
+#endif
+
 /* steer-window-dnd.c */
 void steer_window_add_drop_target (SteerWindow *self);
 

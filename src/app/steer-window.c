@@ -335,6 +335,9 @@ steer_window_constructed (GObject *object)
   build (self);
   steer_window_add_actions (self);
   steer_window_add_drop_target (self);
+#ifdef STEER_HAS_HUB
+  steer_window_watch_downloads (self);
+#endif
 
   gtk_window_set_default_size (GTK_WINDOW (self), g_settings_get_int (settings, "window-width"),
                                g_settings_get_int (settings, "window-height"));

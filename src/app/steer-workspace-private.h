@@ -46,6 +46,9 @@ struct _SteerWorkspace
   gboolean sources_late;  /* the folder of made features has changed since the probe looked */
   SteerLabelBook *labels;
   SteerInspector *inspector;
+#ifdef STEER_HAS_HUB
+  SteerDownloads *downloads;
+#endif
 };
 
 enum

@@ -31,6 +31,9 @@ steer_workspace_dispose (GObject *object)
   steer_workspace_leave_preset (self);
   if (self->labels != NULL)
     steer_label_book_close (self->labels);
+#ifdef STEER_HAS_HUB
+  steer_downloads_close (self->downloads);
+#endif
   if (self->engine != NULL)
     g_signal_handlers_disconnect_by_data (self->engine, self);
   G_OBJECT_CLASS (steer_workspace_parent_class)->dispose (object);
@@ -43,6 +46,9 @@ steer_workspace_finalize (GObject *object)
 
   g_clear_pointer (&self->probe, steer_model_probe_unref);
   g_clear_object (&self->sources);
+#ifdef STEER_HAS_HUB
+  g_clear_object (&self->downloads);
+#endif
   g_clear_object (&self->inspector);
   g_clear_object (&self->labels);
   g_clear_object (&self->settings);
@@ -167,6 +173,9 @@ steer_workspace_init (SteerWorkspace *self)
   self->in_use = g_list_store_new (STEER_TYPE_PRESET);
   self->features = gtk_flatten_list_model_new (G_LIST_MODEL (g_object_ref (self->in_use)));
   self->sources = g_list_store_new (STEER_TYPE_SOURCE_ENTRY);
+#ifdef STEER_HAS_HUB
+  self->downloads = steer_downloads_new ();
+#endif
 }
 
 struct _SteerEarlyStore
@@ -305,6 +314,15 @@ steer_workspace_get_inspector (SteerWorkspace *self)
   g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
   return self->inspector;
 }
+
+#ifdef STEER_HAS_HUB
+SteerDownloads *
+steer_workspace_get_downloads (SteerWorkspace *self)
+{
+  g_return_val_if_fail (STEER_IS_WORKSPACE (self), NULL);
+  return self->downloads;
+}
+#endif
 
 const char *
 steer_workspace_get_preset_path (SteerWorkspace *self)

@@ -6,6 +6,10 @@
 #include "steer-preset-folder.h"
 #include "steer-source-entry.h"
 
+#ifdef STEER_HAS_HUB
+#include "steer-downloads.h"
+#endif
+
 G_BEGIN_DECLS
 
 #define STEER_TYPE_WORKSPACE (steer_workspace_get_type ())
@@ -79,6 +83,11 @@ void steer_workspace_remove_source (SteerWorkspace *self, const char *path);
 SteerLabelBook *steer_workspace_get_labels (SteerWorkspace *self);
 
 SteerInspector *steer_workspace_get_inspector (SteerWorkspace *self);
+
+#ifdef STEER_HAS_HUB
+/* What comes from the Hub. */
+SteerDownloads *steer_workspace_get_downloads (SteerWorkspace *self);
+#endif
 
 /* Loads a preset from anywhere and makes it the one in use. */
 gboolean steer_workspace_open_preset (SteerWorkspace *self, const char *path, GError **error);

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+#include "screenshots.h"
+
 #include "app/steer-add-feature-dialog.h"
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
@@ -15,7 +17,6 @@
 #include "app/steer-preset-settings.h"
 #include "app/steer-steering-panel.h"
 #include "app/steer-sweep-dialog.h"
-#include "app/steer-window.h"
 
 #define WIDTH 1240
 #define HEIGHT 800
@@ -26,16 +27,6 @@
 /* Around a window, for its shadow. */
 #define MARGIN 36
 #define RADIUS 12
-
-typedef struct
-{
-  const char *folder;
-  GtkApplication *application;
-  GSettings *settings;
-  SteerWorkspace *workspace;
-  SteerWindow *window;
-  SteerChat *chat;
-} Studio;
 
 static char *
 dup_path (Studio *studio, const char *name)
@@ -96,7 +87,7 @@ shoot_now (GtkWidget *window, Studio *studio, const char *name)
   g_print ("%s\n", path);
 }
 
-static void
+void
 shoot (GtkWidget *window, Studio *studio, const char *name)
 {
   dress (window);
@@ -580,6 +571,9 @@ main (int argc, char **argv)
   shoot_making (&studio);
   shoot_dialogs (&studio);
   shoot_preset_settings (&studio);
+#ifdef STEER_HAS_HUB
+  shoot_hub (&studio);
+#endif
   shoot_adding (&studio);
   shoot_shortcuts (&studio);
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);

@@ -128,6 +128,9 @@ static const Opening dialogs[] = {
   { "about", { 0 }, { ATSPI_ROLE_FRAME, "*About*" } },
   { "win.show-help-overlay", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "*hortcuts*" } },
   { "steering.make-feature", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_FRAME, "Feature from Examples" } },
+#ifdef STEER_HAS_HUB
+  { "win.get-models", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "Get Models" } },
+#endif
   { "steering.save-as", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_DIALOG, "Save Preset As" } },
 };
 

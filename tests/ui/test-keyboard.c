@@ -2,6 +2,10 @@
  * what it is. */
 #include "ui-app.h"
 
+#ifdef STEER_HAS_HUB
+#include "hub-fake.h"
+#endif
+
 #define KEYSYM_TAB 0xff09
 #define KEYSYM_BACK_TAB 0xfe20 /* Shift and Tab */
 #define KEYSYM_RETURN 0xff0d
@@ -519,6 +523,75 @@ test_sweep (void)
   ui_quit (&app);
 }
 
+#ifdef STEER_HAS_HUB
+static gboolean
+has_search (App *app, gpointer data)
+{
+  g_autoptr (Node) desktop = atspi_get_desktop (0);
+  Node **found = data;
+
+  *found = ui_find (desktop, ATSPI_ROLE_TEXT, "Search Hugging Face");
+  return *found != NULL;
+}
+
+static gboolean
+has_download (App *app, gpointer data)
+{
+  g_autoptr (Node) desktop = atspi_get_desktop (0);
+  g_autoptr (Node) button = ui_find (desktop, ATSPI_ROLE_PUSH_BUTTON, "Download small-Q4_K_M");
+
+  return button != NULL;
+}
+
+/* (transfer full): the search of the dialog. */
+static Node *
+open_get_models (App *app)
+{
+  Node *found = NULL;
+
+  ui_start (app, NULL);
+  ui_act (app, app->window, "win.get-models");
+  ui_wait_for (has_search, app, &found, "the search of the Hub");
+  return found;
+}
+
+static void
+test_get_models (void)
+{
+  static const char *const wanted[]
+    = { "*: Search Hugging Face", "list item: Llama 3.1 8B Instruct*", "list item: SmolLM2 1.7B Instruct*", NULL };
+  g_autoptr (Node) search = NULL;
+  App app = { 0 };
+
+  search = open_get_models (&app);
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+}
+
+static void
+test_repository (void)
+{
+  static const char *const wanted[]
+    = { "*: Back", "list item: Open Its Page*", "push button: Download small-Q4_K_M", NULL };
+  g_autoptr (HubFake) hub = hub_fake_new ();
+  g_autoptr (Node) search = NULL;
+  g_autoptr (NodeEditable) editable = NULL;
+  App app = { 0 };
+
+  hub_fake_add_file (hub, "owner/name", "small-Q4_K_M.gguf", "GGUF", 4, TRUE);
+  g_setenv ("HF_ENDPOINT", hub_fake_get_endpoint (hub), TRUE);
+  search = open_get_models (&app);
+  editable = atspi_accessible_get_editable_text_iface (search);
+  atspi_editable_text_set_text_contents (editable, "https://huggingface.co/owner/name", NULL);
+  take_keys (&app, TRUE);
+  press (KEYSYM_RETURN);
+  ui_wait_for (has_download, &app, NULL, "a choice");
+  assert_stops_at (&app, TRUE, wanted);
+  ui_quit (&app);
+  g_unsetenv ("HF_ENDPOINT");
+}
+#endif
+
 int
 main (int argc, char **argv)
 {
@@ -537,6 +610,10 @@ main (int argc, char **argv)
   g_test_add_func ("/keyboard/tab goes through adding a feature", test_add_feature);
   g_test_add_func ("/keyboard/tab goes through a feature from examples", test_make_feature);
   g_test_add_func ("/keyboard/tab goes through a sweep", test_sweep);
+#ifdef STEER_HAS_HUB
+  g_test_add_func ("/keyboard/tab goes through getting models", test_get_models);
+  g_test_add_func ("/keyboard/tab goes through a repository", test_repository);
+#endif
   failed = g_test_run ();
   g_object_unref (listener);
   g_ptr_array_unref (focused);
