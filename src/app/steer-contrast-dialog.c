@@ -8,6 +8,7 @@
 #include "steer-accessible.h"
 #include "steer-bar-chart.h"
 #include "steer-dialogs.h"
+#include "steer-lines-edit.h"
 #include "steer-model-names.h"
 #include "steer-workspace-made.h"
 
@@ -31,8 +32,8 @@ struct _SteerContrastDialog
   GtkWidget *next;
   GtkWidget *add;
   GtkEditable *name;
-  GtkTextView *with;
-  GtkTextView *without;
+  SteerLinesEdit *with;
+  SteerLinesEdit *without;
   AdwStatusPage *problem;
   GtkProgressBar *progress;
   SteerBarChart *chart;
@@ -53,15 +54,6 @@ static guint signals[N_SIGNALS];
 
 G_DEFINE_FINAL_TYPE (SteerContrastDialog, steer_contrast_dialog, ADW_TYPE_WINDOW)
 
-static char **
-dup_examples (GtkTextView *view)
-{
-  g_autofree char *text = NULL;
-
-  g_object_get (gtk_text_view_get_buffer (view), "text", &text, NULL);
-  return steer_split_examples (text);
-}
-
 static char *
 dup_name (SteerContrastDialog *self)
 {
@@ -75,8 +67,8 @@ make_feature (SteerContrastDialog *self)
   SteerMadeFeature *made = g_new0 (SteerMadeFeature, 1);
 
   made->label = dup_name (self);
-  made->with = dup_examples (self->with);
-  made->without = dup_examples (self->without);
+  made->with = steer_lines_edit_dup_lines (self->with);
+  made->without = steer_lines_edit_dup_lines (self->without);
   made->form = self->form;
   return made;
 }
@@ -115,7 +107,7 @@ stop (SteerContrastDialog *self)
 static void
 update_next (SteerContrastDialog *self)
 {
-  g_auto (GStrv) with = dup_examples (self->with);
+  g_auto (GStrv) with = steer_lines_edit_dup_lines (self->with);
   g_autofree char *name = dup_name (self);
 
   gtk_widget_set_sensitive (self->next, with[0] != NULL && *name != '\0');
@@ -276,7 +268,7 @@ on_back (SteerContrastDialog *self)
 {
   stop (self);
   show_page (self, "examples");
-  gtk_widget_grab_focus (GTK_WIDGET (self->with));
+  steer_lines_edit_focus (self->with);
 }
 
 /* Nothing changes, and the window stays, while the file is written. */
@@ -337,20 +329,12 @@ on_add (SteerContrastDialog *self)
 }
 
 static void
-show_examples (GtkTextView *view, char **examples)
-{
-  g_autofree char *text = examples != NULL ? g_strjoinv ("\n", examples) : g_strdup ("");
-
-  gtk_text_buffer_set_text (gtk_text_view_get_buffer (view), text, -1);
-}
-
-static void
 show_made (SteerContrastDialog *self, const SteerMadeFeature *made)
 {
   self->form = made->form;
   gtk_editable_set_text (self->name, made->label);
-  show_examples (self->with, made->with);
-  show_examples (self->without, made->without);
+  steer_lines_edit_set_lines (self->with, (const char *const *) made->with);
+  steer_lines_edit_set_lines (self->without, (const char *const *) made->without);
 }
 
 static gboolean
@@ -400,6 +384,7 @@ steer_contrast_dialog_class_init (SteerContrastDialogClass *klass)
                                   G_TYPE_NONE, 1, STEER_TYPE_FEATURE);
 
   g_type_ensure (STEER_TYPE_BAR_CHART);
+  g_type_ensure (STEER_TYPE_LINES_EDIT);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-contrast-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, pages);
   gtk_widget_class_bind_template_child (widget_class, SteerContrastDialog, back);
@@ -439,8 +424,6 @@ steer_contrast_dialog_init (SteerContrastDialog *self)
   gtk_widget_init_template (GTK_WIDGET (self));
   steer_accessible_name_mnemonics (GTK_WIDGET (self));
   g_signal_connect (self, "map", G_CALLBACK (on_map), NULL);
-  g_signal_connect_object (gtk_text_view_get_buffer (self->with), "changed", G_CALLBACK (update_next), self,
-                           G_CONNECT_SWAPPED);
 }
 
 GtkWidget *

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include "hub/steer-hub-name.h"
+#include "steer-cli-features.h"
+#include "steer-cli-hub-labels.h"
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
 #include "steer-cli-thread.h"
@@ -22,12 +24,14 @@ static const GOptionEntry entries[] = {
 
 static const SteerCliUsage usage = {
   .name = "hub",
-  .arguments = "search WORDS | show REPOSITORY | get REPOSITORY [WHAT] | list",
+  .arguments = "search WORDS | show REPOSITORY | get REPOSITORY [WHAT] | labels REPOSITORY [WHAT] | list",
   .description
   = "Models and features from the Hugging Face Hub, kept where transformers and others keep theirs.\n"
     "search  repositories whose names have these words\n"
     "show    what of a repository can be used here, and how large it is\n"
     "get     downloads one of these, going on where an earlier try ended, checks its sums, and prints its path\n"
+    "labels  what the features of an SAE are called, from Neuronpedia, for `steer features`; also by Neuronpedia's\n"
+    "        name for them, MODEL/SOURCE\n"
     "list    what has been downloaded, by this program or others\n"
     "REPOSITORY is OWNER/NAME or the address of its page, WHAT a part of a name that `show` tells. Whatever `list` "
     "tells\n"
@@ -39,6 +43,7 @@ static const SteerCliUsage usage = {
   .examples = "  steer hub search llama 3.1 8b instruct gguf\n"
               "  steer hub get bartowski/Meta-Llama-3.1-8B-Instruct-GGUF q4_k_m\n"
               "  steer hub get andyrdt/saes-llama-3.1-8b-instruct layer_15/trainer_1\n"
+              "  steer hub labels andyrdt/saes-llama-3.1-8b-instruct layer_15/trainer_1\n"
               "  steer chat --model bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:q4_k_m",
   .max_arguments = 64,
 };
@@ -53,9 +58,10 @@ typedef struct
 
   gint64 told;
   gboolean shows_progress;
-  GPtrArray *found;   /* (nullable) of search */
-  SteerHubRepo *repo; /* (nullable) */
-  char *path;         /* (nullable): of get */
+  GPtrArray *found;        /* (nullable) of search */
+  SteerHubRepo *repo;      /* (nullable) */
+  char *path;              /* (nullable): of get */
+  SteerLabelImport counts; /* of labels */
 } Task;
 
 static void
@@ -138,6 +144,9 @@ work (gpointer data, GCancellable *cancellable, GError **error)
       self->found = steer_hub_client_search (self->client, self->text, cancellable, error);
       return self->found != NULL;
     }
+  if (strcmp (self->word, "labels") == 0)
+    return steer_cli_hub_fetch_labels (self->client, self->text, self->wanted, &self->counts, on_progress, self,
+                                       cancellable, error);
   return read_repo (self, cancellable, error) && (strcmp (self->word, "show") == 0 || fetch (self, cancellable, error));
 }
 
@@ -149,6 +158,10 @@ print (Task *self)
       if (self->found->len == 0 && !as_json)
         steer_cli_note ("no repository is called that\n");
       steer_cli_hub_print_found (self->found, as_json);
+    }
+  else if (strcmp (self->word, "labels") == 0)
+    {
+      steer_cli_features_print_import (&self->counts, as_json);
     }
   else if (self->path != NULL)
     {
@@ -179,11 +192,14 @@ run (const SteerCliOptions *options, GError **error)
 {
   g_auto (Task) task = { .word = options->n_arguments > 0 ? options->arguments[0] : "" };
   gboolean is_list = strcmp (task.word, "list") == 0, is_search = strcmp (task.word, "search") == 0;
-  guint n_most = is_list ? 1 : strcmp (task.word, "get") == 0 ? 3 : is_search ? G_MAXUINT : 2;
+  guint n_most = is_list                                                               ? 1
+                 : strcmp (task.word, "get") == 0 || strcmp (task.word, "labels") == 0 ? 3
+                 : is_search                                                           ? G_MAXUINT
+                                                                                       : 2;
   gboolean done;
 
-  if (!g_strv_contains ((const char *const[]){ "search", "show", "get", "list", NULL }, task.word))
-    return fail_usage (error, "say what to do: search, show, get or list");
+  if (!g_strv_contains ((const char *const[]){ "search", "show", "get", "labels", "list", NULL }, task.word))
+    return fail_usage (error, "say what to do: search, show, get, labels or list");
   if (options->n_arguments > n_most)
     return fail_usage (error, is_list ? "list takes no argument" : "there are more words than it takes");
   task.client = steer_hub_client_new (NULL, error);

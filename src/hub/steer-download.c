@@ -1,5 +1,7 @@
 #include "steer-download.h"
 
+#include "steer-hub-labels.h"
+
 /* How often an interface is told. */
 #define TELL_MS 100
 /* Over how long the rate is measured: long enough to be calm, short enough to be true. */
@@ -9,10 +11,21 @@ struct _SteerDownload
 {
   GObject parent_instance;
 
+  SteerHubKind kind;
+  char *repo_id;
+  char *name;
+
+  /* Of a choice. */
   SteerHubClient *client;
   SteerHubRepo *repo;
   const SteerHubChoice *choice; /* of @repo */
   char *revision;
+
+  /* Of labels. */
+  char *model;
+  char *source;
+  char *folder;
+
   GCancellable *cancellable;
 
   SteerDownloadState state;
@@ -22,8 +35,10 @@ struct _SteerDownload
   /* Written by the thread. */
   GMutex mutex;
   guint64 arrived;
+  guint64 expected;
 
-  guint64 done; /* what was told of it last */
+  guint64 done; /* what was told of these last */
+  guint64 total;
   double rate;
   guint64 first; /* how much was there when the rate began */
   gint64 since;  /* when that was */
@@ -65,6 +80,7 @@ on_progress (guint64 done, guint64 total, gpointer data)
 
   g_mutex_lock (&self->mutex);
   self->arrived = done;
+  self->expected = total;
   g_mutex_unlock (&self->mutex);
 }
 
@@ -73,8 +89,17 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   SteerDownload *self = source;
   GError *error = NULL;
-  char *path = steer_hub_client_fetch (self->client, self->repo, self->revision, self->choice, on_progress, self,
-                                       cancellable, &error);
+  char *path;
+
+  if (self->kind == STEER_HUB_LABELS)
+    {
+      SteerHubLabels labels = { NULL, self->model, self->source, self->repo_id, self->name };
+
+      path = steer_hub_fetch_labels (&labels, self->folder, on_progress, self, cancellable, &error);
+    }
+  else
+    path = steer_hub_client_fetch (self->client, self->repo, self->revision, self->choice, on_progress, self,
+                                   cancellable, &error);
 
   if (path != NULL)
     g_task_return_pointer (task, path, g_free);
@@ -111,13 +136,19 @@ static void
 tell_progress (SteerDownload *self)
 {
   double rate = self->rate;
-  guint64 arrived;
+  guint64 arrived, expected;
 
   g_mutex_lock (&self->mutex);
   arrived = self->arrived;
+  expected = self->expected;
   g_mutex_unlock (&self->mutex);
   if (arrived > 0)
     measure (self, arrived);
+  if (expected != self->total)
+    {
+      self->total = expected;
+      g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_TOTAL]);
+    }
   if (arrived != self->done)
     {
       self->done = arrived;
@@ -167,6 +198,11 @@ steer_download_finalize (GObject *object)
 {
   SteerDownload *self = STEER_DOWNLOAD (object);
 
+  g_free (self->repo_id);
+  g_free (self->name);
+  g_free (self->model);
+  g_free (self->source);
+  g_free (self->folder);
   g_clear_pointer (&self->client, steer_hub_client_unref);
   g_clear_pointer (&self->repo, steer_hub_repo_free);
   g_free (self->revision);
@@ -185,13 +221,13 @@ steer_download_get_property (GObject *object, guint id, GValue *value, GParamSpe
   switch (id)
     {
     case PROP_REPO_ID:
-      g_value_set_string (value, self->repo->id);
+      g_value_set_string (value, self->repo_id);
       break;
     case PROP_NAME:
-      g_value_set_string (value, self->choice->name);
+      g_value_set_string (value, self->name);
       break;
     case PROP_KIND:
-      g_value_set_int (value, (int) self->choice->kind);
+      g_value_set_int (value, (int) self->kind);
       break;
     case PROP_STATE:
       g_value_set_enum (value, (int) self->state);
@@ -200,7 +236,7 @@ steer_download_get_property (GObject *object, guint id, GValue *value, GParamSpe
       g_value_set_uint64 (value, self->done);
       break;
     case PROP_TOTAL:
-      g_value_set_uint64 (value, self->choice->bytes);
+      g_value_set_uint64 (value, self->total);
       break;
     case PROP_RATE:
       g_value_set_double (value, self->rate);
@@ -227,7 +263,7 @@ steer_download_class_init (SteerDownloadClass *klass)
 
   properties[PROP_REPO_ID] = g_param_spec_string ("repo-id", NULL, NULL, NULL, flags);
   properties[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, flags);
-  properties[PROP_KIND] = g_param_spec_int ("kind", NULL, NULL, 0, STEER_HUB_FEATURES, 0, flags);
+  properties[PROP_KIND] = g_param_spec_int ("kind", NULL, NULL, 0, STEER_HUB_LABELS, 0, flags);
   properties[PROP_STATE]
     = g_param_spec_enum ("state", NULL, NULL, STEER_TYPE_DOWNLOAD_STATE, STEER_DOWNLOAD_RUNNING, flags);
   properties[PROP_DONE] = g_param_spec_uint64 ("done", NULL, NULL, 0, G_MAXUINT64, 0, flags);
@@ -265,12 +301,51 @@ steer_download_new (SteerHubClient *client, SteerHubRepo *repo, const char *revi
 {
   SteerDownload *self = g_object_new (STEER_TYPE_DOWNLOAD, NULL);
 
+  self->kind = choice->kind;
+  self->repo_id = g_strdup (repo->id);
+  self->name = g_strdup (choice->name);
+  self->expected = self->total = choice->bytes;
   self->client = steer_hub_client_ref (client);
   self->repo = repo;
   self->revision = g_strdup (revision);
   self->choice = choice;
   begin (self);
   return self;
+}
+
+SteerDownload *
+steer_download_new_labels (const char *repo_id, const char *name, const char *folder)
+{
+  g_autofree char *model = NULL, *source = NULL;
+  SteerDownload *self;
+
+  if (!steer_hub_guess_labels (repo_id, name, &model, &source))
+    return NULL;
+  self = g_object_new (STEER_TYPE_DOWNLOAD, NULL);
+  self->kind = STEER_HUB_LABELS;
+  self->repo_id = g_strdup (repo_id);
+  self->name = g_strdup (name);
+  self->model = g_steal_pointer (&model);
+  self->source = g_steal_pointer (&source);
+  self->folder = g_strdup (folder);
+  begin (self);
+  return self;
+}
+
+void
+steer_download_restart (SteerDownload *self)
+{
+  GObject *object = G_OBJECT (self);
+
+  if (self->state == STEER_DOWNLOAD_RUNNING || self->state == STEER_DOWNLOAD_DONE)
+    return;
+  self->state = STEER_DOWNLOAD_RUNNING;
+  g_clear_pointer (&self->error, g_free);
+  begin (self);
+  g_object_freeze_notify (object);
+  g_object_notify_by_pspec (object, properties[PROP_ERROR]);
+  g_object_notify_by_pspec (object, properties[PROP_STATE]);
+  g_object_thaw_notify (object);
 }
 
 void
@@ -304,19 +379,19 @@ steer_download_get_state (SteerDownload *self)
 SteerHubKind
 steer_download_get_kind (SteerDownload *self)
 {
-  return self->choice->kind;
+  return self->kind;
 }
 
 const char *
 steer_download_get_repo_id (SteerDownload *self)
 {
-  return self->repo->id;
+  return self->repo_id;
 }
 
 const char *
 steer_download_get_name (SteerDownload *self)
 {
-  return self->choice->name;
+  return self->name;
 }
 
 const char *
@@ -340,7 +415,7 @@ steer_download_get_done (SteerDownload *self)
 guint64
 steer_download_get_total (SteerDownload *self)
 {
-  return self->choice->bytes;
+  return self->total;
 }
 
 double

@@ -19,6 +19,7 @@ typedef enum
 {
   STEER_HUB_MODEL,    /* weights of a language model */
   STEER_HUB_FEATURES, /* an SAE, or vectors */
+  STEER_HUB_LABELS,   /* what features are called; of a download alone, see steer_download_new_labels() */
 } SteerHubKind;
 
 /**

@@ -2,6 +2,9 @@
  * any number in, and it waits for what is not sent as long as a client likes. */
 #include "steer-server-private.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #define MAX_CONNECTIONS 256
 
 /* Seconds that a client may take for the next byte, to send it or to take it. */
@@ -108,10 +111,65 @@ steer_server_door_close (SteerServerDoor *self)
   door_unref (self);
 }
 
-GSocket *
-steer_server_door_find (SteerServerDoor *self, SoupServerMessage *message)
+struct _SteerServerWatch
+{
+  GSocket *socket;
+  GSource *source; /* nullable: it has told */
+  SteerServerGoneFunc func;
+  gpointer data;
+};
+
+static void wait_for (SteerServerWatch *self, GIOCondition condition);
+
+/* What can be read is the client's end, or more than it has asked by now: then only its end is waited for. */
+static gboolean
+on_readable (GSocket *socket, GIOCondition condition, gpointer data)
+{
+  SteerServerWatch *self = data;
+  char byte;
+  gssize n = recv (g_socket_get_fd (socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
+    return G_SOURCE_CONTINUE;
+  g_clear_pointer (&self->source, g_source_unref);
+  if (n <= 0 || (condition & (G_IO_HUP | G_IO_ERR)) != 0)
+    self->func (self->data);
+  else
+    wait_for (self, G_IO_HUP | G_IO_ERR);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+wait_for (SteerServerWatch *self, GIOCondition condition)
+{
+  self->source = g_socket_create_source (self->socket, condition, NULL);
+  g_source_set_callback (self->source, G_SOURCE_FUNC (on_readable), self, NULL);
+  g_source_attach (self->source, g_main_context_get_thread_default ());
+}
+
+SteerServerWatch *
+steer_server_door_watch (SteerServerDoor *self, SoupServerMessage *message, SteerServerGoneFunc func, gpointer data)
 {
   g_autofree char *client = dup_client (soup_server_message_get_remote_address (message));
+  GSocket *socket = client != NULL ? g_hash_table_lookup (self->sockets, client) : NULL;
+  SteerServerWatch *watch;
 
-  return client != NULL ? g_hash_table_lookup (self->sockets, client) : NULL;
+  if (socket == NULL)
+    return NULL;
+  watch = g_new0 (SteerServerWatch, 1);
+  watch->socket = g_object_ref (socket);
+  watch->func = func;
+  watch->data = data;
+  wait_for (watch, G_IO_IN);
+  return watch;
+}
+
+void
+steer_server_watch_free (SteerServerWatch *self)
+{
+  if (self->source != NULL)
+    g_source_destroy (self->source);
+  g_clear_pointer (&self->source, g_source_unref);
+  g_object_unref (self->socket);
+  g_free (self);
 }

@@ -1,10 +1,6 @@
 /* Replies, as a stream of events or in one piece. */
 #include "steer-server-private.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
-
 #include "chat/steer-message.h"
 
 /* One reply and the connection that waits for it; ends with whichever ends first, and with the server. */
@@ -12,34 +8,41 @@ typedef struct
 {
   SteerServer *server; /* borrowed */
   SoupServerMessage *message;
-  SteerReply *reply;
+  SteerRequest *request;
+  SteerServerReading *reading; /* (nullable): of vectors, before there is a reply */
+  SteerReply *reply;           /* nullable */
   gboolean chat;
-  gboolean stream;
+  gboolean streams;
   gboolean include_usage;
-  gboolean begun;   /* the answer's head is sent */
-  GSource *hang_up; /* (nullable): tells whether the client goes while nothing is read of it or written to it */
+  SteerServerStream stream; /* zero where it does not */
+  gboolean has_role;        /* the stream's first event is sent */
+  SteerServerWatch *watch;  /* nullable */
   char *id;
   char *model; /* nullable */
   gint64 created;
   SteerPlan *plan; /* (nullable): of the tokens that were told last */
   gboolean has_plan;
-  GString *text;       /* of the whole reply */
-  JsonArray *steering; /* the same: what held from which token on */
+  GString *text;          /* of the whole reply */
+  SteerServerParts parts; /* of a chat's text */
+  JsonArray *steering;    /* the same: what held from which token on */
 } Exchange;
 
 static void
 exchange_free (Exchange *self)
 {
   g_ptr_array_remove_fast (self->server->exchanges, self);
-  g_signal_handlers_disconnect_by_data (self->reply, self);
   g_signal_handlers_disconnect_by_data (self->message, self);
-  if (self->hang_up != NULL)
+  if (self->reading != NULL)
+    steer_server_reading_forget (self->reading);
+  if (self->reply != NULL)
     {
-      g_source_destroy (self->hang_up);
-      g_source_unref (self->hang_up);
+      g_signal_handlers_disconnect_by_data (self->reply, self);
+      steer_reply_stop (self->reply);
+      g_object_unref (self->reply);
     }
-  steer_reply_stop (self->reply);
-  g_object_unref (self->reply);
+  steer_server_stream_clear (&self->stream);
+  g_clear_pointer (&self->watch, steer_server_watch_free);
+  steer_request_unref (self->request);
   g_object_unref (self->message);
   g_clear_pointer (&self->plan, steer_plan_unref);
   json_array_unref (self->steering);
@@ -100,45 +103,6 @@ add_usage (Exchange *self, JsonObject *answer)
   json_object_set_object_member (answer, "usage", usage);
 }
 
-static void
-send_event (Exchange *self, const char *data)
-{
-  SoupMessageBody *body = soup_server_message_get_response_body (self->message);
-  char *text = g_strconcat ("data: ", data, "\n\n", NULL);
-
-  soup_message_body_append (body, SOUP_MEMORY_TAKE, text, strlen (text));
-}
-
-/* @object: (transfer full) */
-static void
-send_object (Exchange *self, JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *text = NULL;
-
-  json_node_take_object (node, object);
-  text = json_to_string (node, FALSE);
-  send_event (self, text);
-}
-
-static void
-begin_stream (Exchange *self)
-{
-  SoupMessageHeaders *headers = soup_server_message_get_response_headers (self->message);
-
-  if (self->begun)
-    return;
-  self->begun = TRUE;
-  soup_server_message_set_status (self->message, SOUP_STATUS_OK, NULL);
-  soup_message_headers_set_content_type (headers, "text/event-stream", NULL);
-  soup_message_headers_replace (headers, "Cache-Control", "no-store");
-  soup_message_headers_replace (headers, "X-Accel-Buffering", "no");
-  soup_message_headers_set_encoding (headers, soup_server_message_get_http_version (self->message) == SOUP_HTTP_1_0
-                                                ? SOUP_ENCODING_EOF
-                                                : SOUP_ENCODING_CHUNKED);
-  soup_message_body_set_accumulate (soup_server_message_get_response_body (self->message), FALSE);
-}
-
 /* What holds from @first_token on, where that is news; else NULL. */
 static JsonObject *
 take_steering (Exchange *self, SteerPlan *plan, guint first_token)
@@ -181,32 +145,55 @@ append_text (Exchange *self, const SteerChunk *chunk)
   return self->text->str + start;
 }
 
+/* "content" is there where there is nothing else, too: clients look for it. */
+static JsonObject *
+make_delta (Exchange *self, const GString *thought, const GString *answer)
+{
+  JsonObject *delta = json_object_new ();
+
+  if (!self->has_role)
+    json_object_set_string_member (delta, "role", "assistant");
+  self->has_role = TRUE;
+  if (thought->len > 0)
+    json_object_set_string_member (delta, "reasoning_content", thought->str);
+  if (answer->len > 0 || thought->len == 0)
+    json_object_set_string_member (delta, "content", answer->str);
+  return delta;
+}
+
+/* @steering: (nullable) (transfer full) */
+static void
+send_text (Exchange *self, const char *text, gboolean complete, JsonObject *steering)
+{
+  g_autoptr (GString) thought = g_string_new (NULL);
+  g_autoptr (GString) content = g_string_new (NULL);
+  JsonObject *answer, *delta = NULL;
+
+  if (self->chat)
+    steer_server_parts_read (&self->parts, self->text, complete, thought, content);
+  if (complete && thought->len == 0 && content->len == 0)
+    return;
+  answer = make_answer (self, "chat.completion.chunk", "text_completion");
+  if (self->chat)
+    delta = make_delta (self, thought, content);
+  add_choice (self, answer, "delta", delta, text, NULL);
+  if (steering != NULL)
+    json_object_set_object_member (answer, "steering", steering);
+  steer_server_stream_send_object (&self->stream, answer);
+}
+
 static void
 on_chunk (SteerReply *reply, const SteerChunk *chunk, Exchange *self)
 {
   JsonObject *steering = take_steering (self, chunk->plan, chunk->first_token);
-  JsonObject *answer, *delta = NULL;
   const char *text = append_text (self, chunk);
-  gboolean first = !self->begun;
 
-  if (!self->stream)
+  if (!self->streams)
     {
       g_clear_pointer (&steering, json_object_unref);
       return;
     }
-  begin_stream (self);
-  answer = make_answer (self, "chat.completion.chunk", "text_completion");
-  if (self->chat)
-    {
-      delta = json_object_new ();
-      if (first)
-        json_object_set_string_member (delta, "role", "assistant");
-      json_object_set_string_member (delta, "content", text);
-    }
-  add_choice (self, answer, "delta", delta, text, NULL);
-  if (steering != NULL)
-    json_object_set_object_member (answer, "steering", steering);
-  send_object (self, answer);
+  send_text (self, text, FALSE, steering);
   soup_server_message_unpause (self->message);
 }
 
@@ -221,20 +208,22 @@ get_finish_reason (SteerReply *reply)
 static void
 end_stream (Exchange *self, const GError *error)
 {
-  begin_stream (self);
+  SteerServerStream *stream = &self->stream;
+
+  send_text (self, "", TRUE, NULL);
   if (error != NULL)
     {
       g_autoptr (JsonNode) node = steer_server_describe_error (error);
       g_autofree char *text = json_to_string (node, FALSE);
 
-      send_event (self, text);
+      steer_server_stream_send (stream, text);
     }
   else
     {
       JsonObject *answer = make_answer (self, "chat.completion.chunk", "text_completion");
 
       add_choice (self, answer, "delta", self->chat ? json_object_new () : NULL, "", get_finish_reason (self->reply));
-      send_object (self, answer);
+      steer_server_stream_send_object (stream, answer);
     }
   if (error == NULL && self->include_usage)
     {
@@ -242,87 +231,111 @@ end_stream (Exchange *self, const GError *error)
 
       json_object_set_array_member (answer, "choices", json_array_new ());
       add_usage (self, answer);
-      send_object (self, answer);
+      steer_server_stream_send_object (stream, answer);
     }
-  send_event (self, "[DONE]");
-  soup_message_body_complete (soup_server_message_get_response_body (self->message));
+  steer_server_stream_end (stream);
+}
+
+static JsonObject *
+make_message (Exchange *self)
+{
+  g_autoptr (GString) thought = g_string_new (NULL);
+  g_autoptr (GString) content = g_string_new (NULL);
+  JsonObject *message = json_object_new ();
+
+  steer_server_parts_read (&self->parts, self->text, TRUE, thought, content);
+  json_object_set_string_member (message, "role", "assistant");
+  if (thought->len > 0)
+    json_object_set_string_member (message, "reasoning_content", thought->str);
+  json_object_set_string_member (message, "content", content->str);
+  return message;
 }
 
 static void
 answer_whole (Exchange *self)
 {
   JsonObject *answer = make_answer (self, "chat.completion", "text_completion");
-  JsonObject *content = NULL;
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
 
-  if (self->chat)
-    {
-      content = json_object_new ();
-      json_object_set_string_member (content, "role", "assistant");
-      json_object_set_string_member (content, "content", self->text->str);
-    }
-  add_choice (self, answer, "message", content, self->text->str, get_finish_reason (self->reply));
+  add_choice (self, answer, "message", self->chat ? make_message (self) : NULL, self->text->str,
+              get_finish_reason (self->reply));
   add_usage (self, answer);
   json_object_set_array_member (answer, "steering", json_array_ref (self->steering));
   json_node_take_object (node, answer);
   steer_server_answer (self->message, node);
 }
 
+/* @error: (nullable) */
 static void
-on_replied (SteerReply *reply, Exchange *self)
+end (Exchange *self, const GError *error)
 {
-  const GError *error = steer_reply_get_error (reply);
-  g_autoptr (GError) stopped = NULL;
-
-  /* Half of a reply is none: somebody else stopped it, or a client that has closed its side still reads. */
-  if (steer_reply_get_stop_reason (reply) == STEER_STOP_CANCELLED)
-    error = stopped = g_error_new_literal (STEER_SERVER_ERROR, STEER_SERVER_ERROR_FAILED, "the reply was stopped");
-  if (self->stream && (self->begun || error == NULL))
+  if (self->streams && (self->stream.begun || error == NULL))
     end_stream (self, error);
   else if (error != NULL)
     steer_server_answer_error (self->message, error);
   else
     answer_whole (self);
+  steer_server_stream_clear (&self->stream);
   soup_server_message_unpause (self->message);
 }
 
-static void watch (Exchange *self, GSocket *socket, GIOCondition condition);
+/* Half of a reply is none: somebody else stopped it, or a client that has closed its side still reads. */
+static void
+end_stopped (Exchange *self)
+{
+  g_autoptr (GError) error
+    = g_error_new_literal (STEER_SERVER_ERROR, STEER_SERVER_ERROR_FAILED, "the reply was stopped");
 
-/* What can be read is the client's end, or more than it has asked by now: then only its end is waited for. */
-static gboolean
-on_readable (GSocket *socket, GIOCondition condition, gpointer data)
+  end (self, error);
+}
+
+static void
+on_replied (SteerReply *reply, Exchange *self)
+{
+  if (steer_reply_get_stop_reason (reply) == STEER_STOP_CANCELLED)
+    end_stopped (self);
+  else
+    end (self, steer_reply_get_error (reply));
+}
+
+static void
+begin_reply (Exchange *self)
+{
+  self->reply = steer_engine_reply (self->server->engine, self->request);
+  g_signal_connect (self->reply, "chunk", G_CALLBACK (on_chunk), self);
+  g_signal_connect (self->reply, "finished", G_CALLBACK (on_replied), self);
+}
+
+static void
+on_vectors_read (gpointer data, SteerPlan *plan, const GError *error)
 {
   Exchange *self = data;
-  char byte;
-  gssize n = recv (g_socket_get_fd (socket), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 
-  if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
-    return TRUE;
-  if (n <= 0 || (condition & (G_IO_HUP | G_IO_ERR)) != 0)
-    steer_reply_stop (self->reply);
-  else
-    watch (self, socket, G_IO_HUP | G_IO_ERR);
-  return FALSE;
+  self->reading = NULL;
+  if (plan == NULL)
+    {
+      end (self, error);
+      return;
+    }
+  steer_request_schedule_plan (self->request, 0, plan);
+  begin_reply (self);
 }
 
+/* The client is gone. */
 static void
-watch (Exchange *self, GSocket *socket, GIOCondition condition)
+stop (gpointer data)
 {
-  if (self->hang_up != NULL)
-    g_source_unref (self->hang_up);
-  self->hang_up = g_socket_create_source (socket, condition, NULL);
-  g_source_set_callback (self->hang_up, G_SOURCE_FUNC (on_readable), self, NULL);
-  g_source_attach (self->hang_up, g_main_context_get_thread_default ());
-}
+  Exchange *self = data;
 
-/* libsoup does not look at the socket while an answer is waited for. */
-static void
-watch_socket (Exchange *self)
-{
-  GSocket *socket = self->server->door != NULL ? steer_server_door_find (self->server->door, self->message) : NULL;
-
-  if (socket != NULL)
-    watch (self, socket, G_IO_IN);
+  if (self->reply != NULL)
+    {
+      steer_reply_stop (self->reply);
+      return;
+    }
+  if (self->reading == NULL)
+    return;
+  steer_server_reading_forget (g_steal_pointer (&self->reading));
+  end_stopped (self);
 }
 
 void
@@ -332,12 +345,39 @@ steer_server_end_replies (SteerServer *self)
     exchange_free (g_ptr_array_index (self->exchanges, 0));
 }
 
+static Exchange *
+exchange_new (SteerServer *server, SoupServerMessage *message, const SteerServerAsk *ask, gboolean chat)
+{
+  Exchange *self = g_new0 (Exchange, 1);
+
+  self->server = server;
+  self->message = g_object_ref (message);
+  self->request = steer_request_ref (ask->request);
+  self->chat = chat;
+  self->streams = ask->stream;
+  self->include_usage = ask->include_usage;
+  self->id = g_strdup_printf ("%s-%" G_GUINT64_FORMAT, chat ? "chatcmpl" : "cmpl", ++server->n_answers);
+  self->created = g_get_real_time () / G_USEC_PER_SEC;
+  self->steering = json_array_new ();
+  self->text = g_string_new (NULL);
+  self->model = steer_server_dup_model_name (server);
+  if (self->streams)
+    steer_server_stream_init (&self->stream, message, server->keep_alive);
+  g_ptr_array_add (server->exchanges, self);
+  /* One that is cut off is not always finished. */
+  g_signal_connect_swapped (message, "finished", G_CALLBACK (exchange_free), self);
+  g_signal_connect_swapped (message, "disconnected", G_CALLBACK (exchange_free), self);
+  return self;
+}
+
 void
 steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gboolean chat)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (JsonObject) body = NULL;
+  g_autoptr (SteerPlan) plan = NULL;
   g_auto (SteerServerAsk) ask = { 0 };
+  gboolean reads;
   Exchange *exchange;
 
   if (self->exchanges->len >= STEER_SERVER_MAX_REPLIES)
@@ -353,24 +393,23 @@ steer_server_serve_completion (SteerServer *self, SoupServerMessage *message, gb
       steer_server_answer_error (message, error);
       return;
     }
-  exchange = g_new0 (Exchange, 1);
-  exchange->server = self;
-  exchange->message = g_object_ref (message);
-  exchange->chat = chat;
-  exchange->stream = ask.stream;
-  exchange->include_usage = ask.include_usage;
-  exchange->id = g_strdup_printf ("%s-%" G_GUINT64_FORMAT, chat ? "chatcmpl" : "cmpl", ++self->n_answers);
-  exchange->created = g_get_real_time () / G_USEC_PER_SEC;
-  exchange->steering = json_array_new ();
-  exchange->text = g_string_new (NULL);
-  exchange->model = steer_server_dup_model_name (self);
-  exchange->reply = steer_engine_reply (self->engine, ask.request);
-  g_ptr_array_add (self->exchanges, exchange);
-  g_signal_connect (exchange->reply, "chunk", G_CALLBACK (on_chunk), exchange);
-  g_signal_connect (exchange->reply, "finished", G_CALLBACK (on_replied), exchange);
-  /* One that is cut off is not always finished. */
-  g_signal_connect_swapped (message, "finished", G_CALLBACK (exchange_free), exchange);
-  g_signal_connect_swapped (message, "disconnected", G_CALLBACK (exchange_free), exchange);
-  watch_socket (exchange);
+  reads = ask.is_steered && steer_preset_plan_would_read (ask.preset, self->library);
+  if (ask.is_steered && !reads)
+    {
+      plan = steer_server_make_plan (self, ask.preset, &error);
+      if (plan == NULL)
+        {
+          steer_server_answer_error (message, error);
+          return;
+        }
+      steer_request_schedule_plan (ask.request, 0, plan);
+    }
+  exchange = exchange_new (self, message, &ask, chat);
+  if (reads)
+    exchange->reading = steer_server_read_vectors (self, ask.preset, on_vectors_read, exchange);
+  else
+    begin_reply (exchange);
+  if (self->door != NULL)
+    exchange->watch = steer_server_door_watch (self->door, message, stop, exchange);
   soup_server_message_pause (message);
 }

@@ -55,6 +55,22 @@ read_content (JsonObject *object, GString *text, GError **error)
   return TRUE;
 }
 
+/* What was thought before a reply, which clients may give back as they got it. */
+static gboolean
+read_thought (JsonObject *object, SteerRole role, GString *text, GError **error)
+{
+  const char *thought = NULL;
+  g_autofree char *block = NULL;
+
+  if (!steer_server_read_string (object, "reasoning_content", &thought, error))
+    return FALSE;
+  if (thought == NULL || *thought == '\0' || role != STEER_ROLE_ASSISTANT)
+    return TRUE;
+  block = g_strdup_printf ("<think>\n%s\n</think>\n\n", thought);
+  g_string_append (text, block);
+  return TRUE;
+}
+
 /* The preset's prompt, where the client has none of its own. */
 static void
 add_system_prompt (SteerServerAsk *self, SteerRole first)
@@ -83,6 +99,7 @@ read_messages (SteerServerAsk *self, JsonObject *body, GError **error)
       if (!JSON_NODE_HOLDS_OBJECT (node))
         return steer_server_fail (error, "a message must be an object");
       if (!read_role (json_node_get_object (node), &role, error)
+          || !read_thought (json_node_get_object (node), role, text, error)
           || !read_content (json_node_get_object (node), text, error))
         return FALSE;
       if (i == 0)
@@ -187,7 +204,7 @@ static gboolean
 read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GError **error)
 {
   JsonObject *wishes = NULL;
-  g_autoptr (SteerPlan) plan = NULL;
+  g_autoptr (SteerServerWish) wish = NULL;
 
   if (!steer_server_read_object (body, "steering", &wishes, error))
     return FALSE;
@@ -197,11 +214,14 @@ read_steering (SteerServerAsk *self, SteerServer *server, JsonObject *body, GErr
       steer_request_set_live_plan (self->request, server->live);
       return TRUE;
     }
-  self->preset = steer_server_make_preset (server, wishes, error);
-  plan = self->preset != NULL ? steer_server_make_plan (server, self->preset, error) : NULL;
-  if (plan == NULL)
+  wish = steer_server_wish_new (wishes, FALSE, server->open_preset, error);
+  if (wish == NULL)
     return FALSE;
-  steer_request_schedule_plan (self->request, 0, plan);
+  self->is_steered = TRUE;
+  self->preset = steer_preset_copy (server->preset);
+  if (!steer_server_wish_apply (wish, self->preset, error))
+    return FALSE;
+  steer_server_describe (server, self->preset);
   return TRUE;
 }
 

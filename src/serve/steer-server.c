@@ -113,7 +113,7 @@ static const struct
   { "/health", "GET", serve_health, TRUE },
   { "/v1/models", "GET", serve_models, FALSE },
   { "/v1/models/", "GET", serve_model, FALSE }, /* and all below */
-  { "/v1/steering", "GET, PUT", serve_steering, FALSE },
+  { "/v1/steering", "GET, PUT, PATCH", serve_steering, FALSE },
   { "/v1/presets", "GET", serve_presets, FALSE },
   { "/v1/features", "GET", steer_server_serve_features, FALSE },
   { "/v1/chat/completions", "POST", serve_chat, FALSE },
@@ -129,6 +129,7 @@ static const struct
   { "/", "index.html", "text/html; charset=utf-8" },
   { "/page.css", "page.css", "text/css; charset=utf-8" },
   { "/page.js", "page.js", "text/javascript; charset=utf-8" },
+  { "/changes.js", "changes.js", "text/javascript; charset=utf-8" },
   { "/icon.svg", "icon.svg", "image/svg+xml" },
 };
 
@@ -263,7 +264,7 @@ answer_options (SoupServerMessage *message)
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
   const char *asked = get_header (message, "Access-Control-Request-Headers");
 
-  soup_message_headers_replace (headers, "Access-Control-Allow-Methods", "GET, POST, PUT, OPTIONS");
+  soup_message_headers_replace (headers, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, OPTIONS");
   soup_message_headers_replace (headers, "Access-Control-Allow-Headers",
                                 asked != NULL ? asked : "Authorization, Content-Type");
   soup_message_headers_replace (headers, "Access-Control-Max-Age", "600");
@@ -382,7 +383,11 @@ on_started (SoupServer *soup, SoupServerMessage *message, SteerServer *self)
 static void
 on_preset_changed (SteerServer *self)
 {
+  self->revision++;
+  if (self->taking)
+    return;
   steer_server_update_plan (self);
+  steer_server_rebase_changes (self);
 }
 
 static void
@@ -412,6 +417,8 @@ steer_server_finalize (GObject *object)
 
   g_clear_error (&self->plan_error);
   g_ptr_array_unref (self->exchanges);
+  g_ptr_array_unref (self->changes);
+  g_ptr_array_unref (self->readings);
   g_free (self->token);
   g_free (self->host);
   g_free (self->model_name);
@@ -434,6 +441,10 @@ steer_server_init (SteerServer *self)
 {
   self->live = steer_live_plan_new (NULL);
   self->exchanges = g_ptr_array_new ();
+  self->changes = steer_server_new_changes ();
+  self->readings = g_ptr_array_new ();
+  self->keep_alive = STEER_SERVER_KEEP_ALIVE;
+  self->revision = g_get_real_time () / 1000;
   self->soup = soup_server_new ("server-header", "steer", NULL);
   g_signal_connect (self->soup, "request-started", G_CALLBACK (on_started), self);
   soup_server_add_early_handler (self->soup, NULL, on_head, self, NULL);
@@ -501,4 +512,6 @@ steer_server_stop (SteerServer *self)
   g_clear_pointer (&self->door, steer_server_door_close);
   soup_server_disconnect (self->soup);
   steer_server_end_replies (self);
+  steer_server_end_changes (self);
+  steer_server_end_readings (self);
 }

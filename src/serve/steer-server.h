@@ -49,6 +49,9 @@ typedef struct
  * An engine's replies over HTTP: OpenAI's chat completions, with steering in the request, the strengths that are in
  * force to be read and changed while a reply is written, and a small web page. docs/serve.md is its reference.
  *
+ * Vectors that clients' changes and requests need are read by threads, which use the library only. What others change
+ * of the preset is read at once, in their call.
+ *
  * Any page that a browser shows can send requests to a server on the same machine. So a request that a page makes must
  * come from the server's own or from one of @origins, and, where there is no token, must be for a name of this machine,
  * which a page that has its own name point here does not use. Bodies, their nesting and the number of replies that wait

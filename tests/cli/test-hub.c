@@ -167,6 +167,38 @@ test_list (Fixture *self, gconstpointer data)
   check_output (&json, 0, "\"repository\" : \"" SAES "\"", "");
 }
 
+/* From Neuronpedia's bucket into the database that is searched. */
+static void
+test_labels (Fixture *self, gconstpointer data)
+{
+  const char *rows
+    = "{\"modelId\":\"llama3.1-8b-it\",\"layer\":\"15-resid-post-aa\",\"index\":\"21576\",\"description\":"
+      "\"the Eiffel Tower\"}\n";
+  const char *source = "{\"hfRepoId\":\"andyrdt/saes-llama-3.1-8b-instruct\",\"hfFolderId\":\"resid_post_layer_15/"
+                       "trainer_1\"}\n";
+  g_auto (CliResult) got = { 0 }, found = { 0 }, unknown = { 0 }, by_name = { 0 };
+  g_autofree char *home = test_make_dir ();
+
+  g_setenv ("XDG_CACHE_HOME", home, TRUE);
+  g_setenv ("STEER_LABELS_ENDPOINT", hub_fake_get_endpoint (self->hub), TRUE);
+  hub_fake_add_object (self->hub, "v1/llama3.1-8b-it/15-resid-post-aa/explanations/batch-0.jsonl", rows, strlen (rows));
+  hub_fake_add_file (self->hub, "andyrdt/saes-llama-3.1-8b-instruct", "resid_post_layer_15/trainer_1/ae.pt", "x", 1,
+                     TRUE);
+  hub_fake_add_file (self->hub, "andyrdt/saes-llama-3.1-8b-instruct", "resid_post_layer_7/trainer_1/ae.pt", "y", 1,
+                     TRUE);
+  hub_fake_add_object (self->hub, "v1/llama3.1-8b-it/15-resid-post-aa/source.jsonl", source, strlen (source));
+  CLI_RUN (&got, NULL, "hub", "labels", "andyrdt/saes-llama-3.1-8b-instruct", "15/trainer_1");
+  check_output (&got, 0, "1 label", "");
+  CLI_RUN (&found, NULL, "features", "search", "eiffel");
+  check_output (&found, 0, "the Eiffel Tower", "");
+  CLI_RUN (&by_name, NULL, "hub", "labels", "llama3.1-8b-it/15-resid-post-aa");
+  check_output (&by_name, 0, "1 label", "");
+  CLI_RUN (&unknown, NULL, "hub", "labels", SAES, "layer_2");
+  check_output (&unknown, 2, "", "say MODEL/SOURCE");
+  g_unsetenv ("XDG_CACHE_HOME");
+  test_remove_dir (g_steal_pointer (&home));
+}
+
 /* Gigabytes that are of no use do not come. */
 static void
 test_other_family (Fixture *self, gconstpointer data)
@@ -200,7 +232,7 @@ test_mistakes (Fixture *self, gconstpointer data)
   g_auto (CliResult) nothing = { 0 }, word = { 0 }, more = { 0 }, name = { 0 }, what = { 0 }, refused = { 0 };
 
   CLI_RUN (&nothing, NULL, "hub");
-  check_output (&nothing, 2, "", "search, show, get or list");
+  check_output (&nothing, 2, "", "search, show, get, labels or list");
   CLI_RUN (&word, NULL, "hub", "get");
   check_output (&word, 2, "", "say which repository");
   CLI_RUN (&more, NULL, "hub", "list", "x");
@@ -225,6 +257,7 @@ main (int argc, char **argv)
   ADD ("model", test_model);
   ADD ("features", test_features);
   ADD ("list", test_list);
+  ADD ("labels", test_labels);
   ADD ("other-family", test_other_family);
   ADD ("not-there", test_not_there);
   ADD ("mistakes", test_mistakes);

@@ -1,8 +1,11 @@
-/* Answers of the Hub, and names that people paste. What is accepted leads nowhere but into the cache. */
+/* Answers of the Hub and of the bucket of labels, and names that people paste. What is accepted leads nowhere but into
+ * the cache. */
 #include <string.h>
 
 #include "fuzz.h"
 
+#include "hub/steer-hub-labels.h"
+#include "hub/steer-hub-listing.h"
 #include "hub/steer-hub-name.h"
 #include "hub/steer-hub-repo.h"
 
@@ -57,6 +60,30 @@ read_found (const char *text, gsize length)
 }
 
 static void
+read_listing (const char *text, gsize length)
+{
+  g_autoptr (GArray) objects = g_array_new (FALSE, FALSE, sizeof (SteerHubObject));
+  g_autofree char *next = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean accepted;
+
+  g_array_set_clear_func (objects, (GDestroyNotify) steer_hub_object_clear);
+  accepted = steer_hub_listing_parse (text, length, objects, &next, &error);
+  check_told (accepted, error);
+  for (guint i = 0; i < objects->len; i++)
+    g_assert_true (steer_hub_is_path (g_array_index (objects, SteerHubObject, i).key));
+}
+
+static void
+guess_labels (const char *repo_id, const char *name)
+{
+  g_autofree char *model = NULL, *source = NULL;
+
+  if (steer_hub_guess_labels (repo_id, name, &model, &source))
+    g_assert_true (steer_hub_is_label_name (model) && steer_hub_is_label_name (source));
+}
+
+static void
 read_name (const char *text)
 {
   g_autofree char *repo_id = NULL, *revision = NULL, *path = NULL;
@@ -70,6 +97,8 @@ read_name (const char *text)
   g_assert_true (!accepted || steer_hub_is_repo_id (repo_id));
   g_assert_true (revision == NULL || steer_hub_is_revision (revision));
   g_assert_true (path == NULL || steer_hub_is_path (path));
+  if (accepted)
+    guess_labels (repo_id, path != NULL ? path : "");
 }
 
 int
@@ -79,6 +108,7 @@ fuzz_one_input (const uint8_t *data, size_t size)
 
   read_repo ((const char *) data, size);
   read_found ((const char *) data, size);
+  read_listing ((const char *) data, size);
   read_name (text);
   return 0;
 }

@@ -1,5 +1,5 @@
-/* The body of a request to the server: for a reply of either kind, and for other steering. What is accepted is a request
- * that an engine can be given, or a preset that can be written. */
+/* The body of a request to the server: for a reply of either kind, and for other steering. What is accepted is a
+ * request that an engine can be given, or a preset that can be written. */
 #include "fuzz.h"
 
 #include "serve/steer-server-private.h"
@@ -40,16 +40,41 @@ read_request (JsonObject *body, gboolean chat)
   fuzz_accepted |= accepted;
 }
 
+/* What steers, with the features that the seeds name. */
+static SteerPreset *
+make_preset (void)
+{
+  SteerPreset *preset = steer_preset_new ();
+
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autoptr (SteerFeature) feature = steer_feature_new (2, 97);
+
+      steer_preset_append (preset, feature);
+    }
+  return preset;
+}
+
 static void
-read_steering (JsonObject *body)
+read_steering (JsonObject *body, gboolean patch)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (SteerPreset) preset = steer_server_make_preset (get_server (), body, &error);
-  g_autofree char *yaml = preset != NULL ? steer_preset_to_yaml (preset) : NULL;
+  g_autoptr (SteerServerWish) wish = steer_server_wish_new (body, patch, NULL, &error);
+  g_autoptr (SteerPreset) preset = make_preset ();
+  g_autoptr (SteerPreset) before = steer_preset_copy (preset);
+  g_autofree char *yaml = NULL;
+  gboolean applied;
 
-  check_told (preset != NULL, error);
-  fuzz_accepted |= preset != NULL;
-  g_assert_true (yaml == NULL || g_utf8_validate (yaml, -1, NULL));
+  check_told (wish != NULL, error);
+  if (wish == NULL)
+    return;
+  applied = steer_server_wish_apply (wish, preset, &error);
+  check_told (applied, error);
+  fuzz_accepted |= applied;
+  g_assert_true (applied || steer_preset_equal (preset, before));
+  yaml = steer_preset_to_yaml (preset);
+  g_assert_true (g_utf8_validate (yaml, -1, NULL));
+  g_assert_true (!applied || wish->kind != STEER_SERVER_WISH_CHANGE || steer_server_wish_covers (wish, wish));
 }
 
 int
@@ -64,6 +89,7 @@ fuzz_one_input (const uint8_t *data, size_t size)
     return 0;
   read_request (body, TRUE);
   read_request (body, FALSE);
-  read_steering (body);
+  read_steering (body, FALSE);
+  read_steering (body, TRUE);
   return 0;
 }

@@ -215,6 +215,11 @@ def write_requests() -> None:
             "logprobs": None, "tools": [], "steering": {"features": features, "multiplier": 0.5}},
         "text": {"prompt": "Once upon", "stop": "\n", "max_completion_tokens": 3, "steering": {"enabled": False}},
         "steering": {"enabled": True, "multiplier": 2, "features": features},
+        "change": {"change": {"layer": 2, "index": 97, "occurrence": 1, "strength": 1e9, "mode": "cap", "enabled": False}},
+        "add": {"multiplier": 0.5, "add": {**features[0], "position": 1}},
+        "remove": {"enabled": False, "remove": {"layer": 2, "index": 97}},
+        "thought": {"messages": [{"role": "user", "content": "Why?"}, {"role": "assistant", "reasoning_content": "Hm.",
+            "content": "So."}, {"role": "user", "content": "Oh."}]},
     }.items():
         seed("serve", f"{name}.json", json.dumps(body, ensure_ascii=name == "steering").encode())
 
@@ -232,6 +237,11 @@ def write_hub() -> None:
     seed("hub", "search.json", json.dumps([
         {"id": "owner/name", "downloads": 1234567, "likes": 5, "gated": False, "tags": ["gguf", "safetensors"]},
         {"id": "gpt2", "gated": "manual"}]))
+    seed("hub", "listing.xml", '<?xml version="1.0"?><ListBucketResult xmlns="x"><Contents><Key>v1/a/1-b/explanations/batch-0.'
+         'jsonl.gz</Key><Size>7</Size><ETag>&quot;0123456789abcdef0123456789abcdef&quot;</ETag></Contents>'
+         '<NextContinuationToken>abc</NextContinuationToken></ListBucketResult>')
+    seed("hub", "labels", "https://huggingface.co/andyrdt/saes-llama-3.1-8b-instruct/tree/main/resid_post_layer_7/trainer_1")
+    seed("hub", "labels-2", "hf.co/google/gemma-scope-2-270m-it/tree/main/resid_post/layer_12_width_65k_l0_medium")
     seed("hub", "name", "https://huggingface.co/owner/name/blob/refs%2Fpr%2F7/layer_7/ae.pt?download=true#x")
 
 

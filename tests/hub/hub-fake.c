@@ -19,6 +19,7 @@ typedef struct
   guint n_breaks;
   guint n_corruptions;
   gboolean overflows;
+  gboolean is_object; /* of the bucket */
 } File;
 
 struct _HubFake
@@ -40,6 +41,7 @@ struct _HubFake
   guint64 n_bytes;
   gboolean leaked;
   char *search;
+  guint page_size;
 
   GTlsCertificate *certificate; /* (nullable) */
   GCancellable *cancellable;
@@ -154,7 +156,7 @@ describe_search (HubFake *self, const char *words)
 
       for (guint j = 0; parts[j] != NULL; j++)
         has_all = has_all && strcasestr (file->repo_id, parts[j]) != NULL;
-      if (!has_all || !g_hash_table_add (seen, file->repo_id))
+      if (file->is_object || !has_all || !g_hash_table_add (seen, file->repo_id))
         continue;
       object = json_object_new ();
       tags = json_array_new ();
@@ -370,6 +372,40 @@ serve_api (Request *request, const char *path, const char *query)
     send_text (request, 404, "", "");
 }
 
+/* GET /?list-type=2&prefix=...&continuation-token=N */
+static void
+serve_bucket (Request *request, const char *query)
+{
+  HubFake *self = request->self;
+  g_autoptr (GHashTable) values = g_uri_parse_params (query, -1, "&", G_URI_PARAMS_NONE, NULL);
+  const char *prefix = g_hash_table_lookup (values, "prefix");
+  const char *token = g_hash_table_lookup (values, "continuation-token");
+  guint first = token != NULL ? (guint) g_ascii_strtoull (token, NULL, 10) : 0, n = 0;
+  g_autoptr (GString) text = g_string_new ("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
+                                           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\"><Name>bucket</Name>");
+
+  for (guint i = first; i < self->files->len; i++)
+    {
+      const File *file = g_ptr_array_index (self->files, i);
+
+      if (!file->is_object || !g_str_has_prefix (file->path, prefix))
+        continue;
+      if (self->page_size > 0 && n == self->page_size)
+        {
+          g_string_append_printf (text, "<NextContinuationToken>%u</NextContinuationToken>", i);
+          break;
+        }
+      n++;
+      g_string_append_printf (
+        text,
+        "<Contents><Key>%s</Key><LastModified>2025-01-01T00:00:00.000Z</LastModified><ETag>&quot;%s"
+        "&quot;</ETag><Size>%zu</Size><StorageClass>STANDARD</StorageClass></Contents>",
+        file->path, file->sum, g_bytes_get_size (file->bytes));
+    }
+  g_string_append (text, "</ListBucketResult>");
+  send_text (request, 200, "", self->answer != NULL ? self->answer : text->str);
+}
+
 /* The file whose bytes are to be sent, without the lock; NULL when it has been answered. */
 static File *
 serve (Request *request, const char *target)
@@ -396,6 +432,14 @@ serve (Request *request, const char *target)
       if (file == NULL || file->lfs != request->is_other_host)
         send_text (request, 404, "", "");
       file = file != NULL && file->lfs == request->is_other_host ? file : NULL;
+    }
+  else if (strcmp (halves[0], "/") == 0 && halves[1] != NULL)
+    serve_bucket (request, halves[1]);
+  else if (g_str_has_prefix (halves[0], "/v1/"))
+    {
+      file = find_file (self, "", halves[0] + 1, NULL);
+      if (file == NULL)
+        send_text (request, 404, "", "");
     }
   else if (g_str_has_prefix (halves[0], "/api/"))
     serve_api (request, halves[0] + strlen ("/api/"), halves[1]);
@@ -613,6 +657,29 @@ hub_fake_add_file (HubFake *self, const char *repo_id, const char *path, const v
   file->lfs = lfs;
   g_mutex_lock (&self->mutex);
   g_ptr_array_add (self->files, file);
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+hub_fake_add_object (HubFake *self, const char *key, const void *bytes, gsize length)
+{
+  File *file = g_new0 (File, 1);
+
+  file->repo_id = g_strdup ("");
+  file->path = g_strdup (key);
+  file->bytes = g_bytes_new (bytes, length);
+  file->sum = g_compute_checksum_for_data (G_CHECKSUM_MD5, bytes, length);
+  file->is_object = TRUE;
+  g_mutex_lock (&self->mutex);
+  g_ptr_array_add (self->files, file);
+  g_mutex_unlock (&self->mutex);
+}
+
+void
+hub_fake_set_page_size (HubFake *self, guint n_objects)
+{
+  g_mutex_lock (&self->mutex);
+  self->page_size = n_objects;
   g_mutex_unlock (&self->mutex);
 }
 

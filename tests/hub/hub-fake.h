@@ -31,6 +31,11 @@ void
 hub_fake_add_file (HubFake *self, const char *repo_id, const char *path, const void *bytes, gsize length, gboolean lfs);
 /* The same from a file on disk, which has to be there. */
 void hub_fake_add_path (HubFake *self, const char *repo_id, const char *path, const char *file, gboolean lfs);
+/* A file of a bucket of S3, which the same address is too: labels are in one. @key: "v1/MODEL/SOURCE/..." */
+void hub_fake_add_object (HubFake *self, const char *key, const void *bytes, gsize length);
+/* The bucket lists so many at a time; 0, as at first: all. */
+void hub_fake_set_page_size (HubFake *self, guint n_objects);
+
 /* Members of what the Hub tells of a repository: "gguf": {"architecture": ...}; @json: an object's text. */
 void hub_fake_set_info (HubFake *self, const char *repo_id, const char *json);
 /* Only with @token, else GatedRepo. */

@@ -208,6 +208,27 @@ test_let_go (Fixture *self, gconstpointer data)
   g_assert_cmpuint (hub_fake_get_n_bytes (self->hub), ==, N_BYTES);
 }
 
+/* What features are called comes the same way. */
+static void
+test_labels (Fixture *self, gconstpointer data)
+{
+  const char *repo_id = "andyrdt/saes-llama-3.1-8b-instruct", *name = "resid_post_layer_7/trainer_1";
+
+  hub_fake_add_object (self->hub, "v1/llama3.1-8b-it/7-resid-post-aa/explanations/batch-0.jsonl.gz", "12345", 5);
+  g_setenv ("STEER_LABELS_ENDPOINT", hub_fake_get_endpoint (self->hub), TRUE);
+  g_assert_null (steer_download_new_labels (REPO, "m", self->cache));
+  self->download = steer_download_new_labels (repo_id, name, self->cache);
+  test_wait_until (has_ended, self, 30);
+  g_assert_cmpstr (steer_download_get_error (self->download), ==, NULL);
+  g_assert_cmpint (steer_download_get_state (self->download), ==, STEER_DOWNLOAD_DONE);
+  g_assert_cmpint (steer_download_get_kind (self->download), ==, STEER_HUB_LABELS);
+  g_assert_cmpstr (steer_download_get_repo_id (self->download), ==, repo_id);
+  g_assert_cmpstr (steer_download_get_name (self->download), ==, name);
+  g_assert_true (g_str_has_suffix (steer_download_get_path (self->download), "/llama3.1-8b-it/7-resid-post-aa"));
+  g_assert_cmpuint (steer_download_get_total (self->download), ==, 5);
+  g_assert_cmpuint (steer_download_get_done (self->download), ==, 5);
+}
+
 #define ADD(name, test) g_test_add ("/hub/download/" name, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -220,5 +241,6 @@ main (int argc, char **argv)
   ADD ("restarted", test_restarted);
   ADD ("copied", test_copied);
   ADD ("let-go", test_let_go);
+  ADD ("labels", test_labels);
   return g_test_run ();
 }

@@ -26,7 +26,7 @@ server_test_wait (ServerTest *f)
 }
 
 static void
-load (ServerTest *f)
+load (ServerTest *f, gboolean thinks)
 {
   g_autofree char *model = test_fixture_path ("cli/model");
   g_autoptr (GAsyncResult) result = NULL;
@@ -36,6 +36,7 @@ load (ServerTest *f)
   steer_load_options_init (&options, model);
   options.device = "cpu";
   options.context.n_context = 2048;
+  options.template = thinks ? "deepseek" : NULL;
   steer_engine_load_async (f->engine, &options, NULL, server_test_on_result, f);
   result = server_test_wait (f);
   steer_engine_load_finish (f->engine, result, &error);
@@ -72,9 +73,11 @@ server_test_set_up (ServerTest *f, gconstpointer data)
   f->engine = steer_engine_new ();
   f->library = steer_library_new ();
   steer_library_add (f->library, source);
+  f->slow = slow_source_new (source);
+  steer_library_add (f->library, STEER_VECTOR_SOURCE (f->slow));
   f->preset = steer_preset_new ();
   if (g_strcmp0 (data, "without a model") != 0)
-    load (f);
+    load (f, g_strcmp0 (data, "with thoughts") == 0);
   f->server = steer_server_new (&(SteerServerOptions){ .engine = f->engine,
                                                        .library = f->library,
                                                        .preset = f->preset,
@@ -86,7 +89,7 @@ server_test_set_up (ServerTest *f, gconstpointer data)
   g_assert_no_error (error);
   f->base = steer_server_dup_uri (f->server);
   f->base[strlen (f->base) - 1] = '\0';
-  f->session = soup_session_new ();
+  f->session = soup_session_new_with_options ("max-conns", 200, "max-conns-per-host", 200, NULL);
 }
 
 void
@@ -108,6 +111,7 @@ server_test_tear_down (ServerTest *f, gconstpointer data)
   g_assert_null (f->server);
   g_object_unref (f->preset);
   g_object_unref (f->library);
+  g_object_unref (f->slow);
   g_object_unref (f->engine);
   g_free (f->base);
   while (g_main_context_iteration (NULL, FALSE))
@@ -169,4 +173,152 @@ gboolean
 server_test_is_idle (gpointer data)
 {
   return steer_engine_get_state (((ServerTest *) data)->engine) == STEER_ENGINE_READY;
+}
+
+const char *
+server_test_get_error (JsonObject *object)
+{
+  return json_object_get_string_member (json_object_get_object_member (object, "error"), "message");
+}
+
+const char *
+server_test_get_content (JsonObject *reply)
+{
+  JsonObject *choice = json_array_get_object_element (json_object_get_array_member (reply, "choices"), 0);
+
+  return json_object_get_string_member (json_object_get_object_member (choice, "message"), "content");
+}
+
+GPtrArray *
+server_test_split_events (const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit (text, "\n\n", -1);
+  GPtrArray *events = g_ptr_array_new_with_free_func ((GDestroyNotify) json_object_unref);
+  gboolean done = FALSE;
+
+  for (guint i = 0; parts[i] != NULL && *parts[i] != '\0'; i++)
+    {
+      g_assert_false (done);
+      if (*parts[i] == ':')
+        continue;
+      g_assert_true (g_str_has_prefix (parts[i], "data: "));
+      done = g_str_equal (parts[i] + 6, "[DONE]");
+      if (!done)
+        g_ptr_array_add (events, server_test_parse (parts[i] + 6));
+    }
+  g_assert_true (done);
+  return events;
+}
+
+char *
+server_test_join (GPtrArray *events, const char *name)
+{
+  GString *text = g_string_new (NULL);
+
+  for (guint i = 0; i < events->len; i++)
+    {
+      JsonArray *choices = json_object_get_array_member (g_ptr_array_index (events, i), "choices");
+      JsonObject *piece = json_array_get_length (choices) > 0 ? json_array_get_object_element (choices, 0) : NULL;
+
+      if (piece != NULL && json_object_has_member (piece, "delta"))
+        piece = json_object_get_object_member (piece, "delta");
+      if (piece != NULL && json_object_has_member (piece, name))
+        g_string_append (text, json_object_get_string_member (piece, name));
+    }
+  return g_string_free (text, FALSE);
+}
+
+static void
+on_read (GObject *object, GAsyncResult *result, gpointer data)
+{
+  ServerTestStream *self = data;
+  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (object), result, NULL);
+
+  self->ended = n <= 0;
+  if (self->ended)
+    return;
+  g_string_append_len (self->text, self->buffer, n);
+  g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, 0, NULL, on_read, self);
+}
+
+void
+server_test_stream_begin (ServerTestStream *self, ServerTest *f, const char *body)
+{
+  g_autoptr (SoupMessage) message = server_test_make_message (f, "POST", "/v1/chat/completions", body);
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  soup_session_send_async (f->session, message, G_PRIORITY_DEFAULT, NULL, server_test_on_result, f);
+  result = server_test_wait (f);
+  *self = (ServerTestStream){ .f = f,
+                              .input = soup_session_send_finish (f->session, result, &error),
+                              .text = g_string_new (NULL) };
+  g_assert_no_error (error);
+  g_assert_cmpuint (soup_message_get_status (message), ==, 200);
+  g_input_stream_read_async (self->input, self->buffer, sizeof self->buffer, 0, NULL, on_read, self);
+}
+
+gboolean
+server_test_stream_has_text (gpointer data)
+{
+  return ((ServerTestStream *) data)->text->len > 0;
+}
+
+gboolean
+server_test_stream_has_ended (gpointer data)
+{
+  return ((ServerTestStream *) data)->ended;
+}
+
+void
+server_test_stream_end (ServerTestStream *self)
+{
+  test_wait_until (server_test_stream_has_ended, self, 60);
+  g_object_unref (self->input);
+}
+
+static void
+on_answered (GObject *object, GAsyncResult *result, gpointer data)
+{
+  ServerTestCall *self = data;
+
+  self->bytes = soup_session_send_and_read_finish (SOUP_SESSION (object), result, NULL);
+  self->answered = TRUE;
+}
+
+ServerTestCall *
+server_test_call (ServerTest *f, const char *method, const char *path, const char *body)
+{
+  ServerTestCall *self = g_new0 (ServerTestCall, 1);
+
+  self->message = server_test_make_message (f, method, path, body);
+  soup_session_send_and_read_async (f->session, self->message, G_PRIORITY_DEFAULT, NULL, on_answered, self);
+  return self;
+}
+
+gboolean
+server_test_call_is_answered (gpointer data)
+{
+  return ((ServerTestCall *) data)->answered;
+}
+
+JsonObject *
+server_test_call_end (ServerTestCall *self, guint status)
+{
+  JsonObject *object = NULL;
+
+  test_wait_until (server_test_call_is_answered, self, 60);
+  if (self->bytes != NULL)
+    {
+      g_autofree char *text = g_strndup (g_bytes_get_data (self->bytes, NULL), g_bytes_get_size (self->bytes));
+
+      if (soup_message_get_status (self->message) != status)
+        g_error ("status %u: %s", soup_message_get_status (self->message), text);
+      object = server_test_parse (text);
+    }
+  g_assert_true ((object == NULL) == (status == 0));
+  g_clear_pointer (&self->bytes, g_bytes_unref);
+  g_object_unref (self->message);
+  g_free (self);
+  return object;
 }

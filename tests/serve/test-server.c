@@ -6,20 +6,6 @@
 #include "cpu/steer-cpu.h"
 #include "test-util.h"
 
-static const char *
-get_error (JsonObject *object)
-{
-  return json_object_get_string_member (json_object_get_object_member (object, "error"), "message");
-}
-
-static const char *
-get_content (JsonObject *reply)
-{
-  JsonObject *choice = json_array_get_object_element (json_object_get_array_member (reply, "choices"), 0);
-
-  return json_object_get_string_member (json_object_get_object_member (choice, "message"), "content");
-}
-
 static gboolean
 is_done (gpointer reply)
 {
@@ -75,49 +61,12 @@ test_replies_are_the_engines (ServerTest *f, gconstpointer data)
       g_autofree char *expected = say (f, seed % 2 ? 1.5 : 0.0, seed, 20, seed > 1 ? 15.0 : 0.0);
       JsonObject *usage = json_object_get_object_member (reply, "usage");
 
-      g_assert_cmpstr (get_content (reply), ==, expected);
+      g_assert_cmpstr (server_test_get_content (reply), ==, expected);
       g_assert_cmpstr (json_object_get_string_member (reply, "object"), ==, "chat.completion");
       g_assert_cmpint (json_object_get_int_member (usage, "total_tokens"), ==,
                        json_object_get_int_member (usage, "prompt_tokens")
                          + json_object_get_int_member (usage, "completion_tokens"));
     }
-}
-
-/* The events of a stream. (element-type JsonObject) */
-static GPtrArray *
-split_events (const char *text)
-{
-  g_auto (GStrv) parts = g_strsplit (text, "\n\n", -1);
-  GPtrArray *events = g_ptr_array_new_with_free_func ((GDestroyNotify) json_object_unref);
-  gboolean done = FALSE;
-
-  for (guint i = 0; parts[i] != NULL && *parts[i] != '\0'; i++)
-    {
-      g_assert_false (done);
-      g_assert_true (g_str_has_prefix (parts[i], "data: "));
-      done = g_str_equal (parts[i] + 6, "[DONE]");
-      if (!done)
-        g_ptr_array_add (events, server_test_parse (parts[i] + 6));
-    }
-  g_assert_true (done);
-  return events;
-}
-
-static char *
-join_events (GPtrArray *events, gboolean chat)
-{
-  GString *text = g_string_new (NULL);
-
-  for (guint i = 0; i < events->len; i++)
-    {
-      JsonArray *choices = json_object_get_array_member (g_ptr_array_index (events, i), "choices");
-      JsonObject *choice = json_array_get_length (choices) > 0 ? json_array_get_object_element (choices, 0) : NULL;
-      JsonObject *piece = choice != NULL && chat ? json_object_get_object_member (choice, "delta") : choice;
-
-      if (piece != NULL && json_object_has_member (piece, chat ? "content" : "text"))
-        g_string_append (text, json_object_get_string_member (piece, chat ? "content" : "text"));
-    }
-  return g_string_free (text, FALSE);
 }
 
 static void
@@ -128,8 +77,8 @@ test_a_stream_is_the_same_reply (ServerTest *f, gconstpointer data)
                                 "{" HELLO ",\"temperature\":0,\"max_tokens\":40,\"stream\":true,"
                                 "\"stream_options\":{\"include_usage\":true}}");
   g_autofree char *text = server_test_send (f, message);
-  g_autoptr (GPtrArray) events = split_events (text);
-  g_autofree char *joined = join_events (events, TRUE);
+  g_autoptr (GPtrArray) events = server_test_split_events (text);
+  g_autofree char *joined = server_test_join (events, "content");
   g_autofree char *expected = say (f, 0.0, 0, 40, 0.0);
   JsonObject *first = g_ptr_array_index (events, 0);
   JsonObject *last = g_ptr_array_index (events, events->len - 1);
@@ -154,88 +103,30 @@ test_plain_text_is_continued (ServerTest *f, gconstpointer data)
   g_autoptr (SoupMessage) message = server_test_make_message (
     f, "POST", "/v1/completions", "{\"prompt\":\"Once\",\"temperature\":0,\"max_tokens\":12,\"stream\":true}");
   g_autofree char *text = server_test_send (f, message);
-  g_autoptr (GPtrArray) events = split_events (text);
-  g_autofree char *joined = join_events (events, FALSE);
+  g_autoptr (GPtrArray) events = server_test_split_events (text);
+  g_autofree char *joined = server_test_join (events, "text");
   JsonObject *choice = json_array_get_object_element (json_object_get_array_member (whole, "choices"), 0);
 
   g_assert_cmpstr (json_object_get_string_member (choice, "text"), ==, joined);
   g_assert_cmpuint (strlen (joined), >, 0);
 }
 
-/* A stream that is read while other things are asked. */
-typedef struct
-{
-  ServerTest *f;
-  GInputStream *stream;
-  GString *text;
-  char buffer[256];
-  gboolean ended;
-} Reading;
-
-static void
-on_read (GObject *object, GAsyncResult *result, gpointer data)
-{
-  Reading *self = data;
-  gssize n = g_input_stream_read_finish (G_INPUT_STREAM (object), result, NULL);
-
-  self->ended = n <= 0;
-  if (self->ended)
-    return;
-  g_string_append_len (self->text, self->buffer, n);
-  g_input_stream_read_async (self->stream, self->buffer, sizeof self->buffer, 0, NULL, on_read, self);
-}
-
-static void
-reading_begin (Reading *self, ServerTest *f, const char *body)
-{
-  g_autoptr (SoupMessage) message = server_test_make_message (f, "POST", "/v1/chat/completions", body);
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-
-  soup_session_send_async (f->session, message, G_PRIORITY_DEFAULT, NULL, server_test_on_result, f);
-  result = server_test_wait (f);
-  *self
-    = (Reading){ .f = f, .stream = soup_session_send_finish (f->session, result, &error), .text = g_string_new (NULL) };
-  g_assert_no_error (error);
-  g_assert_cmpuint (soup_message_get_status (message), ==, 200);
-  g_input_stream_read_async (self->stream, self->buffer, sizeof self->buffer, 0, NULL, on_read, self);
-}
-
-static gboolean
-has_text (gpointer data)
-{
-  return ((Reading *) data)->text->len > 0;
-}
-
-static gboolean
-has_ended (gpointer data)
-{
-  return ((Reading *) data)->ended;
-}
-
-static void
-reading_end (Reading *self)
-{
-  test_wait_until (has_ended, self, 60);
-  g_object_unref (self->stream);
-}
-
 static void
 test_a_strength_acts_in_mid_reply (ServerTest *f, gconstpointer data)
 {
-  Reading reading;
+  ServerTestStream reading;
   g_autoptr (JsonObject) steering = NULL;
   g_autoptr (GPtrArray) events = NULL;
   g_autofree char *joined = NULL;
   guint changes = 0;
 
-  reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1500,\"stream\":true}");
-  test_wait_until (has_text, &reading, 20);
+  server_test_stream_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1500,\"stream\":true}");
+  test_wait_until (server_test_stream_has_text, &reading, 20);
   steering
     = server_test_ask (f, "PUT", "/v1/steering", "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":80}]}", 200);
-  reading_end (&reading);
-  events = split_events (reading.text->str);
-  joined = join_events (events, TRUE);
+  server_test_stream_end (&reading);
+  events = server_test_split_events (reading.text->str);
+  joined = server_test_join (events, "content");
   g_assert_true (g_str_has_suffix (joined, "aaaaaaaaaa"));
   for (guint i = 0; i < events->len; i++)
     {
@@ -269,9 +160,9 @@ test_steering_in_the_request (ServerTest *f, gconstpointer data)
     = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"max_tokens\":8}", 200);
   g_autofree char *plain = say (f, 0.0, 0, 8, 0.0);
 
-  g_assert_cmpstr (get_content (theirs), ==, "aaaaaaaa");
-  g_assert_cmpstr (get_content (unsteered), ==, plain);
-  g_assert_cmpstr (get_content (ours), ==, "bbbbbbbb");
+  g_assert_cmpstr (server_test_get_content (theirs), ==, "aaaaaaaa");
+  g_assert_cmpstr (server_test_get_content (unsteered), ==, plain);
+  g_assert_cmpstr (server_test_get_content (ours), ==, "bbbbbbbb");
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (ours, "steering")), ==, 1);
 }
 
@@ -344,7 +235,7 @@ test_a_wrong_change_changes_nothing (ServerTest *f, gconstpointer data)
       g_autoptr (JsonNode) a = json_node_init_object (json_node_alloc (), kept);
       g_autoptr (JsonNode) b = json_node_init_object (json_node_alloc (), now);
 
-      g_assert_cmpuint (strlen (get_error (error)), >, 5);
+      g_assert_cmpuint (strlen (server_test_get_error (error)), >, 5);
       g_assert_true (json_node_equal (a, b));
     }
 }
@@ -367,17 +258,17 @@ test_a_presets_prompt_and_sampling_count (ServerTest *f, gconstpointer data)
   /* calm.yaml has at most 16. */
   g_assert_cmpint (json_object_get_int_member (json_object_get_object_member (opened, "usage"), "completion_tokens"),
                    ==, 16);
-  g_assert_cmpstr (get_content (plain), !=, get_content (asked));
+  g_assert_cmpstr (server_test_get_content (plain), !=, server_test_get_content (asked));
   steer_preset_set_system_prompt (f->preset, "Speak of towers.");
   prompted = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO ",\"temperature\":0,\"max_tokens\":9}", 200);
-  g_assert_cmpstr (get_content (prompted), ==, get_content (asked));
+  g_assert_cmpstr (server_test_get_content (prompted), ==, server_test_get_content (asked));
   steer_preset_set_system_prompt (f->preset, "Speak of nothing.");
   own = server_test_ask (
     f, "POST", "/v1/chat/completions",
     "{\"messages\":[{\"role\":\"system\",\"content\":\"Speak of towers.\"},{\"role\":\"user\",\"content\":"
     "\"Hello!\"}],\"temperature\":0,\"max_tokens\":9}",
     200);
-  g_assert_cmpstr (get_content (own), ==, get_content (asked));
+  g_assert_cmpstr (server_test_get_content (own), ==, server_test_get_content (asked));
 }
 
 static void
@@ -469,7 +360,7 @@ test_wrong_requests_are_refused (ServerTest *f, gconstpointer data)
     {
       g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", wrong[i], 400);
 
-      g_assert_cmpuint (strlen (get_error (error)), >, 5);
+      g_assert_cmpuint (strlen (server_test_get_error (error)), >, 5);
     }
 }
 
@@ -494,8 +385,8 @@ test_empty_wishes_are_none (ServerTest *f, gconstpointer data)
     "\"temperature\":0,\"max_completion_tokens\":9}",
     200);
 
-  g_assert_nonnull (get_content (reply));
-  g_assert_cmpstr (get_content (parts), ==, get_content (whole));
+  g_assert_nonnull (server_test_get_content (reply));
+  g_assert_cmpstr (server_test_get_content (parts), ==, server_test_get_content (whole));
 }
 
 static void
@@ -507,7 +398,7 @@ test_a_stop_string_ends_a_reply (ServerTest *f, gconstpointer data)
     "\"strength\":80}]}}",
     200);
 
-  g_assert_cmpstr (get_content (reply), ==, "");
+  g_assert_cmpstr (server_test_get_content (reply), ==, "");
 }
 
 static void
@@ -518,7 +409,7 @@ test_a_prompt_that_is_too_long_is_refused (ServerTest *f, gconstpointer data)
     = g_strdup_printf ("{\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}", long_text);
   g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", body, 400);
 
-  g_assert_nonnull (strstr (get_error (error), "context"));
+  g_assert_nonnull (strstr (server_test_get_error (error), "context"));
 }
 
 static void
@@ -584,6 +475,7 @@ test_a_friend_is_told_so (ServerTest *f, gconstpointer data)
   g_assert_cmpuint (soup_message_get_status (message), ==, 204);
   g_assert_cmpstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Origin"), ==, "https://friend.example");
   g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Headers"), "x-stainless-os"));
+  g_assert_nonnull (strstr (soup_message_headers_get_one (answer, "Access-Control-Allow-Methods"), "PATCH"));
 }
 
 static void
@@ -605,7 +497,7 @@ test_a_token_is_asked_for (ServerTest *f, gconstpointer data)
 static void
 test_the_page_is_closed_to_strangers (ServerTest *f, gconstpointer data)
 {
-  static const char *const paths[] = { "/", "/page.css", "/page.js", "/icon.svg" };
+  static const char *const paths[] = { "/", "/page.css", "/page.js", "/changes.js", "/icon.svg" };
 
   for (guint i = 0; i < G_N_ELEMENTS (paths); i++)
     {
@@ -630,15 +522,15 @@ test_the_page_is_closed_to_strangers (ServerTest *f, gconstpointer data)
 static void
 test_who_hangs_up_stops_the_reply (ServerTest *f, gconstpointer data)
 {
-  Reading reading;
+  ServerTestStream reading;
 
-  reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
-  test_wait_until (has_text, &reading, 20);
+  server_test_stream_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
+  test_wait_until (server_test_stream_has_text, &reading, 20);
   g_assert_false (server_test_is_idle (f));
   soup_session_abort (f->session);
   test_wait_until (server_test_is_idle, f, 20);
-  test_wait_until (has_ended, &reading, 20);
-  g_object_unref (reading.stream);
+  test_wait_until (server_test_stream_has_ended, &reading, 20);
+  g_object_unref (reading.input);
   g_assert_null (strstr (reading.text->str, "[DONE]"));
   g_string_free (reading.text, TRUE);
 }
@@ -647,16 +539,16 @@ test_who_hangs_up_stops_the_reply (ServerTest *f, gconstpointer data)
 static void
 test_a_server_that_is_dropped_stops (ServerTest *f, gconstpointer data)
 {
-  Reading reading;
+  ServerTestStream reading;
 
-  reading_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
-  test_wait_until (has_text, &reading, 20);
+  server_test_stream_begin (&reading, f, "{" HELLO ",\"temperature\":0,\"max_tokens\":1900,\"stream\":true}");
+  test_wait_until (server_test_stream_has_text, &reading, 20);
   g_object_add_weak_pointer (G_OBJECT (f->server), (gpointer *) &f->server);
   g_object_unref (f->server);
   g_assert_null (f->server);
   test_wait_until (server_test_is_idle, f, 20);
-  test_wait_until (has_ended, &reading, 20);
-  g_object_unref (reading.stream);
+  test_wait_until (server_test_stream_has_ended, &reading, 20);
+  g_object_unref (reading.input);
   g_string_free (reading.text, TRUE);
 }
 
@@ -667,7 +559,7 @@ test_without_a_model (ServerTest *f, gconstpointer data)
   g_autoptr (JsonObject) error = server_test_ask (f, "POST", "/v1/chat/completions", "{" HELLO "}", 503);
 
   g_assert_cmpuint (json_array_get_length (json_object_get_array_member (models, "data")), ==, 0);
-  g_assert_nonnull (get_error (error));
+  g_assert_nonnull (server_test_get_error (error));
 }
 
 int

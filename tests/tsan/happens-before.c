@@ -265,7 +265,12 @@ void
 g_source_set_callback (GSource *source, GSourceFunc func, gpointer data, GDestroyNotify notify)
 {
   REAL (g_source_set_callback)
-  real (source, run_callback, callback_new (func, data, notify), free_callback);
+
+  /* The callbacks of other sources, a socket's for one, have other arguments. */
+  if (source->source_funcs != &g_idle_funcs && source->source_funcs != &g_timeout_funcs)
+    real (source, func, data, notify);
+  else
+    real (source, run_callback, callback_new (func, data, notify), free_callback);
 }
 
 guint

@@ -1,6 +1,8 @@
 /* The page of steer serve: a conversation that is streamed, and the strengths it is steered by. Whatever comes from the
  * model or the server reaches the document as text, never as markup. */
 
+import { Changes, Unreached, addressOf } from "./changes.js";
+
 const $ = id => document.getElementById(id);
 /* What a mode is called in a row, and what it adds to a strength. */
 const MODES = {
@@ -8,6 +10,9 @@ const MODES = {
   orthogonal: ["Orthogonal", ", clamped, length kept"], cap: ["Cap", ", capped"],
   "sae-clamp": ["SAE clamp", ", activation clamped"],
 };
+/* Milliseconds that the server may take: for an answer, and to read what steers from a slow disk. */
+const PATIENCE = 30000;
+const READING_PATIENCE = 600000;
 /* Questions that have nothing to do with what the preset steers towards, so that the steering shows. */
 const SUGGESTIONS = [
   ["Eiffel Tower", "What should I do this weekend?"], ["Pirate at Sea", "Can you tell me a story?"],
@@ -35,9 +40,6 @@ function make(tag, properties, ...content) {
 
 /* ---- The server ---- */
 
-/* No answer, or none without a token: to be asked again, while other errors are final. */
-class Unreached extends Error {}
-
 function takeToken() {
   const given = location.hash.match(/[#&]token=([^&]*)/);
   if (!given) return;
@@ -52,7 +54,7 @@ function askToken(isRefused) {
   $("token").focus();
 }
 
-async function call(path, { method = "GET", body, signal = AbortSignal.timeout(30000) } = {}) {
+async function call(path, { method = "GET", body, signal = AbortSignal.timeout(PATIENCE) } = {}) {
   const token = recall("token", "");
   const headers = { "Content-Type": "application/json", ...token && { Authorization: `Bearer ${token}` } };
   const response = await fetch(`/v1/${path}`, { method, headers, signal, body: body && JSON.stringify(body) })
@@ -112,17 +114,22 @@ function strengthsText(features) {
   return lines.join("\n") || "No steering";
 }
 
-let undo = null;
+let undo = null; /* { act, isOfList } */
 let toastTimer = 0;
 
-function toast(text, onUndo = null) {
+/* isOfList: it is about the list of features, and senseless for another one. */
+function toast(text, onUndo = null, isOfList = false) {
   const [line, button] = $("toast").children;
-  undo = onUndo;
+  undo = { act: onUndo, isOfList };
   line.textContent = capital(text);
   button.hidden = !onUndo;
   $("toast").hidden = false;
   clearTimeout(toastTimer);
   toastTimer = setTimeout(() => { $("toast").hidden = true; }, onUndo ? 10000 : 6000);
+}
+
+function forgetUndoOfList() {
+  if (undo?.isOfList) $("toast").hidden = true;
 }
 
 /* ---- The conversation ---- */
@@ -134,6 +141,8 @@ let isFollowing = true; /* the end of the transcript */
 let saveTimer = 0;
 
 const textOf = message => message.content ?? message.runs.map(run => run.text).join("");
+/* What a model thinks before it answers. */
+const thoughtOf = message => (message.runs ?? []).map(run => run.thought ?? "").join("");
 
 /* A reply that is written anew stays until there is something to take its place. */
 function save() {
@@ -157,9 +166,28 @@ function levelOf(features) {
   return share > 0 ? 1 + [0.25, 0.5, 0.75, 1.05].filter(limit => share > limit).length : 0;
 }
 
-function showRun(view, { level, features, text }, isFirst) {
-  const className = `run level-${level}${isFirst ? "" : " changed"}`;
-  view.querySelector(".text").append(make("span", { className, title: strengthsText(features) }, text));
+/* Behind what is there of the run, in the thought or in the answer. A bar tells where the run begins. */
+function showText(view, message, run, text, isThought) {
+  const place = view.querySelector(isThought ? ".thought-text" : ".text");
+  const number = String(message.runs.indexOf(run));
+  if (place.lastElementChild?.dataset.run !== number) {
+    const isNew = number !== "0" && (isThought || !run.thought);
+    const span = make("span", { className: `run level-${run.level}${isNew ? " changed" : ""}` });
+    Object.assign(span, { title: strengthsText(run.features) }).dataset.run = number;
+    place.append(span);
+  }
+  place.lastElementChild.append(text);
+}
+
+/* As in the window: open while it is written, and where nothing follows it. */
+function showThought(view, isOpen) {
+  const thought = view.querySelector(".thought");
+  if (thought.hidden) Object.assign(thought, { hidden: false, open: isOpen });
+}
+
+function showThinking(view, isThinking) {
+  view.classList.toggle("thinking", isThinking);
+  view.querySelector(".thought summary").textContent = isThinking ? "Thinking…" : "Thought";
 }
 
 function showFooter(view, { runs, tokens, rate, end, preset }) {
@@ -181,10 +209,14 @@ function showMessage(message) {
     view.querySelector(".text").textContent = message.content;
     return view;
   }
-  message.runs.forEach((run, i) => showRun(view, run, i === 0));
+  for (const run of message.runs) {
+    if (run.thought) showText(view, message, run, run.thought, true);
+    if (run.text) showText(view, message, run, run.text, false);
+  }
+  if (thoughtOf(message)) showThought(view, !textOf(message));
   showFooter(view, message);
   view.querySelector(".copy").hidden = !navigator.clipboard; /* which only secure origins have */
-  view.querySelector(".copy").onclick = () => copy(textOf(message));
+  view.querySelector(".copy").onclick = () => copy(textOf(message) || thoughtOf(message));
   view.querySelector(".again").onclick = regenerate;
   return view;
 }
@@ -216,22 +248,23 @@ function speak(text, isLast) {
 function addRun({ message, view }, { from_token: from, features }) {
   const { runs } = message;
   if (features.length) message.preset = steering?.name;
-  if (runs.at(-1)?.text === "") {
+  const last = runs.at(-1);
+  if (last && !last.text && !last.thought) {
     runs.pop();
-    view.querySelector(".text").lastElementChild.remove();
     view.querySelector("ol").replaceChildren();
   }
-  runs.push({ from, features, level: levelOf(features), text: "" });
-  showRun(view, runs.at(-1), runs.length === 1);
+  runs.push({ from, features, level: levelOf(features), text: "", thought: "" });
 }
 
-function addText({ message, view }, text) {
+function addText({ message, view }, text, isThought) {
   if (chat.at(-1) !== message) chat.push(message);
   if (!message.runs.length) addRun(reply, { from_token: 0, features: [] });
-  message.runs.at(-1).text += text;
-  view.querySelector(".text").lastElementChild.append(text);
+  message.runs.at(-1)[isThought ? "thought" : "text"] += text;
+  showText(view, message, message.runs.at(-1), text, isThought);
+  if (isThought) showThought(view, true);
+  showThinking(view, isThought);
   message.tokens++;
-  reply.unspoken = speak(reply.unspoken + text, false);
+  if (!isThought) reply.unspoken = speak(reply.unspoken + text, false);
   saveTimer ||= setTimeout(save, 300);
 }
 
@@ -240,7 +273,8 @@ function takeEvent({ error, steering: strengths, choices, usage }) {
   const { delta, finish_reason: reason } = choices?.[0] ?? {};
   if (error) throw new Error(error.message);
   if (strengths) addRun(reply, strengths);
-  if (delta?.content) addText(reply, delta.content);
+  if (delta?.reasoning_content) addText(reply, delta.reasoning_content, true);
+  if (delta?.content) addText(reply, delta.content, false);
   if (reason) message.end = { stop: "", length: "Longest length reached" }[reason] ?? reason;
   if (usage) message.tokens = usage.completion_tokens;
   showFooter(view, message);
@@ -252,7 +286,7 @@ function messagesToSend() {
   return chat.reduce((messages, message) => {
     const last = messages.at(-1);
     if (last?.role === message.role) last.content += `\n\n${textOf(message)}`;
-    else messages.push({ role: message.role, content: textOf(message) });
+    else messages.push({ role: message.role, content: textOf(message), reasoning_content: thoughtOf(message) || undefined });
     return messages;
   }, []);
 }
@@ -299,8 +333,9 @@ function endReply(mine) {
   if (reply === mine) reply = null;
   if (document.activeElement === $("stop")) $("draft").focus();
   view.classList.remove("writing");
+  showThinking(view, false);
   speak(`${unspoken} ${message.end}`, true);
-  if (textOf(message)) {
+  if (textOf(message) || thoughtOf(message)) {
     showFooter(view, message);
   } else {
     view.remove();
@@ -351,68 +386,40 @@ async function copy(text) {
 
 /* ---- Steering ---- */
 
-let steering = null; /* as the server told it, and as it is being told to the server */
-const changes = []; /* to be told, in this order */
+let steering = null; /* as it is shown */
 let cards = [];
-let shownPlaces = "";
-let telling = null;
 let presets = [];
 
-/* One request at a time: what comes up meanwhile is told together, so that the last value always arrives. */
-function tell(change) {
-  const last = changes.at(-1);
-  if (last && !last.preset && !change.preset) Object.assign(last, change);
-  else changes.push(change);
-  return tellAll();
+const changes = new Changes({
+  send: body => get("steering", {
+    method: "preset" in body ? "PUT" : "PATCH", body, signal: AbortSignal.timeout(READING_PATIENCE),
+  }),
+  ask: () => get("steering"),
+  show: showSteering,
+});
+
+async function tell(change) {
+  const error = await changes.tell(change);
+  if (error) toast(error.message);
 }
 
-function tellAll() {
-  const work = async () => { while (changes.length && await tellNext()); };
-  return telling ??= work().finally(() => { telling = null; });
+/* What was removed from the list that goes cannot come back into another. */
+function loadPreset(preset) {
+  forgetUndoOfList();
+  return changes.tell({ preset });
 }
 
-/* False where the server is not reached; the change then waits until it is. */
-async function tellNext() {
-  const change = changes.shift();
-  let plan;
-  try {
-    plan = await get("steering", { method: "PUT", body: change });
-  } catch (error) {
-    if (error instanceof Unreached) {
-      changes.unshift(change);
-      return false;
-    }
-    toast(error.message);
-    plan = await get("steering").catch(() => null);
-  }
-  /* What has been moved since is newer than the answer. */
-  if (plan && !changes.length) showSteering(plan);
-  return true;
+async function choosePreset(preset) {
+  const error = await loadPreset(preset);
+  if (error) toast(error.message);
 }
 
-/* Shows what has been changed here, and tells the features of it. */
-function tellFeatures() {
-  showSteering(steering);
-  return tell({
-    features: steering.features.map(({ layer, index, strength, mode, enabled, source, label }) =>
-      ({ layer, index, strength, mode, enabled, source: source ?? undefined, label: label ?? undefined })),
-  });
-}
-
-async function loadPreset(preset) {
-  $("cards").inert = true; /* they are about to be others */
-  await tell({ preset });
-  $("cards").inert = false;
-}
-
-function setMultiplier(value) {
-  steering.multiplier = value;
-  showSteering(steering);
-  tell({ multiplier: value });
-}
-
-function showSteering(plan) {
+function showSteering() {
+  const plan = changes.shown;
+  if (!plan) return;
+  if (steering && steering.name !== plan.name) forgetUndoOfList();
   steering = plan;
+  $("cards").inert = changes.isLoadingPreset; /* they are about to be others */
   $("enabled").checked = plan.enabled;
   $("panel").classList.toggle("off", !plan.enabled);
   $("steering-error").textContent = plan.error ?? "";
@@ -438,14 +445,17 @@ function showPresets() {
   $("reload").hidden = !isListed;
 }
 
-/* Cards stay as long as the list does: a slider that is held must not be taken away. */
+/* A card stays where its feature does: a slider that is held must not be taken away, whatever others add. */
 function showCards() {
-  const places = steering.features.map(({ layer, index }) => `${layer}:${index}`).join();
-  if (places !== shownPlaces) {
-    shownPlaces = places;
-    cards = steering.features.map(makeCard);
-    $("cards").replaceChildren(...cards.map(card => card.root));
-  }
+  const keyOf = (feature, i) => Object.values(addressOf(steering.features, i)).join(":");
+  const keys = steering.features.map(keyOf);
+  const old = new Map(cards.map(card => [card.key, card]));
+  for (const card of cards) if (!keys.includes(card.key)) card.root.remove();
+  cards = keys.map(key => old.get(key) ?? makeCard(key));
+  cards.forEach(({ root }, i) => {
+    const there = $("cards").children[i] ?? null;
+    if (there !== root) $("cards").insertBefore(root, there);
+  });
   steering.features.forEach((feature, i) => showCard(cards[i], feature));
 }
 
@@ -481,20 +491,21 @@ function shareText({ strength, layer_norm: norm, mode }, isBeyond) {
   return `${share} × the ${isBeyond ? "typical norm: beyond the useful range" : "layer’s typical norm"}`;
 }
 
-function makeCard() {
+function makeCard(key) {
   const root = copyOf("card-template");
   const [heading, place, on, remove, slider, zero, recommended, number, share, mode, modeText] =
     root.querySelectorAll("h3, .place, .switch, .remove, .slider, .mark, .number, .share, .mode, .mode-text");
-  const card = { root, heading, place, on, remove, slider, zero, recommended, number, share, mode, modeText };
-  const change = values => {
-    Object.assign(card.feature, values);
-    tellFeatures();
-  };
+  const card = { key, root, heading, place, on, remove, slider, zero, recommended, number, share, mode, modeText };
+  const change = values => tell({ change: { ...addressOf(steering.features, cards.indexOf(card)), ...values } });
   slider.oninput = () => change({ strength: Number(slider.valueAsNumber.toFixed(6)) });
-  number.onchange = () => change(Number.isFinite(number.valueAsNumber) ? { strength: number.valueAsNumber } : {});
+  number.oninput = () => { card.isTyped = true; };
+  number.onchange = () => {
+    card.isTyped = false;
+    change(Number.isFinite(number.valueAsNumber) ? { strength: number.valueAsNumber } : {});
+  };
   on.onchange = () => change({ enabled: on.checked });
   mode.onclick = () => change({ mode: card.feature.mode === "clamp" ? "add" : "clamp" });
-  remove.onclick = () => removeFeature(card.feature);
+  remove.onclick = () => removeFeature(cards.indexOf(card));
   return card;
 }
 
@@ -519,13 +530,15 @@ function showCard(card, feature) {
   const recommended = mode === "sae-clamp" ? 0 : feature.recommended || 0;
   card.root.className = `card feature${enabled ? "" : " off"}${isBeyond ? " beyond" : ""}`;
   card.heading.textContent = card.heading.title = title;
-  card.place.textContent = placeOf(feature);
+  card.place.firstChild.textContent = placeOf(feature);
+  card.place.lastChild.hidden = !changes.isBeingAdded(feature);
   card.share.textContent = share;
   Object.assign(card.on, { checked: enabled, ariaLabel: `${title}, on or off` });
   card.remove.ariaLabel = `Remove ${title}`;
   Object.assign(card.slider, { min: lower, max: upper, step, value: strength, ariaLabel: `Strength of ${title}` });
   card.slider.ariaValueText = `${numberText(strength)}${share && `, ${share.replace("×", "times")}`}`;
-  Object.assign(card.number, { step, value: numberText(strength), ariaLabel: `Strength of ${title}, as a number` });
+  Object.assign(card.number, { step, ariaLabel: `Strength of ${title}, as a number` });
+  if (!card.isTyped) card.number.value = numberText(strength);
   const at = showFill(card.slider, card.range, strength);
   card.zero.style.setProperty("--at", at(0));
   card.recommended.style.setProperty("--at", at(recommended));
@@ -537,15 +550,11 @@ function showCard(card, feature) {
   card.modeText.textContent = modeName;
 }
 
-function removeFeature(feature) {
-  const i = steering.features.indexOf(feature);
-  steering.features.splice(i, 1);
-  tellFeatures();
+function removeFeature(i) {
+  const feature = steering.features[i];
+  tell({ remove: addressOf(steering.features, i) });
   ($("cards").children[i]?.querySelector(".remove") ?? $("search")).focus();
-  toast(`Removed “${titleOf(feature)}”`, () => {
-    steering.features.splice(i, 0, feature);
-    tellFeatures();
-  });
+  toast(`Removed “${titleOf(feature)}”`, () => tell({ add: { ...feature, position: i } }), true);
 }
 
 /* ---- Adding a feature ---- */
@@ -561,10 +570,7 @@ function closeSearch() {
 
 function addFeature(found) {
   const isSame = ({ layer, index }) => layer === found.layer && index === found.index;
-  if (!steering.features.some(isSame)) {
-    steering.features.push({ ...found, strength: found.recommended ?? 0, enabled: true });
-    tellFeatures();
-  }
+  if (!steering.features.some(isSame)) tell({ add: { ...found, strength: found.recommended ?? 0 } });
   $("search").value = "";
   $("cards").children[steering.features.findIndex(isSame)].querySelector(".slider").focus();
   closeSearch();
@@ -614,21 +620,28 @@ function moveInSearch(event) {
 
 /* ---- The page ---- */
 
+/* Without its preset the question would show nothing. */
+async function suggest(preset, question) {
+  const error = await loadPreset(preset);
+  if (error) toast(`Not asked, because “${preset}” was not loaded: ${error.message}`);
+  else send(question);
+}
+
 function showSuggestions() {
   const known = SUGGESTIONS.filter(([preset]) => presets.includes(preset));
   $("suggestions").replaceChildren(...known.map(([preset, question]) => make("button", {
-    onclick: async () => { await loadPreset(preset); send(question); },
+    onclick: () => suggest(preset, question),
   }, make("strong", {}, preset), question)));
 }
 
 async function load() {
   try {
-    await tellAll();
+    changes.tellAll();
     const [models, names, plan] = await Promise.all(["models", "presets", "steering"].map(path => get(path)));
     presets = names.presets;
     $("model").textContent = models.data[0]?.id ?? "No model";
     document.title = `${$("model").textContent} – Steer Chat`;
-    if (!changes.length && !telling) showSteering(plan);
+    changes.hear(plan);
     showSuggestions();
   } catch (error) {
     if (!(error instanceof Unreached)) toast(error.message);
@@ -690,20 +703,16 @@ $("token-form").onsubmit = event => {
 $("scroller").onscroll = ({ target: { scrollHeight, scrollTop, clientHeight } }) => {
   isFollowing = scrollHeight - scrollTop - clientHeight < 40;
 };
-$("toast").lastElementChild.onclick = () => { $("toast").hidden = true; undo(); };
+$("toast").lastElementChild.onclick = () => { $("toast").hidden = true; undo.act(); };
 $("toggle").onclick = () => showPanel(!isPanelShown());
 $("close").onclick = () => { showPanel(false); $("toggle").focus(); };
-$("enabled").onchange = ({ target }) => {
-  steering.enabled = target.checked;
-  showSteering(steering);
-  tell({ enabled: target.checked });
-};
-$("preset").onchange = ({ target }) => { if (target.value) loadPreset(target.value); };
-$("reload").onclick = () => loadPreset(steering.name);
+$("enabled").onchange = ({ target }) => tell({ enabled: target.checked });
+$("preset").onchange = ({ target }) => { if (target.value) choosePreset(target.value); };
+$("reload").onclick = () => choosePreset(steering.name);
 /* Times one is hard to hit by hand, and it is what one wants to come back to. */
 $("multiplier").oninput = ({ target: { valueAsNumber: value } }) =>
-  setMultiplier(Math.abs(value - 1) < 0.025 ? 1 : value);
-$("multiplier").ondblclick = () => setMultiplier(1);
+  tell({ multiplier: Math.abs(value - 1) < 0.025 ? 1 : value });
+$("multiplier").ondblclick = () => tell({ multiplier: 1 });
 $("search").onfocus = search;
 $("search").oninput = () => { clearTimeout(searchTimer); searchTimer = setTimeout(search, 150); };
 $("adding").onkeydown = moveInSearch;
