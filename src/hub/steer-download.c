@@ -349,22 +349,6 @@ steer_download_restart (SteerDownload *self)
 }
 
 void
-steer_download_restart (SteerDownload *self)
-{
-  GObject *object = G_OBJECT (self);
-
-  if (self->state == STEER_DOWNLOAD_RUNNING || self->state == STEER_DOWNLOAD_DONE)
-    return;
-  self->state = STEER_DOWNLOAD_RUNNING;
-  g_clear_pointer (&self->error, g_free);
-  begin (self);
-  g_object_freeze_notify (object);
-  g_object_notify_by_pspec (object, properties[PROP_ERROR]);
-  g_object_notify_by_pspec (object, properties[PROP_STATE]);
-  g_object_thaw_notify (object);
-}
-
-void
 steer_download_cancel (SteerDownload *self)
 {
   g_cancellable_cancel (self->cancellable);
