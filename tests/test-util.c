@@ -85,6 +85,49 @@ test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double se
   g_assert_true (condition (data));
 }
 
+void
+test_keep_result (GObject *source, GAsyncResult *result, gpointer kept)
+{
+  *(GAsyncResult **) kept = g_object_ref (result);
+}
+
+static gboolean
+is_set (gpointer data)
+{
+  return *(gpointer *) data != NULL;
+}
+
+void
+test_wait_for_result (GAsyncResult **kept, double seconds)
+{
+  test_wait_until (is_set, kept, seconds);
+}
+
+static gboolean
+is_gone (gpointer data)
+{
+  return *(gpointer *) data == NULL;
+}
+
+/* So that the main context turns when a thread of which it knows nothing had the last reference. */
+static gboolean
+on_tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}
+
+void
+test_assert_finalizes (gpointer object)
+{
+  gpointer watched = object;
+  guint tick = g_timeout_add (1, on_tick, NULL);
+
+  g_object_add_weak_pointer (object, &watched);
+  g_object_unref (object);
+  test_wait_until (is_gone, &watched, 20);
+  g_source_remove (tick);
+}
+
 guint
 test_get_n_rounds (guint usually)
 {

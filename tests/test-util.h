@@ -17,6 +17,14 @@ void test_remove_dir (char *path);
 /* Runs the main context until @condition returns TRUE; fails the test after @seconds. */
 void test_wait_until (gboolean (*condition) (gpointer data), gpointer data, double seconds);
 
+/* The end of a call that takes a GAsyncReadyCallback: given test_keep_result() and the address of a result that is
+ * NULL, the call leaves its result there. */
+void test_keep_result (GObject *source, GAsyncResult *result, gpointer kept);
+void test_wait_for_result (GAsyncResult **kept, double seconds);
+
+/* Releases @object, the last reference to it but for those that threads and the main context hold for a while yet. */
+void test_assert_finalizes (gpointer object);
+
 /* How often a test repeats what it does at random moments: @usually, or STEER_TEST_ROUNDS. */
 guint test_get_n_rounds (guint usually);
 

@@ -6,6 +6,7 @@ struct _SteerDownloads
 
   SteerHubClient *client; /* nullable: nobody has asked for it yet, or the environment does not name a Hub */
   GListStore *list;
+  GPtrArray *labels;         /* (element-type SteerDownload) */
   GPtrArray *held;           /* (element-type SteerHubHeld) */
   GCancellable *cancellable; /* nullable: of the look that is under way */
 };
@@ -26,10 +27,18 @@ on_state (SteerDownloads *self, GParamSpec *pspec, SteerDownload *download)
 {
   SteerDownloadState state = steer_download_get_state (download);
 
-  if (state == STEER_DOWNLOAD_DONE)
+  if (state == STEER_DOWNLOAD_DONE && steer_download_get_kind (download) != STEER_HUB_LABELS)
     steer_downloads_look (self);
   if (state == STEER_DOWNLOAD_DONE || state == STEER_DOWNLOAD_FAILED)
     g_signal_emit (self, signals[ENDED], 0, download);
+}
+
+static void
+stop (SteerDownloads *self, SteerDownload *download)
+{
+  g_signal_handlers_disconnect_by_data (download, self);
+  if (steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING)
+    steer_download_cancel (download);
 }
 
 void
@@ -42,10 +51,10 @@ steer_downloads_close (SteerDownloads *self)
     {
       g_autoptr (SteerDownload) download = g_list_model_get_item (G_LIST_MODEL (self->list), i);
 
-      g_signal_handlers_disconnect_by_data (download, self);
-      if (steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING)
-        steer_download_cancel (download);
+      stop (self, download);
     }
+  for (guint i = 0; i < self->labels->len; i++)
+    stop (self, g_ptr_array_index (self->labels, i));
 }
 
 static void
@@ -62,6 +71,7 @@ steer_downloads_finalize (GObject *object)
 
   g_clear_pointer (&self->client, steer_hub_client_unref);
   g_clear_object (&self->list);
+  g_ptr_array_unref (self->labels);
   g_clear_object (&self->cancellable);
   g_ptr_array_unref (self->held);
   G_OBJECT_CLASS (steer_downloads_parent_class)->finalize (object);
@@ -84,6 +94,7 @@ static void
 steer_downloads_init (SteerDownloads *self)
 {
   self->list = g_list_store_new (STEER_TYPE_DOWNLOAD);
+  self->labels = g_ptr_array_new_with_free_func (g_object_unref);
   self->held = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_hub_held_free);
 }
 
@@ -172,6 +183,43 @@ steer_downloads_begin (SteerDownloads *self,
   g_list_store_insert (self->list, 0, download);
   g_signal_emit (self, signals[CHANGED], 0);
   return download; /* the list holds it */
+}
+
+/* --- what features are called --- */
+
+SteerDownload *
+steer_downloads_find_labels (SteerDownloads *self, const char *repo_id, const char *name)
+{
+  g_return_val_if_fail (STEER_IS_DOWNLOADS (self), NULL);
+
+  for (guint i = 0; i < self->labels->len; i++)
+    {
+      SteerDownload *download = g_ptr_array_index (self->labels, i);
+
+      if (g_str_equal (steer_download_get_repo_id (download), repo_id)
+          && g_str_equal (steer_download_get_name (download), name))
+        return download;
+    }
+  return NULL;
+}
+
+SteerDownload *
+steer_downloads_begin_labels (SteerDownloads *self, const char *repo_id, const char *name)
+{
+  SteerDownload *known = steer_downloads_find_labels (self, repo_id, name), *download;
+  g_autofree char *folder = g_build_filename (g_get_user_cache_dir (), "steer-chat", "labels", NULL);
+
+  if (known != NULL && steer_download_get_state (known) == STEER_DOWNLOAD_RUNNING)
+    return known;
+  download = steer_download_new_labels (repo_id, name, folder);
+  if (download == NULL)
+    return NULL;
+  if (known != NULL)
+    g_ptr_array_remove (self->labels, known);
+  g_signal_connect_object (download, "notify::state", G_CALLBACK (on_state), self, G_CONNECT_SWAPPED);
+  g_ptr_array_add (self->labels, download);
+  g_signal_emit (self, signals[CHANGED], 0);
+  return download;
 }
 
 /* --- what the cache holds --- */

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *
  * Signals:
  * - changed: a download was begun, or what the cache holds has become known.
- * - ended (SteerDownload): one is done or has failed; one that was cancelled is not told.
+ * - ended (SteerDownload): one is done or has failed, of labels too; one that was cancelled is not told.
  */
 G_DECLARE_FINAL_TYPE (SteerDownloads, steer_downloads, STEER, DOWNLOADS, GObject)
 
@@ -39,6 +39,11 @@ SteerDownload *steer_downloads_begin (SteerDownloads *self,
                                       const SteerHubRepo *repo,
                                       const char *revision,
                                       const SteerHubChoice *choice);
+
+/* The same of labels, which are not in the list. @name: of features of @repo_id. NULL where it is not known where
+ * labels of them would be, see steer_hub_guess_labels(). (transfer none) (nullable) */
+SteerDownload *steer_downloads_find_labels (SteerDownloads *self, const char *repo_id, const char *name);
+SteerDownload *steer_downloads_begin_labels (SteerDownloads *self, const char *repo_id, const char *name);
 
 /* Looks anew at what the cache holds, in a thread. */
 void steer_downloads_look (SteerDownloads *self);

@@ -119,6 +119,12 @@ steer_hub_dup_downloading (const char *name, guint64 done, guint64 total)
 }
 
 char *
+steer_hub_dup_percent (guint64 done, guint64 total)
+{
+  return g_strdup_printf (_ ("Downloading… %d %%"), (int) (100.0 * steer_hub_get_fraction (done, total)));
+}
+
+char *
 steer_hub_dup_sentence (const char *text)
 {
   g_autofree char *first = NULL;

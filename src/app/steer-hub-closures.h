@@ -27,6 +27,9 @@ double steer_hub_get_fraction (guint64 done, guint64 total);
 /* "Downloading NAME… 43 %" */
 char *steer_hub_dup_downloading (const char *name, guint64 done, guint64 total);
 
+/* "Downloading… 43 %" */
+char *steer_hub_dup_percent (guint64 done, guint64 total);
+
 /* NULL where the program can use the choice, else why not, as a sentence. */
 char *steer_hub_dup_problem (const SteerHubRepo *repo, const SteerHubChoice *choice);
 

@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "hub/steer-hub-labels.h"
 #include "steer-accessible.h"
 #include "steer-hub-closures.h"
 
@@ -33,11 +34,14 @@ struct _SteerHubRow
   gboolean suggested;
   const char *label;      /* nullable: what the button was told to say */
   GSignalGroup *download; /* of the one that there is, if any */
+  char *labels_key;       /* nullable: "llama3.1-8b-it/15-resid-post-aa": where labels of these features would be */
+  GSignalGroup *labels;   /* of their download, if any */
 
   GtkLabel *title_label;
   GtkLabel *detail_label;
   GtkProgressBar *progress;
   GtkWidget *page_button;
+  GtkWidget *labels_button;
   GtkWidget *button;
 };
 
@@ -169,6 +173,36 @@ update_button (SteerHubRow *self, State state)
   steer_accessible_set_name (self->button, name);
 }
 
+/* Whether it is known what the features are called. */
+static gboolean
+has_labels (SteerHubRow *self)
+{
+  GListModel *entries = steer_label_book_get_entries (steer_workspace_get_labels (self->workspace));
+
+  for (guint i = 0; i < g_list_model_get_n_items (entries); i++)
+    {
+      g_autoptr (SteerLabelEntry) entry = g_list_model_get_item (entries, i);
+
+      if (steer_label_entry_get_id (entry) != 0 && g_strcmp0 (steer_label_entry_get_key (entry), self->labels_key) == 0)
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Labels are of use for features that are there. */
+static void
+update_labels (SteerHubRow *self, State state)
+{
+  SteerDownload *download
+    = steer_downloads_find_labels (steer_workspace_get_downloads (self->workspace), self->repo_id, self->name);
+  gboolean running = download != NULL && steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING;
+  gboolean offered = self->labels_key != NULL && (state == THERE || state == IN_USE) && !has_labels (self);
+
+  gtk_widget_set_visible (self->labels_button, offered);
+  gtk_widget_set_sensitive (self->labels_button, !running);
+  gtk_button_set_label (GTK_BUTTON (self->labels_button), running ? _ ("Getting Labels…") : _ ("Get Labels"));
+}
+
 static void
 update (SteerHubRow *self)
 {
@@ -191,6 +225,7 @@ update (SteerHubRow *self)
   set_class (self->button, "suggested-action", self->suggested && state == ABSENT);
   gtk_widget_set_visible (self->button, state != UNUSABLE);
   gtk_widget_set_sensitive (self->button, state != IN_USE);
+  update_labels (self, state);
   gtk_list_box_row_set_activatable (GTK_LIST_BOX_ROW (self), state == THERE);
   gtk_widget_set_sensitive (GTK_WIDGET (self), state != UNUSABLE);
 }
@@ -199,6 +234,8 @@ static void
 on_downloads_changed (SteerHubRow *self)
 {
   g_signal_group_set_target (self->download, get_download (self));
+  g_signal_group_set_target (self->labels, steer_downloads_find_labels (steer_workspace_get_downloads (self->workspace),
+                                                                        self->repo_id, self->name));
   update (self);
 }
 
@@ -245,6 +282,12 @@ steer_hub_row_activate (SteerHubRow *self)
 }
 
 static void
+on_labels_clicked (SteerHubRow *self)
+{
+  steer_downloads_begin_labels (steer_workspace_get_downloads (self->workspace), self->repo_id, self->name);
+}
+
+static void
 on_page_clicked (SteerHubRow *self)
 {
   gtk_show_uri (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), self->page, GDK_CURRENT_TIME);
@@ -256,6 +299,8 @@ steer_hub_row_dispose (GObject *object)
   SteerHubRow *self = STEER_HUB_ROW (object);
 
   g_clear_object (&self->download);
+  g_clear_object (&self->labels);
+  g_clear_pointer (&self->labels_key, g_free);
   g_clear_object (&self->workspace);
   g_clear_pointer (&self->repo_id, g_free);
   g_clear_pointer (&self->name, g_free);
@@ -279,9 +324,11 @@ steer_hub_row_class_init (SteerHubRowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, detail_label);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, progress);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, page_button);
+  gtk_widget_class_bind_template_child (widget_class, SteerHubRow, labels_button);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, button);
   gtk_widget_class_bind_template_callback (widget_class, on_clicked);
   gtk_widget_class_bind_template_callback (widget_class, on_page_clicked);
+  gtk_widget_class_bind_template_callback (widget_class, on_labels_clicked);
 }
 
 static void
@@ -293,6 +340,23 @@ steer_hub_row_init (SteerHubRow *self)
   self->download = g_signal_group_new (STEER_TYPE_DOWNLOAD);
   for (guint i = 0; i < G_N_ELEMENTS (properties); i++)
     g_signal_group_connect_swapped (self->download, properties[i], G_CALLBACK (update), self);
+  self->labels = g_signal_group_new (STEER_TYPE_DOWNLOAD);
+  g_signal_group_connect_swapped (self->labels, "notify::state", G_CALLBACK (update), self);
+}
+
+static void
+watch_labels (SteerHubRow *self)
+{
+  g_autofree char *model = NULL, *source = NULL, *name = NULL;
+
+  if (!steer_hub_guess_labels (self->repo_id, self->name, &model, &source))
+    return;
+  self->labels_key = g_strconcat (model, "/", source, NULL);
+  /* Translators: what a button does and to what, for assistive technology */
+  name = g_strdup_printf (_ ("Get labels of %s"), self->title);
+  steer_accessible_set_name (self->labels_button, name);
+  g_signal_connect_object (steer_workspace_get_labels (self->workspace), "changed", G_CALLBACK (update), self,
+                           G_CONNECT_SWAPPED);
 }
 
 GtkWidget *
@@ -313,6 +377,8 @@ steer_hub_row_new (SteerWorkspace *workspace, const SteerHubRowInfo *info)
   gtk_label_set_text (self->title_label, self->title);
   g_signal_connect_object (steer_workspace_get_downloads (workspace), "changed", G_CALLBACK (on_downloads_changed),
                            self, G_CONNECT_SWAPPED);
+  if (info->kind == STEER_HUB_FEATURES)
+    watch_labels (self);
   if (info->kind == STEER_HUB_MODEL)
     g_signal_connect_object (steer_workspace_get_engine (workspace), "notify::model-path", G_CALLBACK (update), self,
                              G_CONNECT_SWAPPED);

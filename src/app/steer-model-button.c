@@ -113,10 +113,13 @@ show_download (GtkWidget *row, GParamSpec *pspec, SteerDownload *download)
 {
   g_autofree char *title
     = steer_hub_dup_title (steer_download_get_repo_id (download), steer_download_get_name (download));
-  g_autofree char *text
-    = steer_hub_dup_downloading (title, steer_download_get_done (download), steer_download_get_total (download));
+  guint64 done = steer_download_get_done (download), total = steer_download_get_total (download);
+  g_autofree char *text = steer_hub_dup_downloading (title, done, total);
+  g_autofree char *progress = steer_hub_dup_percent (done, total);
+  GtkWidget *first = gtk_widget_get_first_child (gtk_button_get_child (GTK_BUTTON (row)));
 
-  gtk_label_set_text (GTK_LABEL (gtk_button_get_child (GTK_BUTTON (row))), text);
+  gtk_label_set_text (GTK_LABEL (first), title);
+  gtk_label_set_text (GTK_LABEL (gtk_widget_get_next_sibling (first)), progress);
   gtk_accessible_update_property (GTK_ACCESSIBLE (row), GTK_ACCESSIBLE_PROPERTY_LABEL, text, -1);
   gtk_widget_set_visible (row, steer_download_get_state (download) == STEER_DOWNLOAD_RUNNING);
 }
@@ -124,14 +127,24 @@ show_download (GtkWidget *row, GParamSpec *pspec, SteerDownload *download)
 static void
 add_download (SteerModelButton *self, SteerDownload *download)
 {
-  GtkWidget *row = gtk_button_new (), *label = gtk_label_new (NULL);
+  GtkWidget *row = gtk_button_new (), *texts = gtk_box_new (GTK_ORIENTATION_VERTICAL, 0);
 
-  gtk_label_set_xalign (GTK_LABEL (label), 0);
-  /* Its end is what changes. */
-  gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
-  gtk_label_set_max_width_chars (GTK_LABEL (label), 38);
-  gtk_widget_add_css_class (label, "numeric");
-  gtk_button_set_child (GTK_BUTTON (row), label);
+  for (guint i = 0; i < 2; i++)
+    {
+      GtkWidget *label = gtk_label_new (NULL);
+
+      gtk_label_set_xalign (GTK_LABEL (label), 0);
+      /* The end of a name tells one quantisation from another. */
+      gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_MIDDLE);
+      gtk_label_set_max_width_chars (GTK_LABEL (label), 34);
+      gtk_box_append (GTK_BOX (texts), label);
+      if (i == 0)
+        continue;
+      gtk_widget_add_css_class (label, "caption");
+      gtk_widget_add_css_class (label, "dim-label");
+      gtk_widget_add_css_class (label, "numeric");
+    }
+  gtk_button_set_child (GTK_BUTTON (row), texts);
   gtk_widget_add_css_class (row, "flat");
   gtk_widget_add_css_class (row, "model-row");
   gtk_actionable_set_action_name (GTK_ACTIONABLE (row), "win.get-models");

@@ -57,9 +57,17 @@ on_ended (SteerWindow *self, SteerDownload *download)
 {
   g_autofree char *title
     = steer_hub_dup_title (steer_download_get_repo_id (download), steer_download_get_name (download));
+  gboolean is_done = steer_download_get_state (download) == STEER_DOWNLOAD_DONE;
   g_autofree char *text = NULL;
 
-  if (steer_download_get_state (download) == STEER_DOWNLOAD_DONE)
+  if (steer_download_get_kind (download) == STEER_HUB_LABELS)
+    {
+      text = is_done ? g_strdup_printf (_ ("Labels of “%s” can be searched in a moment"), title)
+                     : g_strdup_printf (_ ("No labels of “%s”: %s"), title, steer_download_get_error (download));
+      steer_window_show_message (self, text);
+      return;
+    }
+  if (is_done)
     {
       tell_done (self, download, title);
       return;

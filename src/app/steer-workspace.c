@@ -162,6 +162,16 @@ steer_workspace_class_init (SteerWorkspaceClass *klass)
   g_object_class_install_properties (object_class, STEER_WORKSPACE_N_PROPS, properties);
 }
 
+#ifdef STEER_HAS_HUB
+/* What was downloaded is used when a person says so, but for what features are called. */
+static void
+on_downloaded (SteerWorkspace *self, SteerDownload *download)
+{
+  if (steer_download_get_kind (download) == STEER_HUB_LABELS && steer_download_get_path (download) != NULL)
+    steer_label_book_import (self->labels, steer_download_get_path (download), NULL);
+}
+#endif
+
 static void
 steer_workspace_init (SteerWorkspace *self)
 {
@@ -175,6 +185,7 @@ steer_workspace_init (SteerWorkspace *self)
   self->sources = g_list_store_new (STEER_TYPE_SOURCE_ENTRY);
 #ifdef STEER_HAS_HUB
   self->downloads = steer_downloads_new ();
+  g_signal_connect_object (self->downloads, "ended", G_CALLBACK (on_downloaded), self, G_CONNECT_SWAPPED);
 #endif
 }
 

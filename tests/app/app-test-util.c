@@ -190,19 +190,3 @@ app_test_keep_preset (SteerPresetFolder *folder, SteerPreset *preset)
   steer_preset_folder_refresh (folder);
   return path;
 }
-
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
-void
-app_test_assert_finalizes (gpointer object)
-{
-  gpointer watched = object;
-
-  g_object_add_weak_pointer (object, &watched);
-  g_object_unref (object);
-  test_wait_until (is_gone, &watched, 20);
-}

@@ -35,6 +35,5 @@ SteerPreset *app_test_preset (const char *name, guint64 index, double strength);
 char *app_test_keep_preset (SteerPresetFolder *folder, SteerPreset *preset);
 
 /* Drops the last reference and waits until the object is gone: its threads may hold it for a moment. */
-void app_test_assert_finalizes (gpointer object);
 
 G_END_DECLS

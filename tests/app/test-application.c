@@ -69,7 +69,7 @@ start_with (const char *first, const char *second, const char *later, Condition 
   g_assert_cmpint (g_application_run (G_APPLICATION (run.application), second != NULL ? 3 : 2, arguments), ==, 0);
   g_assert_true (run.met);
   g_assert_cmpuint (run.n_windows, ==, 1);
-  app_test_assert_finalizes (run.application);
+  test_assert_finalizes (run.application);
 }
 
 static gboolean
@@ -250,7 +250,7 @@ test_preferences (void)
   g_assert_cmpint (g_application_run (G_APPLICATION (self.application), 1, arguments), ==, 0);
   g_assert_cmpuint (self.step, ==, 4);
   g_assert_null (self.preferences);
-  app_test_assert_finalizes (self.application);
+  test_assert_finalizes (self.application);
 }
 
 /* A device that is the CPU until it is told to hang. */
@@ -371,7 +371,7 @@ test_hanging_device (void)
   g_assert_cmpint (g_application_run (G_APPLICATION (application), 2, arguments), ==, 0);
   g_assert_true (toy.released);
   g_settings_set_string (settings, "device", "cpu");
-  app_test_assert_finalizes (application);
+  test_assert_finalizes (application);
 }
 
 int

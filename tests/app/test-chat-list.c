@@ -61,8 +61,8 @@ tear_down (Fixture *f, gconstpointer data)
   g_clear_object (&f->toast);
   gtk_window_destroy (f->window);
   app_test_settle ();
-  app_test_assert_finalizes (f->chat);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

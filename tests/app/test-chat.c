@@ -55,8 +55,8 @@ tear_down (Fixture *f, gconstpointer data)
 {
   steer_chat_stop_all (f->chat);
   wait_idle (f);
-  app_test_assert_finalizes (f->chat);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   g_free (f->failed);
   test_remove_dir (f->dir);
@@ -598,7 +598,7 @@ test_failure_outlives_its_conversation (Fixture *f, gconstpointer data)
           g_assert_true (steer_chat_leave (f->chat, id));
         }
       g_assert_null (steer_chat_get_failure (f->chat));
-      app_test_assert_finalizes (first);
+      test_assert_finalizes (first);
       if (i == 1)
         steer_store_undelete (store, id);
       first = store_load (store, id);

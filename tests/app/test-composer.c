@@ -40,8 +40,8 @@ tear_down (Fixture *f, gconstpointer max_tokens)
   steer_chat_stop_all (f->chat);
   test_wait_until (is_idle, f->chat, 30);
   app_test_settle ();
-  app_test_assert_finalizes (f->chat);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

@@ -89,7 +89,7 @@ tear_down (Fixture *f, gconstpointer data)
 {
   app_test_settle ();
   g_object_run_dispose (G_OBJECT (f->workspace));
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

@@ -46,9 +46,9 @@ tear_down (Fixture *f, gconstpointer data)
   gtk_window_destroy (f->window);
   app_test_settle ();
   g_clear_object (&f->toast);
-  app_test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->chat);
   g_object_run_dispose (G_OBJECT (f->workspace));
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

@@ -85,6 +85,58 @@ test_features (HubTest *f, gconstpointer data)
   g_assert_nonnull (f->dialog);
 }
 
+#define SAES "andyrdt/saes-llama-3.1-8b-instruct"
+#define SAE "resid_post_layer_7/trainer_1"
+#define LABELS "v1/llama3.1-8b-it/7-resid-post-aa/explanations/batch-0.jsonl"
+
+static GtkWidget *
+find_labels_button (HubTest *f)
+{
+  return app_test_find (hub_test_find_row (f, SAE), GTK_TYPE_BUTTON, "tooltip-text",
+                        "What the features are called, from Neuronpedia");
+}
+
+static gboolean
+is_labels_button_gone (gpointer data)
+{
+  return !gtk_widget_get_visible (find_labels_button (data));
+}
+
+static gboolean
+can_get_labels_again (gpointer data)
+{
+  return gtk_widget_get_sensitive (find_labels_button (data));
+}
+
+/* Offered for features that are there and have none, until they are in the list of labels. */
+static void
+test_labels (HubTest *f, gconstpointer data)
+{
+  const char *text
+    = "{\"modelId\":\"llama3.1-8b-it\",\"layer\":\"7-resid-post-aa\",\"index\":\"3\",\"description\":\"bridges\"}\n";
+  GListModel *entries = steer_label_book_get_entries (steer_workspace_get_labels (f->workspace));
+  g_autoptr (SteerLabelEntry) entry = NULL;
+
+  g_setenv ("STEER_LABELS_ENDPOINT", hub_fake_get_endpoint (f->hub), TRUE);
+  hub_test_add_file (f, SAES, SAE "/ae.pt", 1000);
+  hub_test_open_dialog (f);
+  hub_test_open_repo (f, SAES);
+  g_assert_true (is_labels_button_gone (f));
+  hub_test_press (f, SAE, "Download", "Use");
+
+  g_assert_cmpstr (gtk_button_get_label (GTK_BUTTON (find_labels_button (f))), ==, "Get Labels");
+  g_signal_emit_by_name (find_labels_button (f), "clicked");
+  test_wait_until (can_get_labels_again, f, 30); /* there were none */
+  g_assert_cmpuint (g_list_model_get_n_items (entries), ==, 0);
+
+  hub_fake_add_object (f->hub, LABELS, text, strlen (text));
+  g_signal_emit_by_name (find_labels_button (f), "clicked");
+  g_assert_cmpstr (gtk_button_get_label (GTK_BUTTON (find_labels_button (f))), ==, "Getting Labels…");
+  test_wait_until (is_labels_button_gone, f, 30);
+  entry = g_list_model_get_item (entries, 0);
+  g_assert_cmpstr (steer_label_entry_get_key (entry), ==, "llama3.1-8b-it/7-resid-post-aa");
+}
+
 static gboolean
 has_begun (gpointer data)
 {
@@ -314,7 +366,7 @@ has_dialog (gpointer data)
 static void
 test_menu (HubTest *f, gconstpointer data)
 {
-  GtkWidget *window = open_window (f), *button, *popover, *label;
+  GtkWidget *window = open_window (f), *button, *popover, *row, *label;
 
   begin (f);
   hub_test_close_dialog (f);
@@ -323,11 +375,14 @@ test_menu (HubTest *f, gconstpointer data)
   app_test_settle ();
   popover = GTK_WIDGET (gtk_menu_button_get_popover (GTK_MENU_BUTTON (button)));
   g_assert_nonnull (app_test_find (popover, GTK_TYPE_BUTTON, "action-name", "win.get-models"));
-  label = gtk_button_get_child (GTK_BUTTON (app_test_find (popover, GTK_TYPE_BUTTON, "action-name", "win.get-models")));
-  g_assert_true (g_str_has_prefix (gtk_label_get_text (GTK_LABEL (label)), "Downloading " BIG "… "));
+  row = app_test_find (popover, GTK_TYPE_BUTTON, "action-name", "win.get-models");
+  label = gtk_widget_get_first_child (gtk_button_get_child (GTK_BUTTON (row)));
+  g_assert_cmpstr (gtk_label_get_text (GTK_LABEL (label)), ==, BIG);
+  label = gtk_widget_get_next_sibling (label);
+  g_assert_true (g_str_has_prefix (gtk_label_get_text (GTK_LABEL (label)), "Downloading… "));
   hurry (f);
   test_wait_until (is_done, f, 20);
-  g_assert_false (gtk_widget_get_visible (gtk_widget_get_parent (label)));
+  g_assert_false (gtk_widget_get_visible (row));
   gtk_menu_button_popdown (GTK_MENU_BUTTON (button));
   app_test_settle ();
   label = app_test_find (popover, GTK_TYPE_LABEL, "label", "Get _Models…");
@@ -361,6 +416,7 @@ main (int argc, char **argv)
   g_test_add ("/hub downloads/" name, HubTest, data, hub_test_set_up, func, hub_test_tear_down)
   ADD ("a model is downloaded and used", test_model, NULL);
   ADD ("features become a source", test_features, "with a model");
+  ADD ("what features are called comes, too", test_labels, NULL);
   ADD ("progress is told", test_progress, NULL);
   ADD ("what has arrived stays", test_cancel, NULL);
   ADD ("one that is running is not begun again", test_once, NULL);

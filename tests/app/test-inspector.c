@@ -44,7 +44,7 @@ tear_down (Fixture *f, gconstpointer data)
 {
   g_clear_object (&f->conversation);
   app_test_settle ();
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

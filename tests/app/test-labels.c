@@ -74,7 +74,7 @@ static void
 close_workspace (Fixture *f)
 {
   g_object_run_dispose (G_OBJECT (f->workspace));
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
 }
 
 static void

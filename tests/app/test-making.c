@@ -64,7 +64,7 @@ tear_down (Making *f, gconstpointer data)
   g_clear_object (&f->chosen);
   gtk_window_destroy (f->window);
   app_test_settle ();
-  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  test_assert_finalizes (g_steal_pointer (&f->workspace));
   g_object_unref (f->settings);
   test_remove_dir (f->dir);
 }
@@ -230,7 +230,7 @@ test_is_there_at_the_next_start (Making *f, gconstpointer data)
   g_autoptr (SteerSourceEntry) last = NULL;
 
   make (f, "Towers");
-  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  test_assert_finalizes (g_steal_pointer (&f->workspace));
   f->workspace = app_test_workspace (f->settings, f->dir, 8);
   test_wait_until (has_towers, f, 20);
   g_assert_true (steer_source_entry_get_made (find_entry (f, "title", "Towers")));
@@ -287,7 +287,7 @@ test_what_was_typed_is_kept (Making *f, gconstpointer data)
 
   /* Also when the program has ended. */
   close_dialog (f);
-  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  test_assert_finalizes (g_steal_pointer (&f->workspace));
   f->workspace = app_test_workspace (f->settings, f->dir, 8);
   open_dialog (f, NULL);
   g_assert_cmpstr (gtk_editable_get_text (GTK_EDITABLE (find (f, GTK_TYPE_ENTRY, NULL, NULL))), ==, "Towers");

@@ -182,7 +182,7 @@ test_reply_is_told (void)
   app_test_settle ();
   service_stop (&service);
   g_object_run_dispose (G_OBJECT (workspace));
-  app_test_assert_finalizes (workspace);
+  test_assert_finalizes (workspace);
   test_remove_dir (dir);
 }
 

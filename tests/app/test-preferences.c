@@ -29,7 +29,7 @@ tear_down (Fixture *f, gconstpointer data)
 {
   gtk_window_destroy (GTK_WINDOW (f->preferences));
   app_test_settle ();
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

@@ -72,7 +72,7 @@ tear_down (Sweeping *f, gconstpointer data)
   g_object_unref (f->feature);
   gtk_window_destroy (f->window);
   app_test_settle ();
-  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  test_assert_finalizes (g_steal_pointer (&f->workspace));
   g_object_unref (f->settings);
   test_remove_dir (f->dir);
 }

@@ -34,8 +34,8 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   g_clear_object (&f->conversation);
-  app_test_assert_finalizes (f->chat);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

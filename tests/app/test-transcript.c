@@ -65,8 +65,8 @@ tear_down (Fixture *f, gconstpointer max_tokens)
   g_clear_object (&f->branch);
   g_clear_object (&f->conversation);
   app_test_settle ();
-  app_test_assert_finalizes (f->chat);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->chat);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

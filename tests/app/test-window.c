@@ -59,7 +59,7 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   close_window (f);
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }

@@ -26,7 +26,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
   g_clear_object (&f->settings);
   test_remove_dir (f->dir);
 }
@@ -259,7 +259,7 @@ test_restart (Fixture *f, gconstpointer data)
   steer_feature_set_strength (changed, 7.5);
   g_clear_object (&changed);
   g_object_run_dispose (G_OBJECT (f->workspace));
-  app_test_assert_finalizes (f->workspace);
+  test_assert_finalizes (f->workspace);
 
   f->workspace = app_test_workspace (f->settings, f->dir, 16);
   found = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (f->workspace)), 0);

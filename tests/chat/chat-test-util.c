@@ -42,10 +42,16 @@ is_done (gpointer data)
 }
 
 void
+test_reply_wait (SteerReply *reply, double seconds)
+{
+  test_wait_until (is_done, reply, seconds);
+}
+
+void
 test_reply_finish (SteerReply *reply, SteerStopReason reason)
 {
   steer_reply_post_done (reply, reason, NULL, 0.1, 0.5, NULL);
-  test_wait_until (is_done, reply, 5);
+  test_reply_wait (reply, 5);
 }
 
 SteerPlan *

@@ -11,6 +11,9 @@ SteerReply *test_reply_new (void);
 /* One token with its text, as the worker posts it; then waits until it has arrived on the main context. */
 void test_reply_write (SteerReply *reply, const char *text, SteerPlan *plan);
 
+/* Waits until who writes the reply has come to its end, be that an error. */
+void test_reply_wait (SteerReply *reply, double seconds);
+
 /* Ends the reply and waits until it has finished. */
 void test_reply_finish (SteerReply *reply, SteerStopReason reason);
 

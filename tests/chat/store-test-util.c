@@ -26,21 +26,11 @@ store_open (StorePlace *place)
   return store;
 }
 
-static gboolean
-is_null (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
 /* A question that was answered lets go of the store over the main context, so the end may be an iteration away. */
 void
 store_close (SteerStore *store)
 {
-  gpointer weak = store;
-
-  g_object_add_weak_pointer (G_OBJECT (store), &weak);
-  g_object_unref (store);
-  test_wait_until (is_null, &weak, 10);
+  test_assert_finalizes (store);
 }
 
 void
@@ -52,25 +42,13 @@ store_flush (SteerStore *store)
   g_assert_no_error (error);
 }
 
-void
-store_keep_result (GObject *source, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **) data = g_object_ref (result);
-}
-
-gboolean
-store_is_set (gpointer data)
-{
-  return *(gpointer *) data != NULL;
-}
-
 SteerConversation *
 store_load_or_fail (SteerStore *store, gint64 id, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  steer_store_load_async (store, id, NULL, store_keep_result, &result);
-  test_wait_until (store_is_set, &result, 20);
+  steer_store_load_async (store, id, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
   return steer_store_load_finish (store, result, error);
 }
 
@@ -92,8 +70,8 @@ store_search (SteerStore *store, const char *query)
   GListModel *hits;
 
   store_flush (store);
-  steer_store_search_async (store, query, NULL, store_keep_result, &result);
-  test_wait_until (store_is_set, &result, 20);
+  steer_store_search_async (store, query, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
   hits = steer_store_search_finish (store, result, &error);
   g_assert_no_error (error);
   return hits;

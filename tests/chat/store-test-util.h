@@ -20,10 +20,6 @@ SteerStore *store_open (StorePlace *place);
 void store_close (SteerStore *store);
 void store_flush (SteerStore *store);
 
-/* A GAsyncReadyCallback that keeps the result in the GAsyncResult pointer `data`, and whether one is there. */
-void store_keep_result (GObject *source, GAsyncResult *result, gpointer data);
-gboolean store_is_set (gpointer data);
-
 /* Waits for the conversation; caller unrefs. */
 SteerConversation *store_load_or_fail (SteerStore *store, gint64 id, GError **error);
 SteerConversation *store_load (SteerStore *store, gint64 id);

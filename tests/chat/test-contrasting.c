@@ -7,6 +7,7 @@
 #include "chat/steer-inspection.h"
 #include "chat/steer-norm-cache.h"
 #include "cpu/steer-cpu.h"
+#include "engine-test-util.h"
 #include "test-util.h"
 
 /* More than a chunk of tokens. */
@@ -20,43 +21,18 @@ static const char *const without[] = { "The kettle is on the stove.", "Beans!", 
 typedef struct
 {
   SteerEngine *engine;
-  GAsyncResult *result;
 } Fixture;
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
-
-static GAsyncResult *
-wait_for_result (Fixture *f)
-{
-  test_wait_until (has_result, f, 60);
-  return g_steal_pointer (&f->result);
-}
 
 static void
 load (Fixture *f, guint n_context)
 {
   g_autofree char *model = test_fixture_path ("cli/model");
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, model);
-  options.device = "cpu";
+  test_load_options_init (&options, model);
   options.context.n_context = n_context;
   options.context.n_slots = 2;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  result = wait_for_result (f);
-  g_assert_true (steer_engine_load_finish (f->engine, result, &error));
+  test_engine_load_or_fail (f->engine, &options);
 }
 
 static void
@@ -70,10 +46,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  g_clear_object (&f->result);
-  g_object_unref (f->engine);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
+  test_assert_finalizes (f->engine);
 }
 
 static SteerContrast *
@@ -81,8 +54,8 @@ contrast (Fixture *f, const char *const *more, const char *const *less, SteerExa
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  steer_engine_contrast_async (f->engine, more, less, form, NULL, on_result, f);
-  result = wait_for_result (f);
+  steer_engine_contrast_async (f->engine, more, less, form, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   return steer_engine_contrast_finish (f->engine, result, error);
 }
 
@@ -109,7 +82,6 @@ find_mean (Fixture *f, const char *example, SteerExampleForm form, guint layer)
 {
   g_autoptr (GArray) ids = encode_opening (f, form);
   guint n_before = ids->len;
-  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (SteerTrace) traced = NULL;
   g_autoptr (GError) error = NULL;
   double *mean;
@@ -119,10 +91,7 @@ find_mean (Fixture *f, const char *example, SteerExampleForm form, guint layer)
   /* Without anything before it a text's first token tells nothing of it. */
   if (n_before == 0 && ids->len > 1)
     n_before = 1;
-  steer_engine_trace_async (f->engine, (const gint32 *) (gpointer) ids->data, ids->len, &layer, 1, FALSE, NULL, NULL,
-                            on_result, f);
-  result = wait_for_result (f);
-  traced = steer_engine_trace_finish (f->engine, result, &error);
+  traced = test_engine_trace (f->engine, (const gint32 *) (gpointer) ids->data, ids->len, &layer, 1, FALSE, &error);
   g_assert_no_error (error);
   mean = g_new0 (double, traced->d_model);
   for (guint t = n_before; t < traced->n_tokens; t++)
@@ -259,10 +228,11 @@ test_cancelled (Fixture *f, gconstpointer data)
       g_autoptr (GError) error = NULL;
       g_autoptr (SteerContrast) cut = NULL, after = NULL;
 
-      steer_engine_contrast_async (f->engine, with, NULL, STEER_EXAMPLES_AS_REPLIES, cancellable, on_result, f);
+      steer_engine_contrast_async (f->engine, with, NULL, STEER_EXAMPLES_AS_REPLIES, cancellable, test_keep_result,
+                                   &result);
       g_usleep ((gulong) g_test_rand_int_range (0, 3000) * round / 4);
       g_cancellable_cancel (cancellable);
-      result = wait_for_result (f);
+      test_wait_for_result (&result, 60);
       cut = steer_engine_contrast_finish (f->engine, result, &error);
       g_assert_true ((cut == NULL) == (error != NULL));
       if (error != NULL)

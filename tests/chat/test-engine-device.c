@@ -5,6 +5,8 @@
 #include "chat/steer-engine.h"
 #include "chat/steer-sampler.h"
 #include "cpu/steer-cpu.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-model.h"
 #include "test-util.h"
 
@@ -129,33 +131,17 @@ typedef struct
   char *dir;
   char *other;
   SteerEngine *engine;
-  GAsyncResult *result;
 } Fixture;
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
 
 static void
 load (Fixture *f, const char *path, const char *device, GError **error)
 {
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, path);
+  test_load_options_init (&options, path);
   options.device = device;
   options.context.n_slots = 2;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  steer_engine_load_finish (f->engine, f->result, error);
-  g_clear_object (&f->result);
+  test_engine_load (f->engine, &options, error);
 }
 
 static void
@@ -179,20 +165,10 @@ set_up (Fixture *f, gconstpointer data)
   f->engine = steer_engine_new ();
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  gpointer engine = f->engine;
-
-  g_object_add_weak_pointer (engine, &engine);
-  g_clear_object (&f->engine);
-  test_wait_until (is_gone, &engine, 20);
+  test_assert_finalizes (f->engine);
   g_assert_cmpuint (n_open, ==, 0);
   test_remove_dir (f->dir);
   test_remove_dir (f->other);
@@ -227,12 +203,6 @@ make_request (guint n_prompt, double temperature, double penalty)
   return request;
 }
 
-static gboolean
-is_done (gpointer data)
-{
-  return steer_reply_get_state (data) == STEER_REPLY_DONE;
-}
-
 static GArray *
 get_tokens (SteerReply *reply)
 {
@@ -249,7 +219,7 @@ run (Fixture *f, SteerRequest *request)
 {
   g_autoptr (SteerReply) reply = steer_engine_reply (f->engine, request);
 
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   g_assert_no_error (steer_reply_get_error (reply));
   return get_tokens (reply);
 }
@@ -319,7 +289,7 @@ run_with_marks (Fixture *f, SteerRequest *request, GPtrArray *plans)
   g_autoptr (SteerReply) reply = steer_engine_reply (f->engine, request);
 
   g_signal_connect (reply, "chunk", G_CALLBACK (on_chunk), plans);
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   g_assert_no_error (steer_reply_get_error (reply));
   return get_tokens (reply);
 }
@@ -369,7 +339,7 @@ test_together (Fixture *f, gconstpointer data)
     {
       g_autoptr (GArray) tokens = NULL;
 
-      test_wait_until (is_done, replies[i], 20);
+      test_reply_wait (replies[i], 20);
       tokens = get_tokens (replies[i]);
       assert_same_tokens (tokens, i == 0 ? a : b);
       g_object_unref (replies[i]);
@@ -401,7 +371,7 @@ test_lost (Fixture *f, gconstpointer data)
   assert_device (f, "gpu:0");
   n_until_lost = 11;
   reply = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   g_assert_error (steer_reply_get_error (reply), STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE);
   g_assert_nonnull (strstr (steer_reply_get_error (reply)->message, "fell off the bus"));
   before = get_tokens (reply);
@@ -426,7 +396,7 @@ test_lost_in_prompt (Fixture *f, gconstpointer data)
   load_on (f, "gpu");
   n_until_lost = 1;
   reply = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   g_assert_error (steer_reply_get_error (reply), STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE);
   after = run (f, request);
   g_assert_cmpuint (after->len, ==, 24);

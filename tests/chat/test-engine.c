@@ -5,6 +5,8 @@
 #include <sys/resource.h>
 
 #include "cpu/steer-cpu.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-model.h"
 #include "test-util.h"
 
@@ -16,36 +18,20 @@ typedef struct
 {
   char *dir;
   SteerEngine *engine;
-  GAsyncResult *result;
 } Fixture;
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  Fixture *f = data;
-
-  f->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
 
 static void
 load (Fixture *f, const char *path, GCancellable *cancellable, GError **error)
 {
+  g_autoptr (GAsyncResult) result = NULL;
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, path);
-  options.device = "cpu";
+  test_load_options_init (&options, path);
   options.context.n_slots = 2;
-  steer_engine_load_async (f->engine, &options, cancellable, on_result, f);
+  steer_engine_load_async (f->engine, &options, cancellable, test_keep_result, &result);
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_LOADING);
-  test_wait_until (has_result, f, 20);
-  steer_engine_load_finish (f->engine, f->result, error);
-  g_clear_object (&f->result);
+  test_wait_for_result (&result, 20);
+  steer_engine_load_finish (f->engine, result, error);
 }
 
 static void
@@ -62,28 +48,11 @@ set_up (Fixture *f, gconstpointer data)
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_READY);
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
-/* What the worker gives back holds the engine until the main context has taken it. */
-static void
-assert_finalizes (Fixture *f)
-{
-  gpointer engine = f->engine;
-
-  g_object_add_weak_pointer (engine, &engine);
-  g_clear_object (&f->engine);
-  test_wait_until (is_gone, &engine, 20);
-}
-
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
   if (f->engine != NULL)
-    assert_finalizes (f);
+    test_assert_finalizes (f->engine);
   test_remove_dir (f->dir);
 }
 
@@ -113,12 +82,6 @@ make_plan (float strength)
   return steer_plan_builder_end (builder);
 }
 
-static gboolean
-is_done (gpointer data)
-{
-  return steer_reply_get_state (data) == STEER_REPLY_DONE;
-}
-
 static GArray *
 run (Fixture *f, SteerRequest *request)
 {
@@ -127,7 +90,7 @@ run (Fixture *f, SteerRequest *request)
   const gint32 *tokens;
   guint n;
 
-  test_wait_until (is_done, reply, 30);
+  test_reply_wait (reply, 30);
   g_assert_null (steer_reply_get_error (reply));
   tokens = steer_reply_get_tokens (reply, &n);
   g_array_append_vals (ids, tokens, n);
@@ -149,7 +112,7 @@ test_reply (Fixture *f, gconstpointer data)
   guint n;
 
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_BUSY);
-  test_wait_until (is_done, reply, 30);
+  test_reply_wait (reply, 30);
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_READY);
   g_assert_cmpint (steer_reply_get_stop_reason (reply), ==, STEER_STOP_LENGTH);
   steer_reply_get_tokens (reply, &n);
@@ -246,7 +209,7 @@ check_live_change (Fixture *f)
   reply = steer_engine_reply (f->engine, request);
   g_signal_connect (reply, "chunk", G_CALLBACK (on_chunk), &record);
   g_signal_connect (reply, "finished", G_CALLBACK (on_finished), &record);
-  test_wait_until (is_done, reply, 30);
+  test_reply_wait (reply, 30);
   g_assert_cmpuint (record.n_finished, ==, 1);
   g_assert_cmpuint (record.n_seen, ==, 400);
   tokens = steer_reply_get_tokens (reply, &n);
@@ -300,7 +263,7 @@ check_stop (Fixture *f)
   steer_reply_stop (queued);
   for (guint i = 0; i < G_N_ELEMENTS (replies); i++)
     {
-      test_wait_until (is_done, replies[i], 30);
+      test_reply_wait (replies[i], 30);
       g_assert_null (steer_reply_get_error (replies[i]));
       if (steer_reply_get_stop_reason (replies[i]) == STEER_STOP_CONTEXT)
         stopped = FALSE;
@@ -333,14 +296,14 @@ test_context_full (Fixture *f, gconstpointer data)
   gint32 ids[600] = { 0 };
   guint n;
 
-  test_wait_until (is_done, reply, 60);
+  test_reply_wait (reply, 60);
   g_assert_cmpint (steer_reply_get_stop_reason (reply), ==, STEER_STOP_CONTEXT);
   steer_reply_get_tokens (reply, &n);
   g_assert_cmpuint (n, ==, 512 - 5);
 
   steer_request_set_ids (request, ids, G_N_ELEMENTS (ids));
   refused = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, refused, 30);
+  test_reply_wait (refused, 30);
   g_assert_error (steer_reply_get_error (refused), STEER_CHAT_ERROR, STEER_CHAT_ERROR_CONTEXT_FULL);
 }
 
@@ -361,7 +324,7 @@ test_bad_requests (Fixture *f, gconstpointer data)
   request = steer_request_new ();
   steer_request_add_message (request, STEER_ROLE_USER, "hello");
   no_text = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, no_text, 30);
+  test_reply_wait (no_text, 30);
 
   g_assert_error (steer_reply_get_error (outside), STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID);
   g_assert_error (steer_reply_get_error (empty), STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID);
@@ -385,8 +348,8 @@ test_together (Fixture *f, gconstpointer data)
   steer_request_schedule_plan (steered, 0, plan);
   steered_alone = run (f, steered);
   steer_engine_reply_together (f->engine, requests, 2, replies);
-  test_wait_until (is_done, replies[0], 30);
-  test_wait_until (is_done, replies[1], 30);
+  test_reply_wait (replies[0], 30);
+  test_reply_wait (replies[1], 30);
   tokens = steer_reply_get_tokens (replies[0], &n);
   g_assert_cmpmem (tokens, n * 4, plain_alone->data, plain_alone->len * 4);
   tokens = steer_reply_get_tokens (replies[1], &n);
@@ -426,17 +389,17 @@ test_unload (Fixture *f, gconstpointer data)
 {
   g_autoptr (SteerRequest) request = make_request (5, 0.0);
   g_autoptr (SteerReply) reply = NULL;
+  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
 
-  steer_engine_unload_async (f->engine, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  g_assert_true (steer_engine_unload_finish (f->engine, f->result, &error));
-  g_clear_object (&f->result);
+  steer_engine_unload_async (f->engine, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
+  g_assert_true (steer_engine_unload_finish (f->engine, result, &error));
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_EMPTY);
   g_assert_null (steer_engine_get_model (f->engine));
 
   reply = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   g_assert_error (steer_reply_get_error (reply), STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL);
 }
 
@@ -445,17 +408,16 @@ static void
 test_late_cancel (Fixture *f, gconstpointer data)
 {
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, f->dir);
-  options.device = "cpu";
-  steer_engine_load_async (f->engine, &options, cancellable, on_result, f);
-  test_wait_until (has_result, f, 20);
+  test_load_options_init (&options, f->dir);
+  steer_engine_load_async (f->engine, &options, cancellable, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
   g_cancellable_cancel (cancellable);
-  g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
+  g_assert_true (steer_engine_load_finish (f->engine, result, &error));
   g_assert_no_error (error);
-  g_clear_object (&f->result);
   g_assert_cmpint (steer_engine_get_state (f->engine), ==, STEER_ENGINE_READY);
 }
 
@@ -465,8 +427,8 @@ test_ends_in_mid_reply (Fixture *f, gconstpointer data)
   g_autoptr (SteerRequest) request = make_request (0, 1.0);
   g_autoptr (SteerReply) reply = steer_engine_reply (f->engine, request);
 
-  assert_finalizes (f);
-  test_wait_until (is_done, reply, 20);
+  test_assert_finalizes (g_steal_pointer (&f->engine));
+  test_reply_wait (reply, 20);
   g_assert_cmpint (steer_reply_get_stop_reason (reply), ==, STEER_STOP_CANCELLED);
 }
 
@@ -479,21 +441,15 @@ test_trace (Fixture *f, gconstpointer data)
   g_autoptr (SteerTrace) trace = NULL;
   g_autoptr (GError) error = NULL;
 
-  steer_engine_trace_async (f->engine, tokens, 4, layers, 2, TRUE, NULL, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  trace = steer_engine_trace_finish (f->engine, f->result, &error);
+  trace = test_engine_trace (f->engine, tokens, 4, layers, 2, TRUE, &error);
   g_assert_no_error (error);
-  g_clear_object (&f->result);
   g_assert_cmpuint (trace->n_tokens, ==, 4);
   g_assert_cmpuint (trace->n_layers, ==, 2);
   g_assert_nonnull (trace->logits);
   g_assert_nonnull (trace->residual);
 
-  steer_engine_trace_async (f->engine, tokens, 4, beyond, 1, TRUE, NULL, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  g_assert_null (steer_engine_trace_finish (f->engine, f->result, &error));
+  g_assert_null (test_engine_trace (f->engine, tokens, 4, beyond, 1, TRUE, &error));
   g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID);
-  g_clear_object (&f->result);
 }
 
 /* Threads of this process that are NICENESS nicer than the caller. */
@@ -521,7 +477,6 @@ has_ended (gpointer data)
 static void
 test_niceness (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GError) error = NULL;
   SteerLoadOptions options;
 
   if (getpriority (PRIO_PROCESS, 0) > 18)
@@ -530,19 +485,14 @@ test_niceness (Fixture *f, gconstpointer data)
       return;
     }
   g_assert_cmpuint (count_nicer_threads (), ==, 0);
-  assert_finalizes (f);
+  test_assert_finalizes (g_steal_pointer (&f->engine));
   f->engine = g_object_new (STEER_TYPE_ENGINE, "niceness", NICENESS, NULL);
-  steer_load_options_init (&options, f->dir);
-  options.device = "cpu";
+  test_load_options_init (&options, f->dir);
   options.context.n_threads = 2;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
-  g_assert_no_error (error);
-  g_clear_object (&f->result);
+  test_engine_load_or_fail (f->engine, &options);
   g_assert_cmpuint (count_nicer_threads (), ==, 2);
 
-  assert_finalizes (f);
+  test_assert_finalizes (g_steal_pointer (&f->engine));
   test_wait_until (has_ended, NULL, 20);
 }
 

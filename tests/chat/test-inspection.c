@@ -7,6 +7,7 @@
 
 #include "cpu/steer-cpu.h"
 #include "steering/steer-sae-encode.h"
+#include "engine-test-util.h"
 #include "test-util.h"
 
 /* "Hell" and more: a token a character, so that texts and tokens can be counted. */
@@ -20,20 +21,7 @@ typedef struct
   SteerSae *sae;
   GPtrArray *saes;
   GArray *tokens;
-  GAsyncResult *result;
 } Fixture;
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
 
 static void
 set_up (Fixture *f, gconstpointer data)
@@ -46,12 +34,8 @@ set_up (Fixture *f, gconstpointer data)
   SteerLoadOptions options;
 
   f->engine = steer_engine_new ();
-  steer_load_options_init (&options, model);
-  options.device = "cpu";
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  test_wait_until (has_result, f, 20);
-  g_assert_true (steer_engine_load_finish (f->engine, f->result, &error));
-  g_clear_object (&f->result);
+  test_load_options_init (&options, model);
+  test_engine_load_or_fail (f->engine, &options);
   f->sae = steer_sae_open (sae, NULL, NULL, &error);
   g_assert_no_error (error);
   f->saes = g_ptr_array_new ();
@@ -68,13 +52,10 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  g_clear_object (&f->result);
   g_array_unref (f->tokens);
   g_ptr_array_unref (f->saes);
   g_object_unref (f->sae);
-  g_object_unref (f->engine);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
+  test_assert_finalizes (f->engine);
 }
 
 static SteerInspection *
@@ -83,9 +64,8 @@ inspect (Fixture *f, SteerPlan *plan, GError **error)
   g_autoptr (GAsyncResult) result = NULL;
 
   steer_engine_inspect_async (f->engine, (const gint32 *) (gpointer) f->tokens->data, f->tokens->len, f->saes, plan,
-                              NULL, on_result, f);
-  test_wait_until (has_result, f, 60);
-  result = g_steal_pointer (&f->result);
+                              NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   return steer_engine_inspect_finish (f->engine, result, error);
 }
 
@@ -105,14 +85,9 @@ trace (Fixture *f)
 {
   static const guint layers[] = { LAYER };
   g_autoptr (GError) error = NULL;
-  g_autoptr (GAsyncResult) result = NULL;
-  SteerTrace *traced;
+  SteerTrace *traced = test_engine_trace (f->engine, (const gint32 *) (gpointer) f->tokens->data, f->tokens->len,
+                                          layers, 1, FALSE, &error);
 
-  steer_engine_trace_async (f->engine, (const gint32 *) (gpointer) f->tokens->data, f->tokens->len, layers, 1, FALSE,
-                            NULL, NULL, on_result, f);
-  test_wait_until (has_result, f, 60);
-  result = g_steal_pointer (&f->result);
-  traced = steer_engine_trace_finish (f->engine, result, &error);
   g_assert_no_error (error);
   return traced;
 }
@@ -343,9 +318,8 @@ test_cancelled (Fixture *f, gconstpointer data)
 
   g_cancellable_cancel (cancellable);
   steer_engine_inspect_async (f->engine, (const gint32 *) (gpointer) f->tokens->data, f->tokens->len, f->saes, NULL,
-                              cancellable, on_result, f);
-  test_wait_until (has_result, f, 20);
-  result = g_steal_pointer (&f->result);
+                              cancellable, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
   g_assert_null (steer_engine_inspect_finish (f->engine, result, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
@@ -357,9 +331,8 @@ measure_norms (Fixture *f)
   g_autoptr (GAsyncResult) result = NULL;
   GArray *norms;
 
-  steer_engine_measure_norms_async (f->engine, NULL, on_result, f);
-  test_wait_until (has_result, f, 60);
-  result = g_steal_pointer (&f->result);
+  steer_engine_measure_norms_async (f->engine, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   norms = steer_engine_measure_norms_finish (f->engine, result, &error);
   g_assert_no_error (error);
   return norms;

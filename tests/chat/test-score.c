@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cpu/steer-cpu.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-model.h"
 #include "test-util.h"
 
@@ -18,45 +20,19 @@ typedef struct
 {
   char *dir;
   SteerEngine *engine;
-  GAsyncResult *result;
   gint32 tokens[N_TOKENS];
 } Fixture;
 
 static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
-
-static GAsyncResult *
-wait_for_result (Fixture *f)
-{
-  test_wait_until (has_result, f, 60);
-  return g_steal_pointer (&f->result);
-}
-
-static void
 load (Fixture *f, guint n_slots)
 {
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, f->dir);
-  options.device = "cpu";
+  test_load_options_init (&options, f->dir);
   options.context.n_context = N_TOKENS;
   options.context.n_slots = n_slots;
   options.context.kv_dtype = STEER_DTYPE_F32;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  result = wait_for_result (f);
-  steer_engine_load_finish (f->engine, result, &error);
-  g_assert_no_error (error);
+  test_engine_load_or_fail (f->engine, &options);
 }
 
 static void
@@ -75,10 +51,7 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  g_clear_object (&f->result);
-  g_object_unref (f->engine);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
+  test_assert_finalizes (f->engine);
   test_remove_dir (f->dir);
 }
 
@@ -87,8 +60,8 @@ score (Fixture *f, guint n, guint first, guint layer, GBytes *vector, SteerScore
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  steer_engine_score_async (f->engine, f->tokens, n, first, layer, vector, NULL, on_result, f);
-  result = wait_for_result (f);
+  steer_engine_score_async (f->engine, f->tokens, n, first, layer, vector, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   return steer_engine_score_finish (f->engine, result, told, error);
 }
 
@@ -106,13 +79,9 @@ find_surprisal (const float *logits, gint32 token)
 static SteerTrace *
 trace (Fixture *f, guint n, guint layer)
 {
-  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
-  SteerTrace *traced;
+  SteerTrace *traced = test_engine_trace (f->engine, f->tokens, n, &layer, 1, TRUE, &error);
 
-  steer_engine_trace_async (f->engine, f->tokens, n, &layer, 1, TRUE, NULL, NULL, on_result, f);
-  result = wait_for_result (f);
-  traced = steer_engine_trace_finish (f->engine, result, &error);
   g_assert_no_error (error);
   return traced;
 }
@@ -156,12 +125,6 @@ test_scores_are_those_of_a_trace (Fixture *f, gconstpointer data)
     }
 }
 
-static gboolean
-is_done (gpointer reply)
-{
-  return steer_reply_get_state (reply) == STEER_REPLY_DONE;
-}
-
 /* Tokens of the prompt that a reply finds in the cache. */
 static guint
 reply_reusing (Fixture *f)
@@ -176,7 +139,7 @@ reply_reusing (Fixture *f)
   steer_request_set_ids (request, f->tokens, 20);
   steer_request_set_sampling (request, &sampling);
   reply = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, reply, 60);
+  test_reply_wait (reply, 60);
   steer_reply_get_stats (reply, &stats);
   return stats.n_reused_tokens;
 }
@@ -233,8 +196,8 @@ test_a_text_longer_than_the_context_is_refused (Fixture *f, gconstpointer data)
   g_autoptr (GError) error = NULL;
   SteerScore told;
 
-  steer_engine_score_async (f->engine, tokens, N_TOKENS + 1, 1, 0, NULL, NULL, on_result, f);
-  result = wait_for_result (f);
+  steer_engine_score_async (f->engine, tokens, N_TOKENS + 1, 1, 0, NULL, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   g_assert_false (steer_engine_score_finish (f->engine, result, &told, &error));
   g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_CONTEXT_FULL);
 }
@@ -258,8 +221,8 @@ test_cancelled (Fixture *f, gconstpointer data)
   SteerScore told;
 
   g_cancellable_cancel (cancellable);
-  steer_engine_score_async (f->engine, f->tokens, 100, 1, 0, NULL, cancellable, on_result, f);
-  result = wait_for_result (f);
+  steer_engine_score_async (f->engine, f->tokens, 100, 1, 0, NULL, cancellable, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   g_assert_false (steer_engine_score_finish (f->engine, result, &told, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }

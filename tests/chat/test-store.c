@@ -58,10 +58,10 @@ test_same_object (StorePlace *place, gconstpointer data)
   g_autoptr (GAsyncResult) second = NULL;
   SteerConversation *a, *b, *c;
 
-  steer_store_load_async (store, id, NULL, store_keep_result, &first);
-  steer_store_load_async (store, id, NULL, store_keep_result, &second);
-  test_wait_until (store_is_set, &first, 5);
-  test_wait_until (store_is_set, &second, 5);
+  steer_store_load_async (store, id, NULL, test_keep_result, &first);
+  steer_store_load_async (store, id, NULL, test_keep_result, &second);
+  test_wait_for_result (&first, 5);
+  test_wait_for_result (&second, 5);
   a = steer_store_load_finish (store, first, NULL);
   b = steer_store_load_finish (store, second, NULL);
   c = store_load (store, id);
@@ -238,13 +238,13 @@ test_deleted_does_not_open (StorePlace *place, gconstpointer data)
   g_autoptr (GError) error = NULL, late_error = NULL;
 
   steer_conversation_append (conversation, STEER_ROLE_USER, "a");
-  steer_store_load_async (store, id, NULL, store_keep_result, &late);
+  steer_store_load_async (store, id, NULL, test_keep_result, &late);
   steer_store_delete (store, id);
   g_assert_true (steer_store_is_deleted (store, id));
   g_assert_null (store_load_or_fail (store, id, &error));
   g_assert_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE);
   /* One that was on its way. */
-  test_wait_until (store_is_set, &late, 20);
+  test_wait_for_result (&late, 20);
   g_assert_null (steer_store_load_finish (store, late, &late_error));
   g_assert_error (late_error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_STORE);
 
@@ -271,8 +271,8 @@ test_search_after_undelete (StorePlace *place, gconstpointer data)
   for (guint i = 0; i < 100; i++)
     steer_store_rename (store, other, i % 2 == 0 ? "one" : "two");
   steer_store_undelete (store, id);
-  steer_store_search_async (store, "alpha", NULL, store_keep_result, &result);
-  test_wait_until (store_is_set, &result, 20);
+  steer_store_search_async (store, "alpha", NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 20);
   hits = steer_store_search_finish (store, result, NULL);
   g_assert_cmpuint (store_count (hits), ==, 1);
   g_clear_object (&result); /* holds the store */
@@ -585,8 +585,8 @@ test_export (StorePlace *place, gconstpointer data)
       g_autoptr (GError) error = NULL;
       g_autofree char *text = NULL;
 
-      steer_store_export_async (store, id, i == 1, NULL, store_keep_result, &result);
-      test_wait_until (store_is_set, &result, 20);
+      steer_store_export_async (store, id, i == 1, NULL, test_keep_result, &result);
+      test_wait_for_result (&result, 20);
       text = steer_store_export_finish (store, result, &error);
       g_assert_no_error (error);
       g_assert_cmpstr (text, ==, i == 1 ? markdown : json);
@@ -595,8 +595,8 @@ test_export (StorePlace *place, gconstpointer data)
     g_autoptr (GAsyncResult) result = NULL;
     g_autoptr (GError) error = NULL;
 
-    steer_store_export_async (store, 4711, FALSE, NULL, store_keep_result, &result);
-    test_wait_until (store_is_set, &result, 20);
+    steer_store_export_async (store, 4711, FALSE, NULL, test_keep_result, &result);
+    test_wait_for_result (&result, 20);
     g_assert_null (steer_store_export_finish (store, result, &error));
     g_assert_nonnull (error);
   }

@@ -7,6 +7,8 @@
 #include "chat/steer-score.h"
 #include "cpu/steer-cpu.h"
 #include "steering/steer-vector-source-open.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-util.h"
 
 #define N_STRENGTHS 5
@@ -20,47 +22,21 @@ typedef struct
   SteerLibrary *library;
   SteerPreset *preset;
   SteerSampling sampling;
-  GAsyncResult *result;
   gboolean finished;
   GArray *progressed;               /* guint */
   double alone[N_STRENGTHS + 1][3]; /* projections of the single replies of each point */
 } Fixture;
 
 static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
-
-static GAsyncResult *
-wait_for_result (Fixture *f)
-{
-  test_wait_until (has_result, f, 60);
-  return g_steal_pointer (&f->result);
-}
-
-static void
 load (Fixture *f, guint n_slots)
 {
   g_autofree char *model = test_fixture_path ("cli/model");
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, model);
-  options.device = "cpu";
+  test_load_options_init (&options, model);
   options.context.n_context = 256;
   options.context.n_slots = n_slots;
-  steer_engine_load_async (f->engine, &options, NULL, on_result, f);
-  result = wait_for_result (f);
-  steer_engine_load_finish (f->engine, result, &error);
-  g_assert_no_error (error);
+  test_engine_load_or_fail (f->engine, &options);
 }
 
 static void
@@ -105,13 +81,10 @@ set_up (Fixture *f, gconstpointer data)
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  g_clear_object (&f->result);
   g_object_unref (f->preset);
   g_object_unref (f->library);
-  g_object_unref (f->engine);
+  test_assert_finalizes (f->engine);
   g_array_unref (f->progressed);
-  while (g_main_context_iteration (NULL, FALSE))
-    continue;
 }
 
 static void
@@ -168,12 +141,6 @@ sweep (Fixture *f, gboolean all_slots)
   return made;
 }
 
-static gboolean
-is_done (gpointer reply)
-{
-  return steer_reply_get_state (reply) == STEER_REPLY_DONE;
-}
-
 /* @strength: NAN: without the feature */
 static SteerReply *
 reply (Fixture *f, const char *prompt, double strength)
@@ -196,7 +163,7 @@ reply (Fixture *f, const char *prompt, double strength)
   steer_request_set_sampling (request, &f->sampling);
   steer_request_schedule_plan (request, 0, plan);
   written = steer_engine_reply (f->engine, request);
-  test_wait_until (is_done, written, 60);
+  test_reply_wait (written, 60);
   return written;
 }
 
@@ -216,8 +183,8 @@ score (Fixture *f, SteerReply *written)
   tokens = steer_reply_get_tokens (written, &n);
   g_array_append_vals (all, tokens, n);
   steer_engine_score_async (f->engine, (const gint32 *) (gpointer) all->data, all->len, n_prompt,
-                            steer_feature_get_layer (feature), vector, NULL, on_result, f);
-  result = wait_for_result (f);
+                            steer_feature_get_layer (feature), vector, NULL, test_keep_result, &result);
+  test_wait_for_result (&result, 60);
   g_assert_true (steer_engine_score_finish (f->engine, result, &told, NULL));
   return told;
 }

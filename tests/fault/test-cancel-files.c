@@ -59,43 +59,12 @@ set_up (Fixture *f, gconstpointer data)
   g_assert_true (steer_label_store_set_user_label (f->store, "toy", 2, 7, "mine", &error));
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
-/* So that the loop below turns. */
-static gboolean
-on_tick (gpointer data)
-{
-  return G_SOURCE_CONTINUE;
-}
-
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  gpointer weak = f->store;
-  guint tick = g_timeout_add (1, on_tick, NULL);
-
-  g_object_add_weak_pointer (G_OBJECT (f->store), &weak);
-  g_clear_object (&f->store);
-  test_wait_until (is_gone, &weak, MAX_SECONDS);
-  g_source_remove (tick);
+  test_assert_finalizes (f->store);
   g_free (f->labels);
   test_remove_dir (f->dir);
-}
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
 }
 
 /* Lets the main context turn for a random while, then cancels and waits; returns the seconds that took. */
@@ -109,7 +78,7 @@ cancel_and_wait (Fixture *f, GCancellable *cancellable)
     g_main_context_iteration (NULL, FALSE);
   cancelled_at = g_get_monotonic_time ();
   g_cancellable_cancel (cancellable);
-  test_wait_until (has_result, f, MAX_SECONDS);
+  test_wait_for_result (&f->result, MAX_SECONDS);
   return (double) (g_get_monotonic_time () - cancelled_at) / G_USEC_PER_SEC;
 }
 
@@ -156,7 +125,7 @@ import (GTask *task, gpointer store, gpointer path, GCancellable *cancellable)
 static GTask *
 begin_import (Fixture *f, GCancellable *cancellable)
 {
-  GTask *task = g_task_new (f->store, cancellable, on_result, f);
+  GTask *task = g_task_new (f->store, cancellable, test_keep_result, &f->result);
 
   g_task_set_task_data (task, f->labels, NULL);
   /* A cancel that comes after the last row was committed takes nothing back, so it must not be told as one. */
@@ -222,7 +191,7 @@ extract (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
 static GTask *
 begin_extract (Fixture *f, GCancellable *cancellable)
 {
-  GTask *task = g_task_new (NULL, cancellable, on_result, f);
+  GTask *task = g_task_new (NULL, cancellable, test_keep_result, &f->result);
   const char *demo = g_getenv ("STEER_TEST_DEMO");
 
   g_task_set_task_data (task, g_build_filename (demo, "sae", "resid_post_layer_2", "trainer_0", "ae.pt", NULL), g_free);
@@ -257,7 +226,7 @@ cancel_extract (Fixture *f)
   g_clear_object (&task);
 
   task = begin_extract (f, NULL);
-  test_wait_until (has_result, f, MAX_SECONDS);
+  test_wait_for_result (&f->result, MAX_SECONDS);
   if (expected == 0.0)
     expected = finish_extract (f, task, &error);
   else

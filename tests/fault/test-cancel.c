@@ -5,6 +5,8 @@
 
 #include "chat/steer-engine.h"
 #include "cpu/steer-cpu.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-model.h"
 #include "test-util.h"
 
@@ -40,32 +42,13 @@ static const char *const operation_names[N_OPERATIONS]
   = { "loading", "reading a prompt", "writing a reply", "tracing" };
 
 static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Fixture *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Fixture *) data)->result != NULL;
-}
-
-static gboolean
-is_done (gpointer data)
-{
-  return steer_reply_get_state (data) == STEER_REPLY_DONE;
-}
-
-static void
 begin_load (Fixture *f)
 {
   SteerLoadOptions options;
 
-  steer_load_options_init (&options, f->dir);
-  options.device = "cpu";
+  test_load_options_init (&options, f->dir);
   options.context.n_threads = 1;
-  steer_engine_load_async (f->engine, &options, f->cancellable, on_result, f);
+  steer_engine_load_async (f->engine, &options, f->cancellable, test_keep_result, &f->result);
 }
 
 static gboolean
@@ -73,7 +56,7 @@ finish_load (Fixture *f, GError **error)
 {
   gboolean ok;
 
-  test_wait_until (has_result, f, MAX_SECONDS);
+  test_wait_for_result (&f->result, MAX_SECONDS);
   ok = steer_engine_load_finish (f->engine, f->result, error);
   g_clear_object (&f->result);
   return ok;
@@ -104,7 +87,7 @@ assert_usable (Fixture *f)
   const gint32 *tokens;
   guint n;
 
-  test_wait_until (is_done, reply, MAX_SECONDS);
+  test_reply_wait (reply, MAX_SECONDS);
   g_assert_no_error (steer_reply_get_error (reply));
   tokens = steer_reply_get_tokens (reply, &n);
   if (f->expected->len == 0)
@@ -126,20 +109,10 @@ set_up (Fixture *f, gconstpointer data)
   assert_usable (f);
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
 static void
 tear_down (Fixture *f, gconstpointer data)
 {
-  gpointer weak = f->engine;
-
-  g_object_add_weak_pointer (G_OBJECT (f->engine), &weak);
-  g_clear_object (&f->engine);
-  test_wait_until (is_gone, &weak, MAX_SECONDS);
+  test_assert_finalizes (f->engine);
   g_array_unref (f->expected);
   test_remove_dir (f->dir);
 }
@@ -170,7 +143,7 @@ cancel_once (Fixture *f, Operation operation)
     begin_load (f);
   else if (operation == TRACE)
     steer_engine_trace_async (f->engine, ids, N_PROMPT, layers, G_N_ELEMENTS (layers), TRUE, NULL, f->cancellable,
-                              on_result, f);
+                              test_keep_result, &f->result);
   else
     f->reply = begin_reply (f, operation == PREFILL ? N_PROMPT : 6, operation == PREFILL ? 1 : 400);
   /* The main context turns meanwhile, as a program's would. */
@@ -179,9 +152,9 @@ cancel_once (Fixture *f, Operation operation)
   cancelled_at = g_get_monotonic_time ();
   on_cancel (f);
   if (f->reply != NULL)
-    test_wait_until (is_done, f->reply, MAX_SECONDS);
+    test_reply_wait (f->reply, MAX_SECONDS);
   else
-    test_wait_until (has_result, f, MAX_SECONDS);
+    test_wait_for_result (&f->result, MAX_SECONDS);
   f->slowest = MAX (f->slowest, (double) (g_get_monotonic_time () - cancelled_at) / G_USEC_PER_SEC);
 
   if (operation == LOAD)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "chat/steer-engine.h"
 #include "chat/steer-store.h"
 #include "cpu/steer-cpu.h"
@@ -200,29 +201,6 @@ load_vectors (Place *place, GError **error)
 
 /* A model, a reply and a text. */
 
-typedef struct
-{
-  GAsyncResult *result;
-} Waiting;
-
-static void
-on_result (GObject *source, GAsyncResult *result, gpointer data)
-{
-  ((Waiting *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Waiting *) data)->result != NULL;
-}
-
-static gboolean
-is_done (gpointer data)
-{
-  return steer_reply_get_state (data) == STEER_REPLY_DONE;
-}
-
 static void
 prepare_model (Place *place)
 {
@@ -247,18 +225,11 @@ prepare_model (Place *place)
 static gboolean
 load (SteerEngine *engine, const char *path, GError **error)
 {
-  Waiting waiting = { NULL };
   SteerLoadOptions options;
-  gboolean ok;
 
-  steer_load_options_init (&options, path);
-  options.device = "cpu";
+  test_load_options_init (&options, path);
   options.context.n_threads = 1;
-  steer_engine_load_async (engine, &options, NULL, on_result, &waiting);
-  test_wait_until (has_result, &waiting, 20);
-  ok = steer_engine_load_finish (engine, waiting.result, error);
-  g_object_unref (waiting.result);
-  return ok;
+  return test_engine_load (engine, &options, error);
 }
 
 static gboolean
@@ -274,16 +245,10 @@ answer (SteerEngine *engine, GError **error)
   steer_request_set_sampling (request, &sampling);
   steer_request_add_message (request, STEER_ROLE_USER, "Hello, what is it?");
   reply = steer_engine_reply (engine, request);
-  test_wait_until (is_done, reply, 20);
+  test_reply_wait (reply, 20);
   if (steer_reply_get_error (reply) != NULL)
     g_propagate_error (error, g_error_copy (steer_reply_get_error (reply)));
   return steer_reply_get_error (reply) == NULL;
-}
-
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
 }
 
 /* Loading, tokenizing and one turn; a model whose tokenizer did not load says so in its reply. */
@@ -292,11 +257,8 @@ talk (Place *place, GError **error)
 {
   SteerEngine *engine = steer_engine_new ();
   gboolean ok = load (engine, place->path, error) && answer (engine, error);
-  gpointer weak = engine;
 
-  g_object_add_weak_pointer (G_OBJECT (engine), &weak);
-  g_object_unref (engine);
-  test_wait_until (is_gone, &weak, 20);
+  test_assert_finalizes (engine);
   return ok;
 }
 

@@ -5,6 +5,8 @@
 #include "model/steer-gguf-export.h"
 #include "steering/steer-preset.h"
 #include "steering/steer-vector-source-open.h"
+#include "chat-test-util.h"
+#include "engine-test-util.h"
 #include "test-util.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -24,7 +26,6 @@ typedef struct
   GPtrArray *presets; /* char *: paths */
   SteerPreset *preset;
   SteerLivePlan *live;
-  GAsyncResult *result;
   guint n_models, n_presets, n_plans;
   guint64 n_tokens;
 } Soak;
@@ -33,18 +34,6 @@ static char *
 dup_demo_path (const char *first, const char *second)
 {
   return g_build_filename (g_getenv ("STEER_TEST_DEMO"), first, second, NULL);
-}
-
-static void
-on_result (GObject *object, GAsyncResult *result, gpointer data)
-{
-  ((Soak *) data)->result = g_object_ref (result);
-}
-
-static gboolean
-has_result (gpointer data)
-{
-  return ((Soak *) data)->result != NULL;
 }
 
 static gboolean
@@ -57,16 +46,10 @@ static void
 change_model (Soak *self)
 {
   SteerLoadOptions options;
-  g_autoptr (GError) error = NULL;
 
-  steer_load_options_init (&options, self->paths[self->n_models++ % 2]);
-  options.device = "cpu";
+  test_load_options_init (&options, self->paths[self->n_models++ % 2]);
   options.context.n_threads = 2;
-  steer_engine_load_async (self->engine, &options, NULL, on_result, self);
-  test_wait_until (has_result, self, MAX_SECONDS);
-  steer_engine_load_finish (self->engine, self->result, &error);
-  g_assert_no_error (error);
-  g_clear_object (&self->result);
+  test_engine_load_or_fail (self->engine, &options);
 }
 
 static void
@@ -132,7 +115,7 @@ write_reply (Soak *self)
   reply = steer_engine_reply (self->engine, request);
   test_wait_until (is_halfway, &(Halfway){ reply, N_TOKENS }, MAX_SECONDS);
   change_plan (self);
-  test_wait_until (is_done, reply, MAX_SECONDS);
+  test_reply_wait (reply, MAX_SECONDS);
   g_assert_no_error (steer_reply_get_error (reply));
   steer_reply_get_tokens (reply, &n);
   self->n_tokens += n;
@@ -173,20 +156,10 @@ set_up (Soak *self, const char *folder)
   self->engine = steer_engine_new ();
 }
 
-static gboolean
-is_gone (gpointer data)
-{
-  return *(gpointer *) data == NULL;
-}
-
 static void
 tear_down (Soak *self)
 {
-  gpointer weak = self->engine;
-
-  g_object_add_weak_pointer (G_OBJECT (self->engine), &weak);
-  g_clear_object (&self->engine);
-  test_wait_until (is_gone, &weak, MAX_SECONDS);
+  test_assert_finalizes (self->engine);
   g_clear_object (&self->library);
   g_clear_object (&self->preset);
   g_ptr_array_unref (self->presets);

@@ -41,8 +41,8 @@ a_second_ends_the_program (void)
 static void
 shorter_inputs_may_take_longer_together (void)
 {
-  seconds_of_input = 0.3;
-  for (int i = 0; i < 5; i++)
+  seconds_of_input = 0.4;
+  for (int i = 0; i < 3; i++)
     LLVMFuzzerTestOneInput (NULL, 0);
 }
 
@@ -51,7 +51,7 @@ time_between_inputs_does_not_count (void)
 {
   seconds_of_input = 0.0;
   LLVMFuzzerTestOneInput (NULL, 0);
-  seconds_of_input = 1.5; /* between two inputs the program may compute as long as it likes */
+  seconds_of_input = 1.2; /* between two inputs the program may compute as long as it likes */
   fuzz_one_input (NULL, 0);
 }
 

@@ -144,6 +144,8 @@ class Function:
         self.parameters = parameters
         self.max_threads = 1024
         self.lines = []
+        self.place = None  # where the source is
+        self.told_place = None  # what the thread was told of it
         self.arrays = {}  # names of parameters of calls and of local memory, which are arrays
         self.registers = {}  # names of variables -> their types
         self.products = set()  # registers with products that the assembler may fuse with what follows
@@ -231,7 +233,15 @@ class Function:
             self.emit(f'thread.instruction = {self.module.n_accesses};')
         if not self.translate(name, split_operands(rest.strip())):
             fail(f'{self.name}: {text}: this instruction is not known')
-        self.lines[first:] = [f'{condition}{{ {" ".join(self.lines[first:])} }}'] if first < len(self.lines) else []
+        statement = ' '.join(self.lines[first:])
+        # Only what the thread does may go wrong; a compiler would spend more on the other places than on what is there.
+        place = ['thread.place = {{ {}, {} }};'.format(*self.place)] \
+            if 'thread' in statement and self.place != self.told_place else []
+        if place:
+            self.told_place = self.place
+        if name == 'call.uni':
+            self.told_place = None
+        self.lines[first:] = place + ([f'{condition}{{ {statement} }}'] if statement else [])
 
     def translate(self, name, operands):
         if name in ('mov.b32', 'mov.b64') and '{' in ''.join(operands[:2]):
@@ -475,13 +485,14 @@ class Function:
             match = re.compile(r'(\$\w+)\s*:').match(body, position)
             if match:
                 self.emit(f'{name_of(match.group(1))}:;')
+                self.told_place = None  # jumps come here from elsewhere
                 position = match.end()
                 continue
             end = body.index(';', position)
             text = ' '.join(body[position:end].split())
             position = end + 1
             if text.startswith('.loc '):
-                self.emit('thread.place = {{ {}, {} }};'.format(*self.module.place(text)))
+                self.place = self.module.place(text)
             elif re.match(r'\.(reg|local|param)\b', text):
                 self.declaration(text)
             else:
