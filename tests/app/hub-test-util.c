@@ -64,7 +64,7 @@ hub_test_tear_down (HubTest *f, gconstpointer data)
   if (f->window != NULL)
     gtk_window_destroy (f->window);
   app_test_settle ();
-  app_test_assert_finalizes (g_steal_pointer (&f->workspace));
+  test_assert_finalizes (g_steal_pointer (&f->workspace));
   g_object_unref (f->settings);
   hub_fake_free (f->hub);
   test_remove_dir (f->dir);
