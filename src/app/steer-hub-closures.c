@@ -3,6 +3,7 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
+#include "hub/steer-hub-name.h"
 #include "model/steer-model-config.h"
 
 /* A download that takes longer than this tells nothing that anybody can use. */
@@ -167,6 +168,16 @@ steer_hub_dup_choice_detail (const SteerHubChoice *choice, guint64 memory)
   all = g_format_size (memory);
   /* Translators: a model's size, and that of the machine's memory */
   return g_strdup_printf (_ ("%s · more than this computer’s memory of %s"), size, all);
+}
+
+const char *
+steer_hub_get_problem_title (const GError *error)
+{
+  if (g_error_matches (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED))
+    return _ ("Hugging Face Cannot Be Reached");
+  if (g_error_matches (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND))
+    return _ ("Nothing Found");
+  return _ ("Not Possible Now");
 }
 
 gboolean

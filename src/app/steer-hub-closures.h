@@ -36,6 +36,9 @@ char *steer_hub_dup_problem (const SteerHubRepo *repo, const SteerHubChoice *cho
 /* "4.9 GB", and that it is more than a machine with @memory bytes has. */
 char *steer_hub_dup_choice_detail (const SteerHubChoice *choice, guint64 memory);
 
+/* What stands above @error's message. (transfer none) */
+const char *steer_hub_get_problem_title (const GError *error);
+
 /* Whether all words of @filter are in @name, letters of either case. */
 gboolean steer_hub_matches (const char *name, const char *filter);
 

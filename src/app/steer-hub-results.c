@@ -69,9 +69,7 @@ show_problem (SteerHubResults *self, const GError *error)
   g_autofree char *sentence = steer_hub_dup_sentence (error->message);
   g_autofree char *escaped = g_markup_escape_text (sentence, -1);
 
-  adw_status_page_set_title (self->problem, g_error_matches (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED)
-                                              ? _ ("Hugging Face Cannot Be Reached")
-                                              : _ ("Not Possible Now"));
+  adw_status_page_set_title (self->problem, steer_hub_get_problem_title (error));
   adw_status_page_set_description (self->problem, escaped);
   gtk_stack_set_visible_child_name (self->pages, "problem");
 }

@@ -109,6 +109,27 @@ test_problems (void)
 }
 
 static void
+test_problem_titles (void)
+{
+  static const struct
+  {
+    int code;
+    const char *title;
+  } titles[] = {
+    { STEER_HUB_ERROR_FAILED, "Hugging Face Cannot Be Reached" },
+    { STEER_HUB_ERROR_NOT_FOUND, "Nothing Found" },
+    { STEER_HUB_ERROR_BUSY, "Not Possible Now" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (titles); i++)
+    {
+      g_autoptr (GError) error = g_error_new_literal (STEER_HUB_ERROR, titles[i].code, "");
+
+      g_assert_cmpstr (steer_hub_get_problem_title (error), ==, titles[i].title);
+    }
+}
+
+static void
 test_memory (void)
 {
   SteerHubChoice choice = { .kind = STEER_HUB_MODEL, .bytes = 5000000000 };
@@ -159,6 +180,7 @@ main (int argc, char **argv)
   g_test_add_func ("/hub closures/titles", test_titles);
   g_test_add_func ("/hub closures/sentences", test_sentences);
   g_test_add_func ("/hub closures/problems", test_problems);
+  g_test_add_func ("/hub closures/what is above a problem", test_problem_titles);
   g_test_add_func ("/hub closures/more than there is memory", test_memory);
   g_test_add_func ("/hub closures/a filter", test_filter);
   g_test_add_func ("/hub closures/suggestions", test_suggestions);

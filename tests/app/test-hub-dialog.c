@@ -33,6 +33,22 @@ has_held (gpointer data)
   return gtk_widget_get_visible (hub_test_find (f, ADW_TYPE_PREFERENCES_GROUP, "title", "On This Computer"));
 }
 
+static gboolean
+is_closed (gpointer data)
+{
+  return ((HubTest *) data)->dialog == NULL;
+}
+
+static gboolean
+has_model (gpointer data)
+{
+  HubTest *f = data;
+  g_autofree char *path = NULL;
+
+  g_object_get (steer_workspace_get_engine (f->workspace), "model-path", &path, NULL);
+  return path != NULL && g_str_has_prefix (path, f->cache);
+}
+
 /* Whoever downloaded it. */
 static void
 fetch (HubTest *f, const char *repo_id)
@@ -57,6 +73,12 @@ test_on_this_computer (HubTest *f, gconstpointer data)
   g_assert_true (g_str_has_prefix (hub_test_get_detail (f, "tiny-model"), HUB_TEST_MODEL " · "));
   hub_test_open_repo (f, HUB_TEST_MODEL);
   g_assert_cmpstr (hub_test_get_label (f, "tiny-model"), ==, "Use");
+  gtk_widget_activate_action (f->dialog, "hub.back", NULL);
+  app_test_settle ();
+  /* A click anywhere in the row. */
+  gtk_widget_activate (hub_test_find_row (f, "tiny-model"));
+  test_wait_until (is_closed, f, 20);
+  test_wait_until (has_model, f, 30);
 }
 
 static void
