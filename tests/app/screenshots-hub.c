@@ -176,6 +176,23 @@ shoot_narrow (Studio *studio)
   gtk_window_destroy (GTK_WINDOW (dialog));
 }
 
+/* One that is there, and has labels elsewhere. */
+static void
+shoot_features (Studio *studio, HubFake *hub)
+{
+  GtkWidget *dialog = open_repo (studio, FEATURES);
+
+  hub_fake_slow_down (hub, 0, 0);
+  press (dialog, "resid_post_layer_15/trainer_1");
+  wait_for_download (studio, has_ended);
+  wait ();
+  shoot (dialog, studio, "hub-features");
+  gtk_window_set_default_size (GTK_WINDOW (dialog), 340, 620);
+  wait ();
+  shoot (dialog, studio, "hub-features-narrow");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+}
+
 /* What does not work. */
 static void
 shoot_failures (Studio *studio, HubFake *hub)
@@ -203,6 +220,7 @@ shoot_all (Studio *studio, HubFake *hub)
   shoot_menu (studio);
   shoot_search (studio, hub);
   shoot_narrow (studio);
+  shoot_features (studio, hub);
   shoot_failures (studio, hub);
   adw_style_manager_set_color_scheme (adw_style_manager_get_default (), ADW_COLOR_SCHEME_FORCE_DARK);
   {
