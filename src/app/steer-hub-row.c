@@ -6,6 +6,7 @@
 #include "hub/steer-hub-labels.h"
 #include "steer-accessible.h"
 #include "steer-hub-closures.h"
+#include "steer-wrap-layout.h"
 
 /* What has become of it. */
 typedef enum
@@ -319,6 +320,7 @@ steer_hub_row_class_init (SteerHubRowClass *klass)
   G_OBJECT_CLASS (klass)->dispose = steer_hub_row_dispose;
   signals[BEGIN]
     = g_signal_new ("begin", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  g_type_ensure (STEER_TYPE_WRAP_LAYOUT);
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-hub-row.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, title_label);
   gtk_widget_class_bind_template_child (widget_class, SteerHubRow, detail_label);
