@@ -1,5 +1,7 @@
 #include "steer-downloads.h"
 
+#include "model/steer-model-config.h"
+
 struct _SteerDownloads
 {
   GObject parent_instance;
@@ -104,13 +106,22 @@ steer_downloads_new (void)
   return g_object_new (STEER_TYPE_DOWNLOADS, NULL);
 }
 
+/* What is wrong with a configuration need not wait for gigabytes. */
+static gboolean
+check_model (const char *folder, GError **error)
+{
+  SteerModelConfig config;
+
+  return steer_model_config_read (&config, folder, error);
+}
+
 SteerHubClient *
 steer_downloads_get_client (SteerDownloads *self, GError **error)
 {
   g_return_val_if_fail (STEER_IS_DOWNLOADS (self), NULL);
 
   if (self->client == NULL)
-    self->client = steer_hub_client_new (NULL, error);
+    self->client = steer_hub_client_new (&(SteerHubOptions){ .check_model = check_model }, error);
   return self->client;
 }
 

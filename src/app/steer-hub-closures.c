@@ -155,6 +155,9 @@ steer_hub_dup_problem (const SteerHubRepo *repo, const SteerHubChoice *choice)
       && !steer_model_config_knows_family (repo->architecture))
     /* Translators: %s is a kind of language models, "MambaForCausalLM" */
     return g_strdup_printf (_ ("Models of the family %s do not run here."), repo->architecture);
+  if (choice->kind == STEER_HUB_MODEL && repo->quantization != NULL && !g_str_has_suffix (choice->target, ".gguf"))
+    /* Translators: %s is a way to quantise, "awq" */
+    return g_strdup_printf (_ ("Weights quantised with %s are not read here; GGUF files are."), repo->quantization);
   return NULL;
 }
 

@@ -38,11 +38,13 @@ steer_cli_hub_find (const char *text, SteerHubKind kind, char **path, GError **e
   const SteerHubChoice *choice;
 
   *path = NULL;
-  if (strchr (repo_id, '/') == NULL || !steer_hub_is_repo_id (repo_id))
+  if (!steer_hub_is_repo_id (repo_id))
     return FALSE;
   cache = steer_hub_cache_dup_default_path ();
   held = steer_hub_cache_list (cache, NULL);
   choices = list_choices (held, repo_id, kind);
+  if (choices->len == 0 && strchr (repo_id, '/') == NULL)
+    return FALSE; /* any word could be one */
   if (choices->len == 0)
     {
       g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND,

@@ -12,6 +12,8 @@ steer_cli_hub_dup_problem (const SteerHubRepo *repo, const SteerHubChoice *choic
   if (choice->kind == STEER_HUB_MODEL && repo->architecture != NULL
       && !steer_model_config_knows_family (repo->architecture))
     return g_strdup_printf ("models of the family %s are not run here", repo->architecture);
+  if (choice->kind == STEER_HUB_MODEL && repo->quantization != NULL && !g_str_has_suffix (choice->target, ".gguf"))
+    return g_strdup_printf ("weights quantised with %s are not read; GGUF files are", repo->quantization);
   return NULL;
 }
 

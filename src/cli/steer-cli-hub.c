@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "hub/steer-hub-name.h"
+#include "model/steer-model-config.h"
 #include "steer-cli-features.h"
 #include "steer-cli-hub-labels.h"
 #include "steer-cli-options.h"
@@ -84,7 +85,7 @@ fail_usage (GError **error, const char *what)
 }
 
 static void
-on_progress (guint64 done, guint64 total, gpointer data)
+on_progress (guint64 done, guint64 total, guint64 received, gpointer data)
 {
   Task *self = data;
   gint64 now = g_get_monotonic_time ();
@@ -112,6 +113,8 @@ read_repo (Task *self, GCancellable *cancellable, GError **error)
   if (self->wanted == NULL)
     self->wanted = g_steal_pointer (&path);
   self->repo = steer_hub_client_read_repo (self->client, id, revision, cancellable, error);
+  if (self->repo != NULL && g_ascii_strcasecmp (self->repo->id, id) != 0)
+    steer_cli_note ("%s is called %s now\n", id, self->repo->id);
   return self->repo != NULL;
 }
 
@@ -151,6 +154,25 @@ work (gpointer data, GCancellable *cancellable, GError **error)
 }
 
 static void
+print_path (const char *path)
+{
+  g_autoptr (JsonNode) node = NULL;
+  g_autoptr (JsonObject) object = NULL;
+
+  if (!as_json)
+    {
+      steer_cli_write (path, strlen (path));
+      steer_cli_write ("\n", 1);
+      return;
+    }
+  object = json_object_new ();
+  json_object_set_string_member (object, "path", path);
+  node = json_node_alloc ();
+  json_node_init_object (node, object);
+  steer_cli_print_json (node, TRUE);
+}
+
+static void
 print (Task *self)
 {
   if (self->found != NULL)
@@ -165,8 +187,7 @@ print (Task *self)
     }
   else if (self->path != NULL)
     {
-      steer_cli_write (self->path, strlen (self->path));
-      steer_cli_write ("\n", 1);
+      print_path (self->path);
     }
   else
     {
@@ -174,6 +195,15 @@ print (Task *self)
 
       steer_cli_hub_print_repo (self->repo, page, as_json);
     }
+}
+
+/* What is wrong with a configuration need not wait for gigabytes. */
+static gboolean
+check_model (const char *folder, GError **error)
+{
+  SteerModelConfig config;
+
+  return steer_model_config_read (&config, folder, error);
 }
 
 static gboolean
@@ -202,7 +232,7 @@ run (const SteerCliOptions *options, GError **error)
     return fail_usage (error, "say what to do: search, show, get, labels or list");
   if (options->n_arguments > n_most)
     return fail_usage (error, is_list ? "list takes no argument" : "there are more words than it takes");
-  task.client = steer_hub_client_new (NULL, error);
+  task.client = steer_hub_client_new (&(SteerHubOptions){ .check_model = check_model }, error);
   if (task.client == NULL)
     return FALSE;
   if (is_list)

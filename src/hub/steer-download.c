@@ -36,11 +36,12 @@ struct _SteerDownload
   GMutex mutex;
   guint64 arrived;
   guint64 expected;
+  guint64 received;
 
   guint64 done; /* what was told of these last */
   guint64 total;
   double rate;
-  guint64 first; /* how much was there when the rate began */
+  guint64 first; /* how much had been received when the rate began */
   gint64 since;  /* when that was */
   guint tick;
 };
@@ -74,13 +75,14 @@ G_DEFINE_ENUM_TYPE (SteerDownloadState,
 /* --- on the thread --- */
 
 static void
-on_progress (guint64 done, guint64 total, gpointer data)
+on_progress (guint64 done, guint64 total, guint64 received, gpointer data)
 {
   SteerDownload *self = data;
 
   g_mutex_lock (&self->mutex);
   self->arrived = done;
   self->expected = total;
+  self->received = received;
   g_mutex_unlock (&self->mutex);
 }
 
@@ -110,25 +112,24 @@ work (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 /* --- on the main context --- */
 
 static void
-measure (SteerDownload *self, guint64 arrived)
+measure (SteerDownload *self, guint64 received)
 {
   gint64 now = g_get_monotonic_time ();
   double seconds = (double) (now - self->since) / G_USEC_PER_SEC;
 
-  /* What an earlier download left is counted in a moment, and is not speed. */
-  if (self->since == 0 || arrived < self->first)
+  if (self->since == 0 || received < self->first)
     {
       self->since = now;
-      self->first = arrived;
+      self->first = received;
       return;
     }
   if (seconds < 1.0)
     return;
-  self->rate = (double) (arrived - self->first) / seconds;
+  self->rate = (double) (received - self->first) / seconds;
   if (seconds >= RATE_SECONDS)
     {
       self->since = now;
-      self->first = arrived;
+      self->first = received;
     }
 }
 
@@ -136,14 +137,15 @@ static void
 tell_progress (SteerDownload *self)
 {
   double rate = self->rate;
-  guint64 arrived, expected;
+  guint64 arrived, expected, received;
 
   g_mutex_lock (&self->mutex);
   arrived = self->arrived;
   expected = self->expected;
+  received = self->received;
   g_mutex_unlock (&self->mutex);
-  if (arrived > 0)
-    measure (self, arrived);
+  if (received > 0)
+    measure (self, received);
   if (expected != self->total)
     {
       self->total = expected;
@@ -292,7 +294,7 @@ begin (SteerDownload *self)
   g_source_set_callback (tick, on_tick, self, NULL);
   self->tick = g_source_attach (tick, g_main_context_get_thread_default ());
   task = g_task_new (self, self->cancellable, on_worked, NULL);
-  g_task_set_return_on_cancel (task, FALSE);
+  g_task_set_check_cancellable (task, FALSE); /* what came before it was cancelled is there */
   g_task_run_in_thread (task, work);
 }
 

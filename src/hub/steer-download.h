@@ -20,8 +20,8 @@ GType steer_download_state_get_type (void);
 /**
  * SteerDownload:
  *
- * A choice of a repository on its way to the cache, or labels of features, for an interface. A thread of its own does
- * the work.
+ * A choice of a repository on its way to the cache, or labels of features, for an interface. A thread does the
+ * work.
  *
  * Properties, all read-only, notified on the main context that was the thread's default when it began: repo-id and
  * name (strings, the repository and the choice), kind (int, SteerHubKind), state (SteerDownloadState), done and total

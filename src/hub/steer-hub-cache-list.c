@@ -8,7 +8,8 @@
 
 /* No repository has its models deeper, and a loop of links ends. */
 #define MAX_DEPTH 8
-#define MAX_FILES 100000
+/* What is looked at in one snapshot. */
+#define MAX_ENTRIES (2 * STEER_HUB_MAX_FILES)
 
 void
 steer_hub_held_free (SteerHubHeld *self)
@@ -42,38 +43,43 @@ add_refs (const char *folder, guint depth, GHashTable *commits)
 
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     {
-      g_autofree char *path = g_build_filename (folder, name, NULL), *text = NULL;
+      g_autofree char *path = g_build_filename (folder, name, NULL), *commit = NULL;
+      GStatBuf status;
 
-      if (g_file_test (path, G_FILE_TEST_IS_DIR))
+      if (g_lstat (path, &status) != 0)
+        continue;
+      if (S_ISDIR (status.st_mode))
         add_refs (path, depth + 1, commits);
-      else if (g_file_get_contents (path, &text, NULL, NULL) && steer_hub_is_commit (g_strstrip (text)))
-        g_hash_table_add (commits, g_steal_pointer (&text));
+      else if ((commit = steer_hub_cache_read_ref (path)) != NULL)
+        g_hash_table_add (commits, g_steal_pointer (&commit));
     }
 }
 
 /* Files of a snapshot, those alone whose content is there. @prefix: the path of @folder inside the snapshot, "" or
- * "FOLDER/". */
+ * "FOLDER/". @n_left: entries that may still be looked at. Links lead to files, not to folders: those may be anywhere.
+ */
 static void
-add_files (const char *folder, const char *prefix, guint depth, GArray *files)
+add_files (const char *folder, const char *prefix, guint depth, guint *n_left, GArray *files)
 {
   g_autoptr (GDir) dir = depth < MAX_DEPTH ? g_dir_open (folder, 0, NULL) : NULL;
   const char *name;
 
-  while (dir != NULL && files->len < MAX_FILES && (name = g_dir_read_name (dir)) != NULL)
+  while (dir != NULL && *n_left > 0 && (name = g_dir_read_name (dir)) != NULL)
     {
       g_autofree char *path = g_build_filename (folder, name, NULL);
       g_autofree char *inside = g_strconcat (prefix, name, NULL);
       GStatBuf status;
 
-      if (g_stat (path, &status) != 0)
+      (*n_left)--;
+      if (g_lstat (path, &status) != 0)
         continue;
       if (S_ISDIR (status.st_mode))
         {
           g_autofree char *below = g_strconcat (inside, "/", NULL);
 
-          add_files (path, below, depth + 1, files);
+          add_files (path, below, depth + 1, n_left, files);
         }
-      else if (S_ISREG (status.st_mode) && steer_hub_is_path (inside))
+      else if (g_stat (path, &status) == 0 && S_ISREG (status.st_mode) && steer_hub_is_path (inside))
         {
           SteerHubFile file = { .path = g_steal_pointer (&inside), .size = (guint64) MAX (status.st_size, 0) };
 
@@ -94,6 +100,7 @@ typedef struct
 {
   char *path;
   gint64 time;
+  gboolean is_named; /* a revision is at it */
 } Snapshot;
 
 static void
@@ -107,10 +114,12 @@ compare_times (gconstpointer a, gconstpointer b)
 {
   const Snapshot *x = a, *y = b;
 
+  if (x->is_named != y->is_named)
+    return x->is_named ? -1 : 1;
   return x->time != y->time ? (x->time > y->time ? -1 : 1) : strcmp (x->path, y->path);
 }
 
-/* The newest first. */
+/* Those first that a revision is at, of each kind the newest. */
 static GArray *
 list_snapshots (const char *repo)
 {
@@ -126,8 +135,9 @@ list_snapshots (const char *repo)
     {
       Snapshot snapshot;
 
-      if (!steer_hub_is_commit (name) || (g_hash_table_size (commits) > 0 && !g_hash_table_contains (commits, name)))
+      if (!steer_hub_is_commit (name))
         continue;
+      snapshot.is_named = g_hash_table_contains (commits, name);
       snapshot.path = g_build_filename (folder, name, NULL);
       snapshot.time = get_time (snapshot.path);
       g_array_append_val (snapshots, snapshot);
@@ -136,15 +146,16 @@ list_snapshots (const char *repo)
   return snapshots;
 }
 
-/* @seen: names that a newer snapshot has. */
+/* @seen: names that a snapshot before it has. */
 static void
 add_snapshot (const char *repo_id, const char *snapshot, GHashTable *seen, GPtrArray *list)
 {
   g_autoptr (GArray) files = g_array_new (FALSE, FALSE, sizeof (SteerHubFile));
   g_autoptr (GPtrArray) choices = NULL;
+  guint n_left = MAX_ENTRIES;
 
   g_array_set_clear_func (files, (GDestroyNotify) steer_hub_file_clear);
-  add_files (snapshot, "", 0, files);
+  add_files (snapshot, "", 0, &n_left, files);
   choices = steer_hub_list_choices ((const SteerHubFile *) (gpointer) files->data, files->len);
   for (guint i = 0; i < choices->len; i++)
     {

@@ -26,17 +26,21 @@ char *steer_hub_cache_dup_blob_path (const char *cache, const char *repo_id, con
 char *steer_hub_cache_dup_lock_path (const char *cache, const char *repo_id, const char *sum);
 char *steer_hub_cache_dup_snapshot_path (const char *cache, const char *repo_id, const char *commit);
 
-/* The snapshot of a revision that is there, NULL where there is none. @revision: (nullable): a commit, or a name; NULL:
- * "main", else the only one there is. Free with g_free(). */
-char *steer_hub_cache_find_snapshot (const char *cache, const char *repo_id, const char *revision);
+/* The commit that a file of refs/ holds; NULL where it holds none. Free with g_free(). */
+char *steer_hub_cache_read_ref (const char *path);
 
-/* Makes @path of the snapshot of @commit a link to the blob @sum, which is there. Errors: G_FILE_ERROR. */
+/* Makes @path of the snapshot of @commit a link to the blob @sum, which is there; on a disk that has no links it
+ * becomes the blob itself. Errors: G_FILE_ERROR. */
 gboolean steer_hub_cache_link (const char *cache,
                                const char *repo_id,
                                const char *commit,
                                const char *path,
                                const char *sum,
                                GError **error);
+
+/* Whether the snapshot has the file itself there, and no link. */
+gboolean
+steer_hub_cache_has_file (const char *cache, const char *repo_id, const char *commit, const char *path, guint64 size);
 
 /* Remembers that @revision was at @commit. Nothing for a revision that is a commit. Errors: G_FILE_ERROR. */
 gboolean steer_hub_cache_set_ref (const char *cache,
@@ -61,9 +65,9 @@ typedef struct
 void steer_hub_held_free (SteerHubHeld *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerHubHeld, steer_hub_held_free)
 
-/* Of each repository the snapshots that its revisions are at, or where there is no revision all; of two that hold the
- * same the newest. In order of their names. (transfer full) (element-type SteerHubHeld); what cannot be read is left
- * out. Blocks on I/O. */
+/* Of each repository all snapshots, those that its revisions are at first; of several that hold something of the same
+ * name the first one's. In order of their names. (transfer full) (element-type SteerHubHeld); what cannot be read is
+ * left out. Blocks on I/O. */
 GPtrArray *steer_hub_cache_list (const char *cache, GCancellable *cancellable);
 
 G_END_DECLS

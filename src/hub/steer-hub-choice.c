@@ -1,6 +1,7 @@
 /* What the files of a repository are, told from their names. FORMATS of SAEs: see steer-sae-formats.c. */
 #include "steer-hub-choice.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "steer-hub-name.h"
@@ -22,6 +23,9 @@ steer_hub_choice_free (SteerHubChoice *self)
   g_free (self);
 }
 
+/* Names of an error. */
+#define MAX_TOLD 20
+
 /* --- the table of files --- */
 
 typedef struct
@@ -29,6 +33,7 @@ typedef struct
   const SteerHubFile *files; /* [n] */
   guint n;
   GHashTable *by_path; /* (element-type utf8 guint), index + 1 */
+  GHashTable *shards;  /* folder -> GArray of guint: the first shards of models in it */
   GPtrArray *choices;
 } Table;
 
@@ -135,23 +140,27 @@ new_files (guint first)
 
 /* --- models --- */
 
+#define FIRST_PART "^(.*)-(0{4,5}1)-of-([0-9]{5,6})\\.(gguf|safetensors)$"
+#define ANY_PART "-[0-9]{5,6}-of-[0-9]{5,6}\\.(gguf|safetensors)$"
+
 /* All parts of what @path is the first of, PREFIX-00001-of-0000N.SUFFIX; how many are missing. */
 static guint
 add_parts (const Table *table, const char *path, GArray *files)
 {
   g_autoptr (GMatchInfo) match = NULL;
-  g_autofree char *prefix = NULL, *count = NULL, *suffix = NULL;
+  g_autofree char *prefix = NULL, *first = NULL, *count = NULL, *suffix = NULL;
   guint n, missing = 0;
 
-  if (!g_regex_match (get_regex ("^(.*)-00001-of-([0-9]{5})\\.(gguf|safetensors)$"), path, 0, &match))
+  if (!g_regex_match (get_regex (FIRST_PART), path, 0, &match))
     return 0;
   prefix = g_match_info_fetch (match, 1);
-  count = g_match_info_fetch (match, 2);
-  suffix = g_match_info_fetch (match, 3);
+  first = g_match_info_fetch (match, 2);
+  count = g_match_info_fetch (match, 3);
+  suffix = g_match_info_fetch (match, 4);
   n = (guint) g_ascii_strtoull (count, NULL, 10);
   for (guint i = 2; i <= n && missing == 0; i++)
     {
-      g_autofree char *part = g_strdup_printf ("%s-%05u-of-%s.%s", prefix, i, count, suffix);
+      g_autofree char *part = g_strdup_printf ("%s-%0*u-of-%s.%s", prefix, (int) strlen (first), i, count, suffix);
       guint found = find (table, "", part);
 
       if (found-- == 0)
@@ -165,7 +174,7 @@ add_parts (const Table *table, const char *path, GArray *files)
 static gboolean
 is_later_part (const char *path)
 {
-  return matches (path, "-[0-9]{5}-of-[0-9]{5}\\.[a-z]+$") && !matches (path, "-00001-of-[0-9]{5}\\.[a-z]+$");
+  return matches (path, ANY_PART) && !matches (path, FIRST_PART);
 }
 
 static void
@@ -179,14 +188,39 @@ add_gguf (Table *table, guint i)
   guint missing;
 
   /* What sees and hears, and what quantisation was led by, lie beside models and are none. */
-  if (is_later_part (path) || matches (base, "^mmproj|[-_.]mmproj|imatrix"))
+  if (is_later_part (path) || matches (base, "^mmproj|[-_.]mmproj|^mtp-|^ggml-vocab|[-_.]?imatrix\\.gguf$"))
     return;
   files = new_files (i);
   missing = add_parts (table, path, files);
-  name = g_regex_replace_literal (get_regex ("(-[0-9]{5}-of-[0-9]{5})?\\.gguf$"), path, -1, 0, "", 0, NULL);
+  name = g_regex_replace_literal (get_regex ("(-[0-9]{5,6}-of-[0-9]{5,6})?\\.gguf$"), path, -1, 0, "", 0, NULL);
   choice = add_choice (table, STEER_HUB_MODEL, name, path, g_steal_pointer (&files));
   if (missing > 0)
     choice->problem = g_strdup ("parts of it are missing");
+}
+
+/* The shards of a folder; of several sets that uploads have left, the one that lacks the least. Returns how many there
+ * are. */
+static guint
+add_shards (Table *table, const char *folder, GArray *files, guint *missing)
+{
+  GArray *firsts = g_hash_table_lookup (table->shards, folder);
+  g_autoptr (GArray) best = NULL;
+
+  for (guint i = 0; firsts != NULL && i < firsts->len; i++)
+    {
+      guint first = g_array_index (firsts, guint, i), lacks;
+      g_autoptr (GArray) parts = new_files (first);
+
+      lacks = add_parts (table, table->files[first].path, parts);
+      if (best != NULL && lacks >= *missing)
+        continue;
+      *missing = lacks;
+      g_clear_pointer (&best, g_array_unref);
+      best = g_steal_pointer (&parts);
+    }
+  if (best != NULL)
+    g_array_append_vals (files, best->data, best->len);
+  return best != NULL ? best->len : 0;
 }
 
 /* A folder as save_pretrained of transformers writes it, told from its config.json. */
@@ -197,7 +231,6 @@ add_folder (Table *table, guint config)
     = { "generation_config.json", "tokenizer.json",     "tokenizer_config.json",       "special_tokens_map.json",
         "chat_template.jinja",    "chat_template.json", "model.safetensors.index.json" };
   g_autofree char *folder = dup_folder (table->files[config].path);
-  g_autofree char *prefix = *folder != '\0' ? g_strconcat (folder, "/", NULL) : g_strdup ("");
   guint single = find (table, folder, "model.safetensors");
   g_autoptr (GArray) files = new_files (config);
   SteerHubChoice *choice;
@@ -215,17 +248,8 @@ add_folder (Table *table, guint config)
       g_array_append_val (files, single);
       n_weights = 1;
     }
-  for (guint i = 0; i < table->n && n_weights == 0; i++)
-    {
-      const char *path = table->files[i].path;
-
-      if (!g_str_has_prefix (path, prefix)
-          || !matches (path + strlen (prefix), "^model-00001-of-[0-9]{5}\\.safetensors$"))
-        continue;
-      g_array_append_val (files, i);
-      missing = add_parts (table, path, files);
-      n_weights = 1;
-    }
+  if (n_weights == 0)
+    n_weights = add_shards (table, folder, files, &missing);
   if (n_weights == 0)
     return;
 
@@ -259,7 +283,8 @@ find_sae_config (const Table *table, const char *folder)
 static gboolean
 is_by_product (const char *base)
 {
-  return matches (base, "^(optimizer|scheduler|scaler|training_args|rng_state|trainer_state|random_states)"
+  return matches (base, "^(optimizer|(lr_)?scheduler|scaler|training_args|rng_state|trainer_state|random_states|state|"
+                        "state_dict|rank_[0-9]+_state)(_[0-9]+)?\\.|^(optimizer|rng_state|random_states)"
                         "|^(log_)?(feature_)?sparsity\\.");
 }
 
@@ -270,7 +295,7 @@ is_of_a_model (const Table *table, guint i)
   g_autofree char *folder = dup_folder (path);
 
   if (matches (base, "^(model|pytorch_model|consolidated|tf_model|adapter_model|diffusion_pytorch_model)\\b")
-      || matches (base, "-[0-9]{5}-of-[0-9]{5}\\."))
+      || matches (base, ANY_PART))
     return TRUE;
   /* Whatever lies beside a tokenizer is of that model. */
   return find (table, folder, "tokenizer.json") > 0 || find (table, folder, "tokenizer.model") > 0;
@@ -287,7 +312,7 @@ add_features (Table *table, guint i)
   g_autoptr (GArray) files = NULL;
   guint config;
 
-  if (is_by_product (base) || is_of_a_model (table, i))
+  if (is_by_product (base) || (!is_named_by_folder && is_of_a_model (table, i)))
     return;
   parent = strcmp (get_base (folder), "checkpoints") == 0 ? dup_folder (folder) : g_strdup (folder);
   files = new_files (i);
@@ -303,27 +328,43 @@ add_features (Table *table, guint i)
 
 /* --- all of them --- */
 
-/* "layer_7" before "layer_15". */
-static int
-compare_names (const char *a, const char *b)
+/* A choice and what it is sorted by: "layer_7" before "layer_15". */
+typedef struct
 {
-  g_autofree char *x = g_utf8_collate_key_for_filename (a, -1), *y = g_utf8_collate_key_for_filename (b, -1);
-  int order = strcmp (x, y);
-
-  return order != 0 ? order : strcmp (a, b);
-}
+  SteerHubChoice *choice;
+  char *key;
+} Sorted;
 
 static int
-compare_choices (gconstpointer a, gconstpointer b)
+compare_sorted (gconstpointer a, gconstpointer b)
 {
-  const SteerHubChoice *x = *(const SteerHubChoice *const *) a, *y = *(const SteerHubChoice *const *) b;
+  const Sorted *x = a, *y = b;
+  int order = strcmp (x->key, y->key);
 
-  if (x->kind != y->kind)
-    return x->kind < y->kind ? -1 : 1;
-  return compare_names (x->name, y->name);
+  if (x->choice->kind != y->choice->kind)
+    return x->choice->kind < y->choice->kind ? -1 : 1;
+  return order != 0 ? order : strcmp (x->choice->name, y->choice->name);
 }
 
-/* Two files of a folder that would both be called as it: each is called by its own name. */
+static void
+sort (GPtrArray *choices)
+{
+  g_autofree Sorted *sorted = g_new (Sorted, choices->len);
+
+  for (guint i = 0; i < choices->len; i++)
+    {
+      sorted[i].choice = g_ptr_array_index (choices, i);
+      sorted[i].key = g_utf8_collate_key_for_filename (sorted[i].choice->name, -1);
+    }
+  qsort (sorted, choices->len, sizeof *sorted, compare_sorted);
+  for (guint i = 0; i < choices->len; i++)
+    {
+      choices->pdata[i] = sorted[i].choice;
+      g_free (sorted[i].key);
+    }
+}
+
+/* Of two that would be called the same the second is called by its file, and where that is taken by a number, too. */
 static void
 make_names_unique (GPtrArray *choices)
 {
@@ -332,13 +373,31 @@ make_names_unique (GPtrArray *choices)
   for (guint i = 0; i < choices->len; i++)
     {
       SteerHubChoice *choice = g_ptr_array_index (choices, i);
+      const char *plain = *choice->target != '\0' ? choice->target : "safetensors";
 
-      if (g_hash_table_add (seen, choice->name))
-        continue;
-      g_free (choice->name);
-      choice->name = g_strdup (*choice->target != '\0' ? choice->target : "safetensors");
+      for (guint n = 1; g_hash_table_contains (seen, choice->name); n++)
+        {
+          g_free (choice->name);
+          choice->name = n == 1 ? g_strdup (plain) : g_strdup_printf ("%s (%u)", plain, n);
+        }
       g_hash_table_add (seen, choice->name);
     }
+}
+
+static void
+add_shard (GHashTable *shards, guint i, const char *path)
+{
+  char *folder = dup_folder (path);
+  GArray *firsts = g_hash_table_lookup (shards, folder);
+
+  if (firsts == NULL)
+    {
+      firsts = g_array_new (FALSE, FALSE, sizeof (guint));
+      g_hash_table_insert (shards, folder, firsts);
+    }
+  else
+    g_free (folder);
+  g_array_append_val (firsts, i);
 }
 
 GPtrArray *
@@ -346,10 +405,18 @@ steer_hub_list_choices (const SteerHubFile *files, guint n_files)
 {
   g_autoptr (GHashTable) by_path = g_hash_table_new (g_str_hash, g_str_equal);
   GPtrArray *choices = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_hub_choice_free);
-  Table table = { files, n_files, by_path, choices };
+  g_autoptr (GHashTable) shards
+    = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
+  Table table = { files, n_files, by_path, shards, choices };
 
   for (guint i = 0; i < n_files; i++)
-    g_hash_table_insert (by_path, files[i].path, GUINT_TO_POINTER (i + 1));
+    {
+      const char *base = get_base (files[i].path);
+
+      g_hash_table_insert (by_path, files[i].path, GUINT_TO_POINTER (i + 1));
+      if (g_str_has_prefix (base, "model-") && matches (base, FIRST_PART) && g_str_has_suffix (base, ".safetensors"))
+        add_shard (shards, i, files[i].path);
+    }
   for (guint i = 0; i < n_files; i++)
     {
       const char *path = files[i].path, *base = get_base (path);
@@ -362,15 +429,52 @@ steer_hub_list_choices (const SteerHubFile *files, guint n_files)
         add_features (&table, i);
     }
   make_names_unique (choices);
-  g_ptr_array_sort (choices, compare_choices);
+  sort (choices);
   return choices;
 }
 
 /* --- one of them --- */
 
-static void
-set_not_found (GPtrArray *choices, const char *text, guint n_matches, GError **error)
+/* How well a name is what was asked for. */
+typedef enum
 {
+  NOT_AT_ALL,
+  IN_PART,
+  BY_WORDS, /* whole words of it: "q6_k" of "M-Q6_K", not of "M-Q6_K_L" */
+  WHOLLY,
+} Fit;
+
+static gboolean
+is_in_word (char c)
+{
+  return g_ascii_isalnum (c) || c == '_';
+}
+
+/* @wanted: in lower case. */
+static Fit
+get_fit (const SteerHubChoice *choice, const char *wanted)
+{
+  g_autofree char *name = g_utf8_casefold (choice->name, -1), *target = g_utf8_casefold (choice->target, -1);
+  const char *at = name;
+  Fit fit = NOT_AT_ALL;
+
+  if (strcmp (name, wanted) == 0 || strcmp (target, wanted) == 0)
+    return WHOLLY;
+  while (fit < BY_WORDS && (at = strstr (at, wanted)) != NULL)
+    {
+      const char *end = at + strlen (wanted);
+
+      fit = (at == name || !is_in_word (at[-1])) && !is_in_word (*end) ? BY_WORDS : IN_PART;
+      at++;
+    }
+  return fit;
+}
+
+/* @names: those that were meant, or all. */
+static void
+set_not_found (GPtrArray *choices, GPtrArray *fitting, const char *text, GError **error)
+{
+  GPtrArray *told = fitting->len > 0 ? fitting : choices;
   g_autoptr (GString) names = g_string_new (NULL);
 
   if (choices->len == 0)
@@ -381,52 +485,42 @@ set_not_found (GPtrArray *choices, const char *text, guint n_matches, GError **e
         "no file of features");
       return;
     }
-  for (guint i = 0; i < choices->len; i++)
-    g_string_append_printf (names, "\n  %s", ((SteerHubChoice *) g_ptr_array_index (choices, i))->name);
+  for (guint i = 0; i < MIN (told->len, MAX_TOLD); i++)
+    g_string_append_printf (names, "\n  %s", ((SteerHubChoice *) g_ptr_array_index (told, i))->name);
+  if (told->len > MAX_TOLD)
+    g_string_append_printf (names, "\n  and %u more", told->len - MAX_TOLD);
   if (text == NULL)
     g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND, "this repository has several things; say which:%s",
                  names->str);
   else
     g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND, "%s is called \"%s\" here; there is:%s",
-                 n_matches == 0 ? "nothing" : "more than one thing", text, names->str);
-}
-
-static const SteerHubChoice *
-find_exactly (GPtrArray *choices, const char *text)
-{
-  for (guint targets = 0; targets < 2; targets++)
-    for (guint i = 0; i < choices->len; i++)
-      {
-        const SteerHubChoice *choice = g_ptr_array_index (choices, i);
-
-        if (strcmp (targets ? choice->target : choice->name, text) == 0)
-          return choice;
-      }
-  return NULL;
+                 fitting->len == 0 ? "nothing" : "more than one thing", text, names->str);
 }
 
 const SteerHubChoice *
 steer_hub_find_choice (GPtrArray *choices, const char *text, GError **error)
 {
   g_autofree char *wanted = text != NULL && *text != '\0' ? g_utf8_casefold (text, -1) : NULL;
-  const SteerHubChoice *found = wanted != NULL ? find_exactly (choices, text) : NULL;
-  guint n_matches = 0;
+  g_autoptr (GPtrArray) fitting = g_ptr_array_new ();
+  Fit best = IN_PART;
 
-  if (found != NULL)
-    return found;
-  for (guint i = 0; i < choices->len; i++)
+  for (guint i = 0; wanted != NULL && i < choices->len; i++)
     {
-      const SteerHubChoice *choice = g_ptr_array_index (choices, i);
-      g_autofree char *name = g_utf8_casefold (choice->name, -1);
+      SteerHubChoice *choice = g_ptr_array_index (choices, i);
+      Fit fit = get_fit (choice, wanted);
 
-      if (wanted == NULL || strstr (name, wanted) != NULL)
-        {
-          n_matches++;
-          found = choice;
-        }
+      if (strcmp (choice->name, text) == 0) /* to the letter */
+        return choice;
+      if (fit > best)
+        g_ptr_array_set_size (fitting, 0);
+      best = MAX (best, fit);
+      if (fit == best)
+        g_ptr_array_add (fitting, choice);
     }
-  if (n_matches == 1)
-    return found;
-  set_not_found (choices, wanted != NULL ? text : NULL, n_matches, error);
+  if (wanted == NULL && choices->len == 1)
+    return g_ptr_array_index (choices, 0);
+  if (fitting->len == 1)
+    return g_ptr_array_index (fitting, 0);
+  set_not_found (choices, fitting, wanted != NULL ? text : NULL, error);
   return NULL;
 }

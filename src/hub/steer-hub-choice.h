@@ -4,6 +4,9 @@
 
 G_BEGIN_DECLS
 
+/* Of a repository or a snapshot no more files are looked at. */
+#define STEER_HUB_MAX_FILES 50000
+
 /* A file of a repository at one commit. */
 typedef struct
 {
@@ -35,7 +38,7 @@ typedef struct
   char *target;  /* what to open, inside the snapshot: a file, or a folder, which may be "" for the snapshot itself */
   char *problem; /* (nullable): why this program cannot use it: "it has no tokenizer.json" */
   guint64 bytes; /* of all files */
-  guint *files;  /* [n_files] into the repository's, the small ones first: what is wrong shows before the big ones */
+  guint *files;  /* [n_files] into the repository's, the small ones first, so that they can be looked at */
   guint n_files;
 } SteerHubChoice;
 
@@ -49,8 +52,8 @@ GPtrArray *steer_hub_list_choices (const SteerHubFile *files, guint n_files);
 /**
  * steer_hub_find_choice:
  * @choices: (element-type SteerHubChoice)
- * @text: (nullable): a choice's name, its target, or a part of its name that no other has, letters of either case; NULL
- *   or "": the only one there is
+ * @text: (nullable): a choice's name, its target, whole words of its name, or else a part of it, which no other has,
+ *   letters of either case; NULL or "": the only one there is
  *
  * Returns: (transfer none). Errors: STEER_HUB_ERROR_NOT_FOUND, with the names to choose from.
  */

@@ -3,58 +3,69 @@
 #include <string.h>
 
 #include "steer-hub-cache.h"
+#include "steer-hub-file.h"
 #include "steer-hub-name.h"
 
 #define DEFAULT_ENDPOINT "https://huggingface.co"
 #define MAX_FOUND 50
 #define MAX_WORDS 200 /* bytes of a search */
-#define MAX_TOKEN 500
+#define MAX_TOKEN 8192
 #define MAX_ANSWER (32 * 1024 * 1024)
 
 /* --- what the environment says --- */
 
-static const char *
-get_variable (const char *name)
-{
-  const char *value = g_getenv (name);
-
-  return value != NULL && *value != '\0' ? value : NULL;
-}
-
 static char *
 dup_token_path (void)
 {
-  const char *path = get_variable ("HF_TOKEN_PATH");
+  char *path = steer_hub_dup_path_variable ("HF_TOKEN_PATH");
   g_autofree char *home = path == NULL ? steer_hub_cache_dup_home () : NULL;
 
-  return path != NULL ? g_strdup (path) : g_build_filename (home, "token", NULL);
+  return path != NULL ? path : g_build_filename (home, "token", NULL);
 }
 
-/* NULL for what could not be a line of a header. */
-static char *
-dup_clean_token (const char *text)
+/* Whether @text can be a line of a header. */
+static gboolean
+check_token (const char *text, const char *whence, GError **error)
 {
-  g_autofree char *token = g_strstrip (g_strdup (text));
+  gsize length = strlen (text);
 
-  if (*token == '\0' || strlen (token) > MAX_TOKEN)
-    return NULL;
-  for (const char *p = token; *p != '\0'; p++)
+  for (const char *p = text; *p != '\0'; p++)
     if (!g_ascii_isgraph (*p))
-      return NULL;
-  return g_steal_pointer (&token);
+      length = G_MAXSIZE;
+  if (length <= MAX_TOKEN)
+    return TRUE;
+  g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID,
+               "what %s has is not a token: make a new one with `hf auth login`, or take it away", whence);
+  return FALSE;
 }
 
-static char *
-dup_token (const char *given)
+/* @token: (out) (nullable): NULL: none */
+static gboolean
+read_token (const char *given, char **token, GError **error)
 {
-  g_autofree char *path = NULL, *text = NULL;
+  static const char *const variables[] = { "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN" };
+  g_autofree char *whence = g_strdup ("the program"), *text = g_strdup (given);
 
-  if (given == NULL)
-    given = get_variable ("HF_TOKEN");
-  if (given != NULL)
-    return dup_clean_token (given);
-  path = dup_token_path ();
-  return g_file_get_contents (path, &text, NULL, NULL) ? dup_clean_token (text) : NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (variables) && text == NULL; i++)
+    if (steer_hub_get_variable (variables[i]) != NULL)
+      {
+        text = g_strdup (g_getenv (variables[i]));
+        g_free (whence);
+        whence = g_strconcat ("the variable ", variables[i], NULL);
+      }
+  if (text == NULL)
+    {
+      g_free (whence);
+      whence = dup_token_path ();
+      g_file_get_contents (whence, &text, NULL, NULL);
+    }
+  *token = NULL;
+  if (text == NULL || *g_strstrip (text) == '\0')
+    return TRUE;
+  if (!check_token (text, whence, error))
+    return FALSE;
+  *token = g_steal_pointer (&text);
+  return TRUE;
 }
 
 /* --- the client --- */
@@ -64,8 +75,9 @@ steer_hub_client_new (const SteerHubOptions *options, GError **error)
 {
   static const SteerHubOptions none;
   const SteerHubOptions *given = options != NULL ? options : &none;
-  const char *endpoint = given->endpoint != NULL ? given->endpoint : get_variable ("HF_ENDPOINT");
+  const char *endpoint = given->endpoint != NULL ? given->endpoint : steer_hub_get_variable ("HF_ENDPOINT");
   g_autofree char *text = g_strdup (endpoint != NULL ? endpoint : DEFAULT_ENDPOINT);
+  g_autofree char *token = NULL;
   g_autoptr (GUri) uri = NULL;
   SteerHubClient *self;
 
@@ -81,11 +93,14 @@ steer_hub_client_new (const SteerHubOptions *options, GError **error)
                    text);
       return NULL;
     }
+  if (!read_token (given->token, &token, error))
+    return NULL;
   self = g_new0 (SteerHubClient, 1);
   g_atomic_ref_count_init (&self->n_refs);
   self->endpoint = g_steal_pointer (&text);
   self->uri = g_steal_pointer (&uri);
-  self->token = dup_token (given->token);
+  self->token = g_steal_pointer (&token);
+  self->check_model = given->check_model;
   self->cache
     = given->cache != NULL ? g_canonicalize_filename (given->cache, NULL) : steer_hub_cache_dup_default_path ();
   return self;
@@ -133,7 +148,7 @@ steer_hub_client_search (SteerHubClient *self, const char *words, GCancellable *
   g_autofree char *path = g_strdup_printf ("/api/models?search=%s&sort=downloads&limit=%d&expand=downloads&expand=likes"
                                            "&expand=tags&expand=gated",
                                            escaped, MAX_FOUND);
-  g_autoptr (GBytes) answer = steer_hub_http_read (self, session, path, NULL, MAX_ANSWER, cancellable, error);
+  g_autoptr (GBytes) answer = steer_hub_http_read (self, session, path, NULL, MAX_ANSWER, NULL, cancellable, error);
   gconstpointer text;
   gsize length;
 
@@ -152,7 +167,9 @@ steer_hub_client_read_repo (SteerHubClient *self,
 {
   g_autoptr (SoupSession) session = NULL;
   g_autoptr (GBytes) answer = NULL;
+  g_autoptr (SteerHubRepo) repo = NULL;
   g_autofree char *escaped = NULL, *path = NULL;
+  gboolean is_renamed = FALSE;
   gconstpointer text;
   gsize length;
 
@@ -167,9 +184,13 @@ steer_hub_client_read_repo (SteerHubClient *self,
   session = steer_hub_http_new_session ();
   escaped = g_uri_escape_string (revision, NULL, FALSE);
   path = g_strdup_printf ("/api/models/%s/revision/%s?blobs=true", repo_id, escaped);
-  answer = steer_hub_http_read (self, session, path, repo_id, MAX_ANSWER, cancellable, error);
+  answer = steer_hub_http_read (self, session, path, repo_id, MAX_ANSWER, &is_renamed, cancellable, error);
   if (answer == NULL)
     return NULL;
   text = g_bytes_get_data (answer, &length);
-  return steer_hub_repo_parse (text, length, error);
+  repo = steer_hub_repo_parse (text, length, error);
+  if (repo == NULL || is_renamed || g_ascii_strcasecmp (repo->id, repo_id) == 0)
+    return g_steal_pointer (&repo);
+  g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "asked for %s, the Hub told of %s", repo_id, repo->id);
+  return NULL;
 }

@@ -8,8 +8,13 @@ G_BEGIN_DECLS
 typedef struct
 {
   const char *endpoint; /* else $HF_ENDPOINT, else "https://huggingface.co" */
-  const char *token;    /* else $HF_TOKEN, else the file $HF_TOKEN_PATH, else $HF_HOME/token; "": none */
-  const char *cache;    /* else steer_hub_cache_dup_default_path () */
+  const char
+    *token; /* else $HF_TOKEN or $HUGGING_FACE_HUB_TOKEN, else the file $HF_TOKEN_PATH, else $HF_HOME/token; "": none */
+  const char *cache; /* else steer_hub_cache_dup_default_path () */
+
+  /* Of a model's folder, when its configuration has come and before its weights do: whether the program can use it. On
+   * the thread that fetches. */
+  gboolean (*check_model) (const char *folder, GError **error);
 } SteerHubOptions;
 
 /**
@@ -23,7 +28,7 @@ typedef struct
  */
 typedef struct _SteerHubClient SteerHubClient;
 
-/* @options: (nullable). Errors: STEER_HUB_ERROR_INVALID (an endpoint that is no address). */
+/* @options: (nullable). Errors: STEER_HUB_ERROR_INVALID (an endpoint that is no address, a token that is none). */
 SteerHubClient *steer_hub_client_new (const SteerHubOptions *options, GError **error);
 SteerHubClient *steer_hub_client_ref (SteerHubClient *self);
 void steer_hub_client_unref (SteerHubClient *self);
@@ -37,15 +42,17 @@ char *steer_hub_client_dup_page (SteerHubClient *self, const char *repo_id);
  * (element-type SteerHubFound). Errors: STEER_HUB_ERROR, G_IO_ERROR_CANCELLED. */
 GPtrArray *steer_hub_client_search (SteerHubClient *self, const char *words, GCancellable *cancellable, GError **error);
 
-/* @revision: (nullable): NULL: "main". Errors: STEER_HUB_ERROR, G_IO_ERROR_CANCELLED. */
+/* @revision: (nullable): NULL: "main". A repository that was renamed comes under its new name. Errors: STEER_HUB_ERROR,
+ * G_IO_ERROR_CANCELLED. */
 SteerHubRepo *steer_hub_client_read_repo (SteerHubClient *self,
                                           const char *repo_id,
                                           const char *revision,
                                           GCancellable *cancellable,
                                           GError **error);
 
-/* @done, @total: bytes of all files of the choice. On the thread that calls steer_hub_client_fetch(). */
-typedef void (*SteerHubProgress) (guint64 done, guint64 total, gpointer data);
+/* @done, @total: bytes of all files of the choice. @received: those that came now, which are what speed is. On the
+ * thread that calls steer_hub_client_fetch(). */
+typedef void (*SteerHubProgress) (guint64 done, guint64 total, guint64 received, gpointer data);
 
 /**
  * steer_hub_client_fetch:

@@ -12,10 +12,13 @@
 #include <unistd.h>
 
 #include "steer-hub-cache.h"
+#include "steer-hub-file.h"
 #include "steer-hub-name.h"
 #include "steer-hub-sum.h"
 
-/* Tries without a byte of progress; the pauses between them are 1, 2, 4, 8 seconds. */
+/* Less than this is no progress: a byte a connection would go on for ever. */
+#define PROGRESS_BYTES (64 * 1024)
+/* Tries without progress; the pauses between them are 1, 2, 4, 8 seconds. */
 #define MAX_TRIES 5
 /* Before a connection that broke on the way is made again. */
 #define PAUSE_MS 100
@@ -34,7 +37,8 @@ typedef struct
 
   SteerHubProgress progress;
   gpointer data;
-  guint64 before; /* bytes of the files that are done */
+  guint64 before;   /* bytes of the files that are done */
+  guint64 received; /* bytes that came from the Hub */
   guint64 total;
 } Fetch;
 
@@ -42,27 +46,20 @@ typedef struct
 typedef struct
 {
   const SteerHubFile *file;
-  char *blob;    /* where it will be */
-  char *partial; /* where it is until then */
-  int fd;        /* of @partial */
-  int lock;      /* of the lock */
+  char *blob;          /* where it will be */
+  char *partial;       /* where it is until then */
+  int fd;              /* of @partial */
+  int lock;            /* of the lock */
+  gboolean is_private; /* nobody else goes on with @partial */
+  gboolean is_resumed; /* an earlier try left its beginning */
   SteerHubSum *sum;
 } Arrival;
-
-static gboolean
-fail (const char *what, const char *path, GError **error)
-{
-  int code = errno;
-
-  g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "%s %s: %s", what, path, g_strerror (code));
-  return FALSE;
-}
 
 static void
 report (Fetch *self, guint64 done)
 {
   if (self->progress != NULL)
-    self->progress (MIN (self->before + done, self->total), self->total, self->data);
+    self->progress (MIN (self->before + done, self->total), self->total, self->received, self->data);
 }
 
 /* --- the file until it is whole --- */
@@ -70,6 +67,8 @@ report (Fetch *self, guint64 done)
 static void
 arrival_clear (Arrival *self)
 {
+  if (self->is_private)
+    g_unlink (self->partial);
   g_free (self->blob);
   g_free (self->partial);
   if (self->fd >= 0)
@@ -82,29 +81,39 @@ arrival_clear (Arrival *self)
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Arrival, arrival_clear)
 
+/* A file system that cannot lock: some shares, some of FUSE. */
 static gboolean
-make_parent (const char *path, GError **error)
+has_no_locks (void)
 {
-  g_autofree char *folder = g_path_get_dirname (path);
-
-  return g_mkdir_with_parents (folder, 0777) == 0 || fail ("could not make", folder, error);
+  return errno == ENOLCK || errno == ENOSYS || errno == ENOTSUP;
 }
 
-/* As filelock of Python takes it, which other programs use for the same files: flock() on the whole. */
+/* As filelock of Python takes it, which other programs use for the same files: flock() on the whole. Another user's
+ * file can be locked, too, where it can be read. */
 static gboolean
 take_lock (Fetch *self, Arrival *arrival, GError **error)
 {
   g_autofree char *path = steer_hub_cache_dup_lock_path (self->client->cache, self->repo->id, arrival->file->sum);
 
-  if (!make_parent (path, error))
+  if (!steer_hub_make_parent (path, error))
     return FALSE;
   arrival->lock = g_open (path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (arrival->lock < 0 && errno == EACCES)
+    arrival->lock = g_open (path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW, 0);
   if (arrival->lock < 0)
-    return fail ("could not open", path, error);
+    return steer_hub_fail_errno ("could not open", path, error);
   while (flock (arrival->lock, LOCK_EX | LOCK_NB) != 0)
     {
+      if (has_no_locks ())
+        {
+          /* A name that nobody else has takes the lock's place; what arrives there does not outlive this try. */
+          g_free (arrival->partial);
+          arrival->partial = g_strdup_printf ("%s.%08x.incomplete", arrival->blob, g_random_int ());
+          arrival->is_private = TRUE;
+          return TRUE;
+        }
       if (errno != EWOULDBLOCK && errno != EINTR)
-        return fail ("could not lock", path, error);
+        return steer_hub_fail_errno ("could not lock", path, error);
       if (!steer_hub_wait (LOCK_POLL_MS, self->cancellable, error))
         return FALSE;
     }
@@ -122,19 +131,22 @@ read_partial (Fetch *self, Arrival *arrival, GError **error)
       if (g_cancellable_set_error_if_cancelled (self->cancellable, error))
         return FALSE;
       n = read (arrival->fd, self->part, PART_BYTES);
-      if (n > 0)
-        steer_hub_sum_add (arrival->sum, self->part, (gsize) n);
+      if (n <= 0)
+        continue;
+      steer_hub_sum_add (arrival->sum, self->part, (gsize) n);
+      report (self, steer_hub_sum_get_length (arrival->sum));
     }
   while (n > 0 || (n < 0 && errno == EINTR));
-  return n == 0 || fail ("could not read", arrival->partial, error);
+  return n == 0 || steer_hub_fail_errno ("could not read", arrival->partial, error);
 }
 
 static gboolean
 start_over (Arrival *arrival, GError **error)
 {
+  arrival->is_resumed = FALSE;
   steer_hub_sum_reset (arrival->sum);
   return (ftruncate (arrival->fd, 0) == 0 && lseek (arrival->fd, 0, SEEK_SET) == 0)
-         || fail ("could not empty", arrival->partial, error);
+         || steer_hub_fail_errno ("could not empty", arrival->partial, error);
 }
 
 static gboolean
@@ -142,19 +154,20 @@ open_partial (Fetch *self, Arrival *arrival, GError **error)
 {
   struct stat status;
 
-  if (!make_parent (arrival->partial, error))
+  if (!steer_hub_make_parent (arrival->partial, error))
     return FALSE;
   arrival->fd = g_open (arrival->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (arrival->fd < 0 || fstat (arrival->fd, &status) != 0)
-    return fail ("could not open", arrival->partial, error);
+    return steer_hub_fail_errno ("could not open", arrival->partial, error);
   if (!S_ISREG (status.st_mode))
     {
       errno = EEXIST;
-      return fail ("could not open", arrival->partial, error);
+      return steer_hub_fail_errno ("could not open", arrival->partial, error);
     }
   arrival->sum = steer_hub_sum_new (arrival->file->sum, arrival->file->size);
   if ((guint64) status.st_size > arrival->file->size)
     return start_over (arrival, error);
+  arrival->is_resumed = status.st_size > 0;
   return read_partial (self, arrival, error);
 }
 
@@ -174,7 +187,7 @@ write_all (Arrival *arrival, const guint8 *bytes, gsize length, GError **error)
           return FALSE;
         }
       if (n < 0)
-        return fail ("could not write", arrival->partial, error);
+        return steer_hub_fail_errno ("could not write", arrival->partial, error);
       bytes += n;
       length -= (gsize) n;
     }
@@ -215,12 +228,13 @@ receive (Fetch *self, Arrival *arrival, SteerHubAnswer *answer, GError **error)
       if (!write_all (arrival, self->part, (gsize) n, error))
         return FALSE;
       steer_hub_sum_add (arrival->sum, self->part, (gsize) n);
+      self->received += (guint64) n;
       report (self, length);
     }
   if (n == 0 && steer_hub_sum_get_length (arrival->sum) == arrival->file->size)
     return TRUE;
   if (n < 0)
-    steer_hub_http_propagate (self->client, error, g_steal_pointer (&local_error));
+    steer_hub_http_propagate (answer->host, error, g_steal_pointer (&local_error));
   else
     g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "the connection ended before all of %s had come",
                  arrival->file->path);
@@ -234,9 +248,16 @@ ask (Fetch *self, Arrival *arrival, guint *wait, GError **error)
   g_auto (SteerHubAnswer) answer = { 0 };
   g_autofree char *address = dup_address (self, arrival->file);
 
-  return steer_hub_http_open (self->client, self->session, address, self->repo->id,
-                              steer_hub_sum_get_length (arrival->sum), &answer, wait, self->cancellable, error)
-         && receive (self, arrival, &answer, error);
+  if (!steer_hub_http_open (self->client, self->session, address, self->repo->id,
+                            steer_hub_sum_get_length (arrival->sum), &answer, wait, self->cancellable, error))
+    return FALSE;
+  if (!answer.is_beyond)
+    return receive (self, arrival, &answer, error);
+  /* What is there is more than the whole: another file's, or the Hub has shortened it. */
+  if (start_over (arrival, error))
+    g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_FAILED, "%s has no more of %s than is there", answer.host,
+                 arrival->file->path);
+  return FALSE;
 }
 
 static gboolean
@@ -260,7 +281,7 @@ ask_until_whole (Fetch *self, Arrival *arrival, GError **error)
 
       if (ask (self, arrival, &wait, &local_error))
         return TRUE;
-      n_tries = steer_hub_sum_get_length (arrival->sum) > before ? 0 : n_tries + 1;
+      n_tries = steer_hub_sum_get_length (arrival->sum) >= before + PROGRESS_BYTES ? 0 : n_tries + 1;
       if (!may_pass (local_error) || n_tries >= MAX_TRIES)
         {
           g_propagate_error (error, g_steal_pointer (&local_error));
@@ -277,18 +298,39 @@ ask_until_whole (Fetch *self, Arrival *arrival, GError **error)
 static gboolean
 settle (Arrival *arrival, GError **error)
 {
-  if (!steer_hub_sum_is_right (arrival->sum))
+  /* Its name says that it is whole, so it has to be on the disk before it has that name. */
+  if (fsync (arrival->fd) != 0)
+    return steer_hub_fail_errno ("could not write", arrival->partial, error);
+  if (g_rename (arrival->partial, arrival->blob) != 0)
+    return steer_hub_fail_errno ("could not name", arrival->blob, error);
+  arrival->is_private = FALSE;
+  return TRUE;
+}
+
+/* Bytes that have the sum that is told. What an earlier try left may be damaged, by a machine that lost its power while
+ * it wrote; what has all come now may be so once. */
+static gboolean
+receive_whole (Fetch *self, Arrival *arrival, GError **error)
+{
+  for (;;)
     {
+      gboolean is_resumed;
+
+      if (!ask_until_whole (self, arrival, error))
+        return FALSE;
+      is_resumed = arrival->is_resumed;
+      if (steer_hub_sum_is_right (arrival->sum))
+        return TRUE;
+      if (!start_over (arrival, error))
+        return FALSE;
+      if (is_resumed)
+        continue;
       g_unlink (arrival->partial);
       g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_DAMAGED,
                    "%s arrived damaged (its sum is not the one that the Hub tells), and was thrown away: try again",
                    arrival->file->path);
       return FALSE;
     }
-  /* Its name says that it is whole, so it has to be on the disk before it has that name. */
-  if (fsync (arrival->fd) != 0)
-    return fail ("could not write", arrival->partial, error);
-  return g_rename (arrival->partial, arrival->blob) == 0 || fail ("could not name", arrival->blob, error);
 }
 
 static gboolean
@@ -299,20 +341,41 @@ is_there (const char *blob, guint64 size)
   return g_stat (blob, &status) == 0 && S_ISREG (status.st_mode) && (guint64) status.st_size == size;
 }
 
+/* What has the blob's name and is none would be in the way only when all has come. */
+static gboolean
+check_place (const char *blob, GError **error)
+{
+  GStatBuf status;
+
+  if (g_lstat (blob, &status) != 0 || !S_ISDIR (status.st_mode))
+    return TRUE;
+  errno = EISDIR;
+  return steer_hub_fail_errno ("could not write", blob, error);
+}
+
 static gboolean
 fetch_file (Fetch *self, const SteerHubFile *file, GError **error)
 {
   g_auto (Arrival) arrival = { .file = file, .fd = -1, .lock = -1 };
 
+  if (steer_hub_cache_has_file (self->client->cache, self->repo->id, self->repo->commit, file->path, file->size))
+    {
+      self->before += file->size;
+      report (self, 0);
+      return TRUE;
+    }
+
   arrival.blob = steer_hub_cache_dup_blob_path (self->client->cache, self->repo->id, file->sum);
   arrival.partial = g_strconcat (arrival.blob, ".incomplete", NULL);
   if (!is_there (arrival.blob, file->size))
     {
+      if (!check_place (arrival.blob, error))
+        return FALSE;
       if (!take_lock (self, &arrival, error))
         return FALSE;
       /* Whoever had the lock may have fetched it. */
       if (!is_there (arrival.blob, file->size)
-          && (!open_partial (self, &arrival, error) || !ask_until_whole (self, &arrival, error)
+          && (!open_partial (self, &arrival, error) || !receive_whole (self, &arrival, error)
               || !settle (&arrival, error)))
         return FALSE;
     }
@@ -332,7 +395,8 @@ get_missing (Fetch *self, const SteerHubFile *file)
   GStatBuf status;
   guint64 there = 0;
 
-  if (is_there (blob, file->size))
+  if (is_there (blob, file->size)
+      || steer_hub_cache_has_file (self->client->cache, self->repo->id, self->repo->commit, file->path, file->size))
     return 0;
   if (g_stat (partial, &status) == 0)
     there = (guint64) MAX (status.st_size, 0);
@@ -379,7 +443,8 @@ steer_hub_client_fetch (SteerHubClient *self,
 {
   g_autoptr (SoupSession) session = steer_hub_http_new_session ();
   g_autofree guint8 *part = g_malloc (PART_BYTES);
-  g_autofree char *snapshot = steer_hub_cache_dup_snapshot_path (self->cache, repo->id, repo->commit);
+  g_autofree char *snapshot = steer_hub_cache_dup_snapshot_path (self->cache, repo->id, repo->commit), *target = NULL;
+  gboolean is_checked = FALSE;
   Fetch fetch = {
     .client = self,
     .session = session,
@@ -400,10 +465,21 @@ steer_hub_client_fetch (SteerHubClient *self,
   if (!steer_hub_cache_make (self->cache, error) || !check_space (&fetch, choice, error))
     return NULL;
   report (&fetch, 0);
+  target = *choice->target != '\0' ? g_build_filename (snapshot, choice->target, NULL) : g_strdup (snapshot);
   for (guint i = 0; i < choice->n_files; i++)
-    if (!fetch_file (&fetch, &repo->files[choice->files[i]], error))
-      return NULL;
-  if (!steer_hub_cache_set_ref (self->cache, repo->id, revision != NULL ? revision : "main", repo->commit, error))
-    return NULL;
-  return *choice->target != '\0' ? g_build_filename (snapshot, choice->target, NULL) : g_steal_pointer (&snapshot);
+    {
+      const SteerHubFile *file = &repo->files[choice->files[i]];
+
+      if (!is_checked && choice->kind == STEER_HUB_MODEL && g_str_has_suffix (file->path, ".safetensors"))
+        {
+          if (self->check_model != NULL && !self->check_model (target, error))
+            return NULL;
+          is_checked = TRUE;
+        }
+      if (!fetch_file (&fetch, file, error))
+        return NULL;
+    }
+  /* A convenience for other programs: the files are there all the same. */
+  steer_hub_cache_set_ref (self->cache, repo->id, revision != NULL ? revision : "main", repo->commit, NULL);
+  return g_steal_pointer (&target);
 }

@@ -16,7 +16,8 @@ static const struct
     "\\1-resid-post-aa" },
   { "andyrdt/saes-qwen2.5-7b-instruct", "^resid_post_layer_(\\d+)/trainer_1$", "qwen2.5-7b-it", "\\1-resid-post-aa" },
   { "andyrdt/saes-gpt-oss-20b", "^resid_post_layer_(\\d+)/trainer_\\d+$", "gpt-oss-20b", "\\1-resid-post-aa" },
-  { "Goodfire/Llama-3.1-8B-Instruct-SAE-l19", "", "llama3.1-8b-it", "19-resid-post-gf" },
+  { "Goodfire/Llama-3.1-8B-Instruct-SAE-l19", "^Llama-3\\.1-8B-Instruct-SAE-l19(\\.pth)?$", "llama3.1-8b-it",
+    "19-resid-post-gf" },
   /* Of each layer and width one sparsity has labels; source.jsonl tells which. */
   { "google/gemma-scope-2b-pt-res", "^layer_(\\d+)/width_(\\d+k)/", "gemma-2-2b", "\\1-gemmascope-res-\\2" },
   { "google/gemma-scope-9b-pt-res", "^layer_(\\d+)/width_(\\d+k)/", "gemma-2-9b", "\\1-gemmascope-res-\\2" },
@@ -65,6 +66,12 @@ steer_hub_guess_labels (const char *repo_id, const char *name, char **model, cha
       return TRUE;
     }
   return guess_gemma_scope_2 (repo_id, name, model, source);
+}
+
+gboolean
+steer_hub_labels_are_of_one (const char *repo_id)
+{
+  return g_ascii_strncasecmp (repo_id, "google/gemma-scope-", strlen ("google/gemma-scope-")) == 0;
 }
 
 gboolean

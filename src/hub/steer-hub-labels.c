@@ -1,11 +1,11 @@
 /* Labels of features: many small files. */
 #include "steer-hub-labels.h"
 
-#include <errno.h>
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "steer-hub-file.h"
 #include "steer-hub-listing.h"
 #include "steer-hub-name.h"
 #include "steer-hub-private.h"
@@ -45,7 +45,7 @@ read_whole (Fetch *self, const char *path, gsize max, GError **error)
     {
       g_autoptr (GError) local_error = NULL;
       GBytes *bytes
-        = steer_hub_http_read (self->client, self->session, path, NULL, max, self->cancellable, &local_error);
+        = steer_hub_http_read (self->client, self->session, path, NULL, max, NULL, self->cancellable, &local_error);
 
       if (bytes != NULL)
         return bytes;
@@ -85,7 +85,11 @@ list (Fetch *self, GError **error)
       if (!steer_hub_listing_parse (text, length, self->objects, &next, error))
         return FALSE;
     }
-  return TRUE;
+  if (next == NULL)
+    return TRUE;
+  g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID, "the list of labels of %s/%s has no end",
+               self->what->model, self->what->source);
+  return FALSE;
 }
 
 /* "explanations" of "v1/MODEL/SOURCE/explanations/batch-3.jsonl.gz"; NULL for other files. */
@@ -177,15 +181,24 @@ check_sae (Fetch *self, GError **error)
   if (self->what->repo_id == NULL)
     return TRUE;
   source = read_whole (self, path, MAX_SOURCE, &local_error);
-  if (source == NULL && g_error_matches (local_error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (source == NULL && !g_error_matches (local_error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND)
+      && !g_error_matches (local_error, STEER_HUB_ERROR, STEER_HUB_ERROR_FORBIDDEN)) /* what S3 may say of no file */
     {
       g_propagate_error (error, g_steal_pointer (&local_error));
       return FALSE;
     }
-  if (source == NULL)
-    return TRUE;
-  repo_id = dup_member (source, "hfRepoId");
-  folder = dup_member (source, "hfFolderId");
+  if (source != NULL)
+    {
+      repo_id = dup_member (source, "hfRepoId");
+      folder = dup_member (source, "hfFolderId");
+    }
+  if (folder == NULL && steer_hub_labels_are_of_one (self->what->repo_id))
+    {
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND,
+                   "Neuronpedia does not tell of which SAE of its layer and width its labels of %s/%s are",
+                   self->what->model, self->what->source);
+      return FALSE;
+    }
   if ((repo_id == NULL || g_ascii_strcasecmp (repo_id, self->what->repo_id) == 0)
       && (folder == NULL || strcmp (folder, self->what->name) == 0))
     return TRUE;
@@ -207,7 +220,7 @@ is_right (const SteerHubObject *object, gconstpointer bytes, gsize length)
 }
 
 static gboolean
-fetch_one (Fetch *self, const SteerHubObject *object, const char *folder, GError **error)
+fetch_one (Fetch *self, const SteerHubObject *object, const char *folder, guint64 *received, GError **error)
 {
   g_autofree char *base = g_path_get_basename (object->key), *path = g_build_filename (folder, base, NULL);
   g_autofree char *escaped = g_uri_escape_string (object->key, "/", FALSE);
@@ -222,16 +235,36 @@ fetch_one (Fetch *self, const SteerHubObject *object, const char *folder, GError
   if (bytes == NULL)
     return FALSE;
   content = g_bytes_get_data (bytes, &length);
+  *received += length;
   if (is_right (object, content, length))
     return g_file_set_contents (path, content, (gssize) length, error);
   g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_DAMAGED, "%s arrived damaged: try again", object->key);
   return FALSE;
 }
 
+/* What an earlier download has left, of another writer or an older export, would be imported with the rest. */
+static void
+remove_others (Fetch *self, const char *folder)
+{
+  g_autoptr (GHashTable) known = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  for (guint i = 0; i < self->objects->len; i++)
+    g_hash_table_add (known, g_path_get_basename (g_array_index (self->objects, SteerHubObject, i).key));
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    if (!g_hash_table_contains (known, name))
+      {
+        g_autofree char *path = g_build_filename (folder, name, NULL);
+
+        g_unlink (path);
+      }
+}
+
 static gboolean
 fetch_all (Fetch *self, const char *folder, SteerHubProgress progress, gpointer data, GError **error)
 {
-  guint64 done = 0, total = 0;
+  guint64 done = 0, total = 0, received = 0;
 
   for (guint i = 0; i < self->objects->len; i++)
     total += g_array_index (self->objects, SteerHubObject, i).size;
@@ -240,13 +273,13 @@ fetch_all (Fetch *self, const char *folder, SteerHubProgress progress, gpointer 
       const SteerHubObject *object = &g_array_index (self->objects, SteerHubObject, i);
 
       if (progress != NULL)
-        progress (done, total, data);
-      if (!fetch_one (self, object, folder, error))
+        progress (done, total, received, data);
+      if (!fetch_one (self, object, folder, &received, error))
         return FALSE;
       done += object->size;
     }
   if (progress != NULL)
-    progress (done, total, data);
+    progress (done, total, received, data);
   return TRUE;
 }
 
@@ -259,7 +292,7 @@ steer_hub_fetch_labels (const SteerHubLabels *what,
                         GError **error)
 {
   g_auto (Fetch) fetch = { .what = what, .cancellable = cancellable };
-  const char *variable = g_getenv ("STEER_LABELS_ENDPOINT");
+  const char *variable = steer_hub_get_variable ("STEER_LABELS_ENDPOINT");
   SteerHubOptions options = { .token = "", .cache = folder };
   g_autofree char *path = NULL;
 
@@ -271,9 +304,7 @@ steer_hub_fetch_labels (const SteerHubLabels *what,
                    what->model, what->source);
       return NULL;
     }
-  options.endpoint = what->endpoint != NULL                  ? what->endpoint
-                     : variable != NULL && *variable != '\0' ? variable
-                                                             : STEER_HUB_LABELS_ENDPOINT;
+  options.endpoint = what->endpoint != NULL ? what->endpoint : variable != NULL ? variable : STEER_HUB_LABELS_ENDPOINT;
   fetch.client = steer_hub_client_new (&options, error);
   if (fetch.client == NULL)
     return NULL;
@@ -285,11 +316,9 @@ steer_hub_fetch_labels (const SteerHubLabels *what,
     return NULL;
   if (g_mkdir_with_parents (path, 0777) != 0)
     {
-      int code = errno;
-
-      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (code), "could not make %s: %s", path,
-                   g_strerror (code));
+      steer_hub_fail_errno ("could not make", path, error);
       return NULL;
     }
+  remove_others (&fetch, path);
   return fetch_all (&fetch, path, progress, data, error) ? g_steal_pointer (&path) : NULL;
 }

@@ -26,6 +26,9 @@ gboolean steer_hub_is_label_name (const char *text);
  */
 gboolean steer_hub_guess_labels (const char *repo_id, const char *name, char **model, char **source);
 
+/* Whether a repository has several SAEs of which one only has labels, so that it must be told which. */
+gboolean steer_hub_labels_are_of_one (const char *repo_id);
+
 /* Which labels. */
 typedef struct
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define MAX_REPO_ID 96
+#define MAX_NAME 96 /* of the owner, and of the rest */
 #define MAX_REVISION 200
 #define MAX_PATH 1024
 #define MAX_PATH_PART 255 /* what file systems take */
@@ -13,11 +13,10 @@ G_DEFINE_QUARK (steer - hub - error - quark, steer_hub_error)
 gboolean
 steer_hub_is_repo_id (const char *text)
 {
-  gsize length = text != NULL ? strlen (text) : 0;
   g_auto (GStrv) parts = NULL;
 
-  if (length == 0 || length > MAX_REPO_ID || strstr (text, "--") != NULL || strstr (text, "..") != NULL
-      || g_str_has_suffix (text, ".git") || g_str_has_suffix (text, ".ipynb"))
+  if (text == NULL || *text == '\0' || strlen (text) > 2 * MAX_NAME + 1 || strstr (text, "--") != NULL
+      || strstr (text, "..") != NULL || g_str_has_suffix (text, ".git"))
     return FALSE;
   parts = g_strsplit (text, "/", 3);
   if (g_strv_length (parts) > 2)
@@ -26,7 +25,7 @@ steer_hub_is_repo_id (const char *text)
     {
       gsize n = strlen (parts[i]);
 
-      if (n == 0 || strchr ("-.", parts[i][0]) != NULL || strchr ("-.", parts[i][n - 1]) != NULL)
+      if (n == 0 || n > MAX_NAME || strchr ("-.", parts[i][0]) != NULL || strchr ("-.", parts[i][n - 1]) != NULL)
         return FALSE;
       for (const char *p = parts[i]; *p != '\0'; p++)
         if (!g_ascii_isalnum (*p) && strchr ("-_.", *p) == NULL)
@@ -112,11 +111,11 @@ skip_host (const char *text)
 static gboolean
 read_page (char **parts, char **revision, char **path)
 {
-  static const char *const kinds[] = { "tree", "blob", "resolve", "raw" };
+  static const char *const kinds[] = { "tree", "blob", "resolve", "raw", "commit" };
 
   if (*parts == NULL || **parts == '\0')
     return TRUE;
-  if (!g_strv_contains (((const char *const[]){ kinds[0], kinds[1], kinds[2], kinds[3], NULL }), *parts))
+  if (!g_strv_contains (((const char *const[]){ kinds[0], kinds[1], kinds[2], kinds[3], kinds[4], NULL }), *parts))
     return strcmp (*parts, "discussions") == 0; /* the page of something beside the files */
   if (parts[1] == NULL || *parts[1] == '\0')
     return TRUE;
@@ -134,11 +133,20 @@ read_page (char **parts, char **revision, char **path)
   return *revision != NULL;
 }
 
+/* Of repositories that are no models. */
+static gboolean
+is_of_something_else (char **parts)
+{
+  static const char *const words[] = { "datasets", "spaces", "collections", "papers", "docs", "models", NULL };
+
+  return parts[0] != NULL && parts[1] != NULL && g_strv_contains (words, parts[0]);
+}
+
 gboolean
 steer_hub_parse_name (const char *text, char **repo_id, char **revision, char **path, GError **error)
 {
   g_autofree char *stripped = g_strstrip (g_strdup (text));
-  g_autofree char *id = NULL, *found_revision = NULL, *found_path = NULL;
+  g_autofree char *id = NULL, *found_revision = NULL, *found_path = NULL, *what = NULL;
   const char *rest = skip_host (stripped);
   g_auto (GStrv) parts = NULL;
   guint n;
@@ -147,16 +155,28 @@ steer_hub_parse_name (const char *text, char **repo_id, char **revision, char **
   if (rest != NULL)
     {
       g_autofree char *plain = g_strndup (rest, strcspn (rest, "?#"));
+      char *colon = strchr (plain, ':');
+
+      /* "owner/name:q4_k_m", as other programs write what of a repository is meant */
+      if (colon != NULL)
+        {
+          what = g_strdup (colon + 1);
+          *colon = '\0';
+        }
 
       parts = g_strsplit (plain, "/", -1);
       n = g_strv_length (parts);
       id = n > 1 && *parts[1] != '\0' ? g_strconcat (parts[0], "/", parts[1], NULL)
            : n > 0                    ? g_strdup (parts[0])
                                       : NULL;
-      if (steer_hub_is_repo_id (id) && read_page (parts + MIN (n, 2), &found_revision, &found_path)
+      if (steer_hub_is_repo_id (id) && !is_of_something_else (parts)
+          && read_page (parts + MIN (n, 2), &found_revision, &found_path)
           && (found_revision == NULL || steer_hub_is_revision (found_revision))
-          && (found_path == NULL || steer_hub_is_path (found_path)))
+          && (found_path == NULL || steer_hub_is_path (found_path))
+          && (what == NULL || (found_path == NULL && steer_hub_is_path (what))))
         {
+          if (what != NULL)
+            found_path = g_steal_pointer (&what);
           *repo_id = g_steal_pointer (&id);
           *revision = g_steal_pointer (&found_revision);
           *path = g_steal_pointer (&found_path);

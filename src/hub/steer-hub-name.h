@@ -29,9 +29,9 @@ typedef enum
 
 GQuark steer_hub_error_quark (void);
 
-/* "meta-llama/Llama-3.1-8B-Instruct", or without an owner "gpt2": letters, digits, '-', '_', '.', at most 96 of them,
- * neither "--" nor ".." in it, so that it can be a part of an address and, written with "--" for '/', a folder's name.
- * The rules are those of huggingface_hub (utils/_validators.py). */
+/* "meta-llama/Llama-3.1-8B-Instruct", or without an owner "gpt2": letters, digits, '-', '_', '.', at most 96 in each
+ * part, neither "--" nor ".." in it, so that it can be a part of an address and, written with "--" for '/', a folder's
+ * name. The rules are those of huggingface_hub (utils/_validators.py). */
 gboolean steer_hub_is_repo_id (const char *text);
 
 /* "main", a tag or a commit: git's rules, and no part of it leads out of a folder. */
@@ -46,11 +46,11 @@ gboolean steer_hub_is_path (const char *text);
 
 /**
  * steer_hub_parse_name:
- * @text: what a person typed or pasted: "owner/name", "hf.co/owner/name", or the address of a page of a repository or
- *   of a file in it ("https://huggingface.co/owner/name/blob/main/model.gguf")
+ * @text: what a person typed or pasted: "owner/name", "owner/name:what", "hf.co/owner/name", or the address of a page
+ * of a repository or of a file in it ("https://huggingface.co/owner/name/blob/main/model.gguf")
  * @repo_id: (out)
  * @revision: (out) (nullable): NULL where the text names none
- * @path: (out) (nullable): the file or folder that the address is of
+ * @path: (out) (nullable): the file or folder that the address is of, or what stands behind the colon
  *
  * Errors: STEER_HUB_ERROR_INVALID.
  */

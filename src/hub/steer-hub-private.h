@@ -13,6 +13,7 @@ struct _SteerHubClient
   GUri *uri;      /* of the endpoint */
   char *token;    /* (nullable) */
   char *cache;
+  gboolean (*check_model) (const char *folder, GError **error); /* nullable */
 };
 
 /* --- steer-hub-http.c --- */
@@ -23,8 +24,11 @@ SoupSession *steer_hub_http_new_session (void);
 /* The answer to a GET whose headers have arrived. */
 typedef struct
 {
-  GInputStream *body;
-  guint64 offset; /* of the body's first byte in the whole */
+  GInputStream *body;     /* NULL where @is_beyond */
+  char *host;             /* whose it is */
+  guint64 offset;         /* of the body's first byte in the whole */
+  gboolean is_redirected; /* it is of another address than the one that was asked */
+  gboolean is_beyond;     /* there is nothing at the offset that was asked for */
 } SteerHubAnswer;
 
 void steer_hub_answer_clear (SteerHubAnswer *self);
@@ -49,18 +53,19 @@ gboolean steer_hub_http_open (SteerHubClient *client,
                               GCancellable *cancellable,
                               GError **error);
 
-/* A body of at most @max bytes, whole. */
+/* A body of at most @max bytes, whole. @is_redirected: (out) (nullable). Errors: as above. */
 GBytes *steer_hub_http_read (SteerHubClient *client,
                              SoupSession *session,
                              const char *path,
                              const char *repo_id,
                              gsize max,
+                             gboolean *is_redirected,
                              GCancellable *cancellable,
                              GError **error);
 
-/* Gives an error of the connection the domain STEER_HUB_ERROR and words that tell what to do; one of cancellation
- * stays what it is. @error: (transfer full). */
-void steer_hub_http_propagate (SteerHubClient *client, GError **dest, GError *error);
+/* Gives an error of the connection to @host the domain STEER_HUB_ERROR and words that tell what to do; one of
+ * cancellation stays what it is. @error: (transfer full). */
+void steer_hub_http_propagate (const char *host, GError **dest, GError *error);
 
 /* Sleeps. FALSE when it was cancelled meanwhile. */
 gboolean steer_hub_wait (guint milliseconds, GCancellable *cancellable, GError **error);

@@ -8,7 +8,9 @@
 #include "tensor/steer-json-scanner.h"
 
 /* A repository of ten thousand files has some 200,000. */
-#define MAX_TOKENS 4000000
+#define MAX_TOKENS 1000000
+/* A search asks for no more. */
+#define MAX_FOUND 50
 
 void
 steer_hub_repo_free (SteerHubRepo *self)
@@ -16,6 +18,7 @@ steer_hub_repo_free (SteerHubRepo *self)
   g_free (self->id);
   g_free (self->commit);
   g_free (self->architecture);
+  g_free (self->quantization);
   g_free (self->license);
   for (guint i = 0; i < self->n_files; i++)
     steer_hub_file_clear (&self->files[i]);
@@ -49,6 +52,7 @@ steer_hub_repo_copy (const SteerHubRepo *self)
   copy->id = g_strdup (self->id);
   copy->commit = g_strdup (self->commit);
   copy->architecture = g_strdup (self->architecture);
+  copy->quantization = g_strdup (self->quantization);
   copy->license = g_strdup (self->license);
   copy->gated = self->gated;
   copy->files = g_new0 (SteerHubFile, self->n_files);
@@ -171,7 +175,7 @@ read_file (JsonObject *sibling, SteerHubFile *file)
 static void
 read_files (SteerHubRepo *self, JsonArray *siblings)
 {
-  guint n = siblings != NULL ? json_array_get_length (siblings) : 0;
+  guint n = MIN (siblings != NULL ? json_array_get_length (siblings) : 0, STEER_HUB_MAX_FILES);
   g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
 
   self->files = g_new0 (SteerHubFile, n);
@@ -182,10 +186,14 @@ read_files (SteerHubRepo *self, JsonArray *siblings)
 
       if (!JSON_NODE_HOLDS_OBJECT (node) || !read_file (json_node_get_object (node), file))
         continue;
-      if (g_hash_table_add (seen, file->path))
-        self->n_files++;
-      else
-        steer_hub_file_clear (file);
+      /* g_hash_table_add() would keep the second of two equal names, which goes. */
+      if (g_hash_table_contains (seen, file->path))
+        {
+          steer_hub_file_clear (file);
+          continue;
+        }
+      g_hash_table_add (seen, file->path);
+      self->n_files++;
     }
 }
 
@@ -196,6 +204,7 @@ steer_hub_repo_parse (const char *text, gsize length, GError **error)
   g_autoptr (SteerHubRepo) self = NULL;
   JsonObject *object;
   const char *id, *commit, *architecture;
+  JsonArray *siblings;
 
   if (root == NULL)
     return NULL;
@@ -219,8 +228,17 @@ steer_hub_repo_parse (const char *text, gsize length, GError **error)
   self->commit = g_strdup (commit);
   self->architecture = g_strdup (architecture);
   self->license = g_strdup (get_string (get_object (object, "cardData"), "license"));
+  self->quantization
+    = g_strdup (get_string (get_object (get_object (object, "config"), "quantization_config"), "quant_method"));
   self->gated = is_gated (object);
-  read_files (self, get_array (object, "siblings"));
+  siblings = get_array (object, "siblings");
+  read_files (self, siblings);
+  if (self->n_files == 0 && siblings != NULL && json_array_get_length (siblings) > 0)
+    {
+      g_set_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID,
+                   "what answers is not the Hub: it tells no sizes and sums of the files of %s", id);
+      return NULL;
+    }
   self->choices = steer_hub_list_choices (self->files, self->n_files);
   return g_steal_pointer (&self);
 }
@@ -251,7 +269,7 @@ steer_hub_found_parse (const char *text, gsize length, GError **error)
     return NULL;
   array = json_node_get_array (root);
   found = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_hub_found_free);
-  for (guint i = 0; i < json_array_get_length (array); i++)
+  for (guint i = 0; i < json_array_get_length (array) && found->len < MAX_FOUND; i++)
     {
       JsonNode *node = json_array_get_element (array, i);
       JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;

@@ -14,6 +14,7 @@ typedef struct
   char *id;
   char *commit;        /* steer_hub_is_commit() holds */
   char *architecture;  /* (nullable): "LlamaForCausalLM" from a config.json, or "llama" from a GGUF file */
+  char *quantization;  /* (nullable): how the safetensors are quantised: "awq", "bitsandbytes" */
   char *license;       /* (nullable): "llama3.1" */
   gboolean gated;      /* its terms have to be accepted on its page */
   SteerHubFile *files; /* [n_files]; those whose names or sums are not in order are left out */

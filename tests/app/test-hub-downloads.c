@@ -147,7 +147,7 @@ has_begun (gpointer data)
 static void
 begin (HubTest *f)
 {
-  hub_fake_slow_down (f->hub, 1000, 10);
+  hub_fake_slow_down (f->hub, 200, 50);
   hub_test_open_dialog (f);
   hub_test_open_repo (f, HUB_TEST_GGUF);
   hub_test_press (f, BIG, "Download", "Cancel");
@@ -198,7 +198,7 @@ test_once (HubTest *f, gconstpointer data)
   SteerDownload *first, *other;
 
   g_assert_no_error (error);
-  hub_fake_slow_down (f->hub, 1000, 10);
+  hub_fake_slow_down (f->hub, 200, 50);
   first = steer_downloads_begin (downloads, repo, NULL, g_ptr_array_index (repo->choices, 0));
   g_assert_true (steer_downloads_begin (downloads, repo, NULL, g_ptr_array_index (repo->choices, 0)) == first);
   other = steer_downloads_begin (downloads, repo, NULL, g_ptr_array_index (repo->choices, 1));

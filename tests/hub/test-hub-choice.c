@@ -163,6 +163,49 @@ test_odd_repositories (void)
   check ("", "");
 }
 
+/* Three that would all be called the same, and one whose other name is taken, too. */
+static void
+test_equal_names (void)
+{
+  check ("M-00001-of-00001.gguf 1\nM-000001-of-000001.gguf 2\nM.gguf 3\n",
+         "model M -> M-00001-of-00001.gguf [M-00001-of-00001.gguf] 1\n"
+         "model M.gguf -> M.gguf [M.gguf] 3\n"
+         "model M-000001-of-000001.gguf -> M-000001-of-000001.gguf [M-000001-of-000001.gguf] 2\n");
+  check ("safetensors.gguf 1\nconfig.json 1\ntokenizer.json 1\nmodel.safetensors 5\n",
+         "model safetensors -> safetensors.gguf [safetensors.gguf] 1\n"
+         "model safetensors (2) ->  [config.json tokenizer.json model.safetensors] 7\n");
+  check ("l1/ae.pt 1\nl1/params.npz 2\nl1/sae.safetensors 3\n",
+         "features l1 -> l1/ae.pt [l1/ae.pt] 1\n"
+         "features l1/params.npz -> l1/params.npz [l1/params.npz] 2\n"
+         "features l1/sae.safetensors -> l1/sae.safetensors [l1/sae.safetensors] 3\n");
+}
+
+/* Shards that an earlier upload has left beside a whole set, and counts of six digits. */
+static void
+test_odd_shards (void)
+{
+  check ("config.json 1\ntokenizer.json 1\nmodel-00001-of-00003.safetensors 9\nmodel-00001-of-00002.safetensors 8\n"
+         "model-00002-of-00002.safetensors 7\n",
+         "model safetensors ->  [config.json tokenizer.json model-00002-of-00002.safetensors "
+         "model-00001-of-00002.safetensors] 17\n");
+  check ("config.json 1\ntokenizer.json 1\nmodel-00001-of-000002.safetensors 8\nmodel-00002-of-000002.safetensors 7\n",
+         "model safetensors ->  [config.json tokenizer.json model-00002-of-000002.safetensors "
+         "model-00001-of-000002.safetensors] 17\n");
+}
+
+/* Fifty thousand folders that look like models. */
+static void
+test_many_files (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *found = NULL;
+
+  for (guint i = 0; i < STEER_HUB_MAX_FILES; i++)
+    g_string_append_printf (text, "%u/config.json 1\n", i);
+  found = list (text->str);
+  g_assert_cmpstr (found, ==, "");
+}
+
 /* "this program cannot count them" is not an answer. */
 static void
 test_huge_sizes (void)
@@ -178,16 +221,26 @@ test_find (void)
                            { (char *) "M-Q4_K_S.gguf", 3, NULL },
                            { (char *) "M-Q4_K_M-pure.gguf", 5, NULL } };
   g_autoptr (GPtrArray) three = steer_hub_list_choices (files, 3), one = steer_hub_list_choices (files, 1);
+  SteerHubFile more[] = { { (char *) "M-Q6_K.gguf", 4, NULL },
+                          { (char *) "M-Q6_K_L.gguf", 3, NULL },
+                          { (char *) "M-bf16.gguf", 5, NULL },
+                          { (char *) "M-f16.gguf", 5, NULL } };
+  g_autoptr (GPtrArray) large = steer_hub_list_choices (more, 4);
   g_autoptr (GPtrArray) none = steer_hub_list_choices (files, 0);
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpstr (steer_hub_find_choice (three, "q4_k_s", NULL)->name, ==, "M-Q4_K_S");
   g_assert_cmpstr (steer_hub_find_choice (three, "M-Q4_K_M", NULL)->name, ==, "M-Q4_K_M"); /* whole before part */
   g_assert_cmpstr (steer_hub_find_choice (three, "M-Q4_K_M-pure.gguf", NULL)->name, ==, "M-Q4_K_M-pure");
+  g_assert_cmpstr (steer_hub_find_choice (three, "m-q4_k_m", NULL)->name, ==, "M-Q4_K_M");
+  g_assert_null (steer_hub_find_choice (three, "q4_k_m", NULL));                     /* words of two */
+  g_assert_cmpstr (steer_hub_find_choice (large, "q6_k", NULL)->name, ==, "M-Q6_K"); /* words before parts */
+  g_assert_cmpstr (steer_hub_find_choice (large, "f16", NULL)->name, ==, "M-f16");
+  g_assert_cmpstr (steer_hub_find_choice (large, "k_l", NULL)->name, ==, "M-Q6_K_L");
   g_assert_cmpstr (steer_hub_find_choice (one, NULL, NULL)->name, ==, "M-Q4_K_M");
   g_assert_cmpstr (steer_hub_find_choice (one, "", NULL)->name, ==, "M-Q4_K_M");
 
-  g_assert_null (steer_hub_find_choice (three, "q4_k_m", &error));
+  g_assert_null (steer_hub_find_choice (three, "q4_k", &error));
   g_assert_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, "more than one"));
   g_clear_error (&error);
@@ -214,6 +267,9 @@ main (int argc, char **argv)
   g_test_add_func ("/hub/choice/dictionary-learning", test_dictionary_learning);
   g_test_add_func ("/hub/choice/other-saes", test_other_saes);
   g_test_add_func ("/hub/choice/odd-repositories", test_odd_repositories);
+  g_test_add_func ("/hub/choice/equal-names", test_equal_names);
+  g_test_add_func ("/hub/choice/odd-shards", test_odd_shards);
+  g_test_add_func ("/hub/choice/many-files", test_many_files);
   g_test_add_func ("/hub/choice/huge-sizes", test_huge_sizes);
   g_test_add_func ("/hub/choice/find", test_find);
   return g_test_run ();

@@ -85,7 +85,7 @@ test_refusals (void)
   check_error (known, "owner/../name", NULL, STEER_HUB_ERROR_INVALID, "not the name");
   check_error (known, "owner/name", "../x", STEER_HUB_ERROR_INVALID, "not the name");
   hub_fake_fail (hub, 429, "120", 1);
-  check_error (known, "owner/name", NULL, STEER_HUB_ERROR_BUSY, "asks to wait");
+  check_error (known, "owner/name", NULL, STEER_HUB_ERROR_BUSY, "asks to wait 120 seconds");
   hub_fake_fail (hub, 503, NULL, 1);
   check_error (known, "owner/name", NULL, STEER_HUB_ERROR_FAILED, "503");
   hub_fake_fail (hub, 403, NULL, 1);
@@ -155,22 +155,22 @@ test_cancelled (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-/* A token file that holds more than a token would add headers to every request. */
+/* A token that holds more than one would add headers to every request. */
 static void
 test_token_file (void)
 {
+  static const char *const texts[] = { "hf_good\n", "" };
   g_autofree char *dir = test_make_dir (), *path = g_build_filename (dir, "token", NULL);
   g_autoptr (HubFake) hub = hub_fake_new ();
   SteerHubOptions options = { .endpoint = hub_fake_get_endpoint (hub), .cache = "/nonexistent" };
+  g_autoptr (GError) error = NULL;
 
   hub_fake_add_file (hub, "owner/name", "m.gguf", "x", 1, TRUE);
   g_unsetenv ("HF_TOKEN");
   g_setenv ("HF_TOKEN_PATH", path, TRUE);
-  for (guint i = 0; i < 3; i++)
+  for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     {
-      static const char *const texts[] = { "hf_good\n", "hf_bad\r\nX-Evil: 1\n", "" };
       g_autoptr (SteerHubClient) client = NULL;
-      g_autoptr (GError) error = NULL;
 
       g_assert_true (g_file_set_contents (path, texts[i], -1, NULL));
       client = steer_hub_client_new (&options, &error);
@@ -178,9 +178,37 @@ test_token_file (void)
       /* The fake tells a stranger from someone with a token by what it says of what is not there. */
       g_assert_null (steer_hub_client_read_repo (client, "owner/none", NULL, NULL, &error));
       g_assert_cmpint (strstr (error->message, "the token may not see it") != NULL, ==, i == 0);
+      g_clear_error (&error);
     }
+  g_assert_true (g_file_set_contents (path, "hf_bad\r\nX-Evil: 1\n", -1, NULL));
+  g_assert_null (steer_hub_client_new (&options, &error));
+  g_assert_error (error, STEER_HUB_ERROR, STEER_HUB_ERROR_INVALID);
+  g_assert_nonnull (strstr (error->message, path));
   g_unsetenv ("HF_TOKEN_PATH");
   test_remove_dir (g_steal_pointer (&dir));
+}
+
+static void
+test_offline (void)
+{
+  g_autoptr (HubFake) hub = hub_fake_new ();
+  g_autoptr (SteerHubClient) client = new_client (hub, "");
+
+  g_setenv ("HF_HUB_OFFLINE", "1", TRUE);
+  check_error (client, "owner/name", NULL, STEER_HUB_ERROR_INVALID, "HF_HUB_OFFLINE");
+  g_assert_cmpuint (hub_fake_get_n_requests (hub), ==, 0);
+  g_unsetenv ("HF_HUB_OFFLINE");
+}
+
+/* A mirror that answers for another repository would fill its folder of the cache. */
+static void
+test_another_repository (void)
+{
+  g_autoptr (HubFake) hub = hub_fake_new ();
+  g_autoptr (SteerHubClient) client = new_client (hub, "");
+
+  hub_fake_answer (hub, "{\"id\":\"meta-llama/Llama\",\"sha\":\"0123456789abcdef0123456789abcdef01234567\"}");
+  check_error (client, "owner/name", NULL, STEER_HUB_ERROR_INVALID, "the Hub told of meta-llama/Llama");
 }
 
 int
@@ -195,5 +223,7 @@ main (int argc, char **argv)
   g_test_add_func ("/hub/client/unknown-certificate", test_unknown_certificate);
   g_test_add_func ("/hub/client/cancelled", test_cancelled);
   g_test_add_func ("/hub/client/token-file", test_token_file);
+  g_test_add_func ("/hub/client/offline", test_offline);
+  g_test_add_func ("/hub/client/another-repository", test_another_repository);
   return g_test_run ();
 }

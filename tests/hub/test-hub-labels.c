@@ -35,6 +35,7 @@ test_guess (void)
   check_guess ("Andyrdt/saes-qwen2.5-7b-instruct", "resid_post_layer_7/trainer_1", "qwen2.5-7b-it/7-resid-post-aa");
   check_guess ("Goodfire/Llama-3.1-8B-Instruct-SAE-l19", "Llama-3.1-8B-Instruct-SAE-l19.pth",
                "llama3.1-8b-it/19-resid-post-gf");
+  check_guess ("Goodfire/Llama-3.1-8B-Instruct-SAE-l19", "nonsense", NULL);
   check_guess ("google/gemma-scope-2b-pt-res", "layer_20/width_16k/average_l0_71", "gemma-2-2b/20-gemmascope-res-16k");
   check_guess ("google/gemma-scope-9b-it-res", "layer_9/width_131k/average_l0_121",
                "gemma-2-9b-it/9-gemmascope-res-131k");
@@ -78,7 +79,7 @@ tear_down (Fixture *self, gconstpointer data)
 }
 
 static void
-on_progress (guint64 done, guint64 total, gpointer data)
+on_progress (guint64 done, guint64 total, guint64 received, gpointer data)
 {
   Fixture *self = data;
 
@@ -181,6 +182,36 @@ test_of_another_sae (Fixture *self, gconstpointer data)
   fetch (self);
 }
 
+/* Of several sparsities one has labels: where nobody tells which, none are taken. */
+static void
+test_which_of_several (Fixture *self, gconstpointer data)
+{
+  const char *text = "{\"hfFolderId\":\"layer_20/width_16k/average_l0_71\"}";
+
+  self->what.model = "gemma-2-2b";
+  self->what.source = "20-gemmascope-res-16k";
+  self->what.repo_id = "google/gemma-scope-2b-pt-res";
+  self->what.name = "layer_20/width_16k/average_l0_71";
+  hub_fake_add_object (self->hub, "v1/gemma-2-2b/20-gemmascope-res-16k/explanations/batch-0.jsonl.gz", "x", 1);
+  fetch_in_vain (self, STEER_HUB_ERROR_NOT_FOUND, "does not tell of which SAE");
+  hub_fake_add_object (self->hub, "v1/gemma-2-2b/20-gemmascope-res-16k/source.jsonl", text, strlen (text));
+  self->what.name = "layer_20/width_16k/average_l0_139";
+  fetch_in_vain (self, STEER_HUB_ERROR_INVALID, "average_l0_71");
+}
+
+/* What an earlier download has left is not imported with the rest. */
+static void
+test_left_over (Fixture *self, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (self->folder, "llama3.1-8b-it", "15-resid-post-aa", NULL);
+  g_autofree char *path = g_build_filename (folder, "batch-7.jsonl.gz", NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0777), ==, 0);
+  g_assert_true (g_file_set_contents (path, "old", -1, NULL));
+  fetch (self);
+  check_file (folder, "batch-7.jsonl.gz", NULL);
+}
+
 /* A source.jsonl that says nothing stands in nobody's way. */
 static void
 test_odd_source (Fixture *self, gconstpointer data)
@@ -257,6 +288,8 @@ main (int argc, char **argv)
   ADD ("odd-source/no-json", "<html>", test_odd_source);
   ADD ("odd-source/no-members", "[1]\n", test_odd_source);
   ADD ("odd-source/empty-members", "{\"hfRepoId\":\"\",\"hfFolderId\":null}", test_odd_source);
+  ADD ("which-of-several", NULL, test_which_of_several);
+  ADD ("left-over", NULL, test_left_over);
   ADD ("none", NULL, test_none);
   return g_test_run ();
 }

@@ -8,9 +8,10 @@ test_repo_ids (void)
 {
   static const char *const good[] = { "gpt2", "meta-llama/Llama-3.1-8B-Instruct", "a/b", "o_w.n/N_a.me-1", "0/0" };
   static const char *const bad[]
-    = { "",     "/",     "a/",    "/b",  "a/b/c",   "a--b/c", "a/b..c", "../x",  "a/..",  "-a/b",  "a/b-",      ".a/b",
-        "a/b.", "a b/c", "a/b\n", "a/é", "a/b.git", "a%2Fb",  "a\\b",   "a:b/c", "a/b?c", "a/b#c", "a/b.ipynb", "./b" };
+    = { "",     "/",     "a/",    "/b",  "a/b/c",   "a--b/c", "a/b..c", "../x",  "a/..",  "-a/b",  "a/b-", ".a/b",
+        "a/b.", "a b/c", "a/b\n", "a/é", "a/b.git", "a%2Fb",  "a\\b",   "a:b/c", "a/b?c", "a/b#c", "./b" };
   g_autofree char *longest = g_strnfill (96, 'x'), *too_long = g_strnfill (97, 'x');
+  g_autofree char *two = g_strconcat (longest, "/", longest, NULL);
 
   for (guint i = 0; i < G_N_ELEMENTS (good); i++)
     g_assert_true (steer_hub_is_repo_id (good[i]));
@@ -18,6 +19,7 @@ test_repo_ids (void)
     if (steer_hub_is_repo_id (bad[i]))
       g_error ("\"%s\" passes", bad[i]);
   g_assert_true (steer_hub_is_repo_id (longest));
+  g_assert_true (steer_hub_is_repo_id (two));
   g_assert_false (steer_hub_is_repo_id (too_long));
   g_assert_false (steer_hub_is_repo_id (NULL));
 }
@@ -93,6 +95,9 @@ test_typed_names (void)
   check_name ("https://huggingface.co/owner/name/blob/v1/a%20b.gguf", "owner/name", "v1", "a b.gguf");
   check_name ("https://huggingface.co/owner/name/resolve/refs%2Fpr%2F7/x.pt?download=true", "owner/name", "refs/pr/7",
               "x.pt");
+  check_name ("owner/name:q4_k_m", "owner/name", NULL, "q4_k_m");
+  check_name ("hf.co/owner/name:Q4_K_M", "owner/name", NULL, "Q4_K_M");
+  check_name ("https://huggingface.co/owner/name/commit/abc123", "owner/name", "abc123", NULL);
   check_name ("https://huggingface.co/owner/name/discussions/3", "owner/name", NULL, NULL);
 }
 
@@ -106,6 +111,9 @@ test_other_texts (void)
                                      "ftp://huggingface.co/owner/name",
                                      "https://huggingface.co/",
                                      "https://huggingface.co/owner/name/settings",
+                                     "https://huggingface.co/spaces/owner",
+                                     "https://huggingface.co/datasets/owner/name",
+                                     "owner/name:",
                                      "https://huggingface.co/owner/name/blob/main/..%2F..%2Fetc",
                                      "https://huggingface.co/owner/name/tree/a%20b",
                                      "https://huggingface.co.evil.com/owner/name" };

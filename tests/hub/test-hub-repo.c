@@ -111,19 +111,34 @@ test_bad_files (void)
     }
 }
 
+/* A name that comes three times. */
+static void
+test_equal_names (void)
+{
+  g_autoptr (SteerHubRepo) repo
+    = parse ("{\"id\":\"a/b\",\"sha\":\"" COMMIT "\",\"siblings\":[{\"rfilename\":\"x\",\"size\":1,\"blobId\":\"" COMMIT
+             "\"},{\"rfilename\":\"x\",\"size\":2,\"blobId\":\"" COMMIT
+             "\"},{\"rfilename\":\"x\",\"size\":3,\"blobId\":\"" COMMIT "\"}]}");
+
+  g_assert_cmpuint (repo->n_files, ==, 1);
+  g_assert_cmpuint (repo->files[0].size, ==, 1);
+}
+
 static void
 test_other_answers (void)
 {
-  static const char *const texts[] = { "",
-                                       "<html>",
-                                       "[]",
-                                       "null",
-                                       "{}",
-                                       "{\"id\":\"a/b\"}",
-                                       "{\"id\":\"../b\",\"sha\":\"" COMMIT "\"}",
-                                       "{\"id\":\"a/b\",\"sha\":\"../x\"}",
-                                       "{\"id\":7,\"sha\":\"" COMMIT "\"}",
-                                       "{\"id\":\"a/b\\u0000\",\"sha\":\"" COMMIT "\"}" };
+  static const char *const texts[]
+    = { "",
+        "<html>",
+        "[]",
+        "null",
+        "{}",
+        "{\"id\":\"a/b\"}",
+        "{\"id\":\"../b\",\"sha\":\"" COMMIT "\"}",
+        "{\"id\":\"a/b\",\"sha\":\"../x\"}",
+        "{\"id\":\"a/b\",\"sha\":\"" COMMIT "\",\"siblings\":[{\"rfilename\":\"without-sums\"}]}",
+        "{\"id\":7,\"sha\":\"" COMMIT "\"}",
+        "{\"id\":\"a/b\\u0000\",\"sha\":\"" COMMIT "\"}" };
 
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++)
     {
@@ -169,6 +184,7 @@ main (int argc, char **argv)
   g_test_add_func ("/hub/repo/repository", test_repository);
   g_test_add_func ("/hub/repo/gates-and-architectures", test_gates_and_architectures);
   g_test_add_func ("/hub/repo/bad-files", test_bad_files);
+  g_test_add_func ("/hub/repo/equal-names", test_equal_names);
   g_test_add_func ("/hub/repo/other-answers", test_other_answers);
   g_test_add_func ("/hub/repo/search", test_search);
   return g_test_run ();
