@@ -33,7 +33,8 @@ def main():
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work) / "served" / "owner" / "model"
         (folder / "sub").mkdir(parents=True)
-        (folder / "config.json").write_text('{"model_type": "llama"}')
+        config = Path(__file__).resolve().parent.parent / "fixtures/cli/model/config.json"
+        (folder / "config.json").write_bytes(config.read_bytes())
         (folder / "tokenizer.json").write_text("{}" * 1000)
         (folder / "model.safetensors").write_bytes(os.urandom(3_000_000))
         (folder / "sub" / "vectors.npz").write_bytes(os.urandom(2_000_000))
