@@ -356,7 +356,8 @@ sort (GPtrArray *choices)
       sorted[i].choice = g_ptr_array_index (choices, i);
       sorted[i].key = g_utf8_collate_key_for_filename (sorted[i].choice->name, -1);
     }
-  qsort (sorted, choices->len, sizeof *sorted, compare_sorted);
+  if (choices->len > 0)
+    qsort (sorted, choices->len, sizeof *sorted, compare_sorted);
   for (guint i = 0; i < choices->len; i++)
     {
       choices->pdata[i] = sorted[i].choice;
