@@ -123,25 +123,6 @@ test_no_connection (void)
   check_error (client, "owner/name", NULL, STEER_HUB_ERROR_FAILED, "could not reach 127.0.0.1");
 }
 
-/* Somebody in between. */
-static void
-test_unknown_certificate (void)
-{
-  g_autoptr (HubFake) hub = NULL;
-  g_autoptr (SteerHubClient) client = NULL;
-
-  if (!g_tls_backend_supports_tls (g_tls_backend_get_default ()))
-    {
-      g_test_skip ("there is no glib-networking");
-      return;
-    }
-  hub = hub_fake_new_unknown ();
-  client = new_client (hub, "hf_secret");
-  hub_fake_add_file (hub, "owner/name", "m.gguf", "x", 1, TRUE);
-  check_error (client, "owner/name", NULL, STEER_HUB_ERROR_FAILED, "certificate");
-  g_assert_cmpuint (hub_fake_get_n_requests (hub), ==, 0);
-}
-
 static void
 test_cancelled (void)
 {
@@ -220,7 +201,6 @@ main (int argc, char **argv)
   g_test_add_func ("/hub/client/refusals", test_refusals);
   g_test_add_func ("/hub/client/endpoints", test_endpoints);
   g_test_add_func ("/hub/client/no-connection", test_no_connection);
-  g_test_add_func ("/hub/client/unknown-certificate", test_unknown_certificate);
   g_test_add_func ("/hub/client/cancelled", test_cancelled);
   g_test_add_func ("/hub/client/token-file", test_token_file);
   g_test_add_func ("/hub/client/offline", test_offline);
