@@ -2,14 +2,17 @@
 """Whether `steer hub` and huggingface_hub share a cache: what one has downloaded the other finds whole, under the same
 names, and downloads nothing.
 
-    python3 tests/hub/peer.py build      # needs huggingface_hub of PyPI
+    python3 tests/hub/peer.py build                # needs huggingface_hub of PyPI
+    python3 tests/hub/peer.py build 1500000000     # how long each takes for a file of so many bytes, in turns
 
 Run by hand: the suite needs nothing of PyPI. Both talk to tests/hub/fake-hub on the loopback.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 REPO = "owner/model"
@@ -38,14 +41,18 @@ def main():
         (folder / "tokenizer.json").write_text("{}" * 1000)
         (folder / "model.safetensors").write_bytes(os.urandom(3_000_000))
         (folder / "sub" / "vectors.npz").write_bytes(os.urandom(2_000_000))
+        if len(sys.argv) > 2:
+            (folder / "large.gguf").write_bytes(os.urandom(int(sys.argv[2])))
         hub = subprocess.Popen([build / "tests/hub/fake-hub", Path(work) / "served"], stdout=subprocess.PIPE, text=True)
         endpoint = hub.stdout.readline().strip()
         os.environ |= {"HF_ENDPOINT": endpoint, "HF_TOKEN": "hf_x", "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
         try:
             check(build, work)
+            print("the same cache")
+            if len(sys.argv) > 2:
+                measure(build, work)
         finally:
             hub.terminate()
-    print("the same cache")
 
 
 def check(build, work):
@@ -78,6 +85,20 @@ def check(build, work):
     assert peer(theirs, ["sub/vectors.npz"], offline=True) == [path], path
     peer(ours, ["sub/vectors.npz"])
     assert tree(ours) == tree(theirs)
+
+
+def measure(build, work):
+    """Seconds from nothing to a whole file with its name, the start of each program included."""
+    ours = [build / "src/cli/steer", "hub", "get", REPO, "large"]
+    theirs = [sys.executable, "-c", f"import huggingface_hub as h; h.hf_hub_download('{REPO}', 'large.gguf')"]
+    for _ in range(3):
+        for name, command in (("steer", ours), ("huggingface_hub", theirs)):
+            cache = Path(work) / "cache"
+            start = time.monotonic()
+            subprocess.run(command, env=os.environ | {"HF_HUB_CACHE": str(cache)}, check=True, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+            print(f"{name}: {time.monotonic() - start:.1f} s")
+            shutil.rmtree(cache)
 
 
 main()
