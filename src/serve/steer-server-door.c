@@ -87,6 +87,8 @@ steer_server_door_open (SoupServer *soup, GInetAddress *address, guint16 *port, 
   g_autoptr (GSocketAddress) got = NULL;
   SteerServerDoor *self;
 
+  /* Who finds ten before the door, as GIO has it, is asked again after a second. */
+  g_socket_listener_set_backlog (G_SOCKET_LISTENER (service), MAX_CONNECTIONS);
   if (!g_socket_listener_add_address (G_SOCKET_LISTENER (service), wanted, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_TCP,
                                       NULL, &got, error))
     return NULL;

@@ -221,7 +221,7 @@ static void
 test_only_so_many_wait (ServerTest *f, gconstpointer data)
 {
   g_autofree char *request = make_request (LONG_REPLY, "1.1");
-  Crowd crowd = { .request = request, .n_connections = 200, .at_once = TRUE, .n_read = 10 };
+  Crowd crowd = { .request = request, .n_connections = 100, .at_once = TRUE, .n_read = 2 };
   guint n_refused = 0;
   gint64 one, all;
 
