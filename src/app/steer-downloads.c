@@ -106,22 +106,13 @@ steer_downloads_new (void)
   return g_object_new (STEER_TYPE_DOWNLOADS, NULL);
 }
 
-/* What is wrong with a configuration need not wait for gigabytes. */
-static gboolean
-check_model (const char *folder, GError **error)
-{
-  SteerModelConfig config;
-
-  return steer_model_config_read (&config, folder, error);
-}
-
 SteerHubClient *
 steer_downloads_get_client (SteerDownloads *self, GError **error)
 {
   g_return_val_if_fail (STEER_IS_DOWNLOADS (self), NULL);
 
   if (self->client == NULL)
-    self->client = steer_hub_client_new (&(SteerHubOptions){ .check_model = check_model }, error);
+    self->client = steer_hub_client_new (&(SteerHubOptions){ .check_model = steer_model_config_check }, error);
   return self->client;
 }
 
@@ -148,16 +139,6 @@ steer_downloads_find (SteerDownloads *self, const char *repo_id, const char *nam
   return NULL;
 }
 
-static guint
-find_position (GPtrArray *choices, const SteerHubChoice *choice)
-{
-  guint i = 0;
-
-  while (i < choices->len && g_ptr_array_index (choices, i) != choice)
-    i++;
-  return i;
-}
-
 /* Or there. */
 static gboolean
 is_under_way (SteerDownload *download)
@@ -175,11 +156,10 @@ steer_downloads_begin (SteerDownloads *self,
                        const SteerHubChoice *choice)
 {
   SteerDownload *known = steer_downloads_find (self, repo->id, choice->name);
-  guint position = find_position (repo->choices, choice), listed;
   g_autoptr (SteerDownload) download = NULL;
-  SteerHubRepo *copy;
+  guint listed;
 
-  g_return_val_if_fail (position < repo->choices->len, NULL);
+  g_return_val_if_fail (g_ptr_array_find (repo->choices, choice, NULL), NULL);
 
   if (known != NULL && is_under_way (known))
     return known;
@@ -188,8 +168,7 @@ steer_downloads_begin (SteerDownloads *self,
   /* What has ended is begun anew as the repository is now, which may have changed since. */
   if (known != NULL && g_list_store_find (self->list, known, &listed))
     g_list_store_remove (self->list, listed);
-  copy = steer_hub_repo_copy (repo);
-  download = steer_download_new (self->client, copy, revision, g_ptr_array_index (copy->choices, position));
+  download = steer_download_new (self->client, steer_hub_repo_ref (repo), revision, choice);
   g_signal_connect_object (download, "notify::state", G_CALLBACK (on_state), self, G_CONNECT_SWAPPED);
   g_list_store_insert (self->list, 0, download);
   g_signal_emit (self, signals[CHANGED], 0);

@@ -33,8 +33,8 @@ GListModel *steer_downloads_get_list (SteerDownloads *self);
 /* What was begun of a choice. (transfer none) (nullable) */
 SteerDownload *steer_downloads_find (SteerDownloads *self, const char *repo_id, const char *name);
 
-/* Begins with it, or again with one that has ended; nothing where it is running. @choice: one of @repo's, of which a
- * copy is kept. (transfer none) (nullable): NULL without a client. */
+/* Begins with it, or again with one that has ended; nothing where it is running. @choice: one of @repo's, which is
+ * kept. (transfer none) (nullable): NULL without a client. */
 SteerDownload *steer_downloads_begin (SteerDownloads *self,
                                       const SteerHubRepo *repo,
                                       const char *revision,

@@ -221,7 +221,7 @@ reading_free (gpointer data)
   steer_hub_client_unref (reading->client);
   g_free (reading->repo_id);
   g_free (reading->revision);
-  g_clear_pointer (&reading->repo, steer_hub_repo_free);
+  g_clear_pointer (&reading->repo, steer_hub_repo_unref);
   g_free (reading);
 }
 
@@ -326,7 +326,7 @@ steer_hub_repo_page_finalize (GObject *object)
 
   g_clear_object (&self->cancellable);
   g_clear_object (&self->workspace);
-  g_clear_pointer (&self->repo, steer_hub_repo_free);
+  g_clear_pointer (&self->repo, steer_hub_repo_unref);
   g_free (self->repo_id);
   g_free (self->revision);
   g_free (self->path);

@@ -72,7 +72,7 @@ task_clear (Task *self)
   g_free (self->text);
   g_free (self->wanted);
   g_clear_pointer (&self->found, g_ptr_array_unref);
-  g_clear_pointer (&self->repo, steer_hub_repo_free);
+  g_clear_pointer (&self->repo, steer_hub_repo_unref);
   g_free (self->path);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Task, task_clear)
@@ -197,15 +197,6 @@ print (Task *self)
     }
 }
 
-/* What is wrong with a configuration need not wait for gigabytes. */
-static gboolean
-check_model (const char *folder, GError **error)
-{
-  SteerModelConfig config;
-
-  return steer_model_config_read (&config, folder, error);
-}
-
 static gboolean
 run_list (SteerHubClient *client)
 {
@@ -232,7 +223,7 @@ run (const SteerCliOptions *options, GError **error)
     return fail_usage (error, "say what to do: search, show, get, labels or list");
   if (options->n_arguments > n_most)
     return fail_usage (error, is_list ? "list takes no argument" : "there are more words than it takes");
-  task.client = steer_hub_client_new (&(SteerHubOptions){ .check_model = check_model }, error);
+  task.client = steer_hub_client_new (&(SteerHubOptions){ .check_model = steer_model_config_check }, error);
   if (task.client == NULL)
     return FALSE;
   if (is_list)

@@ -206,7 +206,7 @@ steer_download_finalize (GObject *object)
   g_free (self->source);
   g_free (self->folder);
   g_clear_pointer (&self->client, steer_hub_client_unref);
-  g_clear_pointer (&self->repo, steer_hub_repo_free);
+  g_clear_pointer (&self->repo, steer_hub_repo_unref);
   g_free (self->revision);
   g_clear_object (&self->cancellable);
   g_free (self->path);

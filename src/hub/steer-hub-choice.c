@@ -1,4 +1,4 @@
-/* What the files of a repository are, told from their names. FORMATS of SAEs: see steer-sae-formats.c. */
+/* What the files of a repository are, told from their names. How SAEs are published: steer-sae-formats.c. */
 #include "steer-hub-choice.h"
 
 #include <stdlib.h>

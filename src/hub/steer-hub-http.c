@@ -266,6 +266,7 @@ steer_hub_http_open (SteerHubClient *client,
       if (status == SOUP_STATUS_REQUESTED_RANGE_NOT_SATISFIABLE && offset > 0)
         {
           answer->is_beyond = TRUE;
+          answer->host = g_strdup (g_uri_get_host (uri));
           return TRUE;
         }
       if (!SOUP_STATUS_IS_REDIRECTION (status))

@@ -12,9 +12,11 @@
 /* A search asks for no more. */
 #define MAX_FOUND 50
 
-void
-steer_hub_repo_free (SteerHubRepo *self)
+static void
+clear (gpointer data)
 {
+  SteerHubRepo *self = data;
+
   g_free (self->id);
   g_free (self->commit);
   g_free (self->architecture);
@@ -24,49 +26,18 @@ steer_hub_repo_free (SteerHubRepo *self)
     steer_hub_file_clear (&self->files[i]);
   g_free (self->files);
   g_clear_pointer (&self->choices, g_ptr_array_unref);
-  g_free (self);
-}
-
-static SteerHubChoice *
-copy_choice (const SteerHubChoice *choice)
-{
-  SteerHubChoice *copy = g_new0 (SteerHubChoice, 1);
-
-  *copy = (SteerHubChoice){
-    .kind = choice->kind,
-    .name = g_strdup (choice->name),
-    .target = g_strdup (choice->target),
-    .problem = g_strdup (choice->problem),
-    .bytes = choice->bytes,
-    .files = g_memdup2 (choice->files, choice->n_files * sizeof *choice->files),
-    .n_files = choice->n_files,
-  };
-  return copy;
 }
 
 SteerHubRepo *
-steer_hub_repo_copy (const SteerHubRepo *self)
+steer_hub_repo_ref (const SteerHubRepo *self)
 {
-  SteerHubRepo *copy = g_new0 (SteerHubRepo, 1);
+  return g_atomic_rc_box_acquire ((SteerHubRepo *) self);
+}
 
-  copy->id = g_strdup (self->id);
-  copy->commit = g_strdup (self->commit);
-  copy->architecture = g_strdup (self->architecture);
-  copy->quantization = g_strdup (self->quantization);
-  copy->license = g_strdup (self->license);
-  copy->gated = self->gated;
-  copy->files = g_new0 (SteerHubFile, self->n_files);
-  copy->n_files = self->n_files;
-  for (guint i = 0; i < self->n_files; i++)
-    copy->files[i] = (SteerHubFile){
-      .path = g_strdup (self->files[i].path),
-      .size = self->files[i].size,
-      .sum = g_strdup (self->files[i].sum),
-    };
-  copy->choices = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_hub_choice_free);
-  for (guint i = 0; i < self->choices->len; i++)
-    g_ptr_array_add (copy->choices, copy_choice (g_ptr_array_index (self->choices, i)));
-  return copy;
+void
+steer_hub_repo_unref (SteerHubRepo *self)
+{
+  g_atomic_rc_box_release_full (self, clear);
 }
 
 void
@@ -223,7 +194,7 @@ steer_hub_repo_parse (const char *text, gsize length, GError **error)
   if (architecture == NULL)
     architecture = get_string (get_object (object, "gguf"), "architecture");
 
-  self = g_new0 (SteerHubRepo, 1);
+  self = g_atomic_rc_box_new0 (SteerHubRepo);
   self->id = g_strdup (id);
   self->commit = g_strdup (commit);
   self->architecture = g_strdup (architecture);

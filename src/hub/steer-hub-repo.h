@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 /**
  * SteerHubRepo:
  *
- * What the Hub tells of a repository at one commit. Immutable.
+ * What the Hub tells of a repository at one commit. Immutable, reference-counted; any thread.
  */
 typedef struct
 {
@@ -22,11 +22,9 @@ typedef struct
   GPtrArray *choices; /* (element-type SteerHubChoice) */
 } SteerHubRepo;
 
-void steer_hub_repo_free (SteerHubRepo *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerHubRepo, steer_hub_repo_free)
-
-/* All of it, the choices in the same order. (transfer full) */
-SteerHubRepo *steer_hub_repo_copy (const SteerHubRepo *self);
+SteerHubRepo *steer_hub_repo_ref (const SteerHubRepo *self);
+void steer_hub_repo_unref (SteerHubRepo *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerHubRepo, steer_hub_repo_unref)
 
 /* @text: [length], the answer to GET /api/models/ID/revision/REVISION?blobs=true. Errors: STEER_HUB_ERROR_INVALID. */
 SteerHubRepo *steer_hub_repo_parse (const char *text, gsize length, GError **error);

@@ -296,3 +296,11 @@ steer_model_config_read (SteerModelConfig *self, const char *path, GError **erro
          && steer_json_config_get_bool (json, "tie_word_embeddings", &self->tie_embeddings, error)
          && read_text (self, text, json, path, error);
 }
+
+gboolean
+steer_model_config_check (const char *path, GError **error)
+{
+  SteerModelConfig config;
+
+  return steer_model_config_read (&config, path, error);
+}

@@ -119,8 +119,11 @@ typedef struct
  * STEER_MODEL_ERROR; of a file STEER_TENSOR_ERROR too. */
 gboolean steer_model_config_read (SteerModelConfig *self, const char *path, GError **error);
 
-/* The same from a GGUF file's metadata; sizes that the metadata does not tell are those of the tensors, which may be
- * without data. */
+/* Whether it can be read, for those who want no more of it. Errors: as above. */
+gboolean steer_model_config_check (const char *path, GError **error);
+
+/* steer_model_config_read() from a GGUF file's metadata; sizes that the metadata does not tell are those of the
+ * tensors, which may be without data. */
 gboolean steer_model_config_read_gguf (SteerModelConfig *self, SteerArchive *archive, GError **error);
 
 /* Whether models of a family are run here, by any name that a family has: "LlamaForCausalLM" of "architectures",
