@@ -155,17 +155,26 @@ extern "C"
 
   /* --- Steering ------------------------------------------------------------------------------------------------- */
 
-  /* One operation; the device's view of a SteerPlanOp and, for STEER_MODE_SAE_CLAMP, of its SteerEncoder. */
+  /* The device's view of a SteerEncoder. Of no bias and a threshold of -INFINITY it measures a projection. */
   typedef struct
   {
-    int32_t mode; /* SteerMode */
-    float strength;
-    const float *vector;  /* [d_model] */
-    const float *encoder; /* SAE_CLAMP: [d_model], else NULL */
+    const float *weights; /* [d_model] */
     int32_t input;        /* SteerEncoderInput */
     float bias;
     float threshold;
     float gain;
+  } SteerCudaEncoder;
+
+  /* One operation; the device's view of a SteerPlanOp. */
+  typedef struct
+  {
+    int32_t mode; /* SteerMode */
+    float strength;
+    const float *vector;      /* [d_model] */
+    SteerCudaEncoder encoder; /* SAE_CLAMP */
+    int32_t when;             /* SteerWhen */
+    float bound;
+    SteerCudaEncoder gate; /* but for STEER_WHEN_ALWAYS */
   } SteerCudaOp;
 
   /* What is done to a sequence; lies in device memory, made by the host as one block and copied with one copy. */

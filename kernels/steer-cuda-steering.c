@@ -1,5 +1,6 @@
 #include "steer-cuda-steering.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "steer-cuda-error.h"
@@ -116,6 +117,12 @@ grow (SteerCudaSteering *self, cudaStream_t stream, guint n_needed, GError **err
   return TRUE;
 }
 
+static const float *
+get_gate_weights (const SteerPlanGate *gate)
+{
+  return gate->encoder != NULL ? gate->encoder->weights : gate->vector;
+}
+
 /* Distinct vectors of the slots' plans, encoders' weights among them: host address -> the plan. */
 static GHashTable *
 list_needed (const SteerCudaSteering *self)
@@ -133,6 +140,8 @@ list_needed (const SteerCudaSteering *self)
           g_hash_table_insert (needed, (gpointer) op->vector, self->plans[slot]);
           if (op->encoder != NULL)
             g_hash_table_insert (needed, (gpointer) op->encoder->weights, self->plans[slot]);
+          if (op->gate.when != STEER_WHEN_ALWAYS)
+            g_hash_table_insert (needed, (gpointer) get_gate_weights (&op->gate), self->plans[slot]);
         }
     }
   return needed;
@@ -196,6 +205,31 @@ put_vectors (SteerCudaSteering *self, cudaStream_t stream, GError **error)
   return TRUE;
 }
 
+static SteerCudaEncoder
+make_encoder (const SteerCudaSteering *self, const SteerEncoder *encoder)
+{
+  return (SteerCudaEncoder){
+    .weights = find_vector (self, encoder->weights),
+    .input = (int32_t) encoder->input,
+    .bias = encoder->bias,
+    .threshold = encoder->threshold,
+    .gain = encoder->gain,
+  };
+}
+
+static SteerCudaEncoder
+make_gate (const SteerCudaSteering *self, const SteerPlanGate *gate)
+{
+  if (gate->encoder != NULL)
+    return make_encoder (self, gate->encoder);
+  return (SteerCudaEncoder){
+    .weights = find_vector (self, gate->vector),
+    .input = STEER_ENCODER_PLAIN,
+    .threshold = -INFINITY,
+    .gain = 1.0f,
+  };
+}
+
 static SteerCudaOp
 make_op (const SteerCudaSteering *self, const SteerPlanOp *op)
 {
@@ -203,16 +237,14 @@ make_op (const SteerCudaSteering *self, const SteerPlanOp *op)
     .mode = (int32_t) op->mode,
     .strength = op->strength,
     .vector = find_vector (self, op->vector),
+    .when = (int32_t) op->gate.when,
+    .bound = op->gate.bound,
   };
 
   if (op->encoder != NULL)
-    {
-      made.encoder = find_vector (self, op->encoder->weights);
-      made.input = (int32_t) op->encoder->input;
-      made.bias = op->encoder->bias;
-      made.threshold = op->encoder->threshold;
-      made.gain = op->encoder->gain;
-    }
+    made.encoder = make_encoder (self, op->encoder);
+  if (op->gate.when != STEER_WHEN_ALWAYS)
+    made.gate = make_gate (self, &op->gate);
   return made;
 }
 

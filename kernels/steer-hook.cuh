@@ -6,7 +6,8 @@
 
 #include "steer-row.cuh"
 
-/* SteerMode and SteerEncoderInput, whose headers are not for a GPU's compiler; a test compares the numbers. */
+/* SteerMode, SteerEncoderInput and SteerWhen, whose headers are not for a GPU's compiler; a test compares the numbers.
+ */
 enum
 {
   STEER_HOOK_ADD,
@@ -23,6 +24,13 @@ enum
   STEER_HOOK_PLAIN,
   STEER_HOOK_CONSTANT_NORM,
   STEER_HOOK_LAYER_NORM,
+};
+
+enum
+{
+  STEER_HOOK_ALWAYS,
+  STEER_HOOK_ABOVE,
+  STEER_HOOK_BELOW,
 };
 
 /* Of SAELens' layer_norm. */
@@ -88,7 +96,7 @@ struct SteerHookSums
 static __device__ __forceinline__ bool
 steer_needs_squares (const SteerCudaOp &op)
 {
-  return op.mode == STEER_HOOK_ORTHOGONAL || (op.mode == STEER_HOOK_SAE_CLAMP && op.input != STEER_HOOK_PLAIN);
+  return op.mode == STEER_HOOK_ORTHOGONAL || (op.mode == STEER_HOOK_SAE_CLAMP && op.encoder.input != STEER_HOOK_PLAIN);
 }
 
 /* The block's sums, of which its first thread has the whole ones. room: [n, warps of the block] */
@@ -156,16 +164,25 @@ steer_measure (SteerRow<parts> row, int n_vectors, const float *direction, doubl
 }
 
 static __device__ __forceinline__ double
-steer_get_encoder_scale (const SteerCudaOp &op, const SteerHookSums &sums, double n)
+steer_get_encoder_scale (const SteerCudaEncoder &encoder, const SteerHookSums &sums, double n)
 {
   double variance;
 
-  if (op.input == STEER_HOOK_CONSTANT_NORM)
+  if (encoder.input == STEER_HOOK_CONSTANT_NORM)
     return sums.squares > 0.0 ? sqrt (n / sums.squares) : 1.0;
-  if (op.input != STEER_HOOK_LAYER_NORM)
+  if (encoder.input != STEER_HOOK_LAYER_NORM)
     return 1.0;
   variance = fmax (sums.squares - sums.sum * sums.sum / n, 0.0) / fmax (n - 1.0, 1.0);
   return 1.0 / (sqrt (variance) + STEER_HOOK_LAYER_NORM_EPSILON);
+}
+
+/* f(h) */
+static __device__ __forceinline__ double
+steer_get_activation (const SteerCudaEncoder &encoder, const SteerHookSums &sums, double scale)
+{
+  double pre = scale * sums.projection + (double) encoder.bias;
+
+  return pre > (double) encoder.threshold ? pre : 0.0;
 }
 
 /* What is added along v; every mode but ORTHOGONAL and ADD. */
@@ -174,7 +191,7 @@ steer_get_amount (const SteerCudaOp &op, const SteerHookSums &sums, double n)
 {
   double a = (double) op.strength;
   double p = sums.projection;
-  double scale, pre;
+  double scale;
 
   switch (op.mode)
     {
@@ -185,9 +202,8 @@ steer_get_amount (const SteerCudaOp &op, const SteerHookSums &sums, double n)
     case STEER_HOOK_CAP:
       return fmin (fmax (p, -fabs (a)), fabs (a)) - p;
     case STEER_HOOK_SAE_CLAMP:
-      scale = steer_get_encoder_scale (op, sums, n);
-      pre = scale * p + (double) op.bias;
-      return (a - (pre > (double) op.threshold ? pre : 0.0)) * (double) op.gain / scale;
+      scale = steer_get_encoder_scale (op.encoder, sums, n);
+      return (a - steer_get_activation (op.encoder, sums, scale)) * (double) op.encoder.gain / scale;
     default:
       return a - p;
     }
@@ -207,16 +223,31 @@ steer_get_numbers (const SteerCudaOp &op, const SteerHookSums &sums, double n)
   return make_float2 ((float) s, (float) (a - s * sums.projection));
 }
 
+/* What thread 0 finds and tells the others lies behind the sums. */
+template <typename T>
+static __device__ __forceinline__ T *
+steer_get_result (double *room)
+{
+  return reinterpret_cast<T *> (room + 3 * (blockDim.x / STEER_WARP));
+}
+
+template <unsigned parts>
+static __device__ __forceinline__ SteerHookSums
+steer_measure_some (SteerRow<parts> row, int n_vectors, const float *direction, bool squares, double *room)
+{
+  return squares ? steer_measure<true> (row, n_vectors, direction, room)
+                 : steer_measure<false> (row, n_vectors, direction, room);
+}
+
 /* The same, of which each thread has its part of h. By one thread, which tells the others: of float64 many GPUs can do
  * little. */
 template <unsigned parts>
 static __device__ __forceinline__ float2
 steer_find_numbers (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
 {
-  const float *direction = op.mode == STEER_HOOK_SAE_CLAMP ? op.encoder : op.vector;
-  float2 *result = reinterpret_cast<float2 *> (room + 3 * (blockDim.x / STEER_WARP));
-  SteerHookSums sums = steer_needs_squares (op) ? steer_measure<true> (row, n_vectors, direction, room)
-                                                : steer_measure<false> (row, n_vectors, direction, room);
+  const float *direction = op.mode == STEER_HOOK_SAE_CLAMP ? op.encoder.weights : op.vector;
+  float2 *result = steer_get_result<float2> (room);
+  SteerHookSums sums = steer_measure_some (row, n_vectors, direction, steer_needs_squares (op), room);
 
   if (threadIdx.x == 0)
     *result = steer_get_numbers (op, sums, 4.0 * n_vectors);
@@ -224,11 +255,33 @@ steer_find_numbers (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, d
   return *result;
 }
 
+/* Whether the operation acts on this h: every thread gets the same answer. */
+template <unsigned parts>
+static __device__ __forceinline__ bool
+steer_is_open (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
+{
+  int *result = steer_get_result<int> (room);
+  SteerHookSums sums = steer_measure_some (row, n_vectors, op.gate.weights, op.gate.input != STEER_HOOK_PLAIN, room);
+  double scale;
+
+  if (threadIdx.x == 0)
+    {
+      scale = steer_get_encoder_scale (op.gate, sums, 4.0 * n_vectors);
+      *result = (steer_get_activation (op.gate, sums, scale) > (double) op.bound) == (op.when == STEER_HOOK_ABOVE);
+    }
+  __syncthreads ();
+  return *result != 0;
+}
+
 template <unsigned parts>
 static __device__ __forceinline__ void
 steer_apply_op (SteerRow<parts> row, int n_vectors, const SteerCudaOp &op, double *room)
 {
   const float4 *vectors = reinterpret_cast<const float4 *> (op.vector);
+
+  if (op.when != STEER_HOOK_ALWAYS && !steer_is_open (row, n_vectors, op, room))
+    return;
+
   float2 numbers
     = op.mode == STEER_HOOK_ADD ? make_float2 (1.0f, op.strength) : steer_find_numbers (row, n_vectors, op, room);
   float factor = numbers.x;

@@ -37,8 +37,15 @@ steer_plan_describe (SteerPlan *plan)
       /* Seven digits: what a float holds, without the noise that its conversion to double would show. */
       g_ascii_formatd (strength, sizeof strength, "%.7g", (double) ops[i].strength);
       g_string_append_printf (
-        json, "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"}",
+        json, "%s{\"layer\":%u,\"index\":%" G_GUINT64_FORMAT ",\"label\":%s,\"strength\":%s,\"mode\":\"%s\"",
         i > 0 ? "," : "", ops[i].layer, ops[i].index, quoted, strength, steer_mode_get_name (ops[i].mode));
+      if (ops[i].gate.text != NULL)
+        {
+          g_autofree char *when = quote (ops[i].gate.text);
+
+          g_string_append_printf (json, ",\"when\":%s", when);
+        }
+      g_string_append_c (json, '}');
     }
   g_string_append_c (json, ']');
   return g_string_free (json, FALSE);

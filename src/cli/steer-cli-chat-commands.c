@@ -78,11 +78,7 @@ dup_feature_line (SteerFeature *feature, guint position)
                           steer_feature_get_index (feature));
   if (label != NULL && *label != '\0')
     g_string_append_printf (line, "  %s", label);
-  g_string_append_printf (
-    line, "  %g%s%s%s", steer_feature_get_strength (feature),
-    steer_feature_get_mode (feature) != STEER_MODE_ADD ? " " : "",
-    steer_feature_get_mode (feature) != STEER_MODE_ADD ? steer_mode_get_name (steer_feature_get_mode (feature)) : "",
-    steer_feature_get_enabled (feature) ? "" : " (off)");
+  steer_cli_append_strength (line, feature);
   if (steer_feature_get_minimum (feature) != 0.0 || steer_feature_get_maximum (feature) != 0.0)
     g_string_append_printf (line, "  [%g … %g]", steer_feature_get_minimum (feature),
                             steer_feature_get_maximum (feature));
@@ -160,6 +156,27 @@ run_mode (SteerCliChat *self, char **words, GError **error)
   if (update_feature (self, feature, position, error))
     return TRUE;
   steer_feature_set_mode (feature, before);
+  return FALSE;
+}
+
+/* A condition that the feature's source cannot measure is not kept. */
+static gboolean
+run_when (SteerCliChat *self, char **words, GError **error)
+{
+  g_autofree SteerCondition *before = NULL;
+  g_autoptr (SteerFeature) feature = NULL;
+  SteerCondition condition;
+  gboolean has_condition;
+  guint position;
+
+  feature = find_feature (self, words[0], &position, error);
+  if (feature == NULL || !steer_cli_parse_condition (words[1], &has_condition, &condition, error))
+    return FALSE;
+  before = g_memdup2 (steer_feature_get_condition (feature), sizeof *before);
+  steer_feature_set_condition (feature, has_condition ? &condition : NULL);
+  if (update_feature (self, feature, position, error))
+    return TRUE;
+  steer_feature_set_condition (feature, before);
   return FALSE;
 }
 
@@ -458,6 +475,8 @@ static const Command commands[] = {
   { "disable", "N", "leave the feature out", 1, 1, run_disable },
   { "mode", "N MODE", "how the feature acts: add, clamp, minimum, maximum, orthogonal, cap, sae-clamp", 2, 2,
     run_mode },
+  { "when", "N CONDITION", "where it acts: activation(INDEX) > X, projection <= X and the like; always", 2, 2,
+    run_when },
   { "add", "LAYER:INDEX VALUE", "one more feature, by address or label; VALUE may end in ,MODE", 2, 2, run_add },
   { "remove", "N", "take the feature from the list", 1, 1, run_remove },
   { "off", "", "no steering at all", 0, 0, run_off },

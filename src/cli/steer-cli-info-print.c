@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "steer-cli-output.h"
+#include "steer-cli-steering.h"
 #include "steering/steer-sae.h"
 
 /* Metadata longer than this is cut in the text. */
@@ -278,12 +279,8 @@ append_preset (GString *out, SteerPreset *preset)
 
       append_feature (out, steer_feature_get_layer (feature), steer_feature_get_index (feature),
                       steer_feature_get_label (feature));
-      g_string_append_printf (out, "  %g%s%s%s\n", steer_feature_get_strength (feature),
-                              steer_feature_get_mode (feature) != STEER_MODE_ADD ? " " : "",
-                              steer_feature_get_mode (feature) != STEER_MODE_ADD
-                                ? steer_mode_get_name (steer_feature_get_mode (feature))
-                                : "",
-                              steer_feature_get_enabled (feature) ? "" : " (off)");
+      steer_cli_append_strength (out, feature);
+      g_string_append_c (out, '\n');
     }
 }
 
@@ -503,6 +500,8 @@ add_preset (JsonBuilder *json, SteerPreset *preset)
       add_string (json, "label", steer_feature_get_label (feature));
       add_double (json, "strength", steer_feature_get_strength (feature));
       add_string (json, "mode", steer_mode_get_name (steer_feature_get_mode (feature)));
+      if (steer_feature_get_when (feature) != NULL)
+        add_string (json, "when", steer_feature_get_when (feature));
       json_builder_set_member_name (json, "enabled");
       json_builder_add_boolean_value (json, steer_feature_get_enabled (feature));
       json_builder_end_object (json);

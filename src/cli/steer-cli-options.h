@@ -29,13 +29,15 @@ typedef struct
   char **other_prompt; /* (nullable): the value of an own option that takes the place of a prompt */
 } SteerCliUsage;
 
-/* LAYER:INDEX=STRENGTH[,MODE] */
+/* LAYER:INDEX=STRENGTH[,MODE][,CONDITION] */
 typedef struct
 {
   guint layer;
   guint64 index;
   double strength; /* finite */
   SteerMode mode;
+  gboolean has_condition;
+  SteerCondition condition;
 } SteerCliFeature;
 
 /* A yes or no that may be left open. */
@@ -103,6 +105,9 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliOptions, steer_cli_options_clear)
 char *steer_cli_options_dup_model (const SteerCliOptions *self, GError **error);
 
 /* Parsers of single values, with STEER_CLI_ERROR_USAGE naming @what. */
+/* A condition, or "always" for none. */
+gboolean
+steer_cli_parse_condition (const char *text, gboolean *has_condition, SteerCondition *condition, GError **error);
 gboolean steer_cli_parse_feature (const char *text, SteerCliFeature *feature, GError **error);
 gboolean steer_cli_parse_double (const char *text,
                                  const char *what,

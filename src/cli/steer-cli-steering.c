@@ -189,6 +189,14 @@ describe_features (SteerCliSteering *self, SteerPreset *preset)
 }
 
 static void
+apply_typed (const SteerCliFeature *typed, SteerFeature *feature)
+{
+  steer_feature_set_strength (feature, typed->strength);
+  steer_feature_set_mode (feature, typed->mode);
+  steer_feature_set_condition (feature, typed->has_condition ? &typed->condition : NULL);
+}
+
+static void
 apply_feature (SteerCliSteering *self, const SteerCliFeature *typed)
 {
   g_autoptr (SteerFeature) feature = steer_cli_steering_find (self, typed->layer, typed->index, NULL);
@@ -196,8 +204,7 @@ apply_feature (SteerCliSteering *self, const SteerCliFeature *typed)
 
   if (is_new)
     feature = steer_feature_new (typed->layer, typed->index);
-  steer_feature_set_strength (feature, typed->strength);
-  steer_feature_set_mode (feature, typed->mode);
+  apply_typed (typed, feature);
   steer_feature_set_enabled (feature, TRUE);
   if (is_new)
     steer_preset_append (self->preset, feature);
@@ -323,13 +330,24 @@ steer_cli_steering_add (SteerCliSteering *self, const SteerCliFeature *typed, GE
   g_autoptr (SteerFeature) feature = steer_feature_new (typed->layer, typed->index);
   guint position = g_list_model_get_n_items (G_LIST_MODEL (self->preset));
 
-  steer_feature_set_strength (feature, typed->strength);
-  steer_feature_set_mode (feature, typed->mode);
+  apply_typed (typed, feature);
   steer_preset_append (self->preset, feature);
   if (steer_cli_steering_update (self, error))
     return TRUE;
   steer_preset_remove (self->preset, position);
   return FALSE;
+}
+
+void
+steer_cli_append_strength (GString *text, SteerFeature *feature)
+{
+  g_string_append_printf (text, "  %g", steer_feature_get_strength (feature));
+  if (steer_feature_get_mode (feature) != STEER_MODE_ADD)
+    g_string_append_printf (text, " %s", steer_mode_get_name (steer_feature_get_mode (feature)));
+  if (steer_feature_get_when (feature) != NULL)
+    g_string_append_printf (text, " where %s", steer_feature_get_when (feature));
+  if (!steer_feature_get_enabled (feature))
+    g_string_append (text, " (off)");
 }
 
 JsonNode *

@@ -73,7 +73,11 @@ SteerPreset *steer_cli_open_known_preset (const char *name, GError **error);
 /* Names of the presets that are known by name, in order of their files; free with g_strfreev(). Never NULL. */
 char **steer_cli_list_presets (void);
 
-/* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode"}]; an empty array without any. */
+/* "  8.5 clamp where activation(7) > 2.0 (off)", what there is to tell. */
+void steer_cli_append_strength (GString *text, SteerFeature *feature);
+
+/* The features of a plan as JSON: [{"layer", "index", "label", "strength", "mode", "when"}], "when" if it has one; an
+ * empty array without any. */
 JsonNode *steer_cli_describe_plan (SteerPlan *plan);
 
 G_END_DECLS

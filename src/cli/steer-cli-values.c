@@ -101,21 +101,39 @@ steer_cli_parse_address (const char *text, guint *layer, guint64 *index, const c
 }
 
 gboolean
+steer_cli_parse_condition (const char *text, gboolean *has_condition, SteerCondition *condition, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+
+  *has_condition = strcmp (text, "always") != 0;
+  if (!*has_condition || steer_condition_parse (text, condition, &local))
+    return TRUE;
+  return fail (error, "%s", local->message);
+}
+
+gboolean
 steer_cli_parse_feature (const char *text, SteerCliFeature *feature, GError **error)
 {
+  g_auto (GStrv) words = NULL;
   const char *p;
-  g_autofree char *number = NULL;
-  const char *comma;
 
   if (!steer_cli_parse_address (text, &feature->layer, &feature->index, &p) || *p++ != '=')
-    return fail (error, "a feature is written LAYER:INDEX=STRENGTH[,MODE], as in 15:21576=8.5, not \"%s\"", text);
-  comma = strchr (p, ',');
-  number = comma != NULL ? g_strndup (p, (gsize) (comma - p)) : g_strdup (p);
-  if (!steer_cli_parse_double (number, "a strength", -G_MAXFLOAT, G_MAXFLOAT, &feature->strength, error))
+    return fail (error, "a feature is written LAYER:INDEX=STRENGTH[,MODE][,CONDITION], as in 15:21576=8.5, not \"%s\"",
+                 text);
+  words = g_strsplit (p, ",", 3);
+  if (!steer_cli_parse_double (*p != '\0' ? words[0] : "", "a strength", -G_MAXFLOAT, G_MAXFLOAT, &feature->strength,
+                               error))
     return FALSE;
   feature->mode = STEER_MODE_ADD;
-  if (comma != NULL && !steer_mode_from_name (comma + 1, &feature->mode))
-    return fail (error, "after a strength comes a comma and %s, not \"%s\"", steer_mode_list_names (), comma);
+  feature->has_condition = FALSE;
+  for (guint i = 1; words[0] != NULL && words[i] != NULL; i++)
+    if (i == 1 && steer_mode_from_name (words[i], &feature->mode))
+      continue;
+    else if (strpbrk (words[i], "<>") == NULL)
+      return fail (error, "after a strength come a comma and %s, a comma and a condition, or both, not \"%s\"",
+                   steer_mode_list_names (), words[i]);
+    else if (!steer_cli_parse_condition (words[i], &feature->has_condition, &feature->condition, error))
+      return FALSE;
   return TRUE;
 }
 

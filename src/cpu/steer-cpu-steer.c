@@ -21,21 +21,40 @@ make_orthogonal (const SteerCpuKernels *kernels, const SteerPlanOp *op, gsize n,
   kernels->axpy ((float) (a - s * p), op->vector, n, h);
 }
 
-/* The sums that the encoder's input does not need are left out. */
+/* f(h). The sums that the encoder's input does not need are left out. */
 static double
-measure_sae_clamp (const SteerCpuKernels *kernels, const SteerPlanOp *op, gsize n, const float *h)
+activate (const SteerCpuKernels *kernels, const SteerEncoder *encoder, gsize n, const float *h, double *scale)
 {
-  const SteerEncoder *encoder = op->encoder;
   double squares = encoder->input != STEER_ENCODER_PLAIN ? kernels->dot (h, h, n) : 0.0;
   double sum = 0.0;
-  double scale, pre, activation;
+  double pre;
 
   for (gsize i = 0; encoder->input == STEER_ENCODER_LAYER_NORM && i < n; i++)
     sum += (double) h[i];
-  scale = steer_encoder_get_scale (encoder, squares, sum);
-  pre = scale * kernels->dot (h, encoder->weights, n) + (double) encoder->bias;
-  activation = pre > (double) encoder->threshold ? pre : 0.0;
-  return ((double) op->strength - activation) * (double) encoder->gain / scale;
+  *scale = steer_encoder_get_scale (encoder, squares, sum);
+  pre = *scale * kernels->dot (h, encoder->weights, n) + (double) encoder->bias;
+  return pre > (double) encoder->threshold ? pre : 0.0;
+}
+
+static double
+measure_sae_clamp (const SteerCpuKernels *kernels, const SteerPlanOp *op, gsize n, const float *h)
+{
+  double scale;
+  double activation = activate (kernels, op->encoder, n, h, &scale);
+
+  return ((double) op->strength - activation) * (double) op->encoder->gain / scale;
+}
+
+static gboolean
+is_open (const SteerCpuKernels *kernels, const SteerPlanGate *gate, gsize n, const float *h)
+{
+  double scale, measured;
+
+  if (gate->when == STEER_WHEN_ALWAYS)
+    return TRUE;
+  measured
+    = gate->encoder != NULL ? activate (kernels, gate->encoder, n, h, &scale) : kernels->dot (h, gate->vector, n);
+  return (measured > (double) gate->bound) == (gate->when == STEER_WHEN_ABOVE);
 }
 
 /* What is added along v. */
@@ -72,6 +91,8 @@ steer_cpu_apply_op (const SteerCpuKernels *kernels, const SteerPlanOp *op, gsize
 {
   float amount;
 
+  if (!is_open (kernels, &op->gate, d_model, h))
+    return;
   if (op->mode == STEER_MODE_ORTHOGONAL)
     {
       make_orthogonal (kernels, op, d_model, h);

@@ -56,6 +56,7 @@ add_feature (JsonBuilder *builder, SteerFeature *feature)
   steer_server_add_string (builder, "label", steer_feature_get_label (feature));
   steer_server_add_double (builder, "strength", steer_feature_get_strength (feature));
   steer_server_add_string (builder, "mode", steer_mode_get_name (steer_feature_get_mode (feature)));
+  steer_server_add_string (builder, "when", steer_feature_get_when (feature));
   add_boolean (builder, "enabled", steer_feature_get_enabled (feature));
   steer_server_add_known (builder, "recommended", steer_feature_get_recommended (feature),
                           steer_feature_get_recommended (feature) != 0.0);

@@ -4,7 +4,8 @@
 
 #define MAX_FEATURES 1000
 
-#define OF_FEATURE (STEER_SERVER_WISH_STRENGTH | STEER_SERVER_WISH_FEATURE_ENABLED | STEER_SERVER_WISH_MODE)
+#define OF_FEATURE                                                                                                     \
+  (STEER_SERVER_WISH_STRENGTH | STEER_SERVER_WISH_FEATURE_ENABLED | STEER_SERVER_WISH_MODE | STEER_SERVER_WISH_WHEN)
 
 void
 steer_server_wish_free (SteerServerWish *self)
@@ -15,7 +16,28 @@ steer_server_wish_free (SteerServerWish *self)
   g_free (self);
 }
 
-/* @fields: out: which of strength, enabled and mode @object has. */
+/* "when": a condition; an empty text takes one away. */
+static gboolean
+read_condition (JsonObject *object, SteerFeature *feature, SteerServerWishFields *fields, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  const char *when = NULL;
+  SteerCondition condition;
+
+  if (!steer_server_read_string (object, "when", &when, error))
+    return FALSE;
+  if (when == NULL)
+    return TRUE;
+  *fields |= STEER_SERVER_WISH_WHEN;
+  if (*when == '\0')
+    return TRUE;
+  if (!steer_condition_parse (when, &condition, &local))
+    return steer_server_fail (error, "\"when\": %s", local->message);
+  steer_feature_set_condition (feature, &condition);
+  return TRUE;
+}
+
+/* @fields: out: which of strength, enabled, mode and when @object has. */
 static SteerFeature *
 read_feature (JsonObject *object, SteerServerWishFields *fields, GError **error)
 {
@@ -50,6 +72,8 @@ read_feature (JsonObject *object, SteerServerWishFields *fields, GError **error)
   steer_feature_set_strength (feature, strength);
   steer_feature_set_mode (feature, mode);
   steer_feature_set_enabled (feature, enabled);
+  if (!read_condition (object, feature, fields, error))
+    return NULL;
   *fields |= steer_server_has (object, "strength") ? STEER_SERVER_WISH_STRENGTH : 0;
   *fields |= steer_server_has (object, "enabled") ? STEER_SERVER_WISH_FEATURE_ENABLED : 0;
   *fields |= mode_name != NULL ? STEER_SERVER_WISH_MODE : 0;
@@ -223,6 +247,8 @@ change_feature (SteerServerWish *self, SteerPreset *preset, GError **error)
     steer_feature_set_enabled (feature, steer_feature_get_enabled (self->feature));
   if (self->fields & STEER_SERVER_WISH_MODE)
     steer_feature_set_mode (feature, steer_feature_get_mode (self->feature));
+  if (self->fields & STEER_SERVER_WISH_WHEN)
+    steer_feature_set_condition (feature, steer_feature_get_condition (self->feature));
   return TRUE;
 }
 

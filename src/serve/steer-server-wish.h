@@ -16,6 +16,7 @@ typedef enum
   STEER_SERVER_WISH_STRENGTH = 1 << 2, /* this and the next two: of one feature */
   STEER_SERVER_WISH_FEATURE_ENABLED = 1 << 3,
   STEER_SERVER_WISH_MODE = 1 << 4,
+  STEER_SERVER_WISH_WHEN = 1 << 5,
 } SteerServerWishFields;
 
 typedef enum

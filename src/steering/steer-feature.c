@@ -13,6 +13,8 @@ struct _SteerFeature
   char *label;
   double strength;
   SteerMode mode;
+  SteerCondition *condition; /* nullable */
+  char *when;                /* the same as text */
   gboolean enabled;
   double recommended;
   double minimum;
@@ -31,6 +33,7 @@ enum
   PROP_STRENGTH,
   PROP_MODE,
   PROP_CLAMP,
+  PROP_WHEN,
   PROP_ENABLED,
   PROP_RECOMMENDED,
   PROP_MINIMUM,
@@ -44,7 +47,7 @@ static GParamSpec *properties[N_PROPS];
 G_DEFINE_FINAL_TYPE (SteerFeature, steer_feature, G_TYPE_OBJECT)
 
 const char *const steer_feature_keys[]
-  = { "layer", "index", "source", "label", "strength", "mode", "clamp", "enabled", NULL };
+  = { "layer", "index", "source", "label", "strength", "mode", "clamp", "when", "enabled", NULL };
 
 gboolean
 steer_feature_property_is_saved (const char *name)
@@ -60,6 +63,8 @@ steer_feature_finalize (GObject *object)
 
   g_free (self->source);
   g_free (self->label);
+  g_free (self->condition);
+  g_free (self->when);
   g_clear_pointer (&self->extras, g_ptr_array_unref);
   G_OBJECT_CLASS (steer_feature_parent_class)->finalize (object);
 }
@@ -91,6 +96,9 @@ steer_feature_get_property (GObject *object, guint prop_id, GValue *value, GPara
       break;
     case PROP_CLAMP:
       g_value_set_boolean (value, steer_feature_get_clamp (self));
+      break;
+    case PROP_WHEN:
+      g_value_set_string (value, self->when);
       break;
     case PROP_ENABLED:
       g_value_set_boolean (value, self->enabled);
@@ -179,6 +187,8 @@ steer_feature_class_init (SteerFeatureClass *klass)
     = g_param_spec_double ("strength", NULL, NULL, -STEER_FEATURE_MAX_STRENGTH, STEER_FEATURE_MAX_STRENGTH, 0.0, plain);
   properties[PROP_MODE] = g_param_spec_enum ("mode", NULL, NULL, STEER_TYPE_MODE, STEER_MODE_ADD, plain);
   properties[PROP_CLAMP] = g_param_spec_boolean ("clamp", NULL, NULL, FALSE, plain);
+  properties[PROP_WHEN] = g_param_spec_string ("when", NULL, NULL, NULL,
+                                               G_PARAM_READABLE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
   properties[PROP_ENABLED] = g_param_spec_boolean ("enabled", NULL, NULL, TRUE, plain);
   properties[PROP_RECOMMENDED] = g_param_spec_double ("recommended", NULL, NULL, -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, plain);
   properties[PROP_MINIMUM] = g_param_spec_double ("minimum", NULL, NULL, -G_MAXDOUBLE, G_MAXDOUBLE, 0.0, plain);
@@ -208,6 +218,7 @@ steer_feature_copy (SteerFeature *self)
   copy->label = g_strdup (self->label);
   copy->strength = self->strength;
   copy->mode = self->mode;
+  steer_feature_set_condition (copy, self->condition);
   copy->enabled = self->enabled;
   copy->recommended = self->recommended;
   copy->minimum = self->minimum;
@@ -346,6 +357,35 @@ steer_feature_set_clamp (SteerFeature *self, gboolean clamp)
     steer_feature_set_mode (self, STEER_MODE_CLAMP);
   else if (self->mode == STEER_MODE_CLAMP)
     steer_feature_set_mode (self, STEER_MODE_ADD);
+}
+
+const SteerCondition *
+steer_feature_get_condition (SteerFeature *self)
+{
+  g_return_val_if_fail (STEER_IS_FEATURE (self), NULL);
+  return self->condition;
+}
+
+void
+steer_feature_set_condition (SteerFeature *self, const SteerCondition *condition)
+{
+  g_autofree SteerCondition *old = NULL;
+
+  g_return_if_fail (STEER_IS_FEATURE (self));
+  if (steer_condition_equal (self->condition, condition))
+    return;
+  old = g_steal_pointer (&self->condition); /* which may be @condition */
+  self->condition = condition != NULL ? g_memdup2 (condition, sizeof *condition) : NULL;
+  g_free (self->when);
+  self->when = condition != NULL ? steer_condition_to_string (condition) : NULL;
+  g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_WHEN]);
+}
+
+const char *
+steer_feature_get_when (SteerFeature *self)
+{
+  g_return_val_if_fail (STEER_IS_FEATURE (self), NULL);
+  return self->when;
 }
 
 gboolean

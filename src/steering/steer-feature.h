@@ -1,5 +1,6 @@
 #pragma once
 
+#include "steer-condition.h"
 #include "steer-plan.h"
 
 G_BEGIN_DECLS
@@ -13,9 +14,10 @@ G_BEGIN_DECLS
  *
  * Properties: layer (uint, construct-only), index (uint64, construct-only), source (string, nullable: id of the source
  * its vector comes from), label (string, nullable), strength (double: raw units of the residual stream, in mode
- * SAE_CLAMP units of the feature's activation), mode (SteerMode), clamp (boolean: mode is CLAMP), enabled (boolean,
- * TRUE), and what is known about its range, from the source: recommended, minimum, maximum, layer-norm (double, 0 when
- * unknown). All notify, and only when their value differs. What is known about the range is not written to a file.
+ * SAE_CLAMP units of the feature's activation), mode (SteerMode), clamp (boolean: mode is CLAMP), when (string,
+ * nullable, read-only: its condition as text), enabled (boolean, TRUE), and what is known about its range, from the
+ * source: recommended, minimum, maximum, layer-norm (double, 0 when unknown). All notify, and only when their value
+ * differs. What is known about the range is not written to a file.
  */
 G_DECLARE_FINAL_TYPE (SteerFeature, steer_feature, STEER, FEATURE, GObject)
 
@@ -41,6 +43,11 @@ void steer_feature_set_mode (SteerFeature *self, SteerMode mode);
 /* Short for mode CLAMP; setting FALSE makes CLAMP into ADD and leaves other modes. */
 gboolean steer_feature_get_clamp (SteerFeature *self);
 void steer_feature_set_clamp (SteerFeature *self, gboolean clamp);
+/* Where it acts; NULL: everywhere. The getter's is valid until the next change. */
+const SteerCondition *steer_feature_get_condition (SteerFeature *self);
+void steer_feature_set_condition (SteerFeature *self, const SteerCondition *condition);
+/* The same as text, as property when. */
+const char *steer_feature_get_when (SteerFeature *self);
 gboolean steer_feature_get_enabled (SteerFeature *self);
 void steer_feature_set_enabled (SteerFeature *self, gboolean enabled);
 double steer_feature_get_recommended (SteerFeature *self);

@@ -110,7 +110,8 @@ parse_examples (SteerMadeFeature *self, const char *text)
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   JsonNode *root, *form;
 
-  if (strlen (text) > MAX_EXAMPLES_BYTES || !steer_json_check (text, strlen (text), MAX_EXAMPLES_BYTES, "examples", NULL)
+  if (strlen (text) > MAX_EXAMPLES_BYTES
+      || !steer_json_check (text, strlen (text), MAX_EXAMPLES_BYTES, "examples", NULL)
       || !json_parser_load_from_data (parser, text, -1, NULL))
     return FALSE;
   root = json_parser_get_root (parser);

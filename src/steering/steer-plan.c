@@ -13,6 +13,7 @@ struct _SteerPlan
   guint n_layers;     /* highest layer + 1; 0 when there is no operation */
   SteerPlanOp *ops;   /* [n_ops], by layer */
   GBytes **vectors;   /* [n_ops], owned, as are the encoders that ops point to */
+  GBytes **gates;     /* [n_ops], owned: gates' vectors, NULL where there is none */
   guint *layer_start; /* [n_layers + 1] */
   gboolean steer_prompt;
   gboolean skip_special;
@@ -22,15 +23,22 @@ typedef struct
 {
   SteerPlanOp op;
   GBytes *vector;
-  SteerEncoder *encoder; /* nullable */
-  char *label;           /* nullable */
+  SteerEncoder *encoder;      /* nullable */
+  char *label;                /* nullable */
+  GBytes *gate_vector;        /* nullable */
+  SteerEncoder *gate_encoder; /* nullable */
+  char *gate_text;            /* nullable */
 } PendingOp;
 
 struct _SteerPlanBuilder
 {
   guint d_model;
-  GArray *pending; /* (element-type PendingOp), in the order they were added */
-  char *label;     /* (nullable): of those added next */
+  GArray *pending;    /* (element-type PendingOp), in the order they were added */
+  char *label;        /* (nullable): of those added next */
+  SteerPlanGate gate; /* the same, as are what it measures by */
+  GBytes *gate_vector;
+  SteerEncoder *gate_encoder;
+  char *gate_text;
   gboolean steer_prompt;
   gboolean skip_special;
 };
@@ -62,10 +70,14 @@ steer_plan_unref (SteerPlan *self)
   for (guint i = 0; i < self->n_ops; i++)
     {
       g_bytes_unref (self->vectors[i]);
+      g_clear_pointer (&self->gates[i], g_bytes_unref);
       steer_encoder_unref ((SteerEncoder *) self->ops[i].encoder);
+      steer_encoder_unref ((SteerEncoder *) self->ops[i].gate.encoder);
       g_free ((char *) self->ops[i].label);
+      g_free ((char *) self->ops[i].gate.text);
     }
   g_free (self->vectors);
+  g_free (self->gates);
   g_free (self->ops);
   g_free (self->layer_start);
   g_free (self);
@@ -79,6 +91,18 @@ pending_op_clear (gpointer data)
   g_clear_pointer (&pending->vector, g_bytes_unref);
   g_clear_pointer (&pending->encoder, steer_encoder_unref);
   g_clear_pointer (&pending->label, g_free);
+  g_clear_pointer (&pending->gate_vector, g_bytes_unref);
+  g_clear_pointer (&pending->gate_encoder, steer_encoder_unref);
+  g_clear_pointer (&pending->gate_text, g_free);
+}
+
+static void
+drop_gate (SteerPlanBuilder *self)
+{
+  self->gate = (SteerPlanGate){ STEER_WHEN_ALWAYS };
+  g_clear_pointer (&self->gate_vector, g_bytes_unref);
+  g_clear_pointer (&self->gate_encoder, steer_encoder_unref);
+  g_clear_pointer (&self->gate_text, g_free);
 }
 
 static void
@@ -86,6 +110,7 @@ builder_reset (SteerPlanBuilder *self)
 {
   g_array_set_size (self->pending, 0);
   g_clear_pointer (&self->label, g_free);
+  drop_gate (self);
   self->steer_prompt = TRUE;
   self->skip_special = FALSE;
 }
@@ -109,6 +134,7 @@ steer_plan_builder_free (SteerPlanBuilder *self)
     return;
   g_array_unref (self->pending);
   g_free (self->label);
+  drop_gate (self);
   g_free (self);
 }
 
@@ -138,6 +164,11 @@ add (SteerPlanBuilder *self, SteerPlanOp *op, GBytes *vector, SteerEncoder *enco
   pending.op.encoder = encoder;
   pending.label = g_strdup (self->label);
   pending.op.label = pending.label;
+  pending.op.gate = self->gate;
+  pending.gate_vector = self->gate_vector != NULL ? g_bytes_ref (self->gate_vector) : NULL;
+  pending.gate_text = g_strdup (self->gate_text);
+  pending.op.gate.text = pending.gate_text;
+  pending.gate_encoder = self->gate_encoder != NULL ? steer_encoder_ref (self->gate_encoder) : NULL;
   g_array_append_val (self->pending, pending);
   return TRUE;
 }
@@ -147,6 +178,33 @@ steer_plan_builder_set_label (SteerPlanBuilder *self, const char *label)
 {
   g_free (self->label);
   self->label = g_strdup (label);
+}
+
+gboolean
+steer_plan_builder_set_gate (SteerPlanBuilder *self,
+                             SteerWhen when,
+                             float bound,
+                             GBytes *vector,
+                             SteerEncoder *encoder,
+                             const char *text)
+{
+  drop_gate (self);
+  if (when == STEER_WHEN_ALWAYS)
+    return TRUE;
+  g_return_val_if_fail ((vector != NULL) != (encoder != NULL), FALSE);
+  if (!isfinite (bound) || (encoder != NULL && encoder->d_model != self->d_model)
+      || (vector != NULL && g_bytes_get_size (vector) != (gsize) self->d_model * sizeof (float)))
+    return FALSE;
+  self->gate_vector = vector != NULL ? ref_aligned (vector) : NULL;
+  self->gate_encoder = encoder != NULL ? steer_encoder_ref (encoder) : NULL;
+  self->gate_text = g_strdup (text);
+  self->gate = (SteerPlanGate){
+    .when = when,
+    .bound = bound,
+    .vector = vector != NULL ? g_bytes_get_data (self->gate_vector, NULL) : NULL,
+    .encoder = encoder,
+  };
+  return TRUE;
 }
 
 gboolean
@@ -209,8 +267,11 @@ group_by_layer (SteerPlan *plan, GArray *pending)
 
       plan->ops[to] = from->op;
       plan->vectors[to] = g_steal_pointer (&from->vector);
+      plan->gates[to] = g_steal_pointer (&from->gate_vector);
       /* The plan's operation holds them now. */
       from->encoder = NULL;
+      from->gate_encoder = NULL;
+      from->gate_text = NULL;
       from->label = NULL;
     }
 }
@@ -225,6 +286,7 @@ steer_plan_builder_end (SteerPlanBuilder *self)
   plan->n_ops = self->pending->len;
   plan->ops = g_new0 (SteerPlanOp, plan->n_ops);
   plan->vectors = g_new0 (GBytes *, plan->n_ops);
+  plan->gates = g_new0 (GBytes *, plan->n_ops);
   plan->steer_prompt = self->steer_prompt;
   plan->skip_special = self->skip_special;
   group_by_layer (plan, self->pending);
@@ -278,6 +340,18 @@ is_empty (SteerPlan *self)
   return self == NULL || self->n_ops == 0;
 }
 
+static gboolean
+has_same_gate (SteerPlan *a, SteerPlan *b, guint i)
+{
+  const SteerPlanGate *left = &a->ops[i].gate;
+  const SteerPlanGate *right = &b->ops[i].gate;
+
+  if (left->when != right->when || left->bound != right->bound || !a->gates[i] != !b->gates[i])
+    return FALSE;
+  return steer_encoder_equal (left->encoder, right->encoder)
+         && (left->vector == right->vector || g_bytes_equal (a->gates[i], b->gates[i]));
+}
+
 gboolean
 steer_plan_equal (SteerPlan *a, SteerPlan *b)
 {
@@ -297,7 +371,7 @@ steer_plan_equal (SteerPlan *a, SteerPlan *b)
         return FALSE;
       if (left->vector != right->vector && !g_bytes_equal (a->vectors[i], b->vectors[i]))
         return FALSE;
-      if (!steer_encoder_equal (left->encoder, right->encoder))
+      if (!steer_encoder_equal (left->encoder, right->encoder) || !has_same_gate (a, b, i))
         return FALSE;
     }
   return TRUE;
@@ -346,7 +420,8 @@ is_same (SteerPlan *a, SteerPlan *b)
   if (a == NULL || b == NULL || !steer_plan_equal (a, b))
     return FALSE;
   for (guint i = 0; i < MIN (a->n_ops, b->n_ops); i++)
-    if (a->ops[i].index != b->ops[i].index || g_strcmp0 (a->ops[i].label, b->ops[i].label) != 0)
+    if (a->ops[i].index != b->ops[i].index || g_strcmp0 (a->ops[i].label, b->ops[i].label) != 0
+        || g_strcmp0 (a->ops[i].gate.text, b->ops[i].gate.text) != 0)
       return FALSE;
   return TRUE;
 }

@@ -51,6 +51,31 @@ gboolean steer_mode_from_name (const char *name, SteerMode *mode);
 /* All names for a message: "add, clamp, ... or sae-clamp". (transfer none) */
 const char *steer_mode_list_names (void);
 
+/**
+ * SteerWhen:
+ * @STEER_WHEN_ALWAYS: on every h
+ * @STEER_WHEN_ABOVE: where m > bound
+ * @STEER_WHEN_BELOW: where not m > bound: what ABOVE leaves, so that the two make an "if" and its "else"
+ *
+ * On which h an operation acts, m being what its gate measures of the same h that the operation would change.
+ */
+typedef enum
+{
+  STEER_WHEN_ALWAYS,
+  STEER_WHEN_ABOVE,
+  STEER_WHEN_BELOW,
+} SteerWhen;
+
+/* Where it is shut every bit of h stays. Two backends may differ where m is within rounding of the bound. */
+typedef struct
+{
+  SteerWhen when;
+  float bound;
+  const float *vector;         /* [d_model] (nullable), unit length: m = h.vector; owned by the plan */
+  const SteerEncoder *encoder; /* (nullable): m = f(h) of it; owned by the plan. One of the two but for ALWAYS */
+  const char *text;            /* (nullable): "activation(7) > 2", for people, as labels are; owned by the plan */
+} SteerPlanGate;
+
 /* One intervention on the output of decoder layer @layer (after the MLP's residual add). */
 typedef struct
 {
@@ -61,6 +86,7 @@ typedef struct
   const SteerEncoder *encoder; /* SAE_CLAMP, else NULL; owned by the plan */
   guint64 index;               /* feature index, for people: the plan's arithmetic does not use it */
   const char *label;           /* (nullable): the same; owned by the plan */
+  SteerPlanGate gate;
 } SteerPlanOp;
 
 /**
@@ -89,6 +115,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerPlanBuilder, steer_plan_builder_free)
 
 /* What the features of the operations that are added next are called; NULL, as at first: nothing. */
 void steer_plan_builder_set_label (SteerPlanBuilder *self, const char *label);
+
+/* The gate of the operations that are added next; at first ALWAYS, which needs nothing more. The others measure by
+ * @vector (d_model floats of unit length) or by @encoder, one of which is given. @text: (nullable): what people read.
+ * Returns FALSE, leaving ALWAYS, when the bound is not finite or the width is another one. */
+gboolean steer_plan_builder_set_gate (SteerPlanBuilder *self,
+                                      SteerWhen when,
+                                      float bound,
+                                      GBytes *vector,
+                                      SteerEncoder *encoder,
+                                      const char *text);
 
 /* @vector: d_model floats of unit length; must be exactly that many bytes. Returns FALSE, adding nothing, when the
  * size is wrong, the strength is not finite, or @mode is SAE_CLAMP, which needs an encoder. */
@@ -127,8 +163,8 @@ const SteerPlanOp *steer_plan_get_layer_ops (SteerPlan *self, guint layer, guint
 gboolean steer_plan_get_steer_prompt (SteerPlan *self);
 gboolean steer_plan_get_skip_special (SteerPlan *self);
 
-/* Same effect on every token: same operations with the same vectors and encoders, and the same options. NULL and an
- * empty plan are equal to each other. */
+/* Same effect on every token: same operations with the same vectors, encoders and gates, and the same options. NULL and
+ * an empty plan are equal to each other. */
 gboolean steer_plan_equal (SteerPlan *a, SteerPlan *b);
 
 /* The highest layer of the plan + 1, or 0. For checking against a model. */

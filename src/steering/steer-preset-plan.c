@@ -11,8 +11,9 @@ fail_mismatch (SteerFeature *feature, GError **error, const char *what)
                label != NULL ? label : "", label != NULL ? ")" : "", what);
 }
 
+/* Of feature @index of the same layer and source as @feature. */
 static GBytes *
-load_vector (SteerFeature *feature, SteerLibrary *library, guint d_model, guint n_layers, GError **error)
+load_vector (SteerFeature *feature, guint64 index, SteerLibrary *library, guint d_model, guint n_layers, GError **error)
 {
   guint layer = steer_feature_get_layer (feature);
   g_autoptr (GBytes) vector = NULL;
@@ -25,8 +26,7 @@ load_vector (SteerFeature *feature, SteerLibrary *library, guint d_model, guint 
       fail_mismatch (feature, error, what);
       return NULL;
     }
-  vector = steer_library_load_vector (library, steer_feature_get_source (feature), layer,
-                                      steer_feature_get_index (feature), error);
+  vector = steer_library_load_vector (library, steer_feature_get_source (feature), layer, index, error);
   if (vector == NULL)
     return NULL;
   width = (guint) (g_bytes_get_size (vector) / sizeof (float));
@@ -61,6 +61,48 @@ add_sae_clamp (SteerPlanBuilder *builder,
   return FALSE;
 }
 
+static guint64
+get_gate_index (SteerFeature *feature)
+{
+  const SteerCondition *condition = steer_feature_get_condition (feature);
+
+  return condition != NULL && condition->other ? condition->index : steer_feature_get_index (feature);
+}
+
+static gboolean
+set_gate (SteerPlanBuilder *builder,
+          SteerFeature *feature,
+          SteerLibrary *library,
+          guint d_model,
+          guint n_layers,
+          GError **error)
+{
+  const SteerCondition *condition = steer_feature_get_condition (feature);
+  guint64 index = get_gate_index (feature);
+  g_autoptr (GBytes) vector = NULL;
+  g_autoptr (SteerEncoder) encoder = NULL;
+  SteerWhen when = STEER_WHEN_ALWAYS;
+
+  if (condition != NULL)
+    {
+      /* That the feature fits the model is seen of its vector, of whatever is measured. */
+      vector = load_vector (feature, index, library, d_model, n_layers, error);
+      if (vector == NULL)
+        return FALSE;
+      if (!condition->projection)
+        encoder = steer_library_load_encoder (library, steer_feature_get_source (feature),
+                                              steer_feature_get_layer (feature), index, error);
+      if (!condition->projection && encoder == NULL)
+        return FALSE;
+      when = condition->above ? STEER_WHEN_ABOVE : STEER_WHEN_BELOW;
+    }
+  if (steer_plan_builder_set_gate (builder, when, condition != NULL ? (float) condition->bound : 0.0f,
+                                   encoder == NULL ? vector : NULL, encoder, steer_feature_get_when (feature)))
+    return TRUE;
+  fail_mismatch (feature, error, "what its condition measures has another width than its vector");
+  return FALSE;
+}
+
 static guint
 count_steering (SteerPreset *self)
 {
@@ -80,9 +122,15 @@ steer_preset_plan_would_read (SteerPreset *self, SteerLibrary *library)
       g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (self), i);
       gboolean encoder = steer_feature_get_mode (feature) == STEER_MODE_SAE_CLAMP;
 
-      if (steer_feature_get_enabled (feature)
-          && steer_library_would_read (library, steer_feature_get_source (feature), steer_feature_get_layer (feature),
-                                       steer_feature_get_index (feature), encoder))
+      const SteerCondition *condition = steer_feature_get_condition (feature);
+      const char *source = steer_feature_get_source (feature);
+      guint layer = steer_feature_get_layer (feature);
+
+      if (!steer_feature_get_enabled (feature))
+        continue;
+      if (steer_library_would_read (library, source, layer, steer_feature_get_index (feature), encoder)
+          || (condition != NULL
+              && steer_library_would_read (library, source, layer, get_gate_index (feature), !condition->projection)))
         return TRUE;
     }
   return FALSE;
@@ -118,13 +166,15 @@ steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model,
 
       if (!steer_feature_get_enabled (feature))
         continue;
-      vector = load_vector (feature, library, d_model, n_layers, error);
+      vector = load_vector (feature, steer_feature_get_index (feature), library, d_model, n_layers, error);
       if (vector == NULL)
         return NULL;
       d_model = (guint) (g_bytes_get_size (vector) / sizeof (float));
       if (builder == NULL)
         builder = new_builder (self, d_model);
       steer_plan_builder_set_label (builder, steer_feature_get_label (feature));
+      if (!set_gate (builder, feature, library, d_model, n_layers, error))
+        return NULL;
       strength = (float) (steer_feature_get_strength (feature) * multiplier);
       if (steer_feature_get_mode (feature) != STEER_MODE_SAE_CLAMP)
         steer_plan_builder_add (builder, steer_feature_get_layer (feature), steer_feature_get_index (feature),

@@ -97,6 +97,24 @@ read_mode (const SteerYamlReader *reader, SteerMode *mode, GError **error)
                           found);
 }
 
+/* A condition that is not understood is not left out: the feature would act everywhere. */
+static gboolean
+read_condition (const SteerYamlReader *reader, SteerFeature *feature, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autofree char *text = NULL;
+  SteerCondition condition;
+
+  if (!steer_yaml_read_string (reader, "when", &text, error))
+    return FALSE;
+  if (text == NULL)
+    return TRUE;
+  if (!steer_condition_parse (text, &condition, &local))
+    return steer_yaml_fail (steer_yaml_lookup (reader->mapping, "when"), reader->name, error, "%s", local->message);
+  steer_feature_set_condition (feature, &condition);
+  return TRUE;
+}
+
 static gboolean
 read_feature (SteerPreset *self, SteerYaml *mapping, const char *name, GError **error)
 {
@@ -138,6 +156,8 @@ read_feature (SteerPreset *self, SteerYaml *mapping, const char *name, GError **
   steer_feature_set_label (feature, label);
   steer_feature_set_strength (feature, strength);
   steer_feature_set_mode (feature, mode);
+  if (!read_condition (&reader, feature, error))
+    return FALSE;
   steer_feature_set_enabled (feature, enabled);
   extras = steer_yaml_collect_extras (mapping, steer_feature_keys);
   steer_feature_set_extras (feature, extras);

@@ -17,6 +17,7 @@ write_feature (SteerYamlWriter *writer, SteerFeature *feature)
   steer_yaml_writer_put_double (writer, "strength", TRUE, steer_feature_get_strength (feature));
   steer_yaml_writer_put_string (writer, "mode", steer_mode_get_name (steer_feature_get_mode (feature)));
   steer_yaml_writer_extras_after (writer, "clamp");
+  steer_yaml_writer_put_string (writer, "when", steer_feature_get_when (feature));
   steer_yaml_writer_put_boolean (writer, "enabled", TRUE, steer_feature_get_enabled (feature));
   steer_yaml_writer_end_mapping (writer);
 }

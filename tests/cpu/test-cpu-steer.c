@@ -176,6 +176,57 @@ test_follows_its_definition (gconstpointer data)
       }
 }
 
+/* On one side of the bound a gate lets the operation act as if there were none, on the other it leaves every bit. */
+static void
+test_gates (gconstpointer data)
+{
+  gboolean by_encoder = GPOINTER_TO_INT (data);
+
+  for (guint round = 0; round < N_ROUNDS; round++)
+    for (guint side = 0; side < 4; side++)
+      {
+        Fixture self;
+        float got[MAX_D_MODEL], ungated[MAX_D_MODEL];
+        double scale, measured;
+        SteerPlanOp op;
+
+        set_up (&self, widths[1 + round % (G_N_ELEMENTS (widths) - 1)], round);
+        measured = by_encoder ? activate (&self, self.h, &scale) : dot (self.h, self.w, self.d_model);
+        apply (&self, STEER_MODE_ADD, 2.5f, ungated);
+        op = (SteerPlanOp){ .strength = 2.5f, .vector = self.v };
+        op.gate.when = side < 2 ? STEER_WHEN_ABOVE : STEER_WHEN_BELOW;
+        op.gate.bound = (float) measured + (side % 2 == 0 ? -1e-3f : 1e-3f);
+        op.gate.vector = by_encoder ? NULL : self.w;
+        op.gate.encoder = by_encoder ? &self.encoder : NULL;
+        memcpy (got, self.h, sizeof got);
+        steer_cpu_apply_op (steer_cpu_kernels_choose (NULL), &op, self.d_model, got);
+        g_assert_cmpmem (got, self.d_model * sizeof (float), side == 0 || side == 3 ? ungated : self.h,
+                         self.d_model * sizeof (float));
+        tear_down (&self);
+      }
+}
+
+/* What is just at the bound is not above it: a silent feature is not above 0. */
+static void
+test_gate_at_its_bound (void)
+{
+  Fixture self;
+  float got[MAX_D_MODEL];
+  SteerPlanOp op;
+
+  set_up (&self, 64, 0);
+  self.encoder.threshold = 1e6f;
+  for (guint i = 0; i < 2; i++)
+    {
+      op = (SteerPlanOp){ .strength = 2.5f, .vector = self.v };
+      op.gate = (SteerPlanGate){ i == 0 ? STEER_WHEN_ABOVE : STEER_WHEN_BELOW, 0.0f, NULL, &self.encoder };
+      memcpy (got, self.h, sizeof got);
+      steer_cpu_apply_op (steer_cpu_kernels_choose (NULL), &op, self.d_model, got);
+      g_assert_cmpint (memcmp (got, self.h, 64 * sizeof (float)) == 0, ==, i == 0);
+    }
+  tear_down (&self);
+}
+
 /* Where the formula says h' = h no bit may change. */
 static void
 test_leaves_what_is_right_already (void)
@@ -279,6 +330,11 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, GINT_TO_POINTER (i), test_follows_its_definition);
     }
+  g_test_add_data_func ("/cpu/steer/a gate by projection opens on one side of its bound", GINT_TO_POINTER (FALSE),
+                        test_gates);
+  g_test_add_data_func ("/cpu/steer/a gate by activation opens on one side of its bound", GINT_TO_POINTER (TRUE),
+                        test_gates);
+  g_test_add_func ("/cpu/steer/what is at the bound is not above it", test_gate_at_its_bound);
   g_test_add_func ("/cpu/steer/leaves every bit where nothing is to do", test_leaves_what_is_right_already);
   g_test_add_func ("/cpu/steer/orthogonal keeps the length of h", test_orthogonal_keeps_the_length);
   g_test_add_func ("/cpu/steer/orthogonal without a rest leaves a*v", test_orthogonal_at_its_edges);

@@ -6,8 +6,8 @@
 #include "cpu/steer-cpu-steer.h"
 #include "steering/steer-plan.h"
 
-/* Steering on the device does what it does on the CPU: in every mode, in the order of the plan, to the same positions,
- * at the end of a prefill's layer and at the beginning of a decode step's next one. */
+/* Steering on the device does what it does on the CPU: in every mode, behind every gate, in the order of the plan, to
+ * the same positions, at the end of a prefill's layer and at the beginning of a decode step's next one. */
 
 #define MAX_OPS 12
 #define N_LAYERS 3
@@ -18,6 +18,7 @@ typedef struct
   SteerPlan *plan;
   float *vectors[MAX_OPS];  /* on the device, as the rest */
   float *encoders[MAX_OPS]; /* (nullable) */
+  float *gates[MAX_OPS];    /* (nullable) */
   int32_t *first;
   SteerCudaOp *ops;
   SteerCudaPlan *device_plan;
@@ -36,6 +37,40 @@ draw_vector (int d_model, gboolean unit)
   return g_bytes_new_take (v, (gsize) d_model * sizeof (float));
 }
 
+/* (transfer full) */
+static SteerEncoder *
+draw_encoder (int d_model)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) weights = draw_vector (d_model, TRUE);
+  SteerEncoder *encoder = steer_encoder_new ("test", weights, (SteerEncoderInput) g_test_rand_int_range (0, 3),
+                                             (float) g_test_rand_double_range (-0.5, 0.5), 0.1f, 1.7f, &error);
+
+  g_assert_no_error (error);
+  return encoder;
+}
+
+/* About as often open as shut. */
+static void
+draw_gate (SteerPlanBuilder *builder, int d_model)
+{
+  SteerWhen when = (SteerWhen) g_test_rand_int_range (0, 3);
+  float bound = (float) g_test_rand_double_range (-0.5, 0.5);
+
+  if (g_test_rand_bit ())
+    {
+      g_autoptr (GBytes) vector = draw_vector (d_model, TRUE);
+
+      g_assert_true (steer_plan_builder_set_gate (builder, when, bound, vector, NULL, NULL));
+    }
+  else
+    {
+      g_autoptr (SteerEncoder) encoder = draw_encoder (d_model);
+
+      g_assert_true (steer_plan_builder_set_gate (builder, when, fabsf (bound), NULL, encoder, NULL));
+    }
+}
+
 static void
 add_op (SteerPlanBuilder *builder, int d_model, guint layer, SteerMode mode, float strength)
 {
@@ -43,17 +78,18 @@ add_op (SteerPlanBuilder *builder, int d_model, guint layer, SteerMode mode, flo
 
   if (mode == STEER_MODE_SAE_CLAMP)
     {
-      g_autoptr (GError) error = NULL;
-      g_autoptr (GBytes) weights = draw_vector (d_model, TRUE);
-      SteerEncoder *encoder = steer_encoder_new ("test", weights, (SteerEncoderInput) g_test_rand_int_range (0, 3),
-                                                 (float) g_test_rand_double_range (-0.5, 0.5), 0.1f, 1.7f, &error);
+      g_autoptr (SteerEncoder) encoder = draw_encoder (d_model);
 
-      g_assert_no_error (error);
       g_assert_true (steer_plan_builder_add_sae_clamp (builder, layer, 0, strength, vector, encoder));
-      steer_encoder_unref (encoder);
       return;
     }
   g_assert_true (steer_plan_builder_add (builder, layer, 0, mode, strength, vector));
+}
+
+static SteerCudaEncoder
+make_encoder (const SteerEncoder *encoder, const float *weights)
+{
+  return (SteerCudaEncoder){ weights, (int32_t) encoder->input, encoder->bias, encoder->threshold, encoder->gain };
 }
 
 static void
@@ -71,19 +107,23 @@ plan_upload (Plan *self)
   for (guint i = 0; i < n_ops; i++)
     {
       const SteerEncoder *encoder = ops[i].encoder;
+      const SteerPlanGate *gate = &ops[i].gate;
+      const float *measure = gate->encoder != NULL ? gate->encoder->weights : gate->vector;
 
       self->vectors[i] = kernel_test_upload (ops[i].vector, n_bytes);
       self->encoders[i] = encoder != NULL ? kernel_test_upload (encoder->weights, n_bytes) : NULL;
-      device_ops[i]
-        = (SteerCudaOp){ .mode = (int32_t) ops[i].mode, .strength = ops[i].strength, .vector = self->vectors[i] };
+      self->gates[i] = measure != NULL ? kernel_test_upload (measure, n_bytes) : NULL;
+      device_ops[i] = (SteerCudaOp){ .mode = (int32_t) ops[i].mode,
+                                     .strength = ops[i].strength,
+                                     .vector = self->vectors[i],
+                                     .when = (int32_t) gate->when,
+                                     .bound = gate->bound };
       if (encoder != NULL)
-        {
-          device_ops[i].encoder = self->encoders[i];
-          device_ops[i].input = (int32_t) encoder->input;
-          device_ops[i].bias = encoder->bias;
-          device_ops[i].threshold = encoder->threshold;
-          device_ops[i].gain = encoder->gain;
-        }
+        device_ops[i].encoder = make_encoder (encoder, self->encoders[i]);
+      if (gate->encoder != NULL)
+        device_ops[i].gate = make_encoder (gate->encoder, self->gates[i]);
+      else if (measure != NULL)
+        device_ops[i].gate = (SteerCudaEncoder){ .weights = self->gates[i], .threshold = -INFINITY, .gain = 1.0f };
       for (guint layer = ops[i].layer + 1; layer <= N_LAYERS; layer++)
         first[layer]++;
     }
@@ -100,6 +140,7 @@ plan_clear (Plan *self)
     {
       cudaFree (self->vectors[i]);
       cudaFree (self->encoders[i]);
+      cudaFree (self->gates[i]);
     }
   cudaFree (self->first);
   cudaFree (self->ops);
@@ -122,17 +163,21 @@ plan_init (Plan *self, int d_model, SteerMode mode, guint n_ops)
   plan_upload (self);
 }
 
-/* Every mode, in any order. */
+/* Every mode, in any order, and behind any gate if @gated. */
 static void
-plan_init_mixed (Plan *self, int d_model)
+plan_init_mixed (Plan *self, int d_model, gboolean gated)
 {
   g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new ((guint) d_model);
 
   memset (self, 0, sizeof *self);
   self->d_model = d_model;
   for (guint i = 0; i < 9; i++)
-    add_op (builder, d_model, 1, (SteerMode) g_test_rand_int_range (0, STEER_N_MODES),
-            (float) g_test_rand_double_range (-4.0, 4.0));
+    {
+      if (gated)
+        draw_gate (builder, d_model);
+      add_op (builder, d_model, 1, (SteerMode) g_test_rand_int_range (0, STEER_N_MODES),
+              (float) g_test_rand_double_range (-4.0, 4.0));
+    }
   self->plan = steer_plan_builder_end (builder);
   plan_upload (self);
 }
@@ -263,26 +308,28 @@ test_mode (gconstpointer data)
 }
 
 static void
-test_mixed (void)
+test_mixed (gconstpointer gated)
 {
   for (guint i = 0; i < 10; i++)
     {
       Plan plan;
 
-      plan_init_mixed (&plan, 520);
+      plan_init_mixed (&plan, 520, GPOINTER_TO_INT (gated));
       check_rows (&plan);
       check_columns (&plan);
       plan_clear (&plan);
     }
 }
 
-/* A row that the formula leaves alone keeps every bit: here its projection is above a minimum already. */
+/* A row that the formula leaves alone keeps every bit: here its projection is above a minimum already, or the gate is
+ * shut. */
 static void
 test_nothing_to_do (void)
 {
   g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (64);
   g_autofree float *h = kernel_test_random (64, 1.0);
   g_autofree float *after = g_new (float, 64);
+  g_autoptr (GBytes) gate = NULL;
   SteerCudaShape shape = { .d_model = 64 };
   SteerCudaToken token = { 0 };
   SteerCudaToken *device_token;
@@ -294,6 +341,10 @@ test_nothing_to_do (void)
   add_op (builder, 64, 1, STEER_MODE_MINIMUM, -100.0f);
   add_op (builder, 64, 1, STEER_MODE_MAXIMUM, 100.0f);
   add_op (builder, 64, 1, STEER_MODE_CAP, 100.0f);
+  gate = draw_vector (64, TRUE);
+  g_assert_true (steer_plan_builder_set_gate (builder, STEER_WHEN_ABOVE, 100.0f, gate, NULL, NULL));
+  add_op (builder, 64, 1, STEER_MODE_ADD, 3.0f);
+  add_op (builder, 64, 1, STEER_MODE_ORTHOGONAL, 3.0f);
   plan.plan = steer_plan_builder_end (builder);
   plan_upload (&plan);
   token.plan = plan.device_plan;
@@ -317,7 +368,8 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, GINT_TO_POINTER (mode), test_mode);
     }
-  g_test_add_func ("/kernels/steer/mixed", test_mixed);
+  g_test_add_data_func ("/kernels/steer/mixed", GINT_TO_POINTER (FALSE), test_mixed);
+  g_test_add_data_func ("/kernels/steer/gated", GINT_TO_POINTER (TRUE), test_mixed);
   g_test_add_func ("/kernels/steer/nothing-to-do", test_nothing_to_do);
   return g_test_run ();
 }

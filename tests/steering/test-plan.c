@@ -316,6 +316,58 @@ test_labels (void)
   g_assert_cmpstr (steer_plan_get_ops (plan)[2].label, ==, "Sea");
 }
 
+/* A gate is of what is added after it, until the next one, and makes a plan another one. */
+static void
+test_gates (void)
+{
+  g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (D_MODEL);
+  g_autoptr (GBytes) vector = make_vector (1.0f), same_vector = make_vector (1.0f), other_vector = make_vector (2.0f);
+  g_autoptr (GBytes) narrow = g_bytes_new_static ("1234", 4);
+  g_autoptr (SteerEncoder) encoder = make_encoder (D_MODEL, 0.25f);
+  g_autoptr (GPtrArray) plans = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_plan_unref);
+  const SteerPlanOp *ops;
+  const struct
+  {
+    SteerWhen when;
+    float bound;
+    GBytes *vector;
+    SteerEncoder *encoder;
+    gboolean equals_first;
+  } gates[] = {
+    { STEER_WHEN_ABOVE, 1.5f, vector, NULL, TRUE },        { STEER_WHEN_ABOVE, 1.5f, same_vector, NULL, TRUE },
+    { STEER_WHEN_BELOW, 1.5f, vector, NULL, FALSE },       { STEER_WHEN_ABOVE, 1.0f, vector, NULL, FALSE },
+    { STEER_WHEN_ABOVE, 1.5f, other_vector, NULL, FALSE }, { STEER_WHEN_ABOVE, 1.5f, NULL, encoder, FALSE },
+    { STEER_WHEN_ALWAYS, 0.0f, NULL, NULL, FALSE },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (gates); i++)
+    {
+      g_assert_true (
+        steer_plan_builder_set_gate (builder, gates[i].when, gates[i].bound, gates[i].vector, gates[i].encoder, NULL));
+      add (builder, 3, 7, STEER_MODE_ADD, 1.0f, 0.5f);
+      g_ptr_array_add (plans, steer_plan_builder_end (builder));
+      g_assert_cmpint (steer_plan_equal (plans->pdata[0], plans->pdata[i]), ==, gates[i].equals_first);
+    }
+
+  g_assert_true (steer_plan_builder_set_gate (builder, STEER_WHEN_BELOW, 2.0f, NULL, encoder, NULL));
+  add (builder, 2, 1, STEER_MODE_ADD, 1.0f, 0.5f);
+  add (builder, 1, 2, STEER_MODE_ADD, 1.0f, 0.5f);
+  g_assert_true (steer_plan_builder_set_gate (builder, STEER_WHEN_ALWAYS, 0.0f, NULL, NULL, NULL));
+  add (builder, 0, 3, STEER_MODE_ADD, 1.0f, 0.5f);
+  g_ptr_array_add (plans, steer_plan_builder_end (builder));
+  ops = steer_plan_get_ops (g_ptr_array_index (plans, plans->len - 1));
+  g_assert_cmpint (ops[0].gate.when, ==, STEER_WHEN_ALWAYS);
+  g_assert_cmpint (ops[1].gate.when, ==, STEER_WHEN_BELOW);
+  g_assert_true (ops[2].gate.encoder == encoder);
+
+  g_assert_false (steer_plan_builder_set_gate (builder, STEER_WHEN_ABOVE, INFINITY, vector, NULL, NULL));
+  g_assert_false (steer_plan_builder_set_gate (builder, STEER_WHEN_ABOVE, 1.0f, narrow, NULL, NULL));
+  add (builder, 0, 3, STEER_MODE_ADD, 1.0f, 0.5f);
+  g_ptr_array_add (plans, steer_plan_builder_end (builder));
+  ops = steer_plan_get_ops (g_ptr_array_index (plans, plans->len - 1));
+  g_assert_cmpint (ops[0].gate.when, ==, STEER_WHEN_ALWAYS);
+}
+
 /* What does the same under the name of another feature is told of by another name. */
 static void
 test_live_keeps_an_equal_plan (void)
@@ -347,6 +399,7 @@ main (int argc, char *argv[])
                    test_nothing_to_do);
   g_test_add_func ("/plan/tells what its features were called when it was made", test_labels);
   g_test_add_func ("/plan/holds the encoders of its operations and compares them", test_encoders);
+  g_test_add_func ("/plan/a gate is of the operations that are added after it", test_gates);
   g_test_add_func ("/plan/clamping to zero is an operation", test_clamp_to_zero);
   g_test_add_func ("/plan/a vector of the wrong size or a strength that is not finite is refused", test_refusals);
   g_test_add_func ("/plan/a vector at an odd address can be read as floats", test_unaligned);
