@@ -4,6 +4,8 @@
 #include <adwaita.h>
 #include <glib/gi18n.h>
 
+#include "steer-condition-dialog.h"
+
 static void
 on_recommend (GtkWidget *widget, const char *name, GVariant *parameter)
 {
@@ -16,6 +18,14 @@ static void
 on_rename (GtkWidget *widget, const char *name, GVariant *parameter)
 {
   steer_feature_row_rename (STEER_FEATURE_ROW (widget));
+}
+
+static void
+on_condition (GtkWidget *widget, const char *name, GVariant *parameter)
+{
+  SteerFeature *feature = STEER_FEATURE_ROW (widget)->feature;
+
+  gtk_window_present (GTK_WINDOW (steer_condition_dialog_new (GTK_WINDOW (gtk_widget_get_root (widget)), feature)));
 }
 
 static void
@@ -93,6 +103,7 @@ steer_feature_row_install_actions (GtkWidgetClass *widget_class)
     gtk_widget_class_install_action (widget_class, passed_on[i], NULL, pass_on);
   gtk_widget_class_install_action (widget_class, "feature.recommend", NULL, on_recommend);
   gtk_widget_class_install_action (widget_class, "feature.rename", NULL, on_rename);
+  gtk_widget_class_install_action (widget_class, "feature.condition", NULL, on_condition);
   gtk_widget_class_install_action (widget_class, "feature.details", NULL, on_details);
   gtk_widget_class_install_property_action (widget_class, "feature.solo", "solo");
   gtk_widget_class_install_property_action (widget_class, "feature.mode", "mode");

@@ -430,6 +430,8 @@ steer_feature_row_class_init (SteerFeatureRowClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_mode_label);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_mode_text);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_place);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_when);
+  gtk_widget_class_bind_template_callback (widget_class, steer_steering_is_text);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_measure);
   gtk_widget_class_bind_template_callback (widget_class, steer_steering_dup_row_classes);
   steer_feature_row_install_actions (widget_class);

@@ -199,6 +199,32 @@ steer_steering_dup_place (gpointer self, guint layer, guint64 index)
   return g_strdup_printf (_ ("layer %u · feature %llu"), layer, (unsigned long long) index);
 }
 
+static char *
+dup_measured (const SteerCondition *condition)
+{
+  if (!condition->other)
+    return g_strdup (condition->projection ? _ ("its projection") : _ ("its activation"));
+  return g_strdup_printf (condition->projection ? _ ("the projection of feature %llu")
+                                                : _ ("the activation of feature %llu"),
+                          (unsigned long long) condition->index);
+}
+
+char *
+steer_steering_dup_when (gpointer self, const char *when)
+{
+  g_autofree char *measured = NULL;
+  g_autofree char *bound = NULL;
+  SteerCondition condition;
+
+  if (when == NULL || !steer_condition_parse (when, &condition, NULL))
+    return g_strdup ("");
+  measured = dup_measured (&condition);
+  bound = steer_steering_dup_strength (self, condition.bound);
+  /* Translators: "Only where the activation of feature 21576 is above 2.50" */
+  return g_strdup_printf (condition.above ? _ ("Only where %s is above %s") : _ ("Only where %s is at most %s"),
+                          measured, bound);
+}
+
 char *
 steer_steering_dup_title (gpointer self, const char *label, guint64 index)
 {

@@ -67,6 +67,9 @@ gboolean steer_steering_parse_strength (const char *text, double *strength);
 /* "layer 15 · feature 21576" */
 char *steer_steering_dup_place (gpointer self, guint layer, guint64 index);
 
+/* "Only where the activation of feature 21576 is above 2.50", of a condition as text; "" where there is none. */
+char *steer_steering_dup_when (gpointer self, const char *when);
+
 /* The label with a capital letter, or "Feature 21576" where there is none. */
 char *steer_steering_dup_title (gpointer self, const char *label, guint64 index);
 

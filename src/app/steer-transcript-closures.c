@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "steer-steering-closures.h"
+
 /* Longer JSON is not ours. */
 #define MAX_STEERING_BYTES (1 << 20)
 
@@ -93,6 +95,7 @@ static void
 strength_clear (gpointer data)
 {
   g_free (((SteerStrength *) data)->label);
+  g_free (((SteerStrength *) data)->when);
 }
 
 static double
@@ -145,6 +148,7 @@ steer_transcript_parse_strengths (const char *steering)
         .strength = strength,
         .mode = STEER_MODE_ADD,
         .label = g_strdup (get_text (object, "label")),
+        .when = json_object_has_member (object, "when") ? g_strdup (get_text (object, "when")) : NULL,
       };
       steer_mode_from_name (get_text (object, "mode"), &entry.mode);
       g_array_append_val (strengths, entry);
@@ -161,6 +165,15 @@ static const char *const mode_texts[STEER_N_MODES] = {
   [STEER_MODE_CAP] = N_ (", capped"),
   [STEER_MODE_SAE_CLAMP] = N_ (", activation clamped"),
 };
+
+static void
+append_when (GString *text, const char *when)
+{
+  g_autofree char *sentence = steer_steering_dup_when (NULL, when);
+
+  if (*sentence != '\0')
+    g_string_append_printf (text, "\n    %s", sentence);
+}
 
 char *
 steer_transcript_dup_strengths (const char *steering)
@@ -185,6 +198,7 @@ steer_transcript_dup_strengths (const char *steering)
       /* A minus sign, not a hyphen: it is as wide as the plus. */
       g_string_append_printf (text, "  %s%.4g", strength->strength < 0 ? "−" : "+", fabs (strength->strength));
       g_string_append (text, *mode_texts[strength->mode] != '\0' ? _ (mode_texts[strength->mode]) : "");
+      append_when (text, strength->when);
     }
   return g_string_free (text, FALSE);
 }

@@ -35,6 +35,7 @@ typedef struct
   double strength; /* finite */
   SteerMode mode;
   char *label; /* never NULL, possibly "" */
+  char *when;  /* (nullable): its condition, as it was recorded */
 } SteerStrength;
 
 /* (element-type SteerStrength) (transfer full): empty for what is not such JSON. */

@@ -11,6 +11,7 @@
 #include "app/steer-add-feature-dialog.h"
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
+#include "app/steer-condition-dialog.h"
 #include "app/steer-contrast-dialog.h"
 #include "app/steer-firing-dialog.h"
 #include "app/steer-preferences.h"
@@ -248,6 +249,25 @@ shoot_conversation (Studio *studio)
   shoot_now (GTK_WIDGET (studio->window), studio, "streaming");
   set_strength (studio, full, 1);
   test_wait_until (is_idle, studio->chat, 60);
+}
+
+/* A condition, and the dialog that asks for it. */
+static void
+shoot_condition (Studio *studio)
+{
+  g_autoptr (SteerFeature) feature
+    = g_list_model_get_item (G_LIST_MODEL (steer_workspace_get_preset (studio->workspace)), 1);
+  SteerCondition condition;
+  GtkWidget *dialog;
+
+  g_assert_true (steer_condition_parse ("activation(41) > 1.5", &condition, NULL));
+  steer_feature_set_condition (feature, &condition);
+  dialog = steer_condition_dialog_new (GTK_WINDOW (studio->window), feature);
+  gtk_window_present (GTK_WINDOW (dialog));
+  shoot (dialog, studio, "condition");
+  gtk_window_destroy (GTK_WINDOW (dialog));
+  shoot (GTK_WIDGET (studio->window), studio, "only-where");
+  steer_feature_set_condition (feature, NULL);
 }
 
 static gboolean
@@ -564,6 +584,7 @@ main (int argc, char **argv)
   shoot (GTK_WIDGET (studio.window), &studio, "empty");
   add_chats (&studio);
   shoot_conversation (&studio);
+  shoot_condition (&studio);
   shoot_firings (&studio);
   shoot_thoughts (&studio);
   shoot_search (&studio);

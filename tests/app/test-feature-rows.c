@@ -1,4 +1,5 @@
 /* A row of the steering panel: one feature, its slider, number, switch, mode and label; and rows among each other. */
+#include "app/steer-condition-dialog.h"
 #include "panel-test-util.h"
 #include "steer-strength-scale.h"
 #include "test-util.h"
@@ -285,6 +286,73 @@ test_modes (PanelTest *fixture, gconstpointer data)
   g_assert_true (gtk_toggle_button_get_active (GTK_TOGGLE_BUTTON (button)));
 }
 
+/* The dialog of the first row. (transfer none) */
+static GtkWidget *
+open_condition (PanelTest *fixture)
+{
+  GtkWidget *dialog;
+
+  g_assert_true (gtk_widget_activate_action (GTK_WIDGET (panel_test_get_row (fixture, 0)), "feature.condition", NULL));
+  dialog = panel_test_get_dialog (STEER_TYPE_CONDITION_DIALOG);
+  g_assert_nonnull (dialog);
+  return dialog;
+}
+
+static GtkEditable *
+get_entry (GtkWidget *dialog, const char *title)
+{
+  return GTK_EDITABLE (app_test_find (dialog, ADW_TYPE_ENTRY_ROW, "title", title));
+}
+
+static void
+choose (GtkWidget *dialog, const char *title, guint selected)
+{
+  adw_combo_row_set_selected (ADW_COMBO_ROW (app_test_find (dialog, ADW_TYPE_COMBO_ROW, "title", title)), selected);
+}
+
+static void
+respond (GtkWidget *dialog, const char *response)
+{
+  adw_message_dialog_response (ADW_MESSAGE_DIALOG (dialog), response);
+  gtk_window_destroy (GTK_WINDOW (dialog)); /* as a button of it does */
+}
+
+/* From the menu to the plan and back; what cannot be read is not accepted. */
+static void
+test_acts_only_where (PanelTest *fixture, gconstpointer data)
+{
+  SteerFeature *feature = panel_test_get_feature (fixture, 0);
+  GtkWidget *row = GTK_WIDGET (panel_test_get_row (fixture, 0));
+  GtkWidget *dialog = open_condition (fixture);
+  AdwMessageDialog *question = ADW_MESSAGE_DIALOG (dialog);
+  g_autoptr (SteerPlan) plan = NULL;
+
+  g_assert_false (adw_message_dialog_get_response_enabled (question, "everywhere"));
+  gtk_editable_set_text (get_entry (dialog, "Bound"), "much");
+  g_assert_false (adw_message_dialog_get_response_enabled (question, "accept"));
+  gtk_editable_set_text (get_entry (dialog, "Bound"), "2,5");
+  gtk_editable_set_text (get_entry (dialog, "Number of another feature of this layer"), "-3");
+  g_assert_false (adw_message_dialog_get_response_enabled (question, "accept"));
+  gtk_editable_set_text (get_entry (dialog, "Number of another feature of this layer"), "");
+  choose (dialog, "What Is Measured", 1);
+  choose (dialog, "Acts Where It Is", 1);
+  g_assert_true (adw_message_dialog_get_response_enabled (question, "accept"));
+  respond (dialog, "accept");
+  g_assert_cmpstr (steer_feature_get_when (feature), ==, "projection <= 2.5");
+  g_assert_true (
+    gtk_widget_is_visible (app_test_find (row, GTK_TYPE_LABEL, "label", "Only where its projection is at most 2.50")));
+  plan = steer_live_plan_dup (steer_workspace_get_live_plan (fixture->workspace));
+  g_assert_cmpint (steer_plan_get_ops (plan)[2].gate.when, ==, STEER_WHEN_BELOW);
+
+  dialog = open_condition (fixture);
+  g_assert_cmpstr (gtk_editable_get_text (get_entry (dialog, "Bound")), ==, "2.50");
+  gtk_editable_set_text (get_entry (dialog, "Bound"), "4");
+  respond (dialog, "cancel");
+  g_assert_cmpstr (steer_feature_get_when (feature), ==, "projection <= 2.5");
+  respond (open_condition (fixture), "everywhere");
+  g_assert_null (steer_feature_get_when (feature));
+}
+
 static void
 test_switch_and_clamp_act (PanelTest *fixture, gconstpointer data)
 {
@@ -481,6 +549,7 @@ main (int argc, char *argv[])
   ADD ("lets the wheel scroll and change nothing", test_wheel_moves_nothing);
   ADD ("has switches and clamps that act", test_switch_and_clamp_act);
   ADD ("offers the further modes in a menu, and shows which one is in force", test_modes);
+  ADD ("acts only where its condition holds, which a dialog asks for", test_acts_only_where);
   ADD ("has labels that are edited in place", test_label_is_edited_in_place);
   ADD ("says label, value and unit", test_says_label_value_and_unit);
   ADD ("removes a row, and Undo brings it back", test_removes_with_undo);
