@@ -120,6 +120,7 @@ typedef struct
 } Opening;
 
 static const Opening sweeping = { "feature.sweep", { 0 }, { ATSPI_ROLE_FRAME, "Find a Strength" } };
+static const Opening condition = { "feature.condition", { 0 }, { ATSPI_ROLE_DIALOG, "Steer*Only Where*" } };
 static const Opening firing = { "message.inspect", { 0 }, { ATSPI_ROLE_FRAME, "Features in This Text" } };
 
 /* The last one can be left only by an answer. */
@@ -219,19 +220,23 @@ test_chat (void)
   ui_quit (&app);
 }
 
+/* What is asked about a row. */
 static void
-test_sweep (void)
+test_row_dialogs (void)
 {
   g_autofree char *preset = g_build_filename (g_getenv ("STEER_DATA_DIR"), "presets", "01-eiffel-tower.yaml", NULL);
-  g_autoptr (Node) row = NULL, dialog = NULL;
+  g_autoptr (Node) row = NULL, sweep = NULL, question = NULL;
   Windows windows = { 0 };
   App app = { 0 };
 
   ui_start (&app, preset);
   ui_wait_for (has_row, &app, &row, "a row");
-  dialog = open_dialog (&app, row, &sweeping, &windows);
-  ui_wait_for (has_swept, &app, dialog, "replies");
-  assert_named (dialog);
+  sweep = open_dialog (&app, row, &sweeping, &windows);
+  ui_wait_for (has_swept, &app, sweep, "replies");
+  assert_named (sweep);
+  windows.seen[windows.n_seen++] = sweep;
+  question = open_dialog (&app, row, &condition, &windows);
+  assert_named (question);
   ui_quit (&app);
 }
 
@@ -263,7 +268,7 @@ main (int argc, char **argv)
 {
   ui_init (&argc, &argv);
   g_test_add_func ("/accessibility/every control of a chat and of the features in its text has a name", test_chat);
-  g_test_add_func ("/accessibility/every control of a sweep has a name", test_sweep);
+  g_test_add_func ("/accessibility/every control of a row's dialogs has a name", test_row_dialogs);
   g_test_add_func ("/accessibility/every control of every dialog has a name", test_dialogs);
   return g_test_run ();
 }
