@@ -107,9 +107,11 @@ function numberText(value) {
 }
 
 function strengthsText(features) {
-  const lines = features.map(({ label, layer, index, strength, mode }) => {
+  const lines = features.map(({ label, layer, index, strength, mode, when }) => {
     const name = label || `Layer ${layer}, feature ${index}`;
-    return `${name}  ${strength < 0 ? "−" : "+"}${numberText(Math.abs(strength))}${MODES[mode]?.[1] ?? ""}`;
+    const sign = strength < 0 ? "−" : "+";
+    const condition = when ? `\n    ${whenText({ when })}` : "";
+    return `${name}  ${sign}${numberText(Math.abs(strength))}${MODES[mode]?.[1] ?? ""}${condition}`;
   });
   return lines.join("\n") || "No steering";
 }
@@ -484,6 +486,9 @@ function showFill(slider, { lower, upper, useful = [lower, upper] }, value) {
   return at;
 }
 
+/* A condition is told as a preset writes it. */
+const whenText = ({ when }) => when ? `Only where ${when}` : "";
+
 function shareText({ strength, layer_norm: norm, mode }, isBeyond) {
   if (mode === "sae-clamp") return "in units of its activation";
   if (!norm) return isBeyond ? "Beyond the useful range" : "";
@@ -493,9 +498,9 @@ function shareText({ strength, layer_norm: norm, mode }, isBeyond) {
 
 function makeCard(key) {
   const root = copyOf("card-template");
-  const [heading, place, on, remove, slider, zero, recommended, number, share, mode, modeText] =
-    root.querySelectorAll("h3, .place, .switch, .remove, .slider, .mark, .number, .share, .mode, .mode-text");
-  const card = { key, root, heading, place, on, remove, slider, zero, recommended, number, share, mode, modeText };
+  const [heading, place, when, on, remove, slider, zero, recommended, number, share, mode, modeText] =
+    root.querySelectorAll("h3, .place, .when, .switch, .remove, .slider, .mark, .number, .share, .mode, .mode-text");
+  const card = { key, root, heading, place, when, on, remove, slider, zero, recommended, number, share, mode, modeText };
   const change = values => tell({ change: { ...addressOf(steering.features, cards.indexOf(card)), ...values } });
   slider.oninput = () => change({ strength: Number(slider.valueAsNumber.toFixed(6)) });
   number.oninput = () => { card.isTyped = true; };
@@ -533,6 +538,7 @@ function showCard(card, feature) {
   card.place.firstChild.textContent = placeOf(feature);
   card.place.lastChild.hidden = !changes.isBeingAdded(feature);
   card.share.textContent = share;
+  Object.assign(card.when, { hidden: !feature.when, textContent: whenText(feature) });
   Object.assign(card.on, { checked: enabled, ariaLabel: `${title}, on or off` });
   card.remove.ariaLabel = `Remove ${title}`;
   Object.assign(card.slider, { min: lower, max: upper, step, value: strength, ariaLabel: `Strength of ${title}` });
