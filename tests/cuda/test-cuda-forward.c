@@ -169,9 +169,19 @@ test_sliders (void)
     }
 }
 
-/* All modes on one layer and the next, in the order of the plan. */
+/* By turns above and below, by projection and by activation; also of a vector that no operation is of. */
+static void
+set_gate (SteerPlanBuilder *builder, CpuModel *model, guint i, SteerEncoder *encoder)
+{
+  GBytes *vector = model->vectors[(i + 1) % model->n_vectors];
+
+  g_assert_true (steer_plan_builder_set_gate (builder, i % 2 == 0 ? STEER_WHEN_ABOVE : STEER_WHEN_BELOW, 0.05f,
+                                              i % 3 != 0 ? vector : NULL, i % 3 == 0 ? encoder : NULL, NULL));
+}
+
+/* All modes on one layer and the next, in the order of the plan; behind gates if @gated. */
 static SteerPlan *
-make_plan_of_all_modes (CpuModel *model)
+make_plan_of_all_modes (CpuModel *model, gboolean gated)
 {
   g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (model->config->d_model);
   g_autoptr (GError) error = NULL;
@@ -180,18 +190,22 @@ make_plan_of_all_modes (CpuModel *model)
 
   g_assert_no_error (error);
   for (guint mode = 0; mode < STEER_MODE_SAE_CLAMP; mode++)
-    g_assert_true (steer_plan_builder_add (builder, mode % 2, mode, mode, 0.7f + 0.1f * (float) mode,
-                                           model->vectors[mode % model->n_vectors]));
+    {
+      if (gated)
+        set_gate (builder, model, mode, encoder);
+      g_assert_true (steer_plan_builder_add (builder, mode % 2, mode, mode, 0.7f + 0.1f * (float) mode,
+                                             model->vectors[mode % model->n_vectors]));
+    }
   g_assert_true (
     steer_plan_builder_add_sae_clamp (builder, 1, 99, 2.0f, model->vectors[1 % model->n_vectors], encoder));
   return steer_plan_builder_end (builder);
 }
 
 static void
-test_modes (void)
+test_modes (gconstpointer gated)
 {
   g_autoptr (CpuModel) model = cpu_model_load ("llama-gqa");
-  g_autoptr (SteerPlan) plan = make_plan_of_all_modes (model);
+  g_autoptr (SteerPlan) plan = make_plan_of_all_modes (model, GPOINTER_TO_INT (gated));
   g_autoptr (SteerContext) gpu = cuda_context_open (model->model, 1, STEER_DTYPE_F16, 0);
   g_autoptr (SteerContext) cpu = cpu_context_open (model->model, 1, STEER_DTYPE_F16, 1);
   const guint pieces[] = { 1, model->n_tokens };
@@ -486,7 +500,9 @@ main (int argc, char *argv[])
   add ("gemma2-long", "a prompt of several chunks as the CPU computes it", test_long_prompt);
   g_test_add_func ("/cuda/forward/of a prompt's last layer what is wanted is computed", test_last_layer);
   g_test_add_func ("/cuda/forward/every step has the plan it was given", test_sliders);
-  g_test_add_func ("/cuda/forward/every mode steers as on the CPU", test_modes);
+  g_test_add_data_func ("/cuda/forward/every mode steers as on the CPU", GINT_TO_POINTER (FALSE), test_modes);
+  g_test_add_data_func ("/cuda/forward/every mode behind gates steers as on the CPU", GINT_TO_POINTER (TRUE),
+                        test_modes);
   g_test_add_func ("/cuda/forward/one step gives logits, tokens and nothing", test_mixed_wants);
   g_test_add_func ("/cuda/forward/runs of any length share one call", test_mixed_lengths);
   g_test_add_func ("/cuda/forward/positions before a run are intact after others were replaced", test_rewind);
