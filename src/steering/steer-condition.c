@@ -64,16 +64,15 @@ read_comparison (const char *text, SteerCondition *condition)
   return rest;
 }
 
-/* Hexadecimal digits and "infinity" are numbers for strtod() alone. */
+/* Hexadecimal numbers and "infinity" are for strtod() alone. */
 static const char *
 read_bound (const char *text, SteerCondition *condition)
 {
   char *end = NULL;
 
-  if (strspn (text, "+-.0123456789eE") == 0)
-    return NULL;
   condition->bound = g_ascii_strtod (text, &end);
-  if (end == text || !isfinite (condition->bound) || fabs (condition->bound) > STEER_FEATURE_MAX_STRENGTH)
+  if (end == text || strspn (text, "+-.0123456789eE") < (gsize) (end - text) || !isfinite (condition->bound)
+      || fabs (condition->bound) > STEER_FEATURE_MAX_STRENGTH)
     return NULL;
   return skip_space (end);
 }

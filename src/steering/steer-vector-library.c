@@ -433,8 +433,8 @@ load_encoder (SteerVectorSource *source, guint layer, guint64 index, GCancellabl
     return read_encoder (self, tensor, name, error);
   fail (self, STEER_STEERING_ERROR_NOT_FOUND, error,
         "feature %" G_GUINT64_FORMAT
-        " of layer %u has no encoder, so sae-clamp cannot be used: use clamp, or extract it "
-        "anew from its SAE",
+        " of layer %u has no encoder, so neither sae-clamp nor a condition on its activation can be used: use "
+        "clamp, or a projection, or extract it anew from its SAE",
         index, layer);
   return NULL;
 }

@@ -69,9 +69,11 @@ static void
 test_strengths (void)
 {
   assert_string (steer_transcript_dup_strengths ("[{\"layer\":15,\"index\":21576,\"label\":\"Eiffel Tower\","
-                                                 "\"strength\":8.5,\"mode\":\"clamp\"},{\"layer\":11,\"index\":3,"
+                                                 "\"strength\":8.5,\"mode\":\"clamp\","
+                                                 "\"when\":\"activation(41) > 2.0\"},{\"layer\":11,\"index\":3,"
                                                  "\"label\":\"\",\"strength\":-2.8125,\"mode\":\"add\"}]"),
-                 "Eiffel Tower  +8.5, clamped\nLayer 11, feature 3  −2.812");
+                 "Eiffel Tower  +8.5, clamped\n    Only where the activation of feature 41 is above 2.00\nLayer 11, "
+                 "feature 3  −2.812");
   assert_string (steer_transcript_dup_strengths (NULL), "No steering");
   assert_string (steer_transcript_dup_strengths ("[]"), "No steering");
 }
@@ -79,8 +81,14 @@ test_strengths (void)
 static void
 test_strange_strengths (void)
 {
-  static const char *const strange[]
-    = { "{", "7", "{}", "[7, \"x\", null, {}, []]", "[{\"strength\": \"x\"}]", "[{\"strength\": null}]", "\xff" };
+  static const char *const strange[] = { "{",
+                                         "7",
+                                         "{}",
+                                         "[7, \"x\", null, {}, []]",
+                                         "[{\"strength\": \"x\"}]",
+                                         "[{\"strength\": null}]",
+                                         "[{\"strength\": 0, \"when\": 7}]",
+                                         "\xff" };
 
   for (guint i = 0; i < G_N_ELEMENTS (strange); i++)
     {

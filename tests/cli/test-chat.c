@@ -116,6 +116,28 @@ test_in_turn (void)
   g_assert_cmpstr (answers[5], ==, "bbbbbbbbbbbb");
 }
 
+/* Feature 97 of layer 2 writes "a". A condition that the vectors cannot measure is not kept. */
+static void
+test_when (void)
+{
+  g_auto (GStrv) answers = chat ("/when 1 projection > 1e6\nHello\n/when 1 projection <= 1e6\nHello\n"
+                                 "/when 1 projection > 1e6\n/when 1 always\nHello\n",
+                                 "--preset", cli_calm ());
+  g_auto (GStrv) plain = chat ("Hello\n", NULL, NULL);
+  g_auto (CliResult) result = { 0 };
+
+  g_assert_cmpuint (g_strv_length (answers), ==, 3);
+  g_assert_cmpstr (answers[0], ==, plain[0]);
+  g_assert_cmpstr (answers[1], ==, "aaaaaaaaaaaa");
+  g_assert_cmpstr (answers[2], ==, "aaaaaaaaaaaa");
+  CLI_RUN (&result, "/when 1 activation > 1\n/when 1 often\n/when 1 projection <= 7\n/features\n", COMMON, "--steer",
+           "2:97=80,clamp,projection(98)>3");
+  g_assert_nonnull (strstr (result.err, "neither sae-clamp nor a condition"));
+  g_assert_nonnull (strstr (result.err, "expected a condition such as"));
+  g_assert_nonnull (strstr (result.err, "80 clamp where projection <= 7.0"));
+  g_assert_null (strstr (result.err, "where activation"));
+}
+
 static void
 test_off (void)
 {
@@ -522,6 +544,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/chat/no question is no answer", test_nothing);
   g_test_add_func ("/cli/chat/commands take their turn", test_in_turn);
   g_test_add_func ("/cli/chat/off is as without steering", test_off);
+  g_test_add_func ("/cli/chat/a feature acts only where its condition holds", test_when);
   g_test_add_func ("/cli/chat/undo forgets the last exchange", test_undo);
   g_test_add_func ("/cli/chat/regenerate answers with the next seed", test_regenerate);
   g_test_add_func ("/cli/chat/an answer stays where the next one fails", test_regenerate_fails);

@@ -113,6 +113,19 @@ test_strength_0 (void)
   g_assert_false (are_equal (plain, steered));
 }
 
+/* A gate that is never open leaves every token as it was, one that always is as if there were none. */
+static void
+test_conditions (void)
+{
+  g_autoptr (GArray) plain = generate_ids (NULL, NULL, NULL, NULL);
+  g_autoptr (GArray) steered = generate_ids ("--steer", "1:97=2.5", NULL, NULL);
+  g_autoptr (GArray) shut = generate_ids ("--steer", "1:97=2.5,projection > 1e6", NULL, NULL);
+  g_autoptr (GArray) open = generate_ids ("--steer", "1:97=2.5,add,projection(98) <= 1e6", NULL, NULL);
+
+  cli_assert_ids_equal (plain, shut);
+  cli_assert_ids_equal (steered, open);
+}
+
 static void
 test_steer_prompt (void)
 {
@@ -471,6 +484,9 @@ test_usage (void)
     { "generate", "--prompt", "a", "--steer", "1:2" },
     { "generate", "--prompt", "a", "--steer", "1:2=inf" },
     { "generate", "--prompt", "a", "--steer", "1:2=3,pin" },
+    { "generate", "--prompt", "a", "--steer", "1:2=3,clamp,often" },
+    { "generate", "--prompt", "a", "--steer", "1:2=3,activation > x" },
+    { "generate", "--prompt", "a", "--steer", "1:2=3,activation > 1,clamp" },
     { "generate", "--prompt", "a", "--steer", ":2=3" },
     { "generate", "--prompt", "a", "--steer", "99999999999:2=3" },
     { "generate", "--prompt", "a", "--steer-prompt", "maybe" },
@@ -646,6 +662,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/json is one object with the promised members", test_contract);
   g_test_add_func ("/cli/generate/greedy ids are the reference's, steered and not", test_reference);
   g_test_add_func ("/cli/generate/strength 0 is no steering", test_strength_0);
+  g_test_add_func ("/cli/generate/a condition opens and shuts", test_conditions);
   g_test_add_func ("/cli/generate/the prompt and special tokens are left alone on demand", test_steer_prompt);
   g_test_add_func ("/cli/generate/a preset answers to its names", test_preset_names);
   g_test_add_func ("/cli/generate/the command line changes and extends a preset", test_preset_changed);

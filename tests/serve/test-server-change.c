@@ -100,6 +100,28 @@ wait_for_changes (ServerTest *f, guint n)
   test_wait_until (has_changes, &(Count){ f, n }, 20);
 }
 
+/* Of feature 97, which A names first; an empty text takes it away. */
+static void
+test_condition (ServerTest *f)
+{
+  static const char *const steps[][2] = {
+    { "projection(98)>1", "projection(98) > 1.0" },
+    { NULL, "projection(98) > 1.0" },
+    { "", NULL },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      g_autofree char *when = steps[i][0] != NULL ? g_strdup_printf (",\"when\":\"%s\"", steps[i][0]) : g_strdup ("");
+      g_autofree char *body = g_strdup_printf ("{\"change\":{\"layer\":2,\"index\":97%s}}", when);
+      g_autoptr (JsonObject) told = server_test_ask (f, "PATCH", "/v1/steering", body, 200);
+      JsonObject *feature = json_array_get_object_element (json_object_get_array_member (told, "features"), 1);
+
+      g_assert_cmpint (json_object_get_int_member (feature, "index"), ==, 97);
+      g_assert_cmpstr (json_object_get_string_member_with_default (feature, "when", NULL), ==, steps[i][1]);
+    }
+}
+
 static void
 test_one_feature_is_changed (ServerTest *f, gconstpointer data)
 {
@@ -131,6 +153,7 @@ test_one_feature_is_changed (ServerTest *f, gconstpointer data)
   g_assert_cmpstr (json_object_get_string_member (feature, "mode"), ==, "cap");
   g_assert_true (json_object_get_boolean_member (last, "enabled"));
   g_assert_cmpfloat (json_object_get_double_member (last, "multiplier"), ==, 0.5);
+  test_condition (f);
   /* What nobody named is as it was. */
   feature = json_array_get_object_element (json_object_get_array_member (last, "features"), 0);
   g_assert_cmpstr (json_object_get_string_member (feature, "mode"), ==, "clamp");
@@ -150,6 +173,10 @@ test_a_wrong_change_changes_nothing (ServerTest *f, gconstpointer data)
     { "{\"change\":{\"layer\":2,\"index\":97,\"strength\":\"1\"},\"enabled\":false}", 400 },
     { "{\"change\":{\"layer\":2,\"index\":97,\"mode\":\"louder\"}}", 400 },
     { "{\"change\":{\"layer\":2,\"index\":97,\"mode\":\"sae-clamp\"}}", 400 },
+    { "{\"change\":{\"layer\":2,\"index\":97,\"when\":\"always\"}}", 400 },
+    { "{\"change\":{\"layer\":2,\"index\":97,\"when\":\"activation > 1\"}}", 400 }, /* no encoder */
+    { "{\"change\":{\"layer\":2,\"index\":97,\"when\":\"projection(12345) > 1\"}}", 400 },
+    { "{\"change\":{\"layer\":2,\"index\":97,\"when\":7}}", 400 },
     { "{\"change\":{\"layer\":2,\"index\":97,\"occurrence\":-1}}", 400 },
     { "{\"change\":{\"index\":97,\"strength\":1}}", 400 },
     { "{\"change\":[]}", 400 },

@@ -127,11 +127,13 @@ test_copies_everything (void)
 
   g_object_set (feature, "strength", 3.5, "mode", STEER_MODE_CLAMP, "enabled", FALSE, "label", "Sea", "source", "demo",
                 "recommended", 1.0, "minimum", -2.0, "maximum", 3.0, "layer-norm", 4.0, NULL);
+  steer_feature_set_condition (feature, &(SteerCondition){ .above = TRUE, .bound = 1.5 });
   copy = steer_feature_copy (feature);
-  for (guint i = 0; i < 12; i++)
+  for (guint i = 0; i < 13; i++)
     {
-      static const char *const names[] = { "layer",   "index",       "source",  "label",   "strength",   "clamp",
-                                           "enabled", "recommended", "minimum", "maximum", "layer-norm", "mode" };
+      static const char *const names[]
+        = { "layer",       "index",   "source",  "label",      "strength", "clamp", "enabled",
+            "recommended", "minimum", "maximum", "layer-norm", "mode",     "when" };
       g_auto (GValue) left = G_VALUE_INIT;
       g_auto (GValue) right = G_VALUE_INIT;
       GParamSpec *pspec = g_object_class_find_property (G_OBJECT_GET_CLASS (feature), names[i]);
@@ -141,6 +143,36 @@ test_copies_everything (void)
       g_assert_cmpint (g_param_values_cmp (pspec, &left, &right), ==, 0);
       g_assert_false (g_param_value_defaults (pspec, &left) && i > 1);
     }
+}
+
+static void
+count_notify (guint *n)
+{
+  ++*n;
+}
+
+static void
+test_tells_a_changed_condition (void)
+{
+  g_autoptr (SteerFeature) feature = steer_feature_new (1, 2);
+  SteerCondition condition = { .other = TRUE, .index = 7, .above = TRUE, .bound = 1.5 };
+  guint n = 0;
+
+  g_signal_connect_swapped (feature, "notify::when", G_CALLBACK (count_notify), &n);
+  g_assert_null (steer_feature_get_when (feature));
+  steer_feature_set_condition (feature, NULL);
+  g_assert_cmpuint (n, ==, 0);
+  steer_feature_set_condition (feature, &condition);
+  steer_feature_set_condition (feature, &condition);
+  steer_feature_set_condition (feature, steer_feature_get_condition (feature));
+  g_assert_cmpuint (n, ==, 1);
+  g_assert_cmpstr (steer_feature_get_when (feature), ==, "activation(7) > 1.5");
+  condition.bound = 2.0;
+  g_assert_cmpfloat (steer_feature_get_condition (feature)->bound, ==, 1.5);
+  steer_feature_set_condition (feature, &condition);
+  steer_feature_set_condition (feature, NULL);
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_null (steer_feature_get_condition (feature));
 }
 
 int
@@ -155,6 +187,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/feature/keeps strengths finite and bounded", test_keeps_strengths_finite);
   g_test_add_func ("/feature/keeps its text UTF-8 and takes an empty one for none",
                    test_keeps_text_utf8_and_takes_empty_for_none);
+  g_test_add_func ("/feature/tells a condition that has changed", test_tells_a_changed_condition);
   g_test_add_func ("/feature/copies everything", test_copies_everything);
   return g_test_run ();
 }

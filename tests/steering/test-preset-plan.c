@@ -83,6 +83,49 @@ test_says_which_source_cannot_clamp_in_units_of_an_sae (Fixture *fixture, gconst
 }
 
 static void
+set_condition (Fixture *fixture, guint position, const char *text)
+{
+  g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), position);
+  SteerCondition condition;
+
+  g_assert_true (steer_condition_parse (text, &condition, NULL));
+  steer_feature_set_condition (feature, &condition);
+}
+
+static void
+test_makes_gates_of_conditions (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (SteerPlan) plan = NULL;
+  const SteerPlanOp *ops;
+
+  set_condition (fixture, 0, "projection(3) > 0.5");
+  set_condition (fixture, 1, "projection <= -2");
+  plan = make (fixture, 4, 9);
+  ops = steer_plan_get_ops (plan); /* that of layer 3 is the first */
+  g_assert_cmpint (ops[0].gate.when, ==, STEER_WHEN_BELOW);
+  g_assert_cmpfloat (ops[0].gate.bound, ==, -2.0f);
+  g_assert_cmpmem (ops[0].gate.vector, 4 * sizeof (float), ops[0].vector, 4 * sizeof (float));
+  g_assert_cmpint (ops[1].gate.when, ==, STEER_WHEN_ABOVE);
+  g_assert_cmpfloat (ops[1].gate.vector[3], ==, 1.0f); /* the source's feature 3 lies along number 3 */
+  g_assert_cmpstr (ops[1].gate.text, ==, "projection(3) > 0.5");
+  g_assert_cmpint (ops[2].gate.when, ==, STEER_WHEN_ALWAYS);
+  g_assert_false (steer_preset_plan_would_read (fixture->preset, fixture->library));
+  set_condition (fixture, 0, "projection(2) > 0.5");
+  g_assert_true (steer_preset_plan_would_read (fixture->preset, fixture->library));
+}
+
+static void
+test_says_which_source_cannot_measure_an_activation (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  set_condition (fixture, 0, "activation(3) > 0.5");
+  g_assert_null (steer_preset_make_plan (fixture->preset, fixture->library, 4, 9, &error));
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+  g_assert_nonnull (strstr (error->message, "one: it has directions and no encoders"));
+}
+
+static void
 test_keeps_modes_of_strength_zero (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (SteerFeature) feature = g_list_model_get_item (G_LIST_MODEL (fixture->preset), 0);
@@ -238,6 +281,8 @@ main (int argc, char *argv[])
   g_test_init (&argc, &argv, NULL);
   ADD ("holds the enabled features by layer, in the preset's order", test_holds_enabled_features_by_layer_in_order);
   ADD ("says which source cannot clamp in units of an SAE", test_says_which_source_cannot_clamp_in_units_of_an_sae);
+  ADD ("makes gates of conditions", test_makes_gates_of_conditions);
+  ADD ("says which source cannot measure an activation", test_says_which_source_cannot_measure_an_activation);
   ADD ("keeps modes of strength zero, but adding", test_keeps_modes_of_strength_zero);
   ADD ("multiplies every strength, in clamp mode too", test_multiplies_every_strength_clamps_too);
   ADD ("is empty when the master switch is off", test_is_empty_when_off);
