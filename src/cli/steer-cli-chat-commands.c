@@ -477,7 +477,7 @@ static const Command commands[] = {
     run_mode },
   { "when", "N CONDITION", "where it acts: activation(INDEX) > X, projection <= X and the like; always", 2, 2,
     run_when },
-  { "add", "LAYER:INDEX VALUE", "one more feature, by address or label; VALUE may end in ,MODE", 2, 2, run_add },
+  { "add", "LAYER:INDEX VALUE", "one more feature, by address or label; VALUE may end in ,MODE and ,CONDITION", 2, 2, run_add },
   { "remove", "N", "take the feature from the list", 1, 1, run_remove },
   { "off", "", "no steering at all", 0, 0, run_off },
   { "on", "", "steering again", 0, 0, run_on },
