@@ -129,7 +129,7 @@ steer_cli_parse_feature (const char *text, SteerCliFeature *feature, GError **er
   for (guint i = 1; words[0] != NULL && words[i] != NULL; i++)
     if (i == 1 && steer_mode_from_name (words[i], &feature->mode))
       continue;
-    else if (strpbrk (words[i], "<>") == NULL)
+    else if (feature->has_condition || strpbrk (words[i], "<>") == NULL)
       return fail (error, "after a strength come a comma and %s, a comma and a condition, or both, not \"%s\"",
                    steer_mode_list_names (), words[i]);
     else if (!steer_cli_parse_condition (words[i], &feature->has_condition, &feature->condition, error))

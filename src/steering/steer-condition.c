@@ -1,5 +1,6 @@
 #include "steer-condition.h"
 
+#include <errno.h>
 #include <math.h>
 #include <string.h>
 
@@ -34,8 +35,9 @@ read_index (const char *text, SteerCondition *condition)
   if (!g_ascii_isdigit (*text))
     return NULL;
   condition->other = TRUE;
+  errno = 0;
   condition->index = g_ascii_strtoull (text, &end, 10);
-  if (condition->index == G_MAXUINT64)
+  if (errno != 0)
     return NULL;
   return skip_word (skip_space (end), ")");
 }

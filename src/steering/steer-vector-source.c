@@ -74,8 +74,7 @@ steer_vector_source_load_encoder (SteerVectorSource *self,
     return iface->load_encoder (self, layer, index, cancellable, error);
   g_set_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND,
                "%s: it has directions and no encoders, so neither sae-clamp nor a condition on an activation can be "
-               "used: use clamp, "
-               "or a projection, or the SAE",
+               "used: use clamp, or a projection, or the SAE",
                steer_vector_source_get_id (self));
   return NULL;
 }

@@ -292,6 +292,27 @@ test_reply (void)
 }
 
 static void
+test_a_reply_tells_conditions (void)
+{
+  const float values[2] = { 1.0f, 0.0f };
+  g_autoptr (GBytes) vector = g_bytes_new (values, sizeof values);
+  g_autoptr (SteerPlanBuilder) builder = steer_plan_builder_new (2);
+  g_autoptr (SteerPlan) plan = NULL;
+  g_autofree char *told = NULL;
+
+  g_assert_true (steer_plan_builder_set_gate (builder, STEER_WHEN_ABOVE, 1.5f, vector, NULL, "projection(7) > 1.5"));
+  g_assert_true (steer_plan_builder_add (builder, 15, 1, STEER_MODE_ADD, 2.0f, vector));
+  g_assert_true (steer_plan_builder_set_gate (builder, STEER_WHEN_ALWAYS, 0.0f, NULL, NULL, NULL));
+  g_assert_true (steer_plan_builder_add (builder, 15, 2, STEER_MODE_ADD, 2.0f, vector));
+  plan = steer_plan_builder_end (builder);
+  told = steer_plan_describe (plan);
+  g_assert_cmpstr (told, ==,
+                   "[{\"layer\":15,\"index\":1,\"label\":\"\",\"strength\":2,\"mode\":\"add\","
+                   "\"when\":\"projection(7) > 1.5\"},"
+                   "{\"layer\":15,\"index\":2,\"label\":\"\",\"strength\":2,\"mode\":\"add\"}]");
+}
+
+static void
 test_regenerate (void)
 {
   SteerMessage *m[4];
@@ -382,6 +403,7 @@ main (int argc, char **argv)
   g_test_add_func ("/conversation/an-answer-is-a-reply-without-its-thought", test_answer);
   g_test_add_func ("/conversation/a-request-gets-the-system-prompt-and-the-path", test_fill_request);
   g_test_add_func ("/conversation/a-reply-arrives-with-the-strengths-of-each-stretch", test_reply);
+  g_test_add_func ("/conversation/a reply tells the conditions of its features", test_a_reply_tells_conditions);
   g_test_add_func ("/conversation/a-regenerated-reply-is-an-alternative", test_regenerate);
   g_test_add_func ("/conversation/removing-a-message-stops-its-reply", test_remove_while_written);
   g_test_add_func ("/conversation/a-running-reply-keeps-its-conversation", test_reply_keeps_conversation);

@@ -107,6 +107,41 @@ test_steers (void)
   test_remove_dir (g_steal_pointer (&dir));
 }
 
+/* Whether the model says what feature 97 makes it say. */
+static gboolean
+is_steered (const char *source, const char *typed)
+{
+  g_auto (CliResult) result = { 0 };
+
+  CLI_RUN (&result, NULL, "generate", "--model", cli_model (), "--vectors", source, "--steer", typed, "-p", "Hello",
+           "-n", "5", "-t", "0");
+  g_assert_cmpint (result.status, ==, 0);
+  return g_str_has_prefix (result.out, "aaaaa");
+}
+
+/* By the SAE itself, and by what was extracted from it. No activation is below 0. */
+static void
+test_measures (void)
+{
+  g_autofree char *dir = test_make_dir ();
+  g_autofree char *path = g_build_filename (dir, "out.safetensors", NULL);
+  g_autofree char *sae = get_sae ();
+  const char *const sources[] = { sae, path };
+  g_auto (CliResult) extracted = { 0 };
+
+  CLI_RUN (&extracted, NULL, "extract", "--sae", sae, "--features", "2:97,2:98", "-o", path);
+  g_assert_cmpint (extracted.status, ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++)
+    {
+      g_assert_false (is_steered (sources[i], "2:97=0"));
+      g_assert_true (is_steered (sources[i], "2:97=60,activation <= 1e6"));
+      g_assert_false (is_steered (sources[i], "2:97=60,activation > 1e6"));
+      g_assert_true (is_steered (sources[i], "2:97=60,activation(98) > -1"));
+      g_assert_false (is_steered (sources[i], "2:97=60,activation(98) <= -1"));
+    }
+  test_remove_dir (g_steal_pointer (&dir));
+}
+
 static void
 test_preset (void)
 {
@@ -448,6 +483,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/features/extracted-directions-are-the-sae's-with-labels-and-strengths", test_library);
   g_test_add_func ("/features/an-sae-and-what-was-extracted-from-it-steer-alike", test_steers);
+  g_test_add_func ("/features/a-condition-is-measured-by-the-sae-and-by-what-was-extracted-from-it", test_measures);
   g_test_add_func ("/features/a-demo's-config-names-features-and-strengths", test_preset);
   g_test_add_func ("/features/what-cannot-be-extracted-leaves-no-file", test_refusals);
   g_test_add_func ("/features/inspect-tells-what-the-sae-makes-of-the-stream", test_inspect);

@@ -127,6 +127,34 @@ test_conditions (void)
 }
 
 static void
+test_tells_conditions (void)
+{
+  static const struct
+  {
+    const char *typed, *mode, *when;
+  } cases[] = {
+    { "1:97=2.5", "add", NULL },
+    { "1:97=2.5,clamp", "clamp", NULL },
+    { "1:97=2.5,projection>1", "add", "projection > 1.0" },
+    { "1:97=2.5,clamp,projection(98) <= -1", "clamp", "projection(98) <= -1.0" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_auto (CliResult) result = { 0 };
+      g_autoptr (JsonObject) object = NULL;
+      JsonObject *feature;
+
+      CLI_RUN (&result, NULL, "generate", "--model", cli_model (), "--vectors", cli_vectors (), "--prompt", "Hello",
+               "-n", "1", "--json", GREEDY, "--steer", cases[i].typed);
+      object = cli_parse (&result);
+      feature = json_array_get_object_element (json_object_get_array_member (object, "steering"), 0);
+      g_assert_cmpstr (json_object_get_string_member (feature, "mode"), ==, cases[i].mode);
+      g_assert_cmpstr (json_object_get_string_member_with_default (feature, "when", NULL), ==, cases[i].when);
+    }
+}
+
+static void
 test_steer_prompt (void)
 {
   g_autoptr (GArray) both = generate_ids ("--steer", "1:97=8", NULL, NULL);
@@ -487,6 +515,8 @@ test_usage (void)
     { "generate", "--prompt", "a", "--steer", "1:2=3,clamp,often" },
     { "generate", "--prompt", "a", "--steer", "1:2=3,activation > x" },
     { "generate", "--prompt", "a", "--steer", "1:2=3,activation > 1,clamp" },
+    { "generate", "--prompt", "a", "--steer", "1:2=3,activation > 1,projection > 2" },
+    { "generate", "--prompt", "a", "--steer", "1:2=3,activation > 1e10" },
     { "generate", "--prompt", "a", "--steer", ":2=3" },
     { "generate", "--prompt", "a", "--steer", "99999999999:2=3" },
     { "generate", "--prompt", "a", "--steer-prompt", "maybe" },
@@ -663,6 +693,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/generate/greedy ids are the reference's, steered and not", test_reference);
   g_test_add_func ("/cli/generate/strength 0 is no steering", test_strength_0);
   g_test_add_func ("/cli/generate/a condition opens and shuts", test_conditions);
+  g_test_add_func ("/cli/generate/tells a feature's mode and condition", test_tells_conditions);
   g_test_add_func ("/cli/generate/the prompt and special tokens are left alone on demand", test_steer_prompt);
   g_test_add_func ("/cli/generate/a preset answers to its names", test_preset_names);
   g_test_add_func ("/cli/generate/the command line changes and extends a preset", test_preset_changed);

@@ -113,6 +113,20 @@ test_preset (void)
   g_assert_cmpstr (json_object_get_string_member (object, "name"), ==, "calm");
   g_assert_cmpint (json_object_get_int_member (feature, "index"), ==, 97);
   g_assert_cmpfloat (json_object_get_double_member (feature, "strength"), ==, 80.0);
+  g_assert_false (json_object_has_member (feature, "when"));
+}
+
+static void
+test_condition (void)
+{
+  g_autofree char *path = test_fixture_path ("steering/every-key.yaml");
+  g_autoptr (JsonObject) object = info_json (path);
+  JsonObject *feature = json_array_get_object_element (json_object_get_array_member (object, "features"), 1);
+  g_auto (CliResult) text = { 0 };
+
+  g_assert_cmpstr (json_object_get_string_member (feature, "when"), ==, "activation(21576) <= 2.5");
+  CLI_RUN (&text, NULL, "info", path);
+  g_assert_nonnull (strstr (text.out, "  -2.81 clamp where activation(21576) <= 2.5 (off)\n"));
 }
 
 static void
@@ -268,6 +282,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/info/what a model lacks is named", test_lacks);
   g_test_add_func ("/cli/info/a library of vectors tells its features", test_vectors);
   g_test_add_func ("/cli/info/a preset tells its features", test_preset);
+  g_test_add_func ("/cli/info/a preset tells where a feature acts", test_condition);
   g_test_add_func ("/cli/info/a tokenizer is recognised", test_tokenizer);
   g_test_add_func ("/cli/info/names and labels cannot act on the terminal", test_escapes);
   g_test_add_func ("/cli/info/what is nothing known is refused", test_errors);

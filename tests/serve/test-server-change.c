@@ -159,6 +159,58 @@ test_one_feature_is_changed (ServerTest *f, gconstpointer data)
   g_assert_cmpstr (json_object_get_string_member (feature, "mode"), ==, "clamp");
 }
 
+static const char *
+get_when (JsonObject *answer, guint position)
+{
+  JsonArray *features = json_object_get_array_member (answer, "features");
+
+  return json_object_get_string_member_with_default (json_array_get_object_element (features, position), "when", NULL);
+}
+
+static void
+test_a_list_has_conditions (ServerTest *f, gconstpointer data)
+{
+  static const char *const bodies[] = {
+    "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":3,\"when\":\"projection(98)<=2\"}," B "]}",
+    "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":3,\"when\":\"\"}," B "]}",
+    "{\"features\":[{\"layer\":2,\"index\":97,\"strength\":3,\"when\":null}," B "]}",
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (bodies); i++)
+    {
+      g_autoptr (JsonObject) answer = put (f, bodies[i]);
+      g_autoptr (JsonObject) told = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
+      g_autoptr (SteerPlan) plan = steer_live_plan_dup (f->server->live);
+      const SteerPlanGate *gate = &steer_plan_get_ops (plan)->gate;
+
+      g_assert_cmpstr (get_when (answer, 0), ==, i == 0 ? "projection(98) <= 2.0" : NULL);
+      g_assert_cmpstr (get_when (told, 0), ==, i == 0 ? "projection(98) <= 2.0" : NULL);
+      g_assert_null (get_when (told, 1));
+      g_assert_cmpint (gate->when, ==, i == 0 ? STEER_WHEN_BELOW : STEER_WHEN_ALWAYS);
+    }
+}
+
+static void
+test_a_list_with_a_wrong_condition_changes_nothing (ServerTest *f, gconstpointer data)
+{
+  static const char *const wrong[]
+    = { "\"always\"", "\"projection >= 1\"", "\"projection > nan\"", "\"activation > 1\"", "7", "[]" };
+  g_autoptr (JsonObject) kept = put (f, "{\"features\":[" A "]}");
+  g_autoptr (JsonNode) before = json_node_init_object (json_node_alloc (), kept);
+
+  for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autofree char *body = g_strdup_printf (
+        "{\"multiplier\":0.5,\"features\":[" B ",{\"layer\":2,\"index\":97,\"when\":%s}]}", wrong[i]);
+      g_autoptr (JsonObject) error = server_test_ask (f, "PUT", "/v1/steering", body, 400);
+      g_autoptr (JsonObject) now = server_test_ask (f, "GET", "/v1/steering", NULL, 200);
+      g_autoptr (JsonNode) after = json_node_init_object (json_node_alloc (), now);
+
+      g_assert_cmpuint (strlen (server_test_get_error (error)), >, 5);
+      g_assert_true (json_node_equal (before, after));
+    }
+}
+
 static void
 test_a_wrong_change_changes_nothing (ServerTest *f, gconstpointer data)
 {
@@ -538,6 +590,8 @@ main (int argc, char **argv)
 #define ADD(name, func)                                                                                                \
   g_test_add ("/server change/" name, ServerTest, NULL, server_test_set_up, func, server_test_tear_down)
   ADD ("one feature is changed", test_one_feature_is_changed);
+  ADD ("a list has conditions", test_a_list_has_conditions);
+  ADD ("a list with a wrong condition changes nothing", test_a_list_with_a_wrong_condition_changes_nothing);
   ADD ("a wrong change changes nothing", test_a_wrong_change_changes_nothing);
   ADD ("revisions grow", test_revisions_grow);
   ADD ("an error that goes is news", test_an_error_that_goes_is_news);

@@ -1,6 +1,7 @@
 /* Conditions as people write them. */
 #include "steering/steer-condition.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "steering/steer-feature.h"
@@ -25,7 +26,7 @@ test_is_written_in_one_way (void)
     { "activation(4711)>2", "activation(4711) > 2.0" },
     { "  projection ( 0 )\t<= -1e3 ", "projection(0) <= -1000.0" },
     { "projection<=+0.125", "projection <= 0.125" },
-    { "activation(18446744073709551614) > 1e9", "activation(18446744073709551614) > 1000000000.0" },
+    { "activation(18446744073709551615) > 1e9", "activation(18446744073709551615) > 1000000000.0" },
   };
 
   for (guint i = 0; i < G_N_ELEMENTS (pairs); i++)
@@ -51,6 +52,15 @@ test_says_what_it_is_made_of (void)
   g_assert_cmpfloat (other.bound, ==, -1.0);
 }
 
+/* Of any size that a bound may have, the smallest too. */
+static double
+random_bound (void)
+{
+  double size = pow (10.0, g_test_rand_double_range (-310.0, log10 (STEER_FEATURE_MAX_STRENGTH)));
+
+  return g_test_rand_bit () ? size : -size;
+}
+
 static void
 test_comes_back_as_it_was (void)
 {
@@ -60,12 +70,13 @@ test_comes_back_as_it_was (void)
         .projection = g_test_rand_bit (),
         .other = g_test_rand_bit (),
         .above = g_test_rand_bit (),
-        .bound = g_test_rand_double_range (-1.0, 1.0) * (i % 3 == 0 ? STEER_FEATURE_MAX_STRENGTH : 1.0),
+        .bound = i % 3 == 0 ? random_bound () : g_test_rand_double_range (-100.0, 100.0),
       };
       g_autofree char *text = NULL;
       SteerCondition read;
 
-      condition.index = condition.other ? (guint64) g_test_rand_int () & G_MAXUINT32 : 0;
+      if (condition.other)
+        condition.index = (guint64) (guint32) g_test_rand_int () << 32 | (guint32) g_test_rand_int ();
       text = steer_condition_to_string (&condition);
       read = parse (text);
       g_assert_true (steer_condition_equal (&condition, &read));

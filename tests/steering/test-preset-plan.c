@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "steer-sae.h"
 #include "test-source.h"
+#include "test-util.h"
 
 typedef struct
 {
@@ -123,6 +125,39 @@ test_says_which_source_cannot_measure_an_activation (Fixture *fixture, gconstpoi
   g_assert_null (steer_preset_make_plan (fixture->preset, fixture->library, 4, 9, &error));
   g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
   g_assert_nonnull (strstr (error->message, "one: it has directions and no encoders"));
+}
+
+/* The fixture's SAE has encoders for 259 features of layer 2, whose stream is 32 wide. */
+static void
+test_measures_by_the_encoder_of_an_sae (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *path = test_fixture_path ("cli/sae/resid_post_layer_2/trainer_0");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (SteerSae) sae = steer_sae_open (path, NULL, NULL, &error);
+  g_autoptr (SteerEncoder) encoder = NULL;
+  g_autoptr (SteerPlan) plan = NULL;
+  const SteerPlanOp *ops;
+
+  g_assert_no_error (error);
+  encoder = steer_sae_load_encoder (sae, 98, NULL, NULL);
+  steer_library_remove (fixture->library, STEER_VECTOR_SOURCE (fixture->source));
+  steer_library_add (fixture->library, STEER_VECTOR_SOURCE (sae));
+  while (g_list_model_get_n_items (G_LIST_MODEL (fixture->preset)) > 0)
+    steer_preset_remove (fixture->preset, 0);
+  add (fixture, 2, 97, 3.0, FALSE);
+  plan = make (fixture, 32, 3);
+  set_condition (fixture, 0, "activation(98) <= 1.5");
+  g_assert_true (steer_preset_plan_would_read (fixture->preset, fixture->library));
+  g_clear_pointer (&plan, steer_plan_unref);
+  plan = make (fixture, 32, 3);
+  g_assert_false (steer_preset_plan_would_read (fixture->preset, fixture->library));
+  ops = steer_plan_get_ops (plan);
+  g_assert_cmpint (ops[0].gate.when, ==, STEER_WHEN_BELOW);
+  g_assert_cmpfloat (ops[0].gate.bound, ==, 1.5f);
+  g_assert_true (steer_encoder_equal (ops[0].gate.encoder, encoder));
+  g_assert_null (ops[0].gate.vector);
+  g_assert_null (ops[0].encoder); /* that of the mode sae-clamp */
+  g_assert_cmpstr (ops[0].gate.text, ==, "activation(98) <= 1.5");
 }
 
 static void
@@ -283,6 +318,7 @@ main (int argc, char *argv[])
   ADD ("says which source cannot clamp in units of an SAE", test_says_which_source_cannot_clamp_in_units_of_an_sae);
   ADD ("makes gates of conditions", test_makes_gates_of_conditions);
   ADD ("says which source cannot measure an activation", test_says_which_source_cannot_measure_an_activation);
+  ADD ("measures by the encoder of an SAE", test_measures_by_the_encoder_of_an_sae);
   ADD ("keeps modes of strength zero, but adding", test_keeps_modes_of_strength_zero);
   ADD ("multiplies every strength, in clamp mode too", test_multiplies_every_strength_clamps_too);
   ADD ("is empty when the master switch is off", test_is_empty_when_off);

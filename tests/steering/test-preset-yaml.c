@@ -57,10 +57,12 @@ test_reads_every_key (void)
   g_assert_cmpfloat (steer_feature_get_strength (first), ==, 8.5);
   g_assert_false (steer_feature_get_clamp (first));
   g_assert_true (steer_feature_get_enabled (first));
+  g_assert_null (steer_feature_get_when (first));
   g_assert_cmpuint (steer_feature_get_index (second), ==, G_MAXUINT64);
   g_assert_cmpstr (steer_feature_get_label (second), ==, "12");
   g_assert_cmpfloat (steer_feature_get_strength (second), ==, -2.8100000000000005);
   g_assert_true (steer_feature_get_clamp (second));
+  g_assert_cmpstr (steer_feature_get_when (second), ==, "activation(21576) <= 2.5");
   g_assert_false (steer_feature_get_enabled (second));
 
   g_assert_cmpuint (steer_preset_get_sampling_fields (preset), ==, STEER_SAMPLING_ALL);
@@ -101,6 +103,18 @@ test_reads_and_writes_every_mode (void)
       g_assert_cmpint (steer_feature_get_mode (feature), ==, (SteerMode) i);
       g_assert_nonnull (strstr (written, line));
     }
+}
+
+static void
+test_writes_a_condition_in_one_way (void)
+{
+  g_autoptr (SteerPreset) preset
+    = read_yaml ("version: 1\nfeatures:\n- {layer: 1, index: 2, when: 'projection( 7 )>1e1', strength: 3}\n"
+                 "- {layer: 1, index: 3, strength: 3, when: ~}\n");
+  g_autofree char *yaml = steer_preset_to_yaml (preset);
+
+  g_assert_nonnull (strstr (yaml, "  when: projection(7) > 10.0\n"));
+  g_assert_nonnull (strstr (yaml, "- layer: 1\n  index: 3\n  strength: 3.0\n  mode: add\n  enabled: true\n"));
 }
 
 static void
@@ -424,6 +438,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/preset file/reads every key", test_reads_every_key);
   g_test_add_func ("/preset file/is written as it was, to the byte", test_writes_a_file_in_our_order_as_it_was);
   g_test_add_func ("/preset file/reads and writes every mode", test_reads_and_writes_every_mode);
+  g_test_add_func ("/preset file/writes a condition in one way", test_writes_a_condition_in_one_way);
   g_test_add_func ("/preset file/reads clamp of older files and writes mode",
                    test_reads_clamp_of_older_files_and_writes_mode);
   g_test_add_func ("/preset file/keeps unknown keys through changes and copies",
