@@ -79,16 +79,6 @@ on_changed (SteerConditionDialog *self)
 }
 
 static void
-on_entry_activated (SteerConditionDialog *self)
-{
-  if (adw_message_dialog_get_response_enabled (ADW_MESSAGE_DIALOG (self), "accept"))
-    {
-      adw_message_dialog_response (ADW_MESSAGE_DIALOG (self), "accept");
-      gtk_window_destroy (GTK_WINDOW (self));
-    }
-}
-
-static void
 steer_condition_dialog_response (AdwMessageDialog *dialog, const char *response)
 {
   SteerConditionDialog *self = STEER_CONDITION_DIALOG (dialog);
@@ -140,7 +130,6 @@ steer_condition_dialog_class_init (SteerConditionDialogClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerConditionDialog, comparison);
   gtk_widget_class_bind_template_child (widget_class, SteerConditionDialog, bound);
   gtk_widget_class_bind_template_callback (widget_class, on_changed);
-  gtk_widget_class_bind_template_callback (widget_class, on_entry_activated);
 }
 
 static void

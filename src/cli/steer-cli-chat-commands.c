@@ -205,12 +205,23 @@ run_disable (SteerCliChat *self, char **words, GError **error)
   return set_enabled (self, words[0], FALSE, error);
 }
 
+/* ",activation > 2" at the end of @text, which has blanks of its own; "" where there is none. */
+static const char *
+find_condition (const char *text)
+{
+  const char *comma = strrchr (text, ',');
+
+  return comma != NULL && strpbrk (comma, "<>") != NULL ? comma : text + strlen (text);
+}
+
 /* As --steer takes it; a label may be of several words, of which the last one here is the strength. Free with g_free().
  */
 static char *
 dup_typed_feature (SteerCliChat *self, char **words, GError **error)
 {
-  g_autofree char *label = g_strconcat (words[0], " ", words[1], NULL);
+  const char *condition = find_condition (words[1]);
+  g_autofree char *before = g_strndup (words[1], (gsize) (condition - words[1]));
+  g_autofree char *label = g_strconcat (words[0], " ", g_strchomp (before), NULL);
   char *strength = strrchr (label, ' ') + 1;
   const char *end;
   guint64 index;
@@ -221,7 +232,7 @@ dup_typed_feature (SteerCliChat *self, char **words, GError **error)
   strength[-1] = '\0';
   if (!steer_cli_steering_find_label (self->steering, g_strstrip (label), &layer, &index, error))
     return NULL;
-  return g_strdup_printf ("%u:%" G_GUINT64_FORMAT "=%s", layer, index, strength);
+  return g_strdup_printf ("%u:%" G_GUINT64_FORMAT "=%s%s", layer, index, strength, condition);
 }
 
 static gboolean

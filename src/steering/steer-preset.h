@@ -92,8 +92,8 @@ void steer_preset_set_sampling_fields (SteerPreset *self, const SteerSampling *s
  * @d_model, @n_layers: of the model; 0 for any
  *
  * The plan of this moment: enabled features, strength times the master multiplier (in every mode), empty with the
- * master switch off. Errors: STEER_STEERING_ERROR_NOT_FOUND (a vector, or the encoder that sae-clamp needs), _MISMATCH,
- * naming the feature.
+ * master switch off. Errors: STEER_STEERING_ERROR_NOT_FOUND (a vector, or the encoder that sae-clamp or a condition
+ * needs), _MISMATCH, naming the feature.
  */
 SteerPlan *
 steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model, guint n_layers, GError **error);

@@ -277,10 +277,14 @@ test_adds_by_label (void)
   g_autofree char *demo = g_build_filename (g_getenv ("STEER_TEST_DEMO"), "model", NULL);
   g_auto (CliResult) result = { 0 };
 
-  CLI_RUN (&result, "/add cats 9\n/add the eiffel tower 12.5,clamp\n/features\n", "chat", "--model", demo);
+  CLI_RUN (&result,
+           "/add cats 9\n/add the eiffel tower 12.5,clamp\n"
+           "/add the eiffel tower 3,cap, activation(41) > 1\n/features\n",
+           "chat", "--model", demo);
   g_assert_cmpint (result.status, ==, 0);
   g_assert_nonnull (strstr (result.err, " 1  2:9  cats  9"));
   g_assert_nonnull (strstr (result.err, " 2  2:21  the Eiffel Tower  12.5 clamp"));
+  g_assert_nonnull (strstr (result.err, " 3  2:21  the Eiffel Tower  3 cap where activation(41) > 1.0"));
   cli_result_clear (&result);
   CLI_RUN (&result, "/add cat 9\n/add xylophones 9\n", "chat", "--model", demo);
   g_assert_cmpint (result.status, ==, 1);
