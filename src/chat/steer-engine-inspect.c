@@ -184,7 +184,7 @@ find_norms (SteerWorker *self, SteerJob *job, GError **error)
   if (!steer_worker_check_loaded (self, error))
     return NULL;
   n_layers = steer_model_get_config (self->loaded->model)->n_layers;
-  norms = steer_norm_cache_read (steer_model_get_path (self->loaded->model), n_layers);
+  norms = steer_norm_cache_read (steer_model_get_files (self->loaded->model), n_layers);
   if (norms != NULL)
     return g_steal_pointer (&norms);
   request = steer_request_new ();
@@ -201,7 +201,7 @@ find_norms (SteerWorker *self, SteerJob *job, GError **error)
     }
   norms = measure_norms (self, tokens, g_task_get_cancellable (job->task), error);
   if (norms != NULL)
-    steer_norm_cache_write (steer_model_get_path (self->loaded->model), norms);
+    steer_norm_cache_write (steer_model_get_files (self->loaded->model), norms);
   return g_steal_pointer (&norms);
 }
 

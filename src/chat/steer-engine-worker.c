@@ -160,7 +160,7 @@ load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  loaded->tokenizer = steer_tokenizer_new_for_model (job->path, &local);
+  loaded->tokenizer = steer_tokenizer_new_for_model (steer_model_get_files (loaded->model), &local);
   if (loaded->tokenizer == NULL && g_error_matches (local, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND))
     {
       loaded->text_error = g_steal_pointer (&local);
@@ -172,7 +172,7 @@ load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
       return FALSE;
     }
 
-  loaded->template = find_template (job->path, job->template, &local);
+  loaded->template = find_template (steer_model_get_files (loaded->model), job->template, &local);
   if (loaded->template == NULL)
     {
       /* A family that was asked for by a wrong name is the caller's mistake. */

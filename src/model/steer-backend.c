@@ -289,6 +289,9 @@ steer_context_open (SteerModel *model,
   if (g_cancellable_set_error_if_cancelled (cancellable, error) || !check_options (model, &opening.options, error))
     return NULL;
 
+  backend = steer_model_get_backend (model);
+  if (backend != NULL)
+    return backend->open (model, device, &opening.options, progress, progress_data, cancellable, error);
   if (device == NULL || strcmp (device, "auto") == 0)
     return open_first_possible (&opening, NULL, error);
   backend = find_backend_of_device (device);

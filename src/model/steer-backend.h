@@ -19,7 +19,6 @@ G_BEGIN_DECLS
  * the caller's knowledge: a run says at which position it starts, and everything from there on is replaced.
  */
 
-typedef struct _SteerBackend SteerBackend;
 typedef struct _SteerContext SteerContext;
 
 #define STEER_MAX_SLOTS 4
@@ -108,7 +107,8 @@ struct _SteerBackend
 
   gboolean can_choose; /* STEER_WANT_TOKEN is supported */
 
-  /* (element-type SteerDevice), usable or not; never NULL. */
+  /* (element-type SteerDevice), usable or not; never NULL. This and the next are not asked of the backend of a model
+   * elsewhere, and may be NULL: what its computer can do is decided there. */
   GPtrArray *(*list_devices) (void);
 
   /* What opening would take, without allocating. */
@@ -118,7 +118,8 @@ struct _SteerBackend
                         SteerMemoryEstimate *estimate,
                         GError **error);
 
-  /* Errors: STEER_MODEL_ERROR_NO_MEMORY, _DEVICE, _UNSUPPORTED, G_IO_ERROR_CANCELLED; nothing is left behind. */
+  /* Errors: STEER_MODEL_ERROR_NO_MEMORY, _DEVICE, _UNSUPPORTED, G_IO_ERROR_CANCELLED; nothing is left behind. Of a
+   * model elsewhere @device_id is what steer_context_open() was given, or NULL. */
   SteerContext *(*open) (SteerModel *model,
                          const char *device_id,
                          const SteerContextOptions *options,
@@ -160,7 +161,8 @@ GPtrArray *steer_backend_list_devices (void);
  * @options: (nullable): NULL for the defaults. A context longer than the model's own is refused
  *
  * Checks the estimate first and refuses with the numbers when memory does not suffice; what is mapped from the file
- * does not count, since the system can drop it. Errors: STEER_MODEL_ERROR, G_IO_ERROR_CANCELLED. Blocks; any thread.
+ * does not count, since the system can drop it. Of a model elsewhere @device is one of its computer's. Errors:
+ * STEER_MODEL_ERROR, G_IO_ERROR_CANCELLED. Blocks; any thread.
  */
 SteerContext *steer_context_open (SteerModel *model,
                                   const char *device,

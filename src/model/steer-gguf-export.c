@@ -233,7 +233,7 @@ add_factors (Export *self)
   for (guint i = 0; i < n; i++)
     self->factors[i] /= scaled[i];
   g_array_append_val (self->items, item);
-  steer_gguf_writer_add_tensor (self->writer, "rope_freqs.weight", STEER_DTYPE_F32, 1, &shape);
+  steer_gguf_writer_add_tensor (self->writer, STEER_MODEL_ROPE_FACTORS, STEER_DTYPE_F32, 1, &shape);
 }
 
 static void
@@ -389,6 +389,12 @@ check_can_be_told (const Export *self, GError **error)
   const SteerWeights *weights = steer_model_get_weights (self->model);
   double scalar = steer_model_config_get_gguf_query_scalar (config);
 
+  if (steer_model_get_backend (self->model) != NULL)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                   "%s: the weights are on another computer: make the file there", steer_model_get_path (self->model));
+      return FALSE;
+    }
   if (config->query_scalar > 0.0 && config->query_scalar != scalar)
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,

@@ -155,11 +155,11 @@ read_biases (SteerModelConfig *self, const SteerGgufConfig *reader)
 
 /* --- the rotary embedding --- */
 
-/* rope_freqs.weight, into which the converter of Llama 3.1 and later computes its scaling. */
+/* The tensor into which the converter of Llama 3.1 and later computes its scaling. */
 static gboolean
 read_factors (SteerModelConfig *self, const SteerGgufConfig *reader, GError **error)
 {
-  const SteerTensor *tensor = steer_archive_find (reader->archive, "rope_freqs.weight");
+  const SteerTensor *tensor = steer_archive_find (reader->archive, STEER_MODEL_ROPE_FACTORS);
   guint n = self->head_dim / 2;
 
   if (tensor == NULL)
@@ -171,14 +171,14 @@ read_factors (SteerModelConfig *self, const SteerGgufConfig *reader, GError **er
 
       return steer_gguf_config_fail (
         reader, STEER_MODEL_ERROR_INVALID, error,
-        "the tensor \"rope_freqs.weight\" has the shape %s, but must have one of the %u frequencies a place", shape, n);
+        "the tensor \"" STEER_MODEL_ROPE_FACTORS "\" has the shape %s, but must have one of the %u frequencies a place", shape, n);
     }
   steer_tensor_read_f32 (tensor, 0, n, self->rope_factors);
   for (guint i = 0; i < n; i++)
     {
       if (!isfinite (self->rope_factors[i]) || self->rope_factors[i] <= 0.0f)
         return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                                       "element %u of \"rope_freqs.weight\" is %g", i, (double) self->rope_factors[i]);
+                                       "element %u of \"" STEER_MODEL_ROPE_FACTORS "\" is %g", i, (double) self->rope_factors[i]);
       /* both may be there, and both count */
       self->rope_factors[i] *= (float) self->rope_factor;
     }

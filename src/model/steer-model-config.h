@@ -115,6 +115,9 @@ typedef struct
   SteerSamplingFields sampling_fields;
 } SteerModelConfig;
 
+/* The one tensor whose values are part of a configuration, where a GGUF file has it: [head_dim / 2]. */
+#define STEER_MODEL_ROPE_FACTORS "rope_freqs.weight"
+
 /* @path: a folder, of which config.json and, where present, generation_config.json are read, or a GGUF file. Errors:
  * STEER_MODEL_ERROR; of a file STEER_TENSOR_ERROR too. */
 gboolean steer_model_config_read (SteerModelConfig *self, const char *path, GError **error);

@@ -8,12 +8,51 @@ struct _SteerModel
 
   char *path;
   char *name;
+  char *files;                 /* the path, or where its files' heads are */
+  const SteerBackend *backend; /* nullable, as the link */
+  GObject *link;
   SteerModelConfig config;
   SteerArchive *archive;
   SteerWeights weights; /* layers: [n_layers], owned */
 };
 
 G_DEFINE_FINAL_TYPE (SteerModel, steer_model, G_TYPE_OBJECT)
+
+typedef struct
+{
+  const char *scheme;
+  SteerModelOpener open;
+} Opener;
+
+#define MAX_OPENERS 4
+
+static Opener openers[MAX_OPENERS]; /* [n_openers] */
+static guint n_openers;
+
+static const Opener *
+find_opener (const char *path)
+{
+  for (guint i = 0; i < n_openers; i++)
+    if (g_str_has_prefix (path, openers[i].scheme))
+      return &openers[i];
+  return NULL;
+}
+
+void
+steer_model_register_opener (const char *scheme, SteerModelOpener opener)
+{
+  g_return_if_fail (scheme != NULL && opener != NULL);
+  g_return_if_fail (n_openers < MAX_OPENERS);
+
+  if (find_opener (scheme) == NULL)
+    openers[n_openers++] = (Opener){ scheme, opener };
+}
+
+gboolean
+steer_model_is_address (const char *path)
+{
+  return path != NULL && find_opener (path) != NULL;
+}
 
 static void
 steer_model_finalize (GObject *object)
@@ -22,8 +61,10 @@ steer_model_finalize (GObject *object)
 
   g_free (self->path);
   g_free (self->name);
+  g_free (self->files);
   g_free (self->weights.layers);
   g_clear_object (&self->archive);
+  g_clear_object (&self->link);
 
   G_OBJECT_CLASS (steer_model_parent_class)->finalize (object);
 }
@@ -328,12 +369,12 @@ open_folder (SteerModel *self, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GError) local_error = NULL;
 
-  if (!steer_model_config_read (&self->config, self->path, error))
+  if (!steer_model_config_read (&self->config, self->files, error))
     return FALSE;
-  self->archive = steer_archive_open (self->path, cancellable, &local_error);
+  self->archive = steer_archive_open (self->files, cancellable, &local_error);
   if (self->archive != NULL)
     return TRUE;
-  explain_missing_weights (self->path, &local_error);
+  explain_missing_weights (self->files, &local_error);
   g_propagate_error (error, g_steal_pointer (&local_error));
   return FALSE;
 }
@@ -341,15 +382,15 @@ open_folder (SteerModel *self, GCancellable *cancellable, GError **error)
 static gboolean
 open_file (SteerModel *self, GCancellable *cancellable, GError **error)
 {
-  g_autofree char *display = g_filename_display_name (self->path);
+  g_autofree char *display = g_filename_display_name (self->files);
   g_autoptr (GError) local_error = NULL;
 
-  if (!g_file_test (self->path, G_FILE_TEST_EXISTS))
+  if (!g_file_test (self->files, G_FILE_TEST_EXISTS))
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING, "%s: there is no such folder or file", display);
       return FALSE;
     }
-  self->archive = steer_archive_open (self->path, cancellable, &local_error);
+  self->archive = steer_archive_open (self->files, cancellable, &local_error);
   if (self->archive != NULL && g_str_has_prefix (steer_archive_get_format (self->archive), "GGUF"))
     return steer_model_config_read_gguf (&self->config, self->archive, error);
   /* A broken GGUF file is told as such; what is of another kind is no model at all. */
@@ -363,21 +404,47 @@ open_file (SteerModel *self, GCancellable *cancellable, GError **error)
   return FALSE;
 }
 
+/* @name: (nullable): NULL for what the files are called. */
+static gboolean
+open_files (SteerModel *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  gboolean is_folder = g_file_test (self->files, G_FILE_TEST_IS_DIR);
+
+  if (name != NULL)
+    self->name = g_strdup (name);
+  else
+    self->name = is_folder ? make_name (self->files) : make_file_name (self->files);
+  return (is_folder ? open_folder (self, cancellable, error) : open_file (self, cancellable, error))
+         && take_weights (self, cancellable, error);
+}
+
+SteerModel *
+steer_model_new_elsewhere (const SteerModelElsewhere *elsewhere, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (SteerModel) self = g_object_new (STEER_TYPE_MODEL, NULL);
+
+  self->path = g_strdup (elsewhere->address);
+  self->files = g_strdup (elsewhere->files);
+  self->backend = elsewhere->backend;
+  self->link = g_object_ref (elsewhere->link);
+  return open_files (self, elsewhere->name, cancellable, error) ? g_steal_pointer (&self) : NULL;
+}
+
 SteerModel *
 steer_model_open (const char *path, GCancellable *cancellable, GError **error)
 {
+  const Opener *opener;
   g_autoptr (SteerModel) self = NULL;
-  gboolean is_folder;
 
   g_return_val_if_fail (path != NULL, NULL);
 
-  is_folder = g_file_test (path, G_FILE_TEST_IS_DIR);
+  opener = find_opener (path);
+  if (opener != NULL)
+    return opener->open (path, cancellable, error);
   self = g_object_new (STEER_TYPE_MODEL, NULL);
   self->path = g_strdup (path);
-  self->name = is_folder ? make_name (path) : make_file_name (path);
-  if (!(is_folder ? open_folder (self, cancellable, error) : open_file (self, cancellable, error)))
-    return NULL;
-  return take_weights (self, cancellable, error) ? g_steal_pointer (&self) : NULL;
+  self->files = g_strdup (path);
+  return open_files (self, NULL, cancellable, error) ? g_steal_pointer (&self) : NULL;
 }
 
 const char *
@@ -394,6 +461,30 @@ steer_model_get_path (SteerModel *self)
   g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
 
   return self->path;
+}
+
+const char *
+steer_model_get_files (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->files;
+}
+
+const SteerBackend *
+steer_model_get_backend (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->backend;
+}
+
+GObject *
+steer_model_get_link (SteerModel *self)
+{
+  g_return_val_if_fail (STEER_IS_MODEL (self), NULL);
+
+  return self->link;
 }
 
 const SteerModelConfig *

@@ -42,6 +42,8 @@ typedef struct
   SteerLayerWeights *layers;     /* [n_layers] */
 } SteerWeights;
 
+typedef struct _SteerBackend SteerBackend; /* steer-backend.h */
+
 #define STEER_TYPE_MODEL (steer_model_get_type ())
 
 /**
@@ -52,13 +54,48 @@ typedef struct
  */
 G_DECLARE_FINAL_TYPE (SteerModel, steer_model, STEER, MODEL, GObject)
 
-/* @path: a Hugging Face directory, or a GGUF file (of a split one, any part). Errors: STEER_MODEL_ERROR,
- * STEER_TENSOR_ERROR. Blocks on I/O; reads only headers. */
+/* @path: a Hugging Face directory, a GGUF file (of a split one, any part), or an address that an opener knows. Errors:
+ * STEER_MODEL_ERROR, STEER_TENSOR_ERROR. Blocks on I/O; reads only headers. */
 SteerModel *steer_model_open (const char *path, GCancellable *cancellable, GError **error);
 
 /* The name of the directory, or of the file without its ending, for people. */
 const char *steer_model_get_name (SteerModel *self);
+/* What it was opened by. */
 const char *steer_model_get_path (SteerModel *self);
+
+/**
+ * SteerModelElsewhere:
+ *
+ * A model whose weights are not on this computer: all that its files tell but the values in them is here, so that
+ * everything but a forward pass works as with any other. The backend that reaches the weights is the only one that
+ * opens a context of it.
+ */
+typedef struct
+{
+  const char *address; /* what steer_model_get_path() gives */
+  const char *name;
+  const char *files; /* directory or GGUF file as of any model, with holes for the weights' values */
+  const SteerBackend *backend;
+  GObject *link; /* what the backend reaches the weights by; lives as long as the model */
+} SteerModelElsewhere;
+
+/* Errors as steer_model_open() has them. */
+SteerModel *steer_model_new_elsewhere (const SteerModelElsewhere *elsewhere, GCancellable *cancellable, GError **error);
+
+/* Where its files are on this computer: the path, but of a model elsewhere its files' place here. */
+const char *steer_model_get_files (SteerModel *self);
+
+/* Of a model elsewhere; NULL of any other. (transfer none) */
+const SteerBackend *steer_model_get_backend (SteerModel *self);
+GObject *steer_model_get_link (SteerModel *self);
+
+/* Opens what begins with a scheme, "ssh://". Registering is for start-up only. */
+typedef SteerModel *(*SteerModelOpener) (const char *address, GCancellable *cancellable, GError **error);
+void steer_model_register_opener (const char *scheme, SteerModelOpener opener);
+
+/* Whether @path begins with a scheme, so that it is no file's path. */
+gboolean steer_model_is_address (const char *path);
+
 const SteerModelConfig *steer_model_get_config (SteerModel *self);
 const SteerWeights *steer_model_get_weights (SteerModel *self);
 SteerArchive *steer_model_get_archive (SteerModel *self);

@@ -201,6 +201,48 @@ steer_archive_get_file_size (SteerArchive *self)
   return size;
 }
 
+/* The mapped file that the tensor's bytes lie in, or NULL. */
+static const SteerFileMap *
+find_file (SteerArchive *self, const SteerTensor *tensor)
+{
+  for (guint i = 0; i < self->table.files->len; i++)
+    {
+      const SteerFileMap *file = g_ptr_array_index (self->table.files, i);
+
+      /* An empty tensor may stand at the very end. */
+      if (file->data != NULL && tensor->data >= file->data && tensor->data <= file->data + file->size)
+        return file;
+    }
+  return NULL;
+}
+
+guint
+steer_archive_get_n_files (SteerArchive *self)
+{
+  g_return_val_if_fail (STEER_IS_ARCHIVE (self), 0);
+
+  return self->table.files->len;
+}
+
+void
+steer_archive_get_file (SteerArchive *self, guint index, SteerArchiveFile *file)
+{
+  const SteerFileMap *map;
+
+  g_return_if_fail (STEER_IS_ARCHIVE (self));
+  g_return_if_fail (index < self->table.files->len);
+
+  map = g_ptr_array_index (self->table.files, index);
+  *file = (SteerArchiveFile){ map->path, map->data, map->size, map->size };
+  for (guint i = 0; i < self->table.tensors->len; i++)
+    {
+      const SteerTensor *tensor = &g_array_index (self->table.tensors, SteerTensor, i);
+
+      if (tensor->n_bytes > 0 && find_file (self, tensor) == map)
+        file->head_size = MIN (file->head_size, (gsize) (tensor->data - map->data));
+    }
+}
+
 guint
 steer_archive_get_n_tensors (SteerArchive *self)
 {
@@ -296,21 +338,6 @@ steer_archive_list_metadata (SteerArchive *self)
   if (n_keys > 1)
     qsort (keys, n_keys, sizeof (char *), compare_strings);
   return keys;
-}
-
-/* The mapped file that the tensor's bytes lie in, or NULL. */
-static const SteerFileMap *
-find_file (SteerArchive *self, const SteerTensor *tensor)
-{
-  for (guint i = 0; i < self->table.files->len; i++)
-    {
-      const SteerFileMap *file = g_ptr_array_index (self->table.files, i);
-
-      /* An empty tensor may stand at the very end. */
-      if (file->data != NULL && tensor->data >= file->data && tensor->data <= file->data + file->size)
-        return file;
-    }
-  return NULL;
 }
 
 const char *

@@ -36,6 +36,18 @@ const char *steer_archive_get_path (SteerArchive *self);
 /* Bytes of all files behind the archive. */
 guint64 steer_archive_get_file_size (SteerArchive *self);
 
+/* One of the files behind an archive. Strings and bytes belong to the archive. */
+typedef struct
+{
+  const char *path;
+  const guint8 *data; /* [size], mapped; NULL when the file is empty */
+  gsize size;
+  gsize head_size; /* bytes before those of the first tensor: they tell what is in the file */
+} SteerArchiveFile;
+
+guint steer_archive_get_n_files (SteerArchive *self);
+void steer_archive_get_file (SteerArchive *self, guint index, SteerArchiveFile *file);
+
 guint steer_archive_get_n_tensors (SteerArchive *self);
 
 /* In the file's order. (transfer none), valid while the archive lives. */
