@@ -20,6 +20,7 @@ static const SteerCliCommand commands[] = {
 #ifdef STEER_HAS_SERVE
   { "serve", "a model over HTTP, for programs and for a browser", steer_cli_serve },
 #endif
+  { "lend", "this computer's models and devices, to Steer Chat on another one", steer_cli_lend },
   { "features", "labels of features: search, show, import, name", steer_cli_features },
   { "tokenize", "text to token ids and back, line by line", steer_cli_tokenize },
   { "template", "messages to a prompt, line by line", steer_cli_template },

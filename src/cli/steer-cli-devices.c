@@ -1,4 +1,5 @@
 /* `steer devices`: what models can run on. */
+#include "steer-cli-devices.h"
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
 
@@ -16,12 +17,12 @@ static const SteerCliUsage usage = {
   .examples = "  steer devices\n  steer devices --json",
 };
 
-static void
-append_text (GString *text, const SteerDevice *device)
+void
+steer_cli_append_device (GString *text, const SteerDevice *device)
 {
-  g_autofree char *name = steer_cli_dup_safe (device->name);
+  g_autofree char *id = steer_cli_dup_safe (device->id), *name = steer_cli_dup_safe (device->name);
 
-  g_string_append_printf (text, "%-8s %s\n", device->id, name);
+  g_string_append_printf (text, "%-8s %s\n", id, name);
   if (device->memory_total > 0)
     {
       g_autofree char *total = g_format_size (device->memory_total);
@@ -53,8 +54,8 @@ add_string (JsonBuilder *json, const char *name, const char *value)
     json_builder_add_null_value (json);
 }
 
-static void
-add_json (JsonBuilder *json, const SteerDevice *device)
+void
+steer_cli_add_device (JsonBuilder *json, const SteerDevice *device)
 {
   json_builder_begin_object (json);
   add_string (json, "id", device->id);
@@ -86,8 +87,8 @@ steer_cli_devices (int argc, char **argv)
   json_builder_begin_array (json);
   for (guint i = 0; i < devices->len; i++)
     {
-      append_text (text, g_ptr_array_index (devices, i));
-      add_json (json, g_ptr_array_index (devices, i));
+      steer_cli_append_device (text, g_ptr_array_index (devices, i));
+      steer_cli_add_device (json, g_ptr_array_index (devices, i));
     }
   json_builder_end_array (json);
   if (as_json)

@@ -6,6 +6,7 @@
 #include "steer-cli-options.h"
 #include "steer-cli-output.h"
 #include "model/steer-json-config.h"
+#include "remote/steer-remote-address.h"
 #include "steering/steer-sae.h"
 #include "text/steer-tokenizer-gguf.h"
 
@@ -24,14 +25,18 @@ static const SteerCliUsage usage = {
   .description
   = "Tells what PATH is: a model's folder or GGUF file (its kind, tokenizer, chat template, tensors, and what it\n"
     "lacks), a file of tensors, a source of steering vectors (a library, an SAE, a control vector), a preset, or a\n"
-    "tokenizer.json. Weights are not read.",
-  .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors",
+    "tokenizer.json. Weights are not read. PATH may also be ssh://[USER@]HOST, another computer, which is asked for "
+    "its\n"
+    "devices and models, or a model there.",
+  .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors\n"
+              "  steer info ssh://big.example.org",
   .max_arguments = 1,
 };
 
 void
 steer_cli_info_clear (SteerCliInfo *self)
 {
+  g_clear_object (&self->elsewhere);
   g_clear_object (&self->archive);
   g_clear_object (&self->tokenizer);
   g_clear_object (&self->template);
@@ -76,24 +81,24 @@ examine_model (SteerCliInfo *self)
   self->kind = STEER_CLI_INFO_MODEL;
   self->lacks = g_ptr_array_new_with_free_func (g_free);
 
-  self->has_config = steer_model_config_read (&self->config, self->path, &error);
+  self->has_config = steer_model_config_read (&self->config, self->files, &error);
   if (!self->has_config)
     lack (self, g_steal_pointer (&error));
-  self->archive = steer_archive_open (self->path, NULL, &error);
+  self->archive = steer_archive_open (self->files, NULL, &error);
   if (self->archive == NULL)
     lack (self, g_steal_pointer (&error));
   if (self->has_config && self->archive != NULL)
     {
-      g_autoptr (SteerModel) model = steer_model_open (self->path, NULL, &error);
+      g_autoptr (SteerModel) model = steer_model_open (self->files, NULL, &error);
 
       if (model == NULL)
         lack (self, g_steal_pointer (&error));
     }
 
-  self->tokenizer = steer_tokenizer_new_for_model (self->path, &error);
+  self->tokenizer = steer_tokenizer_new_for_model (self->files, &error);
   if (self->tokenizer == NULL)
     lack (self, g_steal_pointer (&error));
-  self->template = steer_chat_template_new_for_model (self->path, &error);
+  self->template = steer_chat_template_new_for_model (self->files, &error);
   if (self->template == NULL)
     lack (self, g_steal_pointer (&error));
 }
@@ -102,7 +107,7 @@ examine_model (SteerCliInfo *self)
 static gboolean
 examine_vectors (SteerCliInfo *self, GError **error)
 {
-  const char *path = self->path;
+  const char *path = self->files;
 
   self->vectors = steer_vector_source_open (path, NULL, NULL, error);
   if (self->vectors == NULL)
@@ -120,7 +125,7 @@ static gboolean
 examine_archive (SteerCliInfo *self, GError **error)
 {
   self->kind = STEER_CLI_INFO_ARCHIVE;
-  self->archive = steer_archive_open (self->path, NULL, error);
+  self->archive = steer_archive_open (self->files, NULL, error);
   return self->archive != NULL;
 }
 
@@ -137,8 +142,8 @@ is_model_config (const char *path)
 static gboolean
 examine_folder (SteerCliInfo *self, GError **error)
 {
-  g_autofree char *config = g_build_filename (self->path, "config.json", NULL);
-  g_autofree char *tokenizer = g_build_filename (self->path, "tokenizer.json", NULL);
+  g_autofree char *config = g_build_filename (self->files, "config.json", NULL);
+  g_autofree char *tokenizer = g_build_filename (self->files, "tokenizer.json", NULL);
   g_autoptr (GError) why_no_vectors = NULL;
   gboolean has_config = g_file_test (config, G_FILE_TEST_EXISTS);
 
@@ -166,29 +171,53 @@ is_gguf_model (const char *path)
          && strcmp (arch, "controlvector") != 0;
 }
 
+/* What another computer has; a model that cannot be opened there tells no more than why. */
+static gboolean
+examine_elsewhere (SteerCliInfo *self, GError **error)
+{
+  self->elsewhere = steer_model_open (self->path, NULL, error);
+  if (self->elsewhere == NULL)
+    return FALSE;
+  self->files = steer_model_get_files (self->elsewhere);
+  examine_model (self);
+  return TRUE;
+}
+
 static gboolean
 examine (SteerCliInfo *self, GError **error)
 {
-  if (g_file_test (self->path, G_FILE_TEST_IS_DIR))
+  if (steer_model_is_address (self->path))
+    return examine_elsewhere (self, error);
+  if (g_file_test (self->files, G_FILE_TEST_IS_DIR))
     return examine_folder (self, error);
-  if (g_str_has_suffix (self->path, ".yaml") || g_str_has_suffix (self->path, ".yml"))
+  if (g_str_has_suffix (self->files, ".yaml") || g_str_has_suffix (self->files, ".yml"))
     {
       self->kind = STEER_CLI_INFO_PRESET;
-      self->preset = steer_preset_new_from_file (self->path, error);
+      self->preset = steer_preset_new_from_file (self->files, error);
       return self->preset != NULL;
     }
-  if (g_str_has_suffix (self->path, ".json"))
+  if (g_str_has_suffix (self->files, ".json"))
     {
       self->kind = STEER_CLI_INFO_TOKENIZER;
-      self->tokenizer = steer_tokenizer_new_from_file (self->path, error);
+      self->tokenizer = steer_tokenizer_new_from_file (self->files, error);
       return self->tokenizer != NULL;
     }
-  if (is_gguf_model (self->path))
+  if (is_gguf_model (self->files))
     {
       examine_model (self);
       return TRUE;
     }
   return examine_vectors (self, NULL) || examine_archive (self, error);
+}
+
+/* Whether it is an address that names no model. A broken one is told when it is opened. */
+static gboolean
+is_computer (const char *path)
+{
+  g_autoptr (SteerRemoteAddress) address
+    = steer_model_is_address (path) ? steer_remote_address_parse (path, NULL) : NULL;
+
+  return address != NULL && address->path == NULL;
 }
 
 SteerCliStatus
@@ -206,7 +235,11 @@ steer_cli_info (int argc, char **argv)
       g_set_error_literal (&error, STEER_CLI_ERROR, STEER_CLI_ERROR_USAGE, "name a file or a folder");
       return steer_cli_fail (usage.name, error);
     }
-  info.path = options.arguments[0];
+  info.path = info.files = options.arguments[0];
+  if (is_computer (info.path))
+    return steer_cli_info_print_computer (info.path, as_json, &error) && steer_cli_output_works ()
+             ? STEER_CLI_OK
+             : steer_cli_fail (usage.name, error);
   if (!examine (&info, &error))
     return steer_cli_fail (usage.name, error);
   if (as_json)

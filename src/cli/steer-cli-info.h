@@ -19,7 +19,9 @@ typedef enum
 typedef struct
 {
   SteerCliInfoKind kind;
-  const char *path;
+  const char *path;        /* as it was typed */
+  const char *files;       /* where it is on this computer: the path, or what steer_model_get_files() says */
+  SteerModel *elsewhere;   /* nullable: the model of an address */
   SteerArchive *archive;   /* nullable: a model may lack its weights */
   SteerModelConfig config; /* MODEL */
   gboolean has_config;
@@ -33,6 +35,9 @@ typedef struct
 
 void steer_cli_info_clear (SteerCliInfo *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliInfo, steer_cli_info_clear)
+
+/* What a computer, an address without a path, has to lend: its devices and models. */
+gboolean steer_cli_info_print_computer (const char *address, gboolean as_json, GError **error);
 
 /* "model", "archive", "vectors", "preset", "tokenizer" */
 const char *steer_cli_info_get_kind_name (const SteerCliInfo *self);

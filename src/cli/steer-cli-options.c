@@ -113,8 +113,10 @@ each_section (SteerCliOptions *self,
         LIST ("stop", 0, &self->stop, "End the reply before this text; repeatable", "TEXT") } },
     { STEER_CLI_GROUP_MODEL,
       "Model",
-      { VALUE ("model", 'm', &self->model, "A Hugging Face folder or a GGUF file; without it, the bundled model",
-               "PATH"),
+      { VALUE (
+          "model", 'm', &self->model,
+          "A Hugging Face folder, a GGUF file, or ssh://HOST/PATH of another computer; without it, the bundled model",
+          "PATH"),
         VALUE ("template", 0, &self->template,
                "llama3, chatml, llama2, mistral, gemma, zephyr or deepseek, whatever the model says", "FAMILY") } },
     { STEER_CLI_GROUP_THINKING,
@@ -474,6 +476,8 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
                              "there is no bundled model here: name one with --model PATH, " MODEL_FOLDER);
       return path;
     }
+  if (steer_model_is_address (self->model))
+    return g_strdup (self->model);
 #ifdef STEER_HAS_HUB
   if (!g_file_test (self->model, G_FILE_TEST_EXISTS))
     {

@@ -100,8 +100,8 @@ gboolean steer_cli_options_parse (SteerCliOptions *self,
 void steer_cli_options_clear (SteerCliOptions *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliOptions, steer_cli_options_clear)
 
-/* The folder of the model that is meant: --model, or else the bundled one. Errors: STEER_CLI_ERROR_USAGE, naming the
- * remedy, when there is neither. Free with g_free(). */
+/* The path or address of the model that is meant: --model, or else the bundled one. Errors: STEER_CLI_ERROR_USAGE,
+ * naming the remedy, when there is neither. Free with g_free(). */
 char *steer_cli_options_dup_model (const SteerCliOptions *self, GError **error);
 
 /* Parsers of single values, with STEER_CLI_ERROR_USAGE naming @what. */

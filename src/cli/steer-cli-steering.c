@@ -17,17 +17,27 @@ add_vectors (SteerCliSteering *self, const char *typed, const SteerSourceHints *
   return TRUE;
 }
 
-/* What the model's config says of it, where it can be read; the model itself is not open yet. */
-static void
-read_model_hints (const char *model_path, SteerSourceHints *hints)
+/* What the model's config says of it, where it can be read; the model itself is not open yet. That of a model elsewhere
+ * comes with its files' heads, which are there when it is opened. */
+static gboolean
+read_model_hints (const char *model_path, SteerSourceHints *hints, GError **error)
 {
+  g_autoptr (SteerModel) elsewhere = NULL;
   SteerModelConfig config;
 
   steer_source_hints_init (hints);
-  if (model_path == NULL || !steer_model_config_read (&config, model_path, NULL))
-    return;
+  if (steer_model_is_address (model_path))
+    {
+      elsewhere = steer_model_open (model_path, NULL, error);
+      if (elsewhere == NULL)
+        return FALSE;
+      config = *steer_model_get_config (elsewhere);
+    }
+  else if (model_path == NULL || !steer_model_config_read (&config, model_path, NULL))
+    return TRUE;
   hints->d_model = config.d_model;
   hints->n_layers = config.n_layers;
+  return TRUE;
 }
 
 static gboolean
@@ -92,7 +102,8 @@ open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char
 {
   SteerSourceHints model;
 
-  read_model_hints (model_path, &model);
+  if (!read_model_hints (model_path, &model, error))
+    return FALSE;
   for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
     if (!add_vectors (self, options->vectors[i], &model, error))
       return FALSE;

@@ -47,6 +47,7 @@ SteerCliStatus steer_cli_contrast (int argc, char **argv);
 SteerCliStatus steer_cli_sweep (int argc, char **argv);
 SteerCliStatus steer_cli_hub (int argc, char **argv);
 SteerCliStatus steer_cli_serve (int argc, char **argv);
+SteerCliStatus steer_cli_lend (int argc, char **argv);
 SteerCliStatus steer_cli_features (int argc, char **argv);
 SteerCliStatus steer_cli_quantize (int argc, char **argv);
 SteerCliStatus steer_cli_devices (int argc, char **argv);

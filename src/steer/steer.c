@@ -4,6 +4,7 @@
 #include "chat/steer-inspection.h"
 #include "chat/steer-sweep.h"
 #include "cpu/steer-cpu.h"
+#include "remote/steer-remote.h"
 #include "steering/steer-contrast.h"
 #include "steering/steer-gunzip.h"
 #include "steering/steer-label-store.h"
@@ -61,6 +62,7 @@ steer_init (void)
       steer_init_types ();
       steer_backend_register (steer_cuda_backend ());
       steer_backend_register (steer_cpu_backend ());
+      steer_remote_register ();
       g_once_init_leave (&once, 1);
     }
 }

@@ -1,0 +1,311 @@
+#include "steer-remote.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define SSH_VARIABLE "STEER_SSH"
+/* Of what ssh and the lender say on standard error. */
+#define MAX_WORDS 512
+
+/* Seconds. The network's silence is told within three of these. */
+#define CONNECT_TIMEOUT "ConnectTimeout=10"
+#define ALIVE_INTERVAL "ServerAliveInterval=5"
+
+/* The last line that ssh, or the lender, wrote on standard error. */
+typedef struct
+{
+  GInputStream *stream;
+  GCancellable *cancellable; /* another process may hold the stream open for longer than the connection lives */
+  GMutex lock;
+  GString *line;
+} Listener;
+
+struct _SteerRemote
+{
+  char *host;
+  char *program;
+  GSubprocess *process;
+  SteerWire *wire;
+  Listener listener;
+  GThread *listening;
+  GMutex asking;
+  guint32 serial;   /* of the last question */
+  gsize max_length; /* of an answer, that to a question which was cancelled included */
+  gboolean lost;
+};
+
+static void
+hear (Listener *self, const char *bytes, gsize n)
+{
+  g_mutex_lock (&self->lock);
+  for (gsize i = 0; i < n; i++)
+    {
+      /* A line stays until another one begins. */
+      if (self->line->len > 0 && self->line->str[self->line->len - 1] == '\n' && !g_ascii_isspace (bytes[i]))
+        g_string_truncate (self->line, 0);
+      if (self->line->len < MAX_WORDS && (self->line->len > 0 || !g_ascii_isspace (bytes[i])))
+        g_string_append_c (self->line, bytes[i]);
+    }
+  g_mutex_unlock (&self->lock);
+}
+
+static gpointer
+listen (gpointer data)
+{
+  Listener *self = data;
+  char bytes[512];
+  gssize n;
+
+  while ((n = g_input_stream_read (self->stream, bytes, sizeof bytes, self->cancellable, NULL)) > 0)
+    hear (self, bytes, (gsize) n);
+  return NULL;
+}
+
+/* The process ends, or has ended: what it said last is heard to the end. */
+static char *
+dup_last_words (SteerRemote *self)
+{
+  char *words;
+
+  g_usleep (50 * 1000); /* standard error is another stream than the one that ended */
+  g_mutex_lock (&self->listener.lock);
+  words = g_utf8_make_valid (self->listener.line->str, (gssize) self->listener.line->len);
+  g_mutex_unlock (&self->listener.lock);
+  return g_strstrip (words);
+}
+
+/* Ctrl+C in a terminal is for the program there; and no terminal is left for ssh to ask on. */
+static void
+leave_session (gpointer data)
+{
+  setsid ();
+}
+
+static GSubprocess *
+spawn (const SteerRemoteAddress *address, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (
+    G_SUBPROCESS_FLAGS_STDIN_PIPE | G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+  g_autoptr (GPtrArray) arguments = g_ptr_array_new ();
+  g_autofree char *port = g_strdup_printf ("%u", address->port);
+  g_autofree char *program = g_shell_quote (address->program);
+  g_autofree char *command = g_strconcat (program, " lend", NULL);
+  const char *ssh = g_getenv (SSH_VARIABLE);
+  static const char *const options[]
+    = { "-T", "-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT, "-o", ALIVE_INTERVAL, "-o", "ClearAllForwardings=yes" };
+
+  g_ptr_array_add (arguments, (gpointer) (ssh != NULL && *ssh != '\0' ? ssh : "ssh"));
+  for (guint i = 0; i < G_N_ELEMENTS (options); i++)
+    g_ptr_array_add (arguments, (gpointer) options[i]);
+  if (address->port > 0)
+    {
+      g_ptr_array_add (arguments, (gpointer) "-p");
+      g_ptr_array_add (arguments, port);
+    }
+  g_ptr_array_add (arguments, (gpointer) "--");
+  g_ptr_array_add (arguments, address->host);
+  g_ptr_array_add (arguments, command);
+  g_ptr_array_add (arguments, NULL);
+
+  g_subprocess_launcher_set_child_setup (launcher, leave_session, NULL, NULL);
+  return g_subprocess_launcher_spawnv (launcher, (const char *const *) arguments->pdata, error);
+}
+
+/* What a user can do about a computer that does not answer. */
+static void
+explain (SteerRemote *self, GError **error, GError *reason)
+{
+  g_autofree char *words = dup_last_words (self);
+
+  g_set_error (
+    error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE,
+    "%s cannot be reached: %s. `ssh %s %s --version` in a terminal must answer without a question: log in once, "
+    "let the computer know your key (ssh-copy-id %s), and install Steer Chat there",
+    self->host, *words != '\0' ? words : reason->message, self->host, self->program, self->host);
+  g_error_free (reason);
+}
+
+SteerRemote *
+steer_remote_connect (const SteerRemoteAddress *address, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (SteerRemote) self = NULL;
+  GError *reason = NULL;
+  GSubprocess *process = spawn (address, &reason);
+
+  if (process == NULL)
+    {
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "ssh cannot be started: %s: install OpenSSH",
+                   reason->message);
+      g_error_free (reason);
+      return NULL;
+    }
+  self = g_new0 (SteerRemote, 1);
+  self->host = g_strdup (address->host);
+  self->program = g_strdup (address->program);
+  self->process = process;
+  self->wire = steer_wire_new (g_subprocess_get_stdout_pipe (process), g_subprocess_get_stdin_pipe (process));
+  g_mutex_init (&self->asking);
+  g_mutex_init (&self->listener.lock);
+  self->listener.stream = g_object_ref (g_subprocess_get_stderr_pipe (process));
+  self->listener.cancellable = g_cancellable_new ();
+  self->listener.line = g_string_new (NULL);
+  self->listening = g_thread_new ("ssh's words", listen, &self->listener);
+
+  if (steer_wire_await_greeting (self->wire, cancellable, &reason))
+    return g_steal_pointer (&self);
+  if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED)
+      || g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED))
+    g_propagate_error (error, reason);
+  else
+    explain (self, error, reason);
+  return NULL;
+}
+
+void
+steer_remote_free (SteerRemote *self)
+{
+  if (self == NULL)
+    return;
+  /* The lender ends with its standard input, and ssh with the lender; where the network is gone, it would wait. */
+  steer_wire_free (self->wire);
+  g_subprocess_force_exit (self->process);
+  g_cancellable_cancel (self->listener.cancellable);
+  g_thread_join (self->listening);
+  g_object_unref (self->process);
+  g_object_unref (self->listener.stream);
+  g_object_unref (self->listener.cancellable);
+  g_string_free (self->listener.line, TRUE);
+  g_mutex_clear (&self->listener.lock);
+  g_mutex_clear (&self->asking);
+  g_free (self->host);
+  g_free (self->program);
+  g_free (self);
+}
+
+gboolean
+steer_remote_is_alive (SteerRemote *self)
+{
+  return !self->lost;
+}
+
+/* @reason: (transfer full). */
+static void
+lose (SteerRemote *self, GError **error, GError *reason)
+{
+  g_autofree char *words = NULL;
+
+  self->lost = TRUE;
+  if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_propagate_error (error, reason);
+      return;
+    }
+  words = dup_last_words (self);
+  g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "the connection to %s was lost: %s", self->host,
+               *words != '\0' ? words : reason->message);
+  g_error_free (reason);
+}
+
+/* The answer to the last question, and not to one that was given up. */
+static gboolean
+await_answer (SteerRemote *self,
+              SteerWireMessage *message,
+              SteerProgressFunc progress,
+              gpointer progress_data,
+              GCancellable *cancellable,
+              GError **error)
+{
+  for (;;)
+    {
+      steer_wire_message_clear (message);
+      if (!steer_wire_receive (self->wire, message, self->max_length, cancellable, error))
+        return FALSE;
+      if (message->serial != self->serial)
+        continue;
+      if (message->kind != STEER_WIRE_PROGRESS)
+        return TRUE;
+      if (progress != NULL)
+        progress (CLAMP (g_variant_get_double (message->body), 0.0, 1.0), progress_data);
+    }
+}
+
+static GVariant *
+ask (SteerRemote *self,
+     SteerWireKind kind,
+     GVariant *body,
+     SteerWireKind answer,
+     SteerProgressFunc progress,
+     gpointer progress_data,
+     GCancellable *cancellable,
+     GError **error)
+{
+  g_auto (SteerWireMessage) message = { 0 };
+  GError *reason = NULL;
+
+  if (!steer_wire_send (self->wire, kind, ++self->serial, body, cancellable, &reason))
+    {
+      lose (self, error, reason);
+      return NULL;
+    }
+  if (!await_answer (self, &message, progress, progress_data, cancellable, &reason))
+    {
+      if (!g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        lose (self, error, reason);
+      else
+        {
+          g_propagate_error (error, reason);
+          steer_wire_send (self->wire, STEER_WIRE_CANCEL, self->serial, g_variant_new_uint32 (self->serial), NULL,
+                           NULL);
+        }
+      return NULL;
+    }
+  if (message.kind == answer)
+    return g_steal_pointer (&message.body);
+  if (message.kind == STEER_WIRE_FAILED)
+    {
+      reason = steer_wire_error_from_variant (message.body);
+      /* A device that failed there fails its process for good, as it does here. */
+      self->lost = g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE) && kind == STEER_WIRE_FORWARD;
+      g_prefix_error (&reason, "%s: ", self->host);
+      g_propagate_error (error, reason);
+      return NULL;
+    }
+  lose (self, error,
+        g_error_new_literal (STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "an answer to another question"));
+  return NULL;
+}
+
+GVariant *
+steer_remote_ask (SteerRemote *self,
+                  SteerWireKind kind,
+                  GVariant *body,
+                  SteerWireKind answer,
+                  gsize max_length,
+                  SteerProgressFunc progress,
+                  gpointer progress_data,
+                  GCancellable *cancellable,
+                  GError **error)
+{
+  g_autoptr (GVariant) owned = g_variant_ref_sink (body);
+  GVariant *answered = NULL;
+
+  g_mutex_lock (&self->asking);
+  self->max_length = MAX (self->max_length, MAX (max_length, STEER_WIRE_SMALL));
+  if (self->lost)
+    g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "the connection to %s was lost", self->host);
+  else
+    answered = ask (self, kind, owned, answer, progress, progress_data, cancellable, error);
+  g_mutex_unlock (&self->asking);
+  return answered;
+}
+
+void
+steer_remote_tell (SteerRemote *self, SteerWireKind kind, GVariant *body)
+{
+  g_autoptr (GVariant) owned = g_variant_ref_sink (body);
+
+  g_mutex_lock (&self->asking);
+  if (!self->lost && !steer_wire_send (self->wire, kind, ++self->serial, owned, NULL, NULL))
+    self->lost = TRUE;
+  g_mutex_unlock (&self->asking);
+}
