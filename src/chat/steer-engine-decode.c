@@ -131,10 +131,10 @@ check_request (SteerWorker *worker, SteerRequest *request, const GArray *tokens,
   return steer_worker_check_tokens (worker, tokens, error);
 }
 
-/* Encodes the prompt and computes it; on return the session has the logits of its last token, or the first one of the
- * reply. */
+/* @not_loaded: (nullable): why there is no model. Encodes the prompt and computes it; on return the session has the
+ * logits of its last token, or the first one of the reply. */
 static gboolean
-start_writer (SteerWorker *worker, Writer *writer, guint slot, GError **error)
+start_writer (SteerWorker *worker, Writer *writer, guint slot, const GError *not_loaded, GError **error)
 {
   guint n_vocab;
   SteerChoice choice;
@@ -142,9 +142,9 @@ start_writer (SteerWorker *worker, Writer *writer, guint slot, GError **error)
 
   if (g_cancellable_set_error_if_cancelled (steer_reply_get_cancellable (writer->reply), error))
     return FALSE;
-  if (worker->context == NULL)
+  if (not_loaded != NULL)
     {
-      g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
+      g_propagate_error (error, g_error_copy (not_loaded));
       return FALSE;
     }
   writer->session = worker->sessions[slot];
@@ -329,7 +329,9 @@ void
 steer_worker_write_replies (SteerWorker *self, SteerJob *job)
 {
   Writer writers[STEER_MAX_SLOTS] = { 0 };
-  guint n_slots = self->loaded != NULL ? self->loaded->n_slots : 0;
+  g_autoptr (GError) not_loaded = NULL;
+  gboolean loaded = steer_worker_check_loaded (self, &not_loaded);
+  guint n_slots = loaded ? self->loaded->n_slots : 0;
   guint first_slot = job->aside && n_slots > job->n_replies ? n_slots - job->n_replies : 0;
   gboolean device_failed = FALSE;
   gboolean any;
@@ -343,7 +345,7 @@ steer_worker_write_replies (SteerWorker *self, SteerJob *job)
       writers[i].held = g_string_new (NULL);
       writers[i].started = g_get_monotonic_time ();
       writers[i].active = TRUE;
-      if (!start_writer (self, &writers[i], first_slot + i, &error))
+      if (!start_writer (self, &writers[i], first_slot + i, not_loaded, &error))
         fail_writer (&writers[i], error);
     }
 

@@ -126,47 +126,58 @@ copy_loaded (SteerLoaded *from)
   return self;
 }
 
-/* A device that failed once fails this process for good, so the model goes on on the CPU; what was quantised for the
- * device's memory is taken as it is stored. A model elsewhere goes on there, over another connection. The conversation
- * is computed again from its tokens. */
+/* @context (transfer full) serves from now on, and the engine's device-note is @note (transfer full). */
+static void
+take_over (SteerWorker *self, SteerContext *context, SteerLoaded *loaded, char *note)
+{
+  g_free (context->passed_over);
+  context->passed_over = note;
+  steer_worker_install (self, context, loaded);
+  steer_engine_post_loaded (&self->owner, loaded);
+}
+
+/* A device that failed once fails this process for good, so the model goes on on the CPU. What was quantised for the
+ * device's memory is taken as it is stored; the conversation is computed again from its tokens. */
 void
 steer_worker_leave_device (SteerWorker *self)
 {
   g_autoptr (SteerLoaded) loaded = NULL;
   g_autoptr (GError) error = NULL;
-  g_autofree char *device = NULL, *lost = NULL;
+  g_autofree char *lost = NULL;
   SteerContextOptions options;
   SteerContext *context;
-  gboolean elsewhere;
 
-  if (self->context == NULL)
-    return;
-  elsewhere = steer_model_get_backend (self->context->model) != NULL;
-  if (!elsewhere && g_str_has_prefix (self->context->device_id, "cpu"))
+  if (self->context == NULL || g_str_has_prefix (self->context->device_id, "cpu")
+      || steer_model_get_backend (self->context->model) != NULL)
     return;
   options = self->context->options;
-  if (!elsewhere)
-    {
-      options.n_threads = 0;
-      options.weight_type = 0;
-      options.kv_dtype = STEER_DTYPE_F16;
-    }
-  device = g_strdup (elsewhere ? self->context->device_id : "cpu");
+  options.n_threads = 0;
+  options.weight_type = 0;
+  options.kv_dtype = STEER_DTYPE_F16;
   lost = g_strdup (self->context->device_name);
   loaded = copy_loaded (self->loaded);
 
   steer_worker_unload (self);
-  context = steer_context_open (loaded->model, device, &options, NULL, NULL, NULL, &error);
+  context = steer_context_open (loaded->model, "cpu", &options, NULL, NULL, NULL, &error);
   if (context == NULL)
     {
-      g_message ("%s failed, and the model cannot go on: %s", lost, error->message);
+      g_message ("%s failed, and the CPU cannot take the model over: %s", lost, error->message);
       steer_engine_post_loaded (&self->owner, NULL);
       return;
     }
-  g_free (context->passed_over);
-  context->passed_over
-    = elsewhere ? g_strdup_printf ("%s was lost, and reached again", lost)
-                : g_strdup_printf ("%s failed and was left; start the program again to use it once more", lost);
-  steer_worker_install (self, context, loaded);
-  steer_engine_post_loaded (&self->owner, loaded);
+  take_over (self, context, loaded,
+             g_strdup_printf ("%s failed and was left; start the program again to use it once more", lost));
+}
+
+gboolean
+steer_worker_reopen (SteerWorker *self, GError **error)
+{
+  g_autoptr (SteerLoaded) loaded = copy_loaded (self->loaded);
+  SteerContext *lost = self->context;
+  SteerContext *context = steer_context_open (lost->model, lost->device_id, &lost->options, NULL, NULL, NULL, error);
+
+  if (context == NULL)
+    return FALSE;
+  take_over (self, context, loaded, g_strdup_printf ("%s was lost, and reached again", lost->device_name));
+  return TRUE;
 }

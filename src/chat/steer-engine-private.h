@@ -137,10 +137,15 @@ SteerContext *steer_worker_open (SteerWorker *self,
 /* Makes @context (transfer full) and @loaded what the worker serves with. */
 void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded *loaded);
 
-/* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. */
+/* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. A model elsewhere stays
+ * as it is, for steer_worker_check_loaded(). */
 void steer_worker_leave_device (SteerWorker *self);
 
-/* FALSE with an error where no model is loaded. */
+/* A context of the same model in the place of one that is lost, which stays where that fails. */
+gboolean steer_worker_reopen (SteerWorker *self, GError **error);
+
+/* At the beginning of what a model is needed for. FALSE with an error where none is loaded, or where the loaded one is
+ * elsewhere, was lost, and cannot be reached again. */
 gboolean steer_worker_check_loaded (SteerWorker *self, GError **error);
 
 /* @tokens in the slot that a chat uses last, unsteered where @plan is NULL. */

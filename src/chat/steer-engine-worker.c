@@ -229,7 +229,7 @@ gboolean
 steer_worker_check_loaded (SteerWorker *self, GError **error)
 {
   if (self->context != NULL)
-    return TRUE;
+    return !steer_context_is_lost (self->context) || steer_worker_reopen (self, error);
   g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
   return FALSE;
 }
@@ -308,11 +308,8 @@ make_trace (SteerWorker *self, SteerJob *job, GError **error)
   g_autoptr (SteerTrace) trace = g_new0 (SteerTrace, 1);
   SteerTimeline timeline;
 
-  if (self->context == NULL)
-    {
-      g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
-      return NULL;
-    }
+  if (!steer_worker_check_loaded (self, error))
+    return NULL;
   if (job->tokens->len == 0)
     {
       g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_INVALID, "there are no tokens to trace");

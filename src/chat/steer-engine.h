@@ -42,7 +42,8 @@ void steer_load_options_init (SteerLoadOptions *self, const char *path);
  * niceness (int 0 .. 19, construct-only): what the worker and all threads it starts add to the process's, see nice(2).
  * On a CPU the model holds every core; a window beside it is painted in time only when its own thread comes first.
  *
- * A device that fails ends the reply with STEER_MODEL_ERROR_DEVICE. The model then goes on on the CPU, by itself.
+ * A device that fails ends the reply with STEER_MODEL_ERROR_DEVICE. The model then goes on on the CPU, by itself. One
+ * of another computer is reached again, on the same device, when it is needed next.
  */
 G_DECLARE_FINAL_TYPE (SteerEngine, steer_engine, STEER, ENGINE, GObject)
 

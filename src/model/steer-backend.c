@@ -315,6 +315,12 @@ steer_context_close (SteerContext *context)
   context->backend->close (context);
 }
 
+gboolean
+steer_context_is_lost (SteerContext *context)
+{
+  return context->backend->is_lost != NULL && context->backend->is_lost (context);
+}
+
 static gboolean G_GNUC_PRINTF (2, 3) fail_run (GError **error, const char *format, ...)
 {
   g_autofree char *what = NULL;

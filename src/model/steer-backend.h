@@ -132,6 +132,9 @@ struct _SteerBackend
   /* [n_runs] runs of different slots in one pass. Long runs are processed in chunks inside; the cancellable is looked
    * at between layers or more often. After an error or a cancel the cache before each run's position is intact. */
   gboolean (*forward) (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error);
+
+  /* (nullable): whether it is known, without asking the device, that the context can do no more. */
+  gboolean (*is_lost) (SteerContext *context);
 };
 
 /* Every context begins with this, so that callers need not know the backend. */
@@ -172,6 +175,9 @@ SteerContext *steer_context_open (SteerModel *model,
                                   GCancellable *cancellable,
                                   GError **error);
 void steer_context_close (SteerContext *context);
+
+/* Whether every pass would end with STEER_MODEL_ERROR_DEVICE, and another context of the model need not. */
+gboolean steer_context_is_lost (SteerContext *context);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerContext, steer_context_close)
 
 /* Checks the runs (slots, positions, token ids, plan width and layers), then calls the backend. */

@@ -169,16 +169,18 @@ read_factors (SteerModelConfig *self, const SteerGgufConfig *reader, GError **er
     {
       g_autofree char *shape = steer_tensor_dup_shape_string (tensor);
 
-      return steer_gguf_config_fail (
-        reader, STEER_MODEL_ERROR_INVALID, error,
-        "the tensor \"" STEER_MODEL_ROPE_FACTORS "\" has the shape %s, but must have one of the %u frequencies a place", shape, n);
+      return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
+                                     "the tensor \"" STEER_MODEL_ROPE_FACTORS
+                                     "\" has the shape %s, but must have one of the %u frequencies a place",
+                                     shape, n);
     }
   steer_tensor_read_f32 (tensor, 0, n, self->rope_factors);
   for (guint i = 0; i < n; i++)
     {
       if (!isfinite (self->rope_factors[i]) || self->rope_factors[i] <= 0.0f)
         return steer_gguf_config_fail (reader, STEER_MODEL_ERROR_INVALID, error,
-                                       "element %u of \"" STEER_MODEL_ROPE_FACTORS "\" is %g", i, (double) self->rope_factors[i]);
+                                       "element %u of \"" STEER_MODEL_ROPE_FACTORS "\" is %g", i,
+                                       (double) self->rope_factors[i]);
       /* both may be there, and both count */
       self->rope_factors[i] *= (float) self->rope_factor;
     }

@@ -138,7 +138,7 @@ steer_remote_address_to_string (const SteerRemoteAddress *self)
   g_autofree char *path = self->path == NULL                ? g_strdup ("")
                           : g_path_is_absolute (self->path) ? g_strdup (self->path)
                                                             : g_strconcat ("/", self->path, NULL);
-  g_autofree char *program = g_uri_escape_string (self->program, "/", FALSE);
+  g_autofree char *program = g_uri_escape_string (self->program, "/", TRUE);
   g_autofree char *query
     = strcmp (self->program, DEFAULT_PROGRAM) != 0 ? g_strconcat ("program=", program, NULL) : NULL;
 

@@ -265,6 +265,12 @@ forward (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *canc
   return results != NULL && steer_remote_runs_take_results (runs, n_runs, config, results, error);
 }
 
+static gboolean
+is_lost (SteerContext *context)
+{
+  return !steer_remote_is_alive (((RemoteContext *) context)->remote);
+}
+
 /* Not among the devices of this computer: a model brings it. */
 static const SteerBackend backend = {
   .name = "remote",
@@ -272,6 +278,7 @@ static const SteerBackend backend = {
   .open = open_context,
   .close = close_context,
   .forward = forward,
+  .is_lost = is_lost,
 };
 
 void

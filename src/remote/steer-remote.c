@@ -185,7 +185,8 @@ steer_remote_free (SteerRemote *self)
 gboolean
 steer_remote_is_alive (SteerRemote *self)
 {
-  return !self->lost;
+  /* ssh ends by itself when the other side or the network has gone, a while after the fact. */
+  return !self->lost && g_subprocess_get_identifier (self->process) != NULL;
 }
 
 /* @reason: (transfer full). */
