@@ -192,10 +192,10 @@ on_popover_show (SteerModelButton *self)
     }
   for (guint i = 0; recent[i] != NULL; i++)
     {
-      g_autofree char *title = steer_model_dup_title (recent[i]);
+      g_autofree char *title = steer_model_dup_title (recent[i]), *place = steer_model_dup_place (recent[i]);
 
-      if (g_file_test (recent[i], G_FILE_TEST_EXISTS))
-        add_model (self, recent[i], title, recent[i], g_strcmp0 (recent[i], in_use) == 0);
+      if (steer_model_is_address (recent[i]) || g_file_test (recent[i], G_FILE_TEST_EXISTS))
+        add_model (self, recent[i], title, place, g_strcmp0 (recent[i], in_use) == 0);
     }
 }
 

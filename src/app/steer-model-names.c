@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "remote/steer-remote.h"
 #include "steer/steer.h"
 
 /* "models--owner--name" is how the Hugging Face cache calls a repository. */
@@ -36,15 +37,38 @@ steer_model_dup_title (const char *path)
   return path != NULL && is_bundled (path) ? g_strdup (_ ("Steer Demo")) : steer_model_dup_name (path);
 }
 
+/* NULL where @path is no address of a model. */
+static SteerRemoteAddress *
+read_address (const char *path)
+{
+  g_autoptr (SteerRemoteAddress) address
+    = g_str_has_prefix (path, STEER_REMOTE_SCHEME) ? steer_remote_address_parse (path, NULL) : NULL;
+
+  return address != NULL && address->path != NULL ? g_steal_pointer (&address) : NULL;
+}
+
+char *
+steer_model_dup_place (const char *path)
+{
+  g_autoptr (SteerRemoteAddress) address = read_address (path);
+
+  /* Translators: a model's folder on another computer, "anna@big: ~/models/Llama" */
+  return address != NULL ? g_strdup_printf (_ ("%s: %s"), address->host, address->path) : g_strdup (path);
+}
+
 char *
 steer_model_dup_name (const char *path)
 {
+  g_autoptr (SteerRemoteAddress) address = NULL;
   g_autofree char *title = NULL;
 
   if (path == NULL || *path == '\0')
     return g_strdup ("");
   if (is_bundled (path))
     return g_strdup ("steer-demo");
+  address = read_address (path);
+  if (address != NULL)
+    path = address->path;
   title = dup_hub_name (path);
   if (title == NULL)
     title = g_path_get_basename (path);
@@ -65,11 +89,15 @@ dup_short_name (const char *device_name, gboolean is_cpu)
 char *
 steer_model_dup_subtitle (const char *device_id, const char *device_name, double tokens_per_second)
 {
-  gboolean is_cpu = device_id != NULL && g_str_has_prefix (device_id, "cpu");
   g_autoptr (GString) text = g_string_new (NULL);
+  gboolean is_cpu;
 
   if (device_id == NULL)
     return g_strdup ("");
+  /* One of another computer, which its name tells of. */
+  if (g_str_has_prefix (device_id, STEER_REMOTE_DEVICE_PREFIX))
+    device_id += strlen (STEER_REMOTE_DEVICE_PREFIX);
+  is_cpu = g_str_has_prefix (device_id, "cpu");
   g_string_append (text, is_cpu ? _ ("CPU") : _ ("GPU"));
   if (device_name != NULL && *device_name != '\0')
     {

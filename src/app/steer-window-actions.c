@@ -3,6 +3,7 @@
 
 #include <glib/gi18n.h>
 
+#include "steer-computer-dialog.h"
 #include "steer-dialogs.h"
 #include "steer-steering-panel.h"
 
@@ -161,6 +162,12 @@ open_model_file (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+find_computer (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  gtk_window_present (GTK_WINDOW (steer_computer_dialog_new (data, steer_window_get_workspace (data))));
+}
+
+static void
 load_model (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   const char *path = g_variant_get_string (parameter, NULL);
@@ -267,6 +274,7 @@ steer_window_add_actions (SteerWindow *self)
     { "open-preset", open_preset },
     { "open-model", open_model },
     { "open-model-file", open_model_file },
+    { "find-computer", find_computer },
     { "load-model", load_model, "s" },
     { "retry-load", retry_load },
     { "cancel-load", cancel_load },

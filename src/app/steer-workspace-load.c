@@ -17,6 +17,7 @@ struct _SteerModelProbe
   gatomicrefcount refs;
   SteerWorkspace *workspace; /* nullable: not owned; NULL once a newer load has begun */
   char *path;
+  char *files;    /* where its files are on this computer */
   char *vectors;  /* nullable: the library that belongs to this model */
   char *sae;      /* nullable: the folder of its SAEs */
   char *user_dir; /* the person's own libraries */
@@ -42,6 +43,7 @@ steer_model_probe_unref (SteerModelProbe *self)
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
   g_free (self->path);
+  g_free (self->files);
   g_free (self->vectors);
   g_free (self->sae);
   g_free (self->user_dir);
@@ -90,7 +92,7 @@ open_vectors (SteerModelProbe *self, SteerSourceEntry *entry, const char *id, GC
   g_ptr_array_add (self->entries, entry);
   steer_source_hints_init (&hints);
   hints.id = id;
-  if (steer_model_config_read (&config, self->path, NULL))
+  if (steer_model_config_read (&config, self->files, NULL))
     {
       hints.d_model = config.d_model;
       hints.n_layers = config.n_layers;
@@ -147,7 +149,7 @@ probe_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 {
   SteerModelProbe *self = data;
 
-  self->bytes = measure_weights (self->path);
+  self->bytes = measure_weights (self->files);
   if (self->vectors != NULL)
     open_vectors (self, steer_source_entry_new (self->vectors, _ ("Bundled vectors"), FALSE), STEER_DEMO_SOURCE_ID,
                   cancellable);
@@ -292,7 +294,7 @@ drop_probe (SteerWorkspace *self)
 }
 
 static void
-start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
+start_probe (SteerWorkspace *self, const char *path, const char *files, gboolean bundled)
 {
   g_autoptr (GTask) task = NULL;
   SteerModelProbe *probe = g_new0 (SteerModelProbe, 1);
@@ -300,6 +302,7 @@ start_probe (SteerWorkspace *self, const char *path, gboolean bundled)
   g_atomic_ref_count_init (&probe->refs);
   probe->workspace = self;
   probe->path = g_strdup (path);
+  probe->files = g_strdup (files);
   probe->vectors = bundled ? steer_dup_demo_vectors_path () : NULL;
   probe->sae = bundled ? steer_dup_demo_sae_path () : NULL;
   probe->user_dir = g_build_filename (self->data_dir, "vectors", NULL);
@@ -326,7 +329,7 @@ reopen_sources (SteerWorkspace *self)
   remember_sources_path (self, NULL);
   /* A model that is being loaded looks at its sources itself; without one nobody knows what fits. */
   if (path != NULL && self->loading_path == NULL)
-    start_probe (self, path, g_strcmp0 (path, bundled) == 0);
+    start_probe (self, path, steer_model_get_files (model), g_strcmp0 (path, bundled) == 0);
 }
 
 void
@@ -449,6 +452,12 @@ cancel (SteerWorkspace *self)
   g_clear_object (&self->loading);
 }
 
+static char *
+dup_whole (const char *path)
+{
+  return steer_model_is_address (path) ? g_strdup (path) : g_canonicalize_filename (path, NULL);
+}
+
 void
 steer_workspace_prepare_load (SteerWorkspace *self, const char *path)
 {
@@ -457,7 +466,7 @@ steer_workspace_prepare_load (SteerWorkspace *self, const char *path)
   g_return_if_fail (STEER_IS_WORKSPACE (self));
 
   cancel (self);
-  chosen = path != NULL ? g_canonicalize_filename (path, NULL) : steer_dup_demo_model_path ();
+  chosen = path != NULL ? dup_whole (path) : steer_dup_demo_model_path ();
   self->prepared = TRUE;
   self->loading_bytes = 0;
   steer_workspace_set_string (self, &self->loading_path, chosen, STEER_WORKSPACE_PROP_LOADING_PATH);
@@ -488,7 +497,7 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
 
   cancel (self);
   steer_workspace_set_string (self, &self->load_error, NULL, STEER_WORKSPACE_PROP_LOAD_ERROR);
-  chosen = path != NULL ? g_canonicalize_filename (path, NULL) : g_strdup (bundled);
+  chosen = path != NULL ? dup_whole (path) : g_strdup (bundled);
   if (chosen == NULL)
     {
       steer_workspace_set_string (self, &self->loading_path, NULL, STEER_WORKSPACE_PROP_LOADING_PATH);
@@ -499,9 +508,14 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
 
   device = g_settings_get_string (self->settings, "device");
   steer_load_options_init (&options, chosen);
-  options.device = *device != '\0' ? device : "auto";
+  options.device = "auto";
   options.context.n_slots = N_SLOTS;
-  options.context.n_threads = g_settings_get_uint (self->settings, "threads");
+  /* The settings speak of this computer. */
+  if (!steer_model_is_address (chosen))
+    {
+      options.device = *device != '\0' ? device : "auto";
+      options.context.n_threads = g_settings_get_uint (self->settings, "threads");
+    }
   options.context.n_context = g_settings_get_uint (self->settings, "context-size");
   if (g_settings_get_boolean (self->settings, "quantise-weights"))
     options.context.weight_type = STEER_DTYPE_Q8_0;
@@ -511,7 +525,9 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
   self->loading_bytes = 0;
   self->loading = g_cancellable_new ();
   steer_workspace_set_string (self, &self->loading_path, chosen, STEER_WORKSPACE_PROP_LOADING_PATH);
-  start_probe (self, chosen, g_strcmp0 (chosen, bundled) == 0);
+  /* What files of another computer tell is known when the model is there. */
+  if (!steer_model_is_address (chosen))
+    start_probe (self, chosen, chosen, g_strcmp0 (chosen, bundled) == 0);
 
   load = g_new0 (Load, 1);
   g_weak_ref_init (&load->workspace, self);

@@ -7,9 +7,6 @@
 #include "steer-remote-files.h"
 #include "steer-remote-runs.h"
 
-/* Before the device's name there, so that nobody takes it for one of this computer. */
-#define DEVICE_PREFIX "remote:"
-
 /* What a model keeps of its connection. */
 #define STEER_TYPE_REMOTE_LINK (steer_remote_link_get_type ())
 G_DECLARE_FINAL_TYPE (SteerRemoteLink, steer_remote_link, STEER, REMOTE_LINK, GObject)
@@ -192,7 +189,7 @@ make_context (SteerModel *model, SteerRemote *remote, GVariant *opened, GError *
   self->link = STEER_REMOTE_LINK (g_object_ref (steer_model_get_link (model)));
   self->remote = remote;
   self->plans = steer_plan_sender_new ();
-  context->device_id = g_strconcat (DEVICE_PREFIX, id, NULL);
+  context->device_id = g_strconcat (STEER_REMOTE_DEVICE_PREFIX, id, NULL);
   /* Translated nowhere, as devices' names are not. */
   context->device_name = g_strdup_printf ("%s on %s", name, self->link->address->host);
   /* Memory of this computer is what loading something else here could be short of. */
@@ -221,8 +218,8 @@ open_context (SteerModel *model,
 
   if (remote == NULL)
     return NULL;
-  if (device_id != NULL && g_str_has_prefix (device_id, DEVICE_PREFIX))
-    device_id += strlen (DEVICE_PREFIX);
+  if (device_id != NULL && g_str_has_prefix (device_id, STEER_REMOTE_DEVICE_PREFIX))
+    device_id += strlen (STEER_REMOTE_DEVICE_PREFIX);
   opened
     = steer_remote_ask (remote, STEER_WIRE_OPEN,
                         g_variant_new ("(msuuuuu)", device_id, options->n_slots, options->n_context,

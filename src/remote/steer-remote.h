@@ -16,6 +16,9 @@ G_BEGIN_DECLS
  * STEER_SSH names another program in ssh's place.
  */
 
+/* Before the device's id there, in the id of a context: "remote:cuda:0". */
+#define STEER_REMOTE_DEVICE_PREFIX "remote:"
+
 /* From then on steer_model_open() opens addresses, see SteerRemoteAddress. Start-up only. */
 void steer_remote_register (void);
 

@@ -11,6 +11,7 @@
 #include "app/steer-add-feature-dialog.h"
 #include "app/steer-application.h"
 #include "app/steer-composer.h"
+#include "app/steer-computer-dialog.h"
 #include "app/steer-condition-dialog.h"
 #include "app/steer-contrast-dialog.h"
 #include "app/steer-firing-dialog.h"
@@ -268,6 +269,43 @@ shoot_condition (Studio *studio)
   gtk_window_destroy (GTK_WINDOW (dialog));
   shoot (GTK_WIDGET (studio->window), studio, "only-where");
   steer_feature_set_condition (feature, NULL);
+}
+
+static gboolean
+has_problem (gpointer dialog)
+{
+  GtkStack *pages = GTK_STACK (app_test_find (dialog, GTK_TYPE_STACK, NULL, NULL));
+
+  return g_str_equal (gtk_stack_get_visible_child_name (pages), "problem");
+}
+
+static gboolean
+has_models (gpointer dialog)
+{
+  return app_test_find (dialog, ADW_TYPE_ACTION_ROW, "title", "tiny") != NULL;
+}
+
+/* Another computer: before it is asked, what it has, and why it cannot be reached. */
+static void
+shoot_computer (Studio *studio, const char *home)
+{
+  GtkWidget *dialog = steer_computer_dialog_new (GTK_WINDOW (studio->window), studio->workspace);
+  GtkWidget *name = app_test_find (dialog, ADW_TYPE_ENTRY_ROW, NULL, NULL);
+  GtkWidget *connect = app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Connect");
+
+  app_test_lend (home);
+  gtk_window_present (GTK_WINDOW (dialog));
+  shoot (dialog, studio, "computer");
+  gtk_editable_set_text (GTK_EDITABLE (name), "anna@big.example.org");
+  g_signal_emit_by_name (connect, "clicked");
+  test_wait_until (has_models, dialog, 60);
+  shoot (dialog, studio, "computer-models");
+  g_setenv ("STEER_TEST_SSH", "refused", TRUE);
+  g_signal_emit_by_name (connect, "clicked");
+  test_wait_until (has_problem, dialog, 60);
+  shoot (dialog, studio, "computer-problem");
+  g_unsetenv ("STEER_TEST_SSH");
+  gtk_window_destroy (GTK_WINDOW (dialog));
 }
 
 static gboolean
@@ -585,6 +623,7 @@ main (int argc, char **argv)
   add_chats (&studio);
   shoot_conversation (&studio);
   shoot_condition (&studio);
+  shoot_computer (&studio, dir);
   shoot_firings (&studio);
   shoot_thoughts (&studio);
   shoot_search (&studio);

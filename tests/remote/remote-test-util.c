@@ -9,11 +9,13 @@
 #include "remote/steer-lend.h"
 #include "remote/steer-remote.h"
 #include "steer/steer.h"
+#include "test-util.h"
 
 #define SLOW_US (20 * G_USEC_PER_SEC)
 #define STEP_US 2000
 
 static char *program;
+static char *cache;
 static guint n_passes;
 static const SteerBackend devices[4];
 
@@ -175,11 +177,23 @@ remote_test_init (int *argc, char ***argv)
   if (*argc > 1 && strcmp ((*argv)[1], "lend") == 0)
     exit (lend ());
   program = g_canonicalize_filename ((*argv)[0], NULL);
-  g_test_init (argc, argv, G_TEST_OPTION_ISOLATE_DIRS, NULL);
-  ssh = g_test_build_filename (G_TEST_DIST, "ssh", NULL);
+  g_test_init (argc, argv, NULL);
+  cache = test_make_dir ();
+  g_setenv ("XDG_CACHE_HOME", cache, TRUE);
+  ssh = g_test_build_filename (G_TEST_DIST, "remote", "ssh", NULL);
   g_setenv ("STEER_SSH", ssh, TRUE);
   steer_backend_register (steer_cpu_backend ());
   steer_remote_register ();
+}
+
+int
+remote_test_run (void)
+{
+  int status = g_test_run ();
+
+  test_remove_dir (g_steal_pointer (&cache));
+  g_clear_pointer (&program, g_free);
+  return status;
 }
 
 char *

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
 /* To be called first in main(). The test's own program is the lender: started as one it lends, and does not return. */
 void remote_test_init (int *argc, char ***argv);
 
+/* g_test_run(), with a cache of its own. */
+int remote_test_run (void);
+
 /* ssh://box/FOLDER; free with g_free(). @folder: (nullable): the computer alone. */
 char *remote_test_dup_address (const char *folder);
 

@@ -245,5 +245,5 @@ main (int argc, char **argv)
   ADD ("a reply is stopped at once", TEST_DEVICE_SLOW, test_stop);
 #undef ADD
 
-  return g_test_run ();
+  return remote_test_run ();
 }

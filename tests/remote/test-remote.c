@@ -496,5 +496,5 @@ main (int argc, char **argv)
   g_test_add_func ("/remote/without ssh that is told", test_no_ssh);
   g_test_add_func ("/remote/a login can be given up", test_cancelled_login);
 
-  return g_test_run ();
+  return remote_test_run ();
 }
