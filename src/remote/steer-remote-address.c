@@ -11,7 +11,7 @@ static SteerRemoteAddress *
 fail (const char *text, const char *what, GError **error)
 {
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
-               "%s: %s; a model of another computer is called " FORM, text, what);
+               "the address %s cannot be used: %s; a model of another computer is called " FORM, text, what);
   return NULL;
 }
 

@@ -23,6 +23,7 @@ typedef struct
 struct _SteerRemote
 {
   char *host;
+  char *login; /* what ssh is given for it: "-p 2222 anna@box" */
   char *program;
   GSubprocess *process;
   SteerWire *wire;
@@ -61,7 +62,7 @@ listen (gpointer data)
   return NULL;
 }
 
-/* The process ends, or has ended: what it said last is heard to the end. */
+/* The process ends, or has ended: what it said last, as part of a sentence. */
 static char *
 dup_last_words (SteerRemote *self)
 {
@@ -71,7 +72,10 @@ dup_last_words (SteerRemote *self)
   g_mutex_lock (&self->listener.lock);
   words = g_utf8_make_valid (self->listener.line->str, (gssize) self->listener.line->len);
   g_mutex_unlock (&self->listener.lock);
-  return g_strstrip (words);
+  g_strstrip (words);
+  if (g_str_has_suffix (words, "."))
+    words[strlen (words) - 1] = '\0';
+  return words;
 }
 
 /* Ctrl+C in a terminal is for the program there; and no terminal is left for ssh to ask on. */
@@ -119,9 +123,9 @@ explain (SteerRemote *self, GError **error, GError *reason)
 
   g_set_error (
     error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE,
-    "%s cannot be reached: %s. `ssh %s %s --version` in a terminal must answer without a question: log in once, "
-    "let the computer know your key (ssh-copy-id %s), and install Steer Chat there",
-    self->host, *words != '\0' ? words : reason->message, self->host, self->program, self->host);
+    "cannot reach %s: %s. `ssh %s %s --version` in a terminal must answer without a question: log in once, let "
+    "the computer know your key (`ssh-copy-id %s`), and install Steer Chat there",
+    self->host, *words != '\0' ? words : reason->message, self->login, self->program, self->login);
   g_error_free (reason);
 }
 
@@ -141,6 +145,8 @@ steer_remote_connect (const SteerRemoteAddress *address, GCancellable *cancellab
     }
   self = g_new0 (SteerRemote, 1);
   self->host = g_strdup (address->host);
+  self->login
+    = address->port > 0 ? g_strdup_printf ("-p %u %s", address->port, address->host) : g_strdup (address->host);
   self->program = g_strdup (address->program);
   self->process = process;
   self->wire = steer_wire_new (g_subprocess_get_stdout_pipe (process), g_subprocess_get_stdin_pipe (process));
@@ -178,6 +184,7 @@ steer_remote_free (SteerRemote *self)
   g_mutex_clear (&self->listener.lock);
   g_mutex_clear (&self->asking);
   g_free (self->host);
+  g_free (self->login);
   g_free (self->program);
   g_free (self);
 }
@@ -267,7 +274,7 @@ ask (SteerRemote *self,
       reason = steer_wire_error_from_variant (message.body);
       /* A device that failed there fails its process for good, as it does here. */
       self->lost = g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE) && kind == STEER_WIRE_FORWARD;
-      g_prefix_error (&reason, "%s: ", self->host);
+      g_prefix_error (&reason, "on %s: ", self->host);
       g_propagate_error (error, reason);
       return NULL;
     }

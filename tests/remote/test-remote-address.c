@@ -2,6 +2,8 @@
 
 #include "model/steer-model-config.h"
 
+#include <string.h>
+
 typedef struct
 {
   const char *text;
@@ -79,7 +81,7 @@ test_refused (void)
 
       g_assert_null (address);
       g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID);
-      g_assert_true (g_str_has_prefix (error->message, texts[i]));
+      g_assert_nonnull (strstr (error->message, texts[i]));
     }
 }
 

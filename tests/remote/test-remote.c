@@ -357,7 +357,7 @@ test_refusals (Fixture *f, gconstpointer data)
 
   g_assert_null (steer_model_open (missing, NULL, &error));
   g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING);
-  g_assert_true (g_str_has_prefix (error->message, "box: /no/such/model"));
+  g_assert_true (g_str_has_prefix (error->message, "on box: /no/such/model"));
   g_clear_error (&error);
   g_assert_null (steer_model_open (nothing, NULL, &error));
   g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID);
@@ -408,7 +408,7 @@ typedef struct
 } Login;
 
 static const Login logins[] = {
-  { "refused", STEER_MODEL_ERROR_DEVICE, "box cannot be reached: anna@box: Permission denied (publickey)." },
+  { "refused", STEER_MODEL_ERROR_DEVICE, "cannot reach box: anna@box: Permission denied (publickey). `ssh box " },
   { "silent", STEER_MODEL_ERROR_DEVICE, "the connection ended at once" },
   { "older", STEER_MODEL_ERROR_UNSUPPORTED, "0.0.9" },
   { "endless", STEER_MODEL_ERROR_DEVICE, "no greeting" },
