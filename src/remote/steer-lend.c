@@ -252,17 +252,19 @@ forward (Lender *self, GVariant *body, GError **error)
   GError *reason = NULL;
   g_autoptr (GVariant) news = g_variant_get_child_value (body, 0), list = g_variant_get_child_value (body, 1);
   g_auto (SteerRemoteRuns) runs = { 0 };
+  const SteerModelConfig *config;
 
   if (self->context == NULL)
     return answer_failed (
       self, g_error_new_literal (STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID, "the model was not opened"), error);
+  config = steer_model_get_config (self->model);
   /* Without the news, nothing that comes later would be understood. */
   if (!steer_plan_receiver_take_news (self->plans, news, error))
     return FALSE;
-  if (!steer_remote_runs_read (&runs, list, self->plans, self->context, &reason) || !run (self, &runs, &reason))
+  if (!steer_remote_runs_read (&runs, list, self->plans, config, self->context->options.n_context, &reason)
+      || !run (self, &runs, &reason))
     return answer_failed (self, reason, error);
-  return answer (self, STEER_WIRE_RESULTS, steer_remote_runs_results (&runs, steer_model_get_config (self->model)),
-                 error);
+  return answer (self, STEER_WIRE_RESULTS, steer_remote_runs_results (&runs, config), error);
 }
 
 static gboolean

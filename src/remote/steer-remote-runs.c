@@ -131,10 +131,10 @@ read_run (SteerRun *run,
           SteerSampling *sampling,
           GVariant *variant,
           SteerPlanReceiver *plans,
-          const SteerContext *context,
+          const SteerModelConfig *config,
+          guint n_context,
           GError **error)
 {
-  const SteerModelConfig *config = steer_model_get_config (context->model);
   g_autoptr (GVariant) tokens = NULL, mask = NULL, layers = NULL, seen = NULL;
   const void *numbers;
   guint32 plan, want;
@@ -150,7 +150,7 @@ read_run (SteerRun *run,
   if (!steer_plan_receiver_find (plans, plan, &run->plan, error))
     return FALSE;
 
-  if (g_variant_get_size (tokens) / sizeof (gint32) > context->options.n_context)
+  if (g_variant_get_size (tokens) / sizeof (gint32) > n_context)
     return fail (error, "it has more tokens than the context");
   run->n_tokens = (guint) (g_variant_get_size (tokens) / sizeof (gint32));
   numbers = steer_wire_get_numbers (tokens, run->n_tokens, sizeof (gint32), error);
@@ -184,7 +184,8 @@ gboolean
 steer_remote_runs_read (SteerRemoteRuns *self,
                         GVariant *variant,
                         SteerPlanReceiver *plans,
-                        const SteerContext *context,
+                        const SteerModelConfig *config,
+                        guint n_context,
                         GError **error)
 {
   gsize n = g_variant_n_children (variant);
@@ -196,7 +197,7 @@ steer_remote_runs_read (SteerRemoteRuns *self,
     {
       g_autoptr (GVariant) run = g_variant_get_child_value (variant, self->n_runs);
 
-      if (!read_run (&self->runs[self->n_runs], &self->sampling[self->n_runs], run, plans, context, error))
+      if (!read_run (&self->runs[self->n_runs], &self->sampling[self->n_runs], run, plans, config, n_context, error))
         {
           self->n_runs++; /* what it has by now is freed with the others */
           return FALSE;

@@ -25,12 +25,14 @@ typedef struct
   SteerSampling sampling[STEER_MAX_SLOTS];
 } SteerRemoteRuns;
 
-/* Checks what the sizes of the arrays depend on; the rest is steer_context_forward()'s to check. A plan that @plans has
- * stays its. A run that wants a token gets room for the last logits too, whoever chooses. Errors: STEER_MODEL_ERROR. */
+/* @n_context: tokens that a run may have. Checks what the sizes of the arrays depend on; the rest is
+ * steer_context_forward()'s to check. A plan that @plans has stays its. A run that wants a token gets room for the last
+ * logits too, whoever chooses. Errors: STEER_MODEL_ERROR. */
 gboolean steer_remote_runs_read (SteerRemoteRuns *self,
                                  GVariant *variant,
                                  SteerPlanReceiver *plans,
-                                 const SteerContext *context,
+                                 const SteerModelConfig *config,
+                                 guint n_context,
                                  GError **error);
 void steer_remote_runs_clear (SteerRemoteRuns *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerRemoteRuns, steer_remote_runs_clear)

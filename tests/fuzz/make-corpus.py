@@ -245,8 +245,99 @@ def write_hub() -> None:
     seed("hub", "name", "https://huggingface.co/owner/name/blob/refs%2Fpr%2F7/layer_7/ae.pt?download=true#x")
 
 
+# The types of GVariant's text form that the wire has, each with its alignment and, where it has one, its size.
+FIXED = {"u": ("<I", 4), "i": ("<i", 4), "t": ("<Q", 8), "d": ("<d", 8), "b": ("<B", 1), "y": ("<B", 1)}
+
+
+def split_types(text: str) -> list[str]:
+    """The types that stand side by side."""
+    types, depth, start = [], 0, 0
+    for i, letter in enumerate(text):
+        depth += (letter == "(") - (letter == ")")
+        if depth == 0 and letter not in "am":
+            types.append(text[start:i + 1])
+            start = i + 1
+    return types
+
+
+def alignment(kind: str) -> int:
+    if kind[0] in "am":
+        return alignment(kind[1:])
+    if kind[0] == "(":
+        return max((alignment(member) for member in split_types(kind[1:-1])), default=1)
+    return FIXED[kind][1] if kind in FIXED else 1
+
+
+def is_fixed(kind: str) -> bool:
+    return all(is_fixed(member) for member in split_types(kind[1:-1])) if kind[0] == "(" else kind in FIXED
+
+
+def frame(body: bytes, ends: list[int]) -> bytes:
+    """Behind the members stands where they end, in numbers of as few bytes as the whole needs."""
+    for width, letter in ((1, "B"), (2, "H"), (4, "I")):
+        if len(body) + len(ends) * width < 1 << 8 * width:
+            return body + struct.pack(f"<{len(ends)}{letter}", *ends)
+    raise ValueError("too long for a seed")
+
+
+def variant(kind: str, value) -> bytes:
+    if kind in FIXED:
+        return struct.pack(FIXED[kind][0], value)
+    if kind == "s":
+        return value.encode() + b"\0"
+    if kind == "ay":
+        return value
+    if kind[0] == "m":
+        return b"" if value is None else variant(kind[1:], value) + (b"" if is_fixed(kind[1:]) else b"\0")
+    if kind == "()":
+        return b"\0"
+    array = kind[0] == "a"
+    kinds = [kind[1:]] * len(value) if array else split_types(kind[1:-1])
+    body, ends = b"", []
+    for i, (member, content) in enumerate(zip(kinds, value, strict=True)):
+        body += b"\0" * (-len(body) % alignment(member)) + variant(member, content)
+        if not is_fixed(member) and (array or i < len(kinds) - 1):
+            ends.append(len(body))
+    if is_fixed(kind):
+        return body + b"\0" * (-len(body) % alignment(kind))
+    return frame(body, ends if array else ends[::-1])
+
+
+def message(number: int, serial: int, kind: str, value) -> bytes:
+    body = variant(kind, value)
+    return struct.pack("<IIQ", number, serial, len(body)) + body
+
+
+def write_remote() -> None:
+    encoder = "(uuddd)"
+    operation = f"(utudu{encoder}udu{encoder})"
+    run = "(uuayuayuau(dudddtu)ayd)"
+    forward = f"((auaua(uay)a(uubba{operation}))a{run})"
+    none, some = (0, 0, 0.0, 0.0, 0.0), (2, 1, 0.5, 0.25, 1.5)
+    plan = (1, 2, True, False, [(1, 7, 0, 2.5, 1, none, 0, 0.0, 0, none), (2, 9, 6, 1.0, 1, some, 1, 0.5, 0, some)])
+    sampling = (0.7, 40, 0.95, 0.05, 1.1, 16, 512)
+    tokens = struct.pack("<3i", 1, 2, 3)
+    greeting = b"Welcome!\n\nsteer-lend 1 0.1.0\n"
+    seed("remote", "asked", greeting + b"".join([
+        message(1, 1, "()", ()), message(2, 2, "s", "~/models/tiny"), message(3, 3, "u", 1),
+        message(4, 4, "(msuuuuu)", ("cuda:0", 2, 64, 1, 0, 0)),
+        message(5, 5, forward, (([], [], [(1, floats(0.6, 0.8)), (2, floats(1, 0))], [plan]),
+                                [(0, 0, tokens, 1, b"\1\0\1", 1, [0, 2], sampling, b"", 0.0),
+                                 (1, 3, tokens[:4], 0, b"", 3, [], sampling, b"\5" * 8, 0.5)])),
+        message(5, 6, forward, (([1], [2], [], []), [(0, 1, tokens, 0, b"", 2, [], sampling, b"", 0.0)])),
+        message(7, 7, "u", 6), message(6, 8, "()", ())]))
+    seed("remote", "answered", greeting + b"".join([
+        message(32, 1, "(a(sst)a(ssmsttbmsb))", ([("/m/tiny", "tiny", 7)], [("cpu", "a CPU", None, 8, 4, True, None, False),
+                                                 ("cuda:0", "a GPU", "580", 8, 4, False, "it is broken", True)])),
+        message(34, 2, "a(tay)", [(0, b"{}"), (8, b"\n")]),
+        message(33, 2, "(ssa(sttt))", ("tiny", "", [("config.json", 9, 1700000000000000, 9), ("a.safetensors", 900, 1, 8)])),
+        message(35, 3, "d", 0.5), message(36, 3, "(ssms(uuuuu)ut)", ("cpu", "a CPU", "why", (1, 64, 1, 2, 0), 256, 0)),
+        message(37, 4, "a(ayayi)", [(floats(*range(40)), floats(1, 2, 3, 4), 0), (b"", b"", 39)]),
+        message(38, 5, "(uus)", (1, 3, "no memory"))]))
+
+
 for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,
               write_presets, write_labels, write_conversations, write_vectors, write_made,
-              write_requests, write_hub):
+              write_requests, write_hub, write_remote):
     write()
 Path(sys.argv[2]).touch()
