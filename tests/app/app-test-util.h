@@ -28,10 +28,6 @@ GSettings *app_test_settings (void);
  * a") at 80 makes it say nothing but "a", 98 "b". Replies are greedy and @max_tokens long. (transfer full) */
 SteerWorkspace *app_test_workspace (GSettings *settings, const char *data_dir, guint max_tokens);
 
-/* From then on every other computer is this one, logged in to as @home's owner, which has the tiny model as
- * ~/models/tiny. What `steer` lends there is lent by the program that is tested. */
-void app_test_lend (const char *home);
-
 /* A preset with one feature of layer 2. (transfer full) */
 SteerPreset *app_test_preset (const char *name, guint64 index, double strength);
 

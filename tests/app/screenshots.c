@@ -1,6 +1,7 @@
 /* screenshots FOLDER: renders every state of the window with the bundled model into PNG files. Not a test: someone has
  * to look at them. build-aux/screenshots builds and runs it. */
 #include "app-test-util.h"
+#include "lend-test-util.h"
 #include "chat/chat-test-util.h"
 #include "test-util.h"
 
@@ -293,7 +294,7 @@ shoot_computer (Studio *studio, const char *home)
   GtkWidget *name = app_test_find (dialog, ADW_TYPE_ENTRY_ROW, NULL, NULL);
   GtkWidget *connect = app_test_find (dialog, GTK_TYPE_BUTTON, "label", "_Connect");
 
-  app_test_lend (home);
+  test_lend (home);
   gtk_window_present (GTK_WINDOW (dialog));
   shoot (dialog, studio, "computer");
   gtk_editable_set_text (GTK_EDITABLE (name), "anna@big.example.org");

@@ -2,6 +2,7 @@
 #include "app/steer-computer-dialog.h"
 #include "app/steer-model-names.h"
 #include "app-test-util.h"
+#include "lend-test-util.h"
 #include "test-util.h"
 
 #include <glib/gstdio.h>
@@ -246,7 +247,7 @@ main (int argc, char **argv)
 
   app_test_init (&argc, &argv);
   home = test_make_dir ();
-  app_test_lend (home);
+  test_lend (home);
 
 #define ADD(name, function) g_test_add ("/computer/" name, Fixture, NULL, set_up, function, tear_down)
   ADD ("there is nothing to connect to without a name", test_button);
