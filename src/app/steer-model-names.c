@@ -52,8 +52,7 @@ steer_model_dup_place (const char *path)
 {
   g_autoptr (SteerRemoteAddress) address = read_address (path);
 
-  /* Translators: a model's folder on another computer, "anna@big: ~/models/Llama" */
-  return address != NULL ? g_strdup_printf (_ ("%s: %s"), address->host, address->path) : g_strdup (path);
+  return address != NULL ? g_strdup_printf ("%s: %s", address->host, address->path) : g_strdup (path);
 }
 
 char *

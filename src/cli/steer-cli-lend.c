@@ -13,8 +13,6 @@
 #include "hub/steer-hub-cache.h"
 #endif
 
-static const GOptionEntry entries[] = { { 0 } };
-
 static const SteerCliUsage usage = {
   .name = "lend",
   .arguments = "",
@@ -88,7 +86,7 @@ steer_cli_lend (int argc, char **argv)
   g_autoptr (GError) error = NULL;
   SteerCliStatus status;
 
-  if (!steer_cli_options_parse (&options, &usage, entries, argc, argv, &status))
+  if (!steer_cli_options_parse (&options, &usage, NULL, argc, argv, &status))
     return status;
   if (isatty (STDIN_FILENO))
     {

@@ -7,9 +7,10 @@
 /* Of what ssh and the lender say on standard error. */
 #define MAX_WORDS 512
 
-/* Seconds. The network's silence is told within three of these. */
+/* Seconds; a silent network is told within three intervals. */
 #define CONNECT_TIMEOUT "ConnectTimeout=10"
 #define ALIVE_INTERVAL "ServerAliveInterval=5"
+#define ALIVE_COUNT "ServerAliveCountMax=3"
 
 /* The last line that ssh, or the lender, wrote on standard error. */
 typedef struct
@@ -95,8 +96,8 @@ spawn (const SteerRemoteAddress *address, GError **error)
   g_autofree char *program = g_shell_quote (address->program);
   g_autofree char *command = g_strconcat (program, " lend", NULL);
   const char *ssh = g_getenv (SSH_VARIABLE);
-  static const char *const options[]
-    = { "-T", "-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT, "-o", ALIVE_INTERVAL, "-o", "ClearAllForwardings=yes" };
+  static const char *const options[] = { "-T",           "-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT,          "-o",
+                                         ALIVE_INTERVAL, "-o", ALIVE_COUNT,     "-o", "ClearAllForwardings=yes" };
 
   g_ptr_array_add (arguments, (gpointer) (ssh != NULL && *ssh != '\0' ? ssh : "ssh"));
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
