@@ -129,6 +129,7 @@ static const Opening dialogs[] = {
   { "about", { 0 }, { ATSPI_ROLE_FRAME, "*About*" } },
   { "win.show-help-overlay", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "*hortcuts*" } },
   { "steering.make-feature", { ATSPI_ROLE_PANEL, "Steering" }, { ATSPI_ROLE_FRAME, "Feature from Examples" } },
+  { "win.find-computer", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "Model on Another Computer" } },
 #ifdef STEER_HAS_HUB
   { "win.get-models", { ATSPI_ROLE_FRAME, "*" }, { ATSPI_ROLE_FRAME, "Get Models" } },
 #endif
