@@ -314,7 +314,7 @@ steer_remote_tell (SteerRemote *self, SteerWireKind kind, GVariant *body)
   g_autoptr (GVariant) owned = g_variant_ref_sink (body);
 
   g_mutex_lock (&self->asking);
-  if (!self->lost && !steer_wire_send (self->wire, kind, ++self->serial, owned, NULL, NULL))
+  if (steer_remote_is_alive (self) && !steer_wire_send (self->wire, kind, ++self->serial, owned, NULL, NULL))
     self->lost = TRUE;
   g_mutex_unlock (&self->asking);
 }

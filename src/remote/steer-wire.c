@@ -10,6 +10,7 @@
 #define HEADER_SIZE 16
 /* A small message is one read, as it is one write: each wakes the other side. */
 #define BUFFER_SIZE ((gsize) 64 << 10)
+#define MAX_SMALL 32768
 
 /* Numbers cross the wire as they are in memory, as they do from the files. */
 G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN);
@@ -156,6 +157,29 @@ steer_wire_await_greeting (SteerWire *self, GCancellable *cancellable, GError **
   return fail_protocol (error, "there is no greeting among the first lines");
 }
 
+/* (g_output_stream_writev() would do it without a copy, but warns where a pipe is broken.) */
+static gboolean
+write_message (SteerWire *self,
+               const guint8 *header,
+               gconstpointer body,
+               gsize length,
+               GCancellable *cancellable,
+               GError **error)
+{
+  guint8 small[HEADER_SIZE + MAX_SMALL];
+  gsize n = HEADER_SIZE;
+
+  memcpy (small, header, HEADER_SIZE);
+  if (length > 0 && length <= MAX_SMALL)
+    {
+      memcpy (small + HEADER_SIZE, body, length);
+      n += length;
+    }
+  return g_output_stream_write_all (self->output, small, n, NULL, cancellable, error)
+         && (length <= MAX_SMALL || g_output_stream_write_all (self->output, body, length, NULL, cancellable, error))
+         && g_output_stream_flush (self->output, cancellable, error);
+}
+
 gboolean
 steer_wire_send (SteerWire *self,
                  SteerWireKind kind,
@@ -168,18 +192,14 @@ steer_wire_send (SteerWire *self,
   const guint32 words[2] = { (guint32) kind, serial };
   const guint64 length = g_variant_get_size (owned);
   guint8 header[HEADER_SIZE];
-  GOutputVector vectors[2];
   gboolean sent;
 
   g_return_val_if_fail (g_variant_is_of_type (owned, find_type (kind)), FALSE);
 
   memcpy (header, words, sizeof words);
   memcpy (header + sizeof words, &length, sizeof length);
-  vectors[0] = (GOutputVector){ header, sizeof header };
-  vectors[1] = (GOutputVector){ g_variant_get_data (owned), length };
   g_mutex_lock (&self->sending);
-  sent = g_output_stream_writev_all (self->output, vectors, length > 0 ? 2 : 1, NULL, cancellable, error)
-         && g_output_stream_flush (self->output, cancellable, error);
+  sent = write_message (self, header, g_variant_get_data (owned), length, cancellable, error);
   g_mutex_unlock (&self->sending);
   return sent;
 }

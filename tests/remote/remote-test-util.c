@@ -13,13 +13,15 @@
 
 #define SLOW_US (20 * G_USEC_PER_SEC)
 #define STEP_US 2000
+#define BRIEF_US (100 * 1000)
 
 static char *program;
 static char *cache;
 static guint n_passes;
-static const SteerBackend devices[4];
+static const SteerBackend devices[5];
 
-static const char *const ids[] = { TEST_DEVICE_SLOW, TEST_DEVICE_LOST, TEST_DEVICE_GONE, TEST_DEVICE_CHOOSER };
+static const char *const ids[]
+  = { TEST_DEVICE_SLOW, TEST_DEVICE_LOST, TEST_DEVICE_GONE, TEST_DEVICE_CHOOSER, TEST_DEVICE_BRIEF };
 
 static GPtrArray *
 list (guint i)
@@ -111,6 +113,21 @@ pass_until_gone (SteerContext *context, SteerRun *runs, guint n_runs, GCancellab
   _exit (255);
 }
 
+static gpointer
+end_soon (gpointer data)
+{
+  g_usleep (BRIEF_US);
+  _exit (255);
+}
+
+static gboolean
+pass_briefly (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
+{
+  if (++n_passes == 3)
+    g_thread_unref (g_thread_new ("ends", end_soon, NULL));
+  return pass (context, runs, n_runs, cancellable, error);
+}
+
 static gboolean
 pass_and_choose (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
 {
@@ -129,6 +146,7 @@ LIST (0)
 LIST (1)
 LIST (2)
 LIST (3)
+LIST (4)
 
 #define DEVICE(i, word, passes, chooses)                                                                               \
   {                                                                                                                    \
@@ -136,11 +154,10 @@ LIST (3)
     .close = close_context, .forward = passes                                                                          \
   }
 
-static const SteerBackend devices[4] = {
-  DEVICE (0, "slow", pass_slowly, FALSE),
-  DEVICE (1, "lost", pass_until_lost, FALSE),
-  DEVICE (2, "gone", pass_until_gone, FALSE),
-  DEVICE (3, "gpu", pass_and_choose, TRUE),
+static const SteerBackend devices[5] = {
+  DEVICE (0, "slow", pass_slowly, FALSE),     DEVICE (1, "lost", pass_until_lost, FALSE),
+  DEVICE (2, "gone", pass_until_gone, FALSE), DEVICE (3, "gpu", pass_and_choose, TRUE),
+  DEVICE (4, "brief", pass_briefly, FALSE),
 };
 
 static void

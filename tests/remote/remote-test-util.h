@@ -8,6 +8,7 @@ G_BEGIN_DECLS
 #define TEST_DEVICE_SLOW "slow:0"   /* a pass takes seconds, unless it is cancelled */
 #define TEST_DEVICE_LOST "lost:0"   /* its third pass says that it is lost */
 #define TEST_DEVICE_GONE "gone:0"   /* in its third pass the lender ends */
+#define TEST_DEVICE_BRIEF "brief:0" /* a moment after its third pass the lender ends */
 #define TEST_DEVICE_CHOOSER "gpu:0" /* it chooses tokens itself: the last one of the vocabulary */
 
 /* To be called first in main(). The test's own program is the lender: started as one it lends, and does not return. */

@@ -55,7 +55,7 @@ tear_down (Fixture *f, gconstpointer data)
 }
 
 static SteerRequest *
-make_request (guint n_prompt, guint64 seed)
+make_request (guint n_prompt, guint64 seed, guint n_written)
 {
   SteerRequest *request = steer_request_new ();
   g_autofree gint32 *ids = g_new (gint32, n_prompt);
@@ -67,7 +67,7 @@ make_request (guint n_prompt, guint64 seed)
   sampling.temperature = 1.2;
   sampling.repetition_penalty = 1.1;
   sampling.seed = seed;
-  sampling.max_tokens = N_WRITTEN;
+  sampling.max_tokens = n_written;
   steer_request_set_sampling (request, &sampling);
   steer_request_set_ids (request, ids, n_prompt);
   return request;
@@ -126,7 +126,7 @@ test_reply (Fixture *f, gconstpointer data)
   plan = steer_plan_builder_end (builder);
   for (guint i = 0; i < 3; i++)
     {
-      g_autoptr (SteerRequest) request = make_request (i == 2 ? 300 : 5, 16 + i);
+      g_autoptr (SteerRequest) request = make_request (i == 2 ? 300 : 5, 16 + i, N_WRITTEN);
       g_autoptr (SteerReply) here = NULL, there = NULL;
 
       if (i > 0)
@@ -141,7 +141,7 @@ test_reply (Fixture *f, gconstpointer data)
 static void
 test_together (Fixture *f, gconstpointer data)
 {
-  g_autoptr (SteerRequest) first = make_request (5, 1), second = make_request (9, 2);
+  g_autoptr (SteerRequest) first = make_request (5, 1, N_WRITTEN), second = make_request (9, 2, N_WRITTEN);
   SteerRequest *both[] = { first, second };
   SteerReply *replies[2];
 
@@ -175,7 +175,7 @@ test_trace (Fixture *f, gconstpointer data)
 static void
 test_lost (Fixture *f, gconstpointer data)
 {
-  g_autoptr (SteerRequest) request = make_request (5, 16);
+  g_autoptr (SteerRequest) request = make_request (5, 16, N_WRITTEN);
   g_autoptr (SteerReply) whole = run (f->here, request), broken = run (f->there, request), again = NULL;
   g_autofree char *note = NULL, *id = NULL;
 
@@ -190,11 +190,31 @@ test_lost (Fixture *f, gconstpointer data)
   g_assert_cmpstr (id, ==, "remote:" TEST_DEVICE_GONE);
 }
 
+/* A connection that ended while nobody spoke is made again before the next reply, which is whole. */
+static void
+test_idle (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerRequest) request = make_request (5, 16, 3);
+  g_autoptr (SteerReply) expected = run (f->here, request);
+  g_autofree char *note = NULL;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      g_autoptr (SteerReply) reply = run (f->there, request);
+
+      g_assert_no_error (steer_reply_get_error (reply));
+      assert_same_tokens (expected, reply, 3);
+      g_usleep (400 * 1000);
+    }
+  note = dup_string (f->there, "device-note");
+  g_assert_nonnull (strstr (note, "reached again"));
+}
+
 /* The computer stays away: each reply says so, the model stays chosen, and comes back with it. */
 static void
 test_away (Fixture *f, gconstpointer data)
 {
-  g_autoptr (SteerRequest) request = make_request (5, 16);
+  g_autoptr (SteerRequest) request = make_request (5, 16, N_WRITTEN);
   g_autoptr (SteerReply) broken = run (f->there, request), refused = NULL, back = NULL;
   g_autofree char *path = NULL;
 
@@ -214,7 +234,7 @@ test_away (Fixture *f, gconstpointer data)
 static void
 test_stop (Fixture *f, gconstpointer data)
 {
-  g_autoptr (SteerRequest) request = make_request (5, 16);
+  g_autoptr (SteerRequest) request = make_request (5, 16, N_WRITTEN);
   g_autoptr (SteerReply) reply = steer_engine_reply (f->there, request);
   gint64 start = g_get_monotonic_time ();
   guint n = 0;
@@ -241,6 +261,7 @@ main (int argc, char **argv)
   ADD ("so are those of a comparison", "cpu", test_together);
   ADD ("so is a trace", "cpu", test_trace);
   ADD ("a connection that is lost ends the reply and is made again", TEST_DEVICE_GONE, test_lost);
+  ADD ("one that was lost meanwhile is made before the next reply", TEST_DEVICE_BRIEF, test_idle);
   ADD ("a computer that stays away is named until it is back", TEST_DEVICE_LOST, test_away);
   ADD ("a reply is stopped at once", TEST_DEVICE_SLOW, test_stop);
 #undef ADD
