@@ -194,9 +194,9 @@ context_to_variant (const SteerContext *context)
 {
   const SteerContextOptions *options = &context->options;
 
-  return g_variant_new ("(ssms(uuuuu)ut)", context->device_id, context->device_name != NULL ? context->device_name : "",
+  return g_variant_new ("(ssms(uuuuu)u)", context->device_id, context->device_name != NULL ? context->device_name : "",
                         context->passed_over, options->n_slots, options->n_context, (guint32) options->kv_dtype,
-                        options->n_threads, (guint32) options->weight_type, context->chunk, context->device_bytes);
+                        options->n_threads, (guint32) options->weight_type, context->chunk);
 }
 
 static gboolean
@@ -209,8 +209,8 @@ open_context (Lender *self, GVariant *wanted, GError **error)
 
   g_variant_get (wanted, "(msuuuuu)", &device, &options.n_slots, &options.n_context, &kv_dtype, &options.n_threads,
                  &weight_type);
-  options.kv_dtype = (SteerDtype) kv_dtype;
-  options.weight_type = (SteerDtype) weight_type;
+  options.kv_dtype = (SteerDtype) MIN (kv_dtype, STEER_N_DTYPES - 1); /* some type that is refused by its name */
+  options.weight_type = (SteerDtype) MIN (weight_type, STEER_N_DTYPES - 1);
   close_context (self);
   if (check_model (self, &reason))
     self->context = steer_context_open (self->model, device, &options, on_progress, self, self->cancellable, &reason);

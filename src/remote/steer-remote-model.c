@@ -163,11 +163,13 @@ give_connection_back (SteerRemoteLink *self, SteerRemote *remote)
   steer_remote_free (remote);
 }
 
+/* What a lender can have made of options. */
 static gboolean
-is_options (const SteerContextOptions *options, const SteerModelConfig *config)
+is_possible (const SteerContextOptions *options, const SteerModelConfig *config)
 {
   return options->n_slots >= 1 && options->n_slots <= STEER_MAX_SLOTS && options->n_context >= 1
-         && options->n_context <= config->n_context;
+         && options->n_context <= config->n_context && (guint) options->kv_dtype < STEER_N_DTYPES
+         && (guint) options->weight_type < STEER_N_DTYPES;
 }
 
 /* @opened: STEER_WIRE_OPENED. */
@@ -180,10 +182,11 @@ make_context (SteerModel *model, SteerRemote *remote, GVariant *opened, GError *
   g_autofree char *id = NULL, *name = NULL;
   guint32 kv_dtype, weight_type;
 
-  g_variant_get (opened, "(ssms(uuuuu)ut)", &id, &name, &context->passed_over, &options->n_slots, &options->n_context,
-                 &kv_dtype, &options->n_threads, &weight_type, &context->chunk, &context->device_bytes);
+  g_variant_get (opened, "(ssms(uuuuu)u)", &id, &name, &context->passed_over, &options->n_slots, &options->n_context,
+                 &kv_dtype, &options->n_threads, &weight_type, &context->chunk);
   options->kv_dtype = (SteerDtype) kv_dtype;
   options->weight_type = (SteerDtype) weight_type;
+  context->chunk = MIN (context->chunk, options->n_context);
   context->backend = &backend;
   context->model = g_object_ref (model);
   self->link = STEER_REMOTE_LINK (g_object_ref (steer_model_get_link (model)));
@@ -192,9 +195,7 @@ make_context (SteerModel *model, SteerRemote *remote, GVariant *opened, GError *
   context->device_id = g_strconcat (STEER_REMOTE_DEVICE_PREFIX, id, NULL);
   /* Translated nowhere, as devices' names are not. */
   context->device_name = g_strdup_printf ("%s on %s", name, self->link->address->host);
-  /* Memory of this computer is what loading something else here could be short of. */
-  context->device_bytes = 0;
-  if (is_options (options, steer_model_get_config (model)))
+  if (is_possible (options, steer_model_get_config (model)))
     return context;
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "%s opened the model in a way that is impossible",
                self->link->address->host);

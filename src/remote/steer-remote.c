@@ -96,8 +96,10 @@ spawn (const SteerRemoteAddress *address, GError **error)
   g_autofree char *program = g_shell_quote (address->program);
   g_autofree char *command = g_strconcat (program, " lend", NULL);
   const char *ssh = g_getenv (SSH_VARIABLE);
-  static const char *const options[] = { "-T",           "-o", "BatchMode=yes", "-o", CONNECT_TIMEOUT,          "-o",
-                                         ALIVE_INTERVAL, "-o", ALIVE_COUNT,     "-o", "ClearAllForwardings=yes" };
+  /* Whatever else ssh is told of the computer holds. */
+  static const char *const options[]
+    = { "-T",        "-o", "BatchMode=yes",           "-o", CONNECT_TIMEOUT,     "-o", ALIVE_INTERVAL, "-o",
+        ALIVE_COUNT, "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none" };
 
   g_ptr_array_add (arguments, (gpointer) (ssh != NULL && *ssh != '\0' ? ssh : "ssh"));
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)

@@ -46,7 +46,7 @@ static const Kind kinds[] = {
   { STEER_WIRE_FILES, "(ssa(sttt))" },
   { STEER_WIRE_PIECES, "a(tay)" },
   { STEER_WIRE_PROGRESS, "d" },
-  { STEER_WIRE_OPENED, "(ssms(uuuuu)ut)" },
+  { STEER_WIRE_OPENED, "(ssms(uuuuu)u)" },
   { STEER_WIRE_RESULTS, "a(ayayi)" },
   { STEER_WIRE_FAILED, "(uus)" },
 };

@@ -37,7 +37,7 @@ typedef enum
   STEER_WIRE_FILES,    /* (ssa(sttt)) model's name, its GGUF file or "", files: name, size, time in us, head's size */
   STEER_WIRE_PIECES,   /* a(tay) offset, bytes */
   STEER_WIRE_PROGRESS, /* d 0 .. 1 */
-  STEER_WIRE_OPENED,   /* (ssms(uuuuu)ut) device's id, name, what was passed over, options, chunk, device's bytes */
+  STEER_WIRE_OPENED,   /* (ssms(uuuuu)u) device's id, name, what was passed over, options, chunk */
   STEER_WIRE_RESULTS,  /* a(ayayi) of each run: logits, taps, token */
   STEER_WIRE_FAILED,   /* (uus) domain as STEER_WIRE_DOMAIN_*, code, message */
 } SteerWireKind;

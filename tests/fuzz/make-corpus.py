@@ -331,7 +331,7 @@ def write_remote() -> None:
                                                  ("cuda:0", "a GPU", "580", 8, 4, False, "it is broken", True)])),
         message(34, 2, "a(tay)", [(0, b"{}"), (8, b"\n")]),
         message(33, 2, "(ssa(sttt))", ("tiny", "", [("config.json", 9, 1700000000000000, 9), ("a.safetensors", 900, 1, 8)])),
-        message(35, 3, "d", 0.5), message(36, 3, "(ssms(uuuuu)ut)", ("cpu", "a CPU", "why", (1, 64, 1, 2, 0), 256, 0)),
+        message(35, 3, "d", 0.5), message(36, 3, "(ssms(uuuuu)u)", ("cpu", "a CPU", "why", (1, 64, 1, 2, 0), 256)),
         message(37, 4, "a(ayayi)", [(floats(*range(40)), floats(1, 2, 3, 4), 0), (b"", b"", 39)]),
         message(38, 5, "(uus)", (1, 3, "no memory"))]))
 
