@@ -190,6 +190,14 @@ steer_computer_dialog_map (GtkWidget *widget)
   gtk_widget_grab_focus (GTK_WIDGET (self->name));
 }
 
+/* A question holds the window until it has ended, so its disposal would come too late. */
+static void
+steer_computer_dialog_unmap (GtkWidget *widget)
+{
+  cancel (STEER_COMPUTER_DIALOG (widget));
+  GTK_WIDGET_CLASS (steer_computer_dialog_parent_class)->unmap (widget);
+}
+
 static void
 steer_computer_dialog_dispose (GObject *object)
 {
@@ -208,6 +216,7 @@ steer_computer_dialog_class_init (SteerComputerDialogClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = steer_computer_dialog_dispose;
   widget_class->map = steer_computer_dialog_map;
+  widget_class->unmap = steer_computer_dialog_unmap;
   gtk_widget_class_set_template_from_resource (widget_class, "/com/example/SteerChat/steer-computer-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, name);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, connect);

@@ -178,9 +178,7 @@ load_model (GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 retry_load (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
-  g_autofree char *path = g_settings_get_string (steer_window_get_settings (data), "model-path");
-
-  steer_workspace_load_model (steer_window_get_workspace (data), *path != '\0' ? path : NULL);
+  steer_workspace_retry_load (steer_window_get_workspace (data));
 }
 
 static void

@@ -452,6 +452,15 @@ cancel (SteerWorkspace *self)
   g_clear_object (&self->loading);
 }
 
+static void
+want (SteerWorkspace *self, const char *path)
+{
+  char *wanted = g_strdup (path);
+
+  g_free (self->wanted_path);
+  self->wanted_path = wanted;
+}
+
 static char *
 dup_whole (const char *path)
 {
@@ -466,6 +475,7 @@ steer_workspace_prepare_load (SteerWorkspace *self, const char *path)
   g_return_if_fail (STEER_IS_WORKSPACE (self));
 
   cancel (self);
+  want (self, path);
   chosen = path != NULL ? dup_whole (path) : steer_dup_demo_model_path ();
   self->prepared = TRUE;
   self->loading_bytes = 0;
@@ -496,6 +506,7 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
   g_return_if_fail (STEER_IS_WORKSPACE (self));
 
   cancel (self);
+  want (self, path);
   steer_workspace_set_string (self, &self->load_error, NULL, STEER_WORKSPACE_PROP_LOAD_ERROR);
   chosen = path != NULL ? dup_whole (path) : g_strdup (bundled);
   if (chosen == NULL)
@@ -526,7 +537,9 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
   self->loading = g_cancellable_new ();
   steer_workspace_set_string (self, &self->loading_path, chosen, STEER_WORKSPACE_PROP_LOADING_PATH);
   /* What files of another computer tell is known when the model is there. */
-  if (!steer_model_is_address (chosen))
+  if (steer_model_is_address (chosen))
+    remember_sources_path (self, NULL);
+  else
     start_probe (self, chosen, chosen, g_strcmp0 (chosen, bundled) == 0);
 
   load = g_new0 (Load, 1);
@@ -534,6 +547,17 @@ steer_workspace_load_model (SteerWorkspace *self, const char *path)
   load->cancellable = g_object_ref (self->loading);
   load->path = g_steal_pointer (&chosen);
   steer_engine_load_async (self->engine, &options, self->loading, on_loaded, load);
+}
+
+void
+steer_workspace_retry_load (SteerWorkspace *self)
+{
+  g_autofree char *path = NULL;
+
+  g_return_if_fail (STEER_IS_WORKSPACE (self));
+
+  path = g_strdup (self->wanted_path);
+  steer_workspace_load_model (self, path);
 }
 
 void

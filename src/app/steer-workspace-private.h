@@ -38,6 +38,7 @@ struct _SteerWorkspace
 
   GCancellable *loading; /* nullable: of the load in progress */
   char *loading_path;    /* nullable */
+  char *wanted_path;     /* nullable: the model that was asked for last, NULL being the bundled one */
   gboolean prepared;     /* it is not being loaded yet */
   guint64 loading_bytes;
   SteerModelProbe *probe; /* nullable: of the newest load */

@@ -66,6 +66,7 @@ steer_workspace_finalize (GObject *object)
   g_free (self->plan_error);
   g_free (self->load_error);
   g_free (self->loading_path);
+  g_free (self->wanted_path);
   g_free (self->sources_path);
   g_free (self->device_note);
   G_OBJECT_CLASS (steer_workspace_parent_class)->finalize (object);

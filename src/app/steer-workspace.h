@@ -73,6 +73,9 @@ void steer_workspace_start_load (SteerWorkspace *self);
 void steer_workspace_load_model (SteerWorkspace *self, const char *path);
 void steer_workspace_cancel_load (SteerWorkspace *self);
 
+/* Once more the one that was asked for last. */
+void steer_workspace_retry_load (SteerWorkspace *self);
+
 /* (transfer none) (element-type SteerSourceEntry): where features come from, and what was wrong with the others. */
 GListModel *steer_workspace_get_sources (SteerWorkspace *self);
 /* A file or folder is a source from now on, and is not any more. Remembered; what came of it is told in the list. */

@@ -127,7 +127,7 @@ contrast (SteerWorker *self, SteerJob *job, GError **error)
   guint n_with, n_without;
   Reading reading;
 
-  if (!steer_worker_check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, g_task_get_cancellable (job->task), error))
     return NULL;
   if (job->with == NULL || job->with[0] == NULL)
     {

@@ -330,7 +330,7 @@ steer_worker_write_replies (SteerWorker *self, SteerJob *job)
 {
   Writer writers[STEER_MAX_SLOTS] = { 0 };
   g_autoptr (GError) not_loaded = NULL;
-  gboolean loaded = steer_worker_check_loaded (self, &not_loaded);
+  gboolean loaded = steer_worker_check_loaded (self, steer_reply_get_cancellable (job->replies[0]), &not_loaded);
   guint n_slots = loaded ? self->loaded->n_slots : 0;
   guint first_slot = job->aside && n_slots > job->n_replies ? n_slots - job->n_replies : 0;
   gboolean device_failed = FALSE;

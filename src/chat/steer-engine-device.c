@@ -169,13 +169,26 @@ steer_worker_leave_device (SteerWorker *self)
              g_strdup_printf ("%s failed and was left; start the program again to use it once more", lost));
 }
 
+static void
+give_up (GCancellable *cancellable, GCancellable *other)
+{
+  g_cancellable_cancel (other);
+}
+
 gboolean
-steer_worker_reopen (SteerWorker *self, GError **error)
+steer_worker_reopen (SteerWorker *self, GCancellable *cancellable, GError **error)
 {
   g_autoptr (SteerLoaded) loaded = copy_loaded (self->loaded);
-  SteerContext *lost = self->context;
-  SteerContext *context = steer_context_open (lost->model, lost->device_id, &lost->options, NULL, NULL, NULL, error);
+  g_autoptr (GCancellable) either = g_cancellable_new ();
+  SteerContext *lost = self->context, *context;
+  gulong given_up = 0, leaving;
 
+  if (cancellable != NULL)
+    given_up = g_cancellable_connect (cancellable, G_CALLBACK (give_up), either, NULL);
+  leaving = g_cancellable_connect (self->owner.leaving, G_CALLBACK (give_up), either, NULL);
+  context = steer_context_open (lost->model, lost->device_id, &lost->options, on_progress, self, either, error);
+  g_cancellable_disconnect (self->owner.leaving, leaving);
+  g_cancellable_disconnect (cancellable, given_up);
   if (context == NULL)
     return FALSE;
   take_over (self, context, loaded, g_strdup_printf ("%s was lost, and reached again", lost->device_name));

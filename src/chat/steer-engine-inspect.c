@@ -25,7 +25,7 @@ check_inspection (SteerWorker *self, SteerJob *job, GError **error)
 {
   const SteerModelConfig *config;
 
-  if (!steer_worker_check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, g_task_get_cancellable (job->task), error))
     return FALSE;
   if (job->tokens->len == 0 || job->saes->len == 0)
     return fail_invalid (error, "there is nothing to inspect: tokens and an SAE are needed");
@@ -181,7 +181,7 @@ find_norms (SteerWorker *self, SteerJob *job, GError **error)
   g_autoptr (GArray) norms = NULL;
   guint n_layers;
 
-  if (!steer_worker_check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, g_task_get_cancellable (job->task), error))
     return NULL;
   n_layers = steer_model_get_config (self->loaded->model)->n_layers;
   norms = steer_norm_cache_read (steer_model_get_files (self->loaded->model), n_layers);

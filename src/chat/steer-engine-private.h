@@ -56,6 +56,7 @@ typedef struct
 
   /* LOAD */
   char *path;
+  SteerModel *model; /* nullable: what the path leads to, opened already */
   char *device;   /* nullable */
   char *template; /* nullable */
   SteerContextOptions options;
@@ -93,7 +94,8 @@ void steer_engine_push (SteerEngine *self, SteerJob *job);
 typedef struct
 {
   GMainContext *context;
-  GWeakRef *engine; /* SteerEngine */
+  GWeakRef *engine;      /* SteerEngine */
+  GCancellable *leaving; /* cancelled when the engine ends, which waits for the worker */
 } SteerWorkerOwner;
 
 /* Frees @job on the main context: it may hold the last reference of the engine or of a reply. */
@@ -142,11 +144,11 @@ void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded
 void steer_worker_leave_device (SteerWorker *self);
 
 /* A context of the same model in the place of one that is lost, which stays where that fails. */
-gboolean steer_worker_reopen (SteerWorker *self, GError **error);
+gboolean steer_worker_reopen (SteerWorker *self, GCancellable *cancellable, GError **error);
 
-/* At the beginning of what a model is needed for. FALSE with an error where none is loaded, or where the loaded one is
- * elsewhere, was lost, and cannot be reached again. */
-gboolean steer_worker_check_loaded (SteerWorker *self, GError **error);
+/* At the beginning of what a model is needed for, and may be cancelled (nullable). FALSE with an error where none is
+ * loaded, or where the loaded one is elsewhere, was lost, and cannot be reached again. */
+gboolean steer_worker_check_loaded (SteerWorker *self, GCancellable *cancellable, GError **error);
 
 /* @tokens in the slot that a chat uses last, unsteered where @plan is NULL. */
 SteerTimeline steer_worker_make_timeline (SteerWorker *self, GArray *tokens, SteerPlan *plan);

@@ -14,7 +14,7 @@ check_job (SteerWorker *self, SteerJob *job, GError **error)
 {
   const SteerModelConfig *config;
 
-  if (!steer_worker_check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, g_task_get_cancellable (job->task), error))
     return FALSE;
   config = steer_model_get_config (self->loaded->model);
   if (job->first_token == 0 || job->first_token >= job->tokens->len)

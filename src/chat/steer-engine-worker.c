@@ -20,6 +20,7 @@ steer_job_free (SteerJob *job)
 {
   g_clear_object (&job->task);
   g_free (job->path);
+  g_clear_object (&job->model);
   g_free (job->device);
   g_free (job->template);
   for (guint i = 0; i < job->n_replies; i++)
@@ -197,7 +198,7 @@ load (SteerWorker *self, SteerJob *job, GError **error)
   g_atomic_ref_count_init (&loaded->ref_count);
   steer_engine_post_progress (&self->owner, 0.0);
 
-  loaded->model = steer_model_open (job->path, cancellable, error);
+  loaded->model = job->model != NULL ? g_object_ref (job->model) : steer_model_open (job->path, cancellable, error);
   if (loaded->model == NULL || !load_text (loaded, job, error))
     return FALSE;
   loaded->chat_ends = find_chat_ends (loaded->tokenizer, loaded->template);
@@ -226,10 +227,10 @@ steer_worker_load (SteerWorker *self, SteerJob *job)
 }
 
 gboolean
-steer_worker_check_loaded (SteerWorker *self, GError **error)
+steer_worker_check_loaded (SteerWorker *self, GCancellable *cancellable, GError **error)
 {
   if (self->context != NULL)
-    return !steer_context_is_lost (self->context) || steer_worker_reopen (self, error);
+    return !steer_context_is_lost (self->context) || steer_worker_reopen (self, cancellable, error);
   g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_MODEL, "no model is loaded: open one first");
   return FALSE;
 }
@@ -308,7 +309,7 @@ make_trace (SteerWorker *self, SteerJob *job, GError **error)
   g_autoptr (SteerTrace) trace = g_new0 (SteerTrace, 1);
   SteerTimeline timeline;
 
-  if (!steer_worker_check_loaded (self, error))
+  if (!steer_worker_check_loaded (self, g_task_get_cancellable (job->task), error))
     return NULL;
   if (job->tokens->len == 0)
     {
@@ -418,6 +419,7 @@ steer_worker_run (gpointer data)
   steer_worker_unload (self);
   g_async_queue_unref (self->queue);
   g_main_context_unref (self->owner.context);
+  g_object_unref (self->owner.leaving);
   g_weak_ref_clear (self->owner.engine);
   g_free (self->owner.engine);
   g_free (self);

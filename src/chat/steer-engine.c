@@ -8,7 +8,8 @@ struct _SteerEngine
   GMainContext *context;
   GThread *thread;
   int niceness;
-  GAsyncQueue *queue; /* SteerJob */
+  GAsyncQueue *queue;    /* SteerJob */
+  GCancellable *leaving; /* for the worker */
 
   SteerLoaded *loaded; /* nullable */
   guint n_loading;     /* loads asked for and not finished */
@@ -181,6 +182,7 @@ steer_engine_dispose (GObject *object)
   if (self->thread != NULL)
     {
       stop_replies (self);
+      g_cancellable_cancel (self->leaving);
       g_async_queue_push (self->queue, steer_job_new (STEER_JOB_QUIT));
       g_thread_join (g_steal_pointer (&self->thread));
     }
@@ -195,6 +197,7 @@ steer_engine_finalize (GObject *object)
   g_clear_pointer (&self->loaded, steer_loaded_unref);
   g_ptr_array_unref (self->running);
   g_async_queue_unref (self->queue);
+  g_object_unref (self->leaving);
   g_main_context_unref (self->context);
   G_OBJECT_CLASS (steer_engine_parent_class)->finalize (object);
 }
@@ -261,6 +264,7 @@ start_worker (SteerEngine *self)
   worker->queue = g_async_queue_ref (self->queue);
   worker->niceness = self->niceness;
   worker->owner.context = g_main_context_ref (self->context);
+  worker->owner.leaving = g_object_ref (self->leaving);
   worker->owner.engine = g_new0 (GWeakRef, 1);
   g_weak_ref_init (worker->owner.engine, self);
   self->thread = g_thread_new ("steer-engine", steer_worker_run, worker);
@@ -303,6 +307,7 @@ steer_engine_init (SteerEngine *self)
 {
   self->context = g_main_context_ref_thread_default ();
   self->queue = g_async_queue_new ();
+  self->leaving = g_cancellable_new ();
   self->running = g_ptr_array_new_with_free_func (g_object_unref);
 }
 
@@ -329,6 +334,7 @@ steer_engine_load_async (SteerEngine *self,
   /* A model that is in use is not told as cancelled, however late the wish to cancel came. */
   g_task_set_check_cancellable (job->task, FALSE);
   job->path = g_strdup (options->path);
+  g_set_object (&job->model, options->model);
   job->device = g_strdup (options->device);
   job->template = g_strdup (options->template);
   job->options = options->context;

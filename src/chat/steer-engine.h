@@ -19,7 +19,8 @@ typedef enum
 /* How to load a model. Strings are borrowed during the call. */
 typedef struct
 {
-  const char *path;     /* a Hugging Face directory or a GGUF file */
+  const char *path;     /* a Hugging Face directory, a GGUF file or an address */
+  SteerModel *model;    /* (nullable): what @path leads to, where it is open already */
   const char *device;   /* (nullable): "auto" */
   const char *template; /* (nullable): a family's name that overrides the model's own template */
   SteerContextOptions context;

@@ -246,10 +246,12 @@ print_text (const Run *run, double rate, double bytes)
   const SteerCliMeasurement *m = &run->measurement;
   g_autofree char *summary = steer_model_config_dup_summary (steer_model_get_config (run->model));
   g_autofree char *name = steer_cli_dup_safe (steer_model_get_name (run->model));
+  g_autofree char *device_id = steer_cli_dup_safe (run->device_id);
+  g_autofree char *device_name = steer_cli_dup_safe (run->device_name);
   g_autofree char *size = g_format_size ((guint64) bytes);
   guint n_features = steer_plan_get_n_ops (run->plan), n_layers = count_layers (run->plan);
 
-  steer_cli_print ("%s: %s\n%s: %s, %u thread%s, loaded in %.3f s\n", name, summary, run->device_id, run->device_name,
+  steer_cli_print ("%s: %s\n%s: %s, %u thread%s, loaded in %.3f s\n", name, summary, device_id, device_name,
                    run->n_threads, steer_cli_plural (run->n_threads), run->load_seconds);
   steer_cli_print ("prefill   %u token%s: %.1f tokens/s\n", m->n_prompt, steer_cli_plural (m->n_prompt),
                    get_rate (m->n_prompt, m->prefill.plain));
@@ -292,7 +294,9 @@ static gboolean
 prepare (Run *run, GError **error)
 {
   run->steering = steer_cli_steering_new (run->options, run->path, error);
-  if (run->steering == NULL || (run->model = steer_model_open (run->path, NULL, error)) == NULL
+  if (run->options->elsewhere != NULL)
+    run->model = g_object_ref (run->options->elsewhere);
+  if (run->steering == NULL || (run->model == NULL && (run->model = steer_model_open (run->path, NULL, error)) == NULL)
       || !steer_cli_steering_bind (run->steering, run->model, error))
     return FALSE;
   shorten (run);

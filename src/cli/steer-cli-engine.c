@@ -63,6 +63,7 @@ steer_cli_engine_load (const SteerCliOptions *options, const char *path, GError 
   guint source;
 
   steer_load_options_init (&load, path);
+  load.model = options->elsewhere;
   load.device = options->device;
   load.template = options->template;
   load.context = options->context;

@@ -433,6 +433,7 @@ void
 steer_cli_options_clear (SteerCliOptions *self)
 {
   g_free (self->model);
+  g_clear_object (&self->elsewhere);
   g_free (self->template);
   g_free (self->device);
   g_free (self->prompt);
@@ -464,7 +465,7 @@ is_gguf (const char *path)
 }
 
 char *
-steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
+steer_cli_options_dup_model (SteerCliOptions *self, GError **error)
 {
   char *path;
 
@@ -477,7 +478,10 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
       return path;
     }
   if (steer_model_is_address (self->model))
-    return g_strdup (self->model);
+    {
+      self->elsewhere = steer_model_open (self->model, NULL, error);
+      return self->elsewhere != NULL ? g_strdup (self->model) : NULL;
+    }
 #ifdef STEER_HAS_HUB
   if (!g_file_test (self->model, G_FILE_TEST_EXISTS))
     {
@@ -495,6 +499,12 @@ steer_cli_options_dup_model (const SteerCliOptions *self, GError **error)
   else
     return g_strdup (self->model);
   return NULL;
+}
+
+const char *
+steer_cli_options_get_files (const SteerCliOptions *self, const char *model)
+{
+  return self->elsewhere != NULL ? steer_model_get_files (self->elsewhere) : model;
 }
 
 gboolean

@@ -56,8 +56,9 @@ typedef enum
  */
 typedef struct
 {
-  char *model;    /* nullable */
-  char *template; /* nullable; a known family */
+  char *model;           /* nullable */
+  SteerModel *elsewhere; /* nullable: the model of another computer, once steer_cli_options_dup_model() has opened it */
+  char *template;        /* nullable; a known family */
 
   char *device; /* nullable */
   SteerContextOptions context;
@@ -100,9 +101,13 @@ gboolean steer_cli_options_parse (SteerCliOptions *self,
 void steer_cli_options_clear (SteerCliOptions *self);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (SteerCliOptions, steer_cli_options_clear)
 
-/* The path or address of the model that is meant: --model, or else the bundled one. Errors: STEER_CLI_ERROR_USAGE,
- * naming the remedy, when there is neither. Free with g_free(). */
-char *steer_cli_options_dup_model (const SteerCliOptions *self, GError **error);
+/* The path or address of the model that is meant: --model, or else the bundled one. One of another computer is opened,
+ * so that a login that fails is told at once. Errors: STEER_CLI_ERROR_USAGE, naming the remedy, when there is neither.
+ * Free with g_free(). */
+char *steer_cli_options_dup_model (SteerCliOptions *self, GError **error);
+
+/* Where the files of @model, which the last call gave, are on this computer. (transfer none) */
+const char *steer_cli_options_get_files (const SteerCliOptions *self, const char *model);
 
 /* Parsers of single values, with STEER_CLI_ERROR_USAGE naming @what. */
 /* A condition, or "always" for none. */

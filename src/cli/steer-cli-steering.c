@@ -17,27 +17,17 @@ add_vectors (SteerCliSteering *self, const char *typed, const SteerSourceHints *
   return TRUE;
 }
 
-/* What the model's config says of it, where it can be read; the model itself is not open yet. That of a model elsewhere
- * comes with its files' heads, which are there when it is opened. */
-static gboolean
-read_model_hints (const char *model_path, SteerSourceHints *hints, GError **error)
+/* What the model's config says of it, where it can be read; the model itself is not open yet. */
+static void
+read_model_hints (const char *files, SteerSourceHints *hints)
 {
-  g_autoptr (SteerModel) elsewhere = NULL;
   SteerModelConfig config;
 
   steer_source_hints_init (hints);
-  if (steer_model_is_address (model_path))
-    {
-      elsewhere = steer_model_open (model_path, NULL, error);
-      if (elsewhere == NULL)
-        return FALSE;
-      config = *steer_model_get_config (elsewhere);
-    }
-  else if (model_path == NULL || !steer_model_config_read (&config, model_path, NULL))
-    return TRUE;
+  if (files == NULL || !steer_model_config_read (&config, files, NULL))
+    return;
   hints->d_model = config.d_model;
   hints->n_layers = config.n_layers;
-  return TRUE;
 }
 
 static gboolean
@@ -102,8 +92,7 @@ open_vectors (SteerCliSteering *self, const SteerCliOptions *options, const char
 {
   SteerSourceHints model;
 
-  if (!read_model_hints (model_path, &model, error))
-    return FALSE;
+  read_model_hints (steer_cli_options_get_files (options, model_path), &model);
   for (guint i = 0; options->vectors != NULL && options->vectors[i] != NULL; i++)
     if (!add_vectors (self, options->vectors[i], &model, error))
       return FALSE;

@@ -178,7 +178,8 @@ choose_context (SteerCliOptions *options, const Task *task, const char *model)
   SteerModelConfig config;
 
   options->context.n_slots = MIN (STEER_MAX_SLOTS, (n_strengths + 1) * g_strv_length (task->prompts));
-  if (options->context.n_context == 0 && steer_model_config_read (&config, model, NULL))
+  if (options->context.n_context == 0
+      && steer_model_config_read (&config, steer_cli_options_get_files (options, model), NULL))
     options->context.n_context = MIN (PROMPT_ROOM + options->sampling.max_tokens, config.n_context);
 }
 

@@ -90,7 +90,7 @@ open_template (const SteerCliOptions *options, const char *model, GError **error
 
   if (options->template != NULL && steer_template_family_from_name (options->template, &family))
     return steer_chat_template_new_for_family (family, NULL, NULL);
-  return steer_chat_template_new_for_model (model, error);
+  return steer_chat_template_new_for_model (steer_cli_options_get_files (options, model), error);
 }
 
 SteerCliStatus
@@ -110,7 +110,7 @@ steer_cli_template (int argc, char **argv)
       || (template = open_template (&options, model, &error)) == NULL
       || !steer_cli_options_check_thinking (&options, template, &error))
     return steer_cli_fail (usage.name, error);
-  if ((tokenizer = steer_tokenizer_new_for_model (model, &error)) == NULL)
+  if ((tokenizer = steer_tokenizer_new_for_model (steer_cli_options_get_files (&options, model), &error)) == NULL)
     return steer_cli_fail (usage.name, error);
 
   work.tokenizer = tokenizer;

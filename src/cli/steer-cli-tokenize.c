@@ -200,7 +200,7 @@ steer_cli_tokenize (int argc, char **argv)
     return status;
   if ((model = steer_cli_options_dup_model (&options, &error)) == NULL)
     return steer_cli_fail (usage.name, error);
-  tokenizer = steer_tokenizer_new_for_model (model, &error);
+  tokenizer = steer_tokenizer_new_for_model (steer_cli_options_get_files (&options, model), &error);
   if (tokenizer == NULL)
     return steer_cli_fail (usage.name, error);
 

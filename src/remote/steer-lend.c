@@ -21,10 +21,12 @@ typedef struct
   GMutex lock;
   GCancellable *cancellable; /* of the question that is being answered */
   guint32 serial;            /* its serial */
-  guint32 cancelled;         /* serial of one that was given up before its turn */
+  guint32 cancelled;         /* what has this serial, or one before it, was given up before its turn */
+  gint64 heard;              /* monotonic time of the last message, whatever it was */
   GError *broken;            /* nullable: why nothing more is read */
 
   SteerModel *model;        /* nullable */
+  GVariant *files;          /* nullable: what the borrower knows of the model's files */
   SteerContext *context;    /* nullable, as the two that go with it */
   SteerPlanReceiver *plans; /* of this context's borrower */
   SteerSampler *sampler;
@@ -45,8 +47,22 @@ take_cancel (Lender *self, guint32 serial)
   if (serial == self->serial)
     g_cancellable_cancel (self->cancellable);
   else
-    self->cancelled = serial;
+    self->cancelled = MAX (self->cancelled, serial);
   g_mutex_unlock (&self->lock);
+}
+
+static void
+take_message (Lender *self, SteerWireMessage *message)
+{
+  g_mutex_lock (&self->lock);
+  self->heard = g_get_monotonic_time ();
+  g_mutex_unlock (&self->lock);
+  if (message->kind == STEER_WIRE_CANCEL)
+    take_cancel (self, g_variant_get_uint32 (message->body));
+  if (message->kind != STEER_WIRE_CANCEL && message->kind != STEER_WIRE_HERE)
+    g_async_queue_push (self->queue, g_memdup2 (message, sizeof *message));
+  else
+    steer_wire_message_clear (message);
 }
 
 /* Reads ahead, so that a question can be given up while it is answered. */
@@ -58,15 +74,7 @@ read_messages (gpointer data)
   GError *error = NULL;
 
   while (steer_wire_receive (self->wire, &message, STEER_WIRE_LARGE, self->reading, &error))
-    {
-      if (message.kind == STEER_WIRE_CANCEL)
-        {
-          take_cancel (self, g_variant_get_uint32 (message.body));
-          steer_wire_message_clear (&message);
-        }
-      else
-        g_async_queue_push (self->queue, g_memdup2 (&message, sizeof message));
-    }
+    take_message (self, &message);
   g_mutex_lock (&self->lock);
   self->broken = error;
   g_cancellable_cancel (self->cancellable);
@@ -147,15 +155,21 @@ open_model (Lender *self, const char *wanted, GError **error)
 {
   GError *reason = NULL;
   g_autofree char *path = find_path (wanted, &reason);
-  GVariant *files = NULL;
 
   close_context (self);
+  g_clear_pointer (&self->files, g_variant_unref);
   g_clear_object (&self->model);
   if (path != NULL)
     self->model = steer_model_open (path, self->cancellable, &reason);
   if (self->model != NULL)
-    files = steer_remote_files_describe (self->model, &reason);
-  return files != NULL ? answer (self, STEER_WIRE_FILES, files, error) : answer_failed (self, reason, error);
+    self->files = steer_remote_files_describe (self->model, &reason);
+  if (self->files == NULL)
+    {
+      g_clear_object (&self->model);
+      return answer_failed (self, reason, error);
+    }
+  g_variant_ref_sink (self->files);
+  return answer (self, STEER_WIRE_FILES, self->files, error);
 }
 
 static gboolean
@@ -171,7 +185,8 @@ static gboolean
 send_head (Lender *self, guint32 index, GError **error)
 {
   GError *reason = NULL;
-  GVariant *pieces = check_model (self, &reason) ? steer_remote_files_read_head (self->model, index, &reason) : NULL;
+  GVariant *pieces
+    = check_model (self, &reason) ? steer_remote_files_read_head (self->model, self->files, index, &reason) : NULL;
 
   return pieces != NULL ? answer (self, STEER_WIRE_PIECES, pieces, error) : answer_failed (self, reason, error);
 }
@@ -284,7 +299,7 @@ handle (Lender *self, const SteerWireMessage *message, GError **error)
       return forward (self, message->body, error);
     case STEER_WIRE_CLOSE:
       close_context (self);
-      return TRUE;
+      return answer (self, STEER_WIRE_CLOSED, g_variant_new ("()"), error);
     default:
       g_set_error_literal (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "an answer came, and nothing was asked");
       return FALSE;
@@ -298,11 +313,23 @@ begin_answer (Lender *self, guint32 serial)
   g_object_unref (self->cancellable);
   self->cancellable = g_cancellable_new ();
   self->serial = serial;
-  if (self->cancelled == serial || self->broken != NULL)
+  if (self->cancelled >= serial || self->broken != NULL)
     g_cancellable_cancel (self->cancellable);
   g_mutex_unlock (&self->lock);
 }
 
+static gboolean
+is_silent (Lender *self)
+{
+  gint64 heard;
+
+  g_mutex_lock (&self->lock);
+  heard = self->heard;
+  g_mutex_unlock (&self->lock);
+  return g_get_monotonic_time () - heard > STEER_WIRE_SILENCE_US;
+}
+
+/* A borrower that is there says so every now and then; the network may not tell that one has gone. */
 static gboolean
 answer_all (Lender *self, GError **error)
 {
@@ -310,8 +337,13 @@ answer_all (Lender *self, GError **error)
 
   while (works && !ended)
     {
-      SteerWireMessage *message = g_async_queue_pop (self->queue);
+      SteerWireMessage *message = g_async_queue_timeout_pop (self->queue, STEER_WIRE_HERE_US);
 
+      if (message == NULL)
+        {
+          ended = is_silent (self);
+          continue;
+        }
       begin_answer (self, message->serial);
       ended = message->kind == 0;
       works = ended || handle (self, message, error);
@@ -325,6 +357,7 @@ static void
 lender_clear (Lender *self, GThread *reader)
 {
   close_context (self);
+  g_clear_pointer (&self->files, g_variant_unref);
   g_clear_object (&self->model);
   g_cancellable_cancel (self->reading);
   g_thread_join (reader);
@@ -348,10 +381,11 @@ steer_lend_run (GInputStream *input, GOutputStream *output, const SteerLendOptio
   self.queue = g_async_queue_new_full ((GDestroyNotify) message_free);
   self.reading = g_cancellable_new ();
   self.cancellable = g_cancellable_new ();
+  self.heard = g_get_monotonic_time ();
   g_mutex_init (&self.lock);
   reader = g_thread_new ("borrower's messages", read_messages, &self);
   works = answer_all (&self, error);
-  if (works && !g_error_matches (self.broken, G_IO_ERROR, G_IO_ERROR_CLOSED))
+  if (works && self.broken != NULL && !g_error_matches (self.broken, G_IO_ERROR, G_IO_ERROR_CLOSED))
     {
       g_propagate_error (error, g_steal_pointer (&self.broken));
       works = FALSE;

@@ -38,26 +38,24 @@ entry_clear (Entry *self)
 
 /* --- the lender --- */
 
-static gboolean
-is_text_file (const char *name)
-{
-  return g_str_has_suffix (name, ".json") || g_str_has_suffix (name, ".jinja");
-}
+/* What of a folder is read beside its weights. */
+static const char *const texts[] = {
+  "chat_template.jinja",          "config.json",    "generation_config.json",
+  "model.safetensors.index.json", "tokenizer.json", "special_tokens_map.json",
+  "tokenizer_config.json",
+};
 
+/* FALSE where there is no such file, or none that can be lent. */
 static gboolean
-add_file (GArray *entries, const char *folder, const char *name, guint64 head, GError **error)
+add_file (GArray *entries, const char *folder, const char *name, guint64 head)
 {
   g_autofree char *path = g_build_filename (folder, name, NULL);
   Entry entry = { NULL };
   struct stat info;
 
-  if (stat (path, &info) != 0 || !S_ISREG (info.st_mode) || !g_utf8_validate (name, -1, NULL))
-    {
-      g_autofree char *display = g_filename_display_name (path);
-
-      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING, "%s is no file that can be lent", display);
-      return FALSE;
-    }
+  if (stat (path, &info) != 0 || !S_ISREG (info.st_mode) || access (path, R_OK) != 0
+      || !g_utf8_validate (name, -1, NULL))
+    return FALSE;
   entry.name = g_strdup (name);
   entry.size = (guint64) info.st_size;
   entry.time = (guint64) MAX (info.st_mtim.tv_sec, 0) * G_USEC_PER_SEC + (guint64) info.st_mtim.tv_nsec / 1000;
@@ -75,26 +73,23 @@ list_entries (SteerModel *model, GError **error)
   gboolean is_folder = g_file_test (files, G_FILE_TEST_IS_DIR);
   g_autofree char *folder = is_folder ? g_strdup (files) : g_path_get_dirname (files);
   g_autoptr (GArray) entries = g_array_new (FALSE, FALSE, sizeof (Entry));
-  g_autoptr (GDir) dir = NULL;
-  const char *name;
 
   g_array_set_clear_func (entries, (GDestroyNotify) entry_clear);
   for (guint i = 0; i < steer_archive_get_n_files (archive); i++)
     {
       SteerArchiveFile file;
-      g_autofree char *base = NULL;
+      g_autofree char *base = NULL, *display = NULL;
 
       steer_archive_get_file (archive, i, &file);
       base = g_path_get_basename (file.path);
-      if (!add_file (entries, folder, base, file.head_size, error))
-        return NULL;
-    }
-  dir = is_folder ? g_dir_open (folder, 0, error) : NULL;
-  if (is_folder && dir == NULL)
-    return NULL;
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    if (is_text_file (name) && !add_file (entries, folder, name, G_MAXUINT64, error))
+      if (add_file (entries, folder, base, file.head_size))
+        continue;
+      display = g_filename_display_name (file.path);
+      g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING, "%s is no file that can be lent", display);
       return NULL;
+    }
+  for (guint i = 0; is_folder && i < G_N_ELEMENTS (texts); i++)
+    add_file (entries, folder, texts[i], G_MAXUINT64);
   return g_steal_pointer (&entries);
 }
 
@@ -139,24 +134,24 @@ add_archive_pieces (GVariantBuilder *pieces, SteerArchive *archive, guint index)
 }
 
 GVariant *
-steer_remote_files_read_head (SteerModel *model, guint index, GError **error)
+steer_remote_files_read_head (SteerModel *model, GVariant *files, guint index, GError **error)
 {
   SteerArchive *archive = steer_model_get_archive (model);
-  g_autoptr (GArray) entries = list_entries (model, error);
+  g_autoptr (GVariant) list = g_variant_get_child_value (files, 2);
   g_autofree char *path = NULL, *text = NULL;
   GVariantBuilder pieces;
+  const char *name;
   gsize length;
 
-  if (entries == NULL)
-    return NULL;
-  if (index >= entries->len)
+  if (index >= g_variant_n_children (list))
     {
       g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING, "the model has no file %u", index);
       return NULL;
     }
   if (index >= steer_archive_get_n_files (archive))
     {
-      path = g_build_filename (steer_model_get_files (model), g_array_index (entries, Entry, index).name, NULL);
+      g_variant_get_child (list, index, "(&sttt)", &name, NULL, NULL, NULL);
+      path = g_build_filename (steer_model_get_files (model), name, NULL);
       if (!g_file_get_contents (path, &text, &length, error))
         return NULL;
     }
@@ -288,14 +283,17 @@ write_file (int fd, const char *path, const Entry *entry, GVariant *pieces, GErr
 
   return (ftruncate (fd, (off_t) entry->size) == 0 || fail_errno (path, "made so long", error))
          && write_pieces (fd, path, entry, pieces, error)
-         && (futimens (fd, times) == 0 || fail_errno (path, "given its time", error));
+         && (futimens (fd, times) == 0 || fail_errno (path, "given its time", error))
+         && (fsync (fd) == 0 || fail_errno (path, "written", error));
 }
 
-/* Whole under another name first: who opens it meanwhile has the old one. */
+/* Whole under another name first, which none of a lender's files has: who opens it meanwhile has the old one. */
 static gboolean
-store_file (const char *path, const Entry *entry, GVariant *pieces, GError **error)
+store_file (const char *folder, const Entry *entry, GVariant *pieces, GError **error)
 {
-  g_autofree char *temporary = g_strconcat (path, ".XXXXXX", NULL);
+  g_autofree char *path = g_build_filename (folder, entry->name, NULL);
+  g_autofree char *hidden = g_strconcat (".", entry->name, ".XXXXXX", NULL);
+  g_autofree char *temporary = g_build_filename (folder, hidden, NULL);
   int fd = g_mkstemp_full (temporary, O_RDWR | O_CLOEXEC, FILE_MODE);
   gboolean written;
 
@@ -332,8 +330,9 @@ remove_others (const char *folder, GArray *entries)
     {
       g_autofree char *path = g_build_filename (folder, name, NULL);
       struct stat info;
+      gboolean is_young = *name == '.' && lstat (path, &info) == 0 && info.st_ctim.tv_sec > now - WRITTEN_WITHIN;
 
-      if (!has_name (entries, name) && lstat (path, &info) == 0 && info.st_ctim.tv_sec < now - WRITTEN_WITHIN)
+      if (!is_young && !has_name (entries, name))
         g_unlink (path);
     }
 }
@@ -372,7 +371,7 @@ steer_remote_files_store (GVariant *files,
       if (is_stored (path, entry))
         continue;
       pieces = fetch (i, (gsize) entry->head + STEER_WIRE_SMALL, data, error);
-      if (pieces == NULL || !store_file (path, entry, pieces, error))
+      if (pieces == NULL || !store_file (folder, entry, pieces, error))
         return NULL;
     }
   remove_others (folder, entries);

@@ -18,15 +18,16 @@ G_BEGIN_DECLS
  * G_IO_ERROR. */
 GVariant *steer_remote_files_describe (SteerModel *model, GError **error);
 
-/* STEER_WIRE_PIECES of the file @index of what describe() told; (transfer floating). */
-GVariant *steer_remote_files_read_head (SteerModel *model, guint index, GError **error);
+/* STEER_WIRE_PIECES of the file @index of @files, which describe() told of @model; (transfer floating). */
+GVariant *steer_remote_files_read_head (SteerModel *model, GVariant *files, guint index, GError **error);
 
 /* --- the borrower --- */
 
 /* STEER_WIRE_PIECES of a file, by its index in @files; NULL with an error. */
 typedef GVariant *(*SteerRemoteFetchFunc) (guint index, gsize max_length, gpointer data, GError **error);
 
-/* Writes into @folder, which it makes, what @files tells and is not there yet, and removes what else is there. Of each
+/* Writes into @folder, which it makes, what @files tells and is not there yet, and removes what else is there, but for
+ * what another program may be writing. Of each
  * file the time is the lender's, so that what goes by it knows whether a model has changed. Errors: STEER_MODEL_ERROR,
  * G_FILE_ERROR, what @fetch has. (transfer full): the path to open */
 char *steer_remote_files_store (GVariant *files,

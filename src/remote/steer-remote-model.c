@@ -7,6 +7,13 @@
 #include "steer-remote-files.h"
 #include "steer-remote-runs.h"
 
+/* More than a person would look at; a lender may tell of millions in few bytes. */
+#define MAX_LISTED 1000
+
+/* Bytes of a device's id and name. */
+#define MAX_ID 64
+#define MAX_NAME 256
+
 /* What a model keeps of its connection. */
 #define STEER_TYPE_REMOTE_LINK (steer_remote_link_get_type ())
 G_DECLARE_FINAL_TYPE (SteerRemoteLink, steer_remote_link, STEER, REMOTE_LINK, GObject)
@@ -179,10 +186,10 @@ make_context (SteerModel *model, SteerRemote *remote, GVariant *opened, GError *
   RemoteContext *self = g_new0 (RemoteContext, 1);
   SteerContext *context = &self->parent;
   SteerContextOptions *options = &context->options;
-  g_autofree char *id = NULL, *name = NULL;
+  const char *id, *name, *passed_over;
   guint32 kv_dtype, weight_type;
 
-  g_variant_get (opened, "(ssms(uuuuu)u)", &id, &name, &context->passed_over, &options->n_slots, &options->n_context,
+  g_variant_get (opened, "(&s&sm&s(uuuuu)u)", &id, &name, &passed_over, &options->n_slots, &options->n_context,
                  &kv_dtype, &options->n_threads, &weight_type, &context->chunk);
   options->kv_dtype = (SteerDtype) kv_dtype;
   options->weight_type = (SteerDtype) weight_type;
@@ -192,9 +199,10 @@ make_context (SteerModel *model, SteerRemote *remote, GVariant *opened, GError *
   self->link = STEER_REMOTE_LINK (g_object_ref (steer_model_get_link (model)));
   self->remote = remote;
   self->plans = steer_plan_sender_new ();
-  context->device_id = g_strconcat (STEER_REMOTE_DEVICE_PREFIX, id, NULL);
+  context->passed_over = steer_wire_dup_text (passed_over);
+  context->device_id = g_strdup_printf ("%s%.*s", STEER_REMOTE_DEVICE_PREFIX, MAX_ID, id);
   /* Translated nowhere, as devices' names are not. */
-  context->device_name = g_strdup_printf ("%s on %s", name, self->link->address->host);
+  context->device_name = g_strdup_printf ("%.*s on %s", MAX_NAME, name, self->link->address->host);
   if (is_possible (options, steer_model_get_config (model)))
     return context;
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "%s opened the model in a way that is impossible",
@@ -240,7 +248,12 @@ close_context (SteerContext *context)
 {
   RemoteContext *self = (RemoteContext *) context;
 
-  steer_remote_tell (self->remote, STEER_WIRE_CLOSE, g_variant_new ("()"));
+  g_autoptr (GVariant) closed = NULL;
+
+  /* Waits, as closing any context does: whoever opens another one finds the memory. */
+  if (steer_remote_is_alive (self->remote))
+    closed = steer_remote_ask (self->remote, STEER_WIRE_CLOSE, g_variant_new ("()"), STEER_WIRE_CLOSED,
+                               STEER_WIRE_SMALL, NULL, NULL, NULL, NULL);
   give_connection_back (self->link, self->remote);
   steer_plan_sender_free (self->plans);
   g_object_unref (self->link);
@@ -260,7 +273,12 @@ forward (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *canc
   results = steer_remote_ask (
     self->remote, STEER_WIRE_FORWARD, steer_remote_runs_to_variant (self->plans, runs, n_runs, config->n_vocab),
     STEER_WIRE_RESULTS, steer_remote_runs_count_bytes (runs, n_runs, config), NULL, NULL, cancellable, error);
-  return results != NULL && steer_remote_runs_take_results (runs, n_runs, config, results, error);
+  if (results == NULL)
+    return FALSE;
+  if (steer_remote_runs_take_results (runs, n_runs, config, results, error))
+    return TRUE;
+  steer_remote_give_up (self->remote);
+  return FALSE;
 }
 
 static gboolean
@@ -306,15 +324,49 @@ steer_remote_listing_free (SteerRemoteListing *self)
   g_free (self);
 }
 
+static void
+add_models (SteerRemoteListing *self, GVariant *list)
+{
+  gsize n = MIN (g_variant_n_children (list), MAX_LISTED);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      SteerRemoteModel *model = g_new0 (SteerRemoteModel, 1);
+      const char *path, *name;
+
+      g_variant_get_child (list, i, "(&s&st)", &path, &name, &model->bytes);
+      model->path = g_strdup (path);
+      model->name = steer_wire_dup_text (name);
+      g_ptr_array_add (self->models, model);
+    }
+}
+
+static void
+add_devices (SteerRemoteListing *self, GVariant *list)
+{
+  gsize n = MIN (g_variant_n_children (list), MAX_LISTED);
+
+  for (gsize i = 0; i < n; i++)
+    {
+      SteerDevice *device = g_new0 (SteerDevice, 1);
+      const char *id, *name, *driver, *why_not;
+
+      g_variant_get_child (list, i, "(&s&sm&sttbm&sb)", &id, &name, &driver, &device->memory_total,
+                           &device->memory_free, &device->usable, &why_not, &device->absent);
+      device->id = steer_wire_dup_text (id);
+      device->name = steer_wire_dup_text (name);
+      device->driver = steer_wire_dup_text (driver);
+      device->why_not = steer_wire_dup_text (why_not);
+      g_ptr_array_add (self->devices, device);
+    }
+}
+
 SteerRemoteListing *
 steer_remote_list (const SteerRemoteAddress *address, GCancellable *cancellable, GError **error)
 {
   g_autoptr (SteerRemote) remote = steer_remote_connect (address, cancellable, error);
-  g_autoptr (GVariant) answer = NULL;
-  g_autoptr (GVariantIter) models = NULL, devices = NULL;
+  g_autoptr (GVariant) answer = NULL, models = NULL, devices = NULL;
   SteerRemoteListing *self;
-  SteerRemoteModel model;
-  SteerDevice device = { NULL };
 
   if (remote == NULL)
     return NULL;
@@ -325,11 +377,9 @@ steer_remote_list (const SteerRemoteAddress *address, GCancellable *cancellable,
   self = g_new0 (SteerRemoteListing, 1);
   self->models = g_ptr_array_new_with_free_func ((GDestroyNotify) remote_model_free);
   self->devices = g_ptr_array_new_with_free_func ((GDestroyNotify) steer_device_free);
-  g_variant_get (answer, "(a(sst)a(ssmsttbmsb))", &models, &devices);
-  while (g_variant_iter_next (models, "(sst)", &model.path, &model.name, &model.bytes))
-    g_ptr_array_add (self->models, g_memdup2 (&model, sizeof model));
-  while (g_variant_iter_next (devices, "(ssmsttbmsb)", &device.id, &device.name, &device.driver, &device.memory_total,
-                              &device.memory_free, &device.usable, &device.why_not, &device.absent))
-    g_ptr_array_add (self->devices, g_memdup2 (&device, sizeof device));
+  models = g_variant_get_child_value (answer, 0);
+  devices = g_variant_get_child_value (answer, 1);
+  add_models (self, models);
+  add_devices (self, devices);
   return self;
 }

@@ -242,13 +242,31 @@ steer_remote_runs_results (const SteerRemoteRuns *self, const SteerModelConfig *
 }
 
 static gboolean
-take_floats (GVariant *bytes, gsize n, float *values, GError **error)
+take_floats (GVariant *bytes, gsize n, float *values)
 {
-  const void *sent = steer_wire_get_numbers (bytes, n, sizeof (float), error);
+  const void *sent = steer_wire_get_numbers (bytes, n, sizeof (float), NULL);
 
   if (sent != NULL && n > 0)
     memcpy (values, sent, n * sizeof (float));
   return sent != NULL;
+}
+
+/* FALSE when it is not what @run wants. */
+static gboolean
+take_result (SteerRun *run, const SteerModelConfig *config, GVariant *result)
+{
+  g_autoptr (GVariant) logits = NULL, taps = NULL;
+  gsize n_logits, n_taps;
+  gint32 token;
+
+  g_variant_get (result, "(@ay@ayi)", &logits, &taps, &token);
+  if (!count_floats (run, config, &n_logits, &n_taps) || !take_floats (logits, n_logits, run->logits)
+      || !take_floats (taps, n_taps, run->taps))
+    return FALSE;
+  if (run->want != STEER_WANT_TOKEN)
+    return TRUE;
+  run->token = token;
+  return token >= 0 && (guint) token < config->n_vocab;
 }
 
 gboolean
@@ -262,19 +280,9 @@ steer_remote_runs_take_results (SteerRun *runs,
 
   for (guint i = 0; right && i < n_runs; i++)
     {
-      g_autoptr (GVariant) logits = NULL, taps = NULL;
-      SteerRun *run = &runs[i];
-      gsize n_logits, n_taps;
-      gint32 token;
+      g_autoptr (GVariant) result = g_variant_get_child_value (results, i);
 
-      g_variant_get_child (results, i, "(@ay@ayi)", &logits, &taps, &token);
-      if (!count_floats (run, config, &n_logits, &n_taps) || !take_floats (logits, n_logits, run->logits, error)
-          || !take_floats (taps, n_taps, run->taps, error))
-        return FALSE;
-      if (run->want != STEER_WANT_TOKEN)
-        continue;
-      right = token >= 0 && (guint) token < config->n_vocab;
-      run->token = token;
+      right = take_result (&runs[i], config, result);
     }
   if (!right)
     g_set_error_literal (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE,

@@ -1,5 +1,6 @@
 #include "steer-remote.h"
 
+#include <gio/gunixinputstream.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,13 +13,14 @@
 #define ALIVE_INTERVAL "ServerAliveInterval=5"
 #define ALIVE_COUNT "ServerAliveCountMax=3"
 
-/* The last line that ssh, or the lender, wrote on standard error. */
+/* What happens beside questions and answers: ssh's words, and the borrower's own that it is there. */
 typedef struct
 {
-  GInputStream *stream;
+  GInputStream *stream; /* standard error of ssh, and of the lender behind it */
+  SteerWire *wire;
   GCancellable *cancellable; /* another process may hold the stream open for longer than the connection lives */
   GMutex lock;
-  GString *line;
+  GString *line; /* the last one of the stream */
 } Listener;
 
 struct _SteerRemote
@@ -51,24 +53,57 @@ hear (Listener *self, const char *bytes, gsize n)
   g_mutex_unlock (&self->lock);
 }
 
+/* Words of a login that went well explain nothing that comes later. */
+static void
+forget_words (Listener *self)
+{
+  g_mutex_lock (&self->lock);
+  g_string_truncate (self->line, 0);
+  g_mutex_unlock (&self->lock);
+}
+
+/* TRUE when there is something to read; FALSE when there was nothing for a while, or when nobody listens any more. */
+static gboolean
+await_words (Listener *self)
+{
+  GPollFD fds[2] = { { g_unix_input_stream_get_fd (G_UNIX_INPUT_STREAM (self->stream)), G_IO_IN | G_IO_HUP, 0 } };
+  gboolean cancellable = g_cancellable_make_pollfd (self->cancellable, &fds[1]);
+
+  g_poll (fds, cancellable ? 2 : 1, STEER_WIRE_HERE_US / 1000);
+  if (cancellable)
+    g_cancellable_release_fd (self->cancellable);
+  return fds[0].revents != 0;
+}
+
 static gpointer
 listen (gpointer data)
 {
   Listener *self = data;
   char bytes[512];
-  gssize n;
+  gssize n = 1;
 
-  while ((n = g_input_stream_read (self->stream, bytes, sizeof bytes, self->cancellable, NULL)) > 0)
-    hear (self, bytes, (gsize) n);
+  while (n > 0 && !g_cancellable_is_cancelled (self->cancellable))
+    {
+      if (!await_words (self))
+        {
+          n = steer_wire_send (self->wire, STEER_WIRE_HERE, 0, g_variant_new ("()"), self->cancellable, NULL);
+          continue;
+        }
+      n = g_input_stream_read (self->stream, bytes, sizeof bytes, self->cancellable, NULL);
+      if (n > 0)
+        hear (self, bytes, (gsize) n);
+    }
   return NULL;
 }
 
-/* The process ends, or has ended: what it said last, as part of a sentence. */
+/* Why the connection is no more, as part of a sentence: where the stream only ended, ssh's last words say more. */
 static char *
-dup_last_words (SteerRemote *self)
+dup_reason (SteerRemote *self, const GError *reason)
 {
-  char *words;
+  g_autofree char *words = NULL;
 
+  if (reason->domain != G_IO_ERROR)
+    return g_strdup (reason->message);
   g_usleep (50 * 1000); /* standard error is another stream than the one that ended */
   g_mutex_lock (&self->listener.lock);
   words = g_utf8_make_valid (self->listener.line->str, (gssize) self->listener.line->len);
@@ -76,7 +111,7 @@ dup_last_words (SteerRemote *self)
   g_strstrip (words);
   if (g_str_has_suffix (words, "."))
     words[strlen (words) - 1] = '\0';
-  return words;
+  return *words != '\0' ? g_steal_pointer (&words) : g_strdup (reason->message);
 }
 
 /* Ctrl+C in a terminal is for the program there; and no terminal is left for ssh to ask on. */
@@ -96,10 +131,10 @@ spawn (const SteerRemoteAddress *address, GError **error)
   g_autofree char *program = g_shell_quote (address->program);
   g_autofree char *command = g_strconcat (program, " lend", NULL);
   const char *ssh = g_getenv (SSH_VARIABLE);
-  /* Whatever else ssh is told of the computer holds. */
+  /* Whatever else ssh is told of the computer holds. What ends with this connection is nobody else's master. */
   static const char *const options[]
-    = { "-T",        "-o", "BatchMode=yes",           "-o", CONNECT_TIMEOUT,     "-o", ALIVE_INTERVAL, "-o",
-        ALIVE_COUNT, "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none" };
+    = { "-T",        "-o", "BatchMode=yes",           "-o", CONNECT_TIMEOUT,      "-o", ALIVE_INTERVAL,    "-o",
+        ALIVE_COUNT, "-o", "ClearAllForwardings=yes", "-o", "RemoteCommand=none", "-o", "ControlMaster=no" };
 
   g_ptr_array_add (arguments, (gpointer) (ssh != NULL && *ssh != '\0' ? ssh : "ssh"));
   for (guint i = 0; i < G_N_ELEMENTS (options); i++)
@@ -122,13 +157,13 @@ spawn (const SteerRemoteAddress *address, GError **error)
 static void
 explain (SteerRemote *self, GError **error, GError *reason)
 {
-  g_autofree char *words = dup_last_words (self);
+  g_autofree char *why = dup_reason (self, reason);
 
   g_set_error (
     error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE,
     "cannot reach %s: %s. `ssh %s %s --version` in a terminal must answer without a question: log in once, let "
     "the computer know your key (`ssh-copy-id %s`), and install Steer Chat there",
-    self->host, *words != '\0' ? words : reason->message, self->login, self->program, self->login);
+    self->host, why, self->login, self->program, self->login);
   g_error_free (reason);
 }
 
@@ -155,13 +190,17 @@ steer_remote_connect (const SteerRemoteAddress *address, GCancellable *cancellab
   self->wire = steer_wire_new (g_subprocess_get_stdout_pipe (process), g_subprocess_get_stdin_pipe (process));
   g_mutex_init (&self->asking);
   g_mutex_init (&self->listener.lock);
+  self->listener.wire = self->wire;
   self->listener.stream = g_object_ref (g_subprocess_get_stderr_pipe (process));
   self->listener.cancellable = g_cancellable_new ();
   self->listener.line = g_string_new (NULL);
   self->listening = g_thread_new ("ssh's words", listen, &self->listener);
 
   if (steer_wire_await_greeting (self->wire, cancellable, &reason))
-    return g_steal_pointer (&self);
+    {
+      forget_words (&self->listener);
+      return g_steal_pointer (&self);
+    }
   if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED)
       || g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED))
     g_propagate_error (error, reason);
@@ -175,11 +214,11 @@ steer_remote_free (SteerRemote *self)
 {
   if (self == NULL)
     return;
-  /* The lender ends with its standard input, and ssh with the lender; where the network is gone, it would wait. */
-  steer_wire_free (self->wire);
+  /* First, so that nobody waits in a write to it. */
   g_subprocess_force_exit (self->process);
   g_cancellable_cancel (self->listener.cancellable);
   g_thread_join (self->listening);
+  steer_wire_free (self->wire);
   g_object_unref (self->process);
   g_object_unref (self->listener.stream);
   g_object_unref (self->listener.cancellable);
@@ -190,6 +229,14 @@ steer_remote_free (SteerRemote *self)
   g_free (self->login);
   g_free (self->program);
   g_free (self);
+}
+
+void
+steer_remote_give_up (SteerRemote *self)
+{
+  self->lost = TRUE;
+  /* With it the lender ends, and gives back the memory that another one may need. */
+  g_subprocess_force_exit (self->process);
 }
 
 gboolean
@@ -203,17 +250,11 @@ steer_remote_is_alive (SteerRemote *self)
 static void
 lose (SteerRemote *self, GError **error, GError *reason)
 {
-  g_autofree char *words = NULL;
+  g_autofree char *why = dup_reason (self, reason);
 
-  self->lost = TRUE;
-  if (g_error_matches (reason, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    {
-      g_propagate_error (error, reason);
-      return;
-    }
-  words = dup_last_words (self);
+  steer_remote_give_up (self);
   g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "the connection to %s was lost: %s", self->host,
-               *words != '\0' ? words : reason->message);
+               why);
   g_error_free (reason);
 }
 
@@ -228,6 +269,8 @@ await_answer (SteerRemote *self,
 {
   for (;;)
     {
+      double fraction;
+
       steer_wire_message_clear (message);
       if (!steer_wire_receive (self->wire, message, self->max_length, cancellable, error))
         return FALSE;
@@ -235,8 +278,9 @@ await_answer (SteerRemote *self,
         continue;
       if (message->kind != STEER_WIRE_PROGRESS)
         return TRUE;
-      if (progress != NULL)
-        progress (CLAMP (g_variant_get_double (message->body), 0.0, 1.0), progress_data);
+      fraction = g_variant_get_double (message->body);
+      if (progress != NULL && fraction >= 0.0 && fraction <= 1.0)
+        progress (fraction, progress_data);
     }
 }
 
@@ -253,7 +297,8 @@ ask (SteerRemote *self,
   g_auto (SteerWireMessage) message = { 0 };
   GError *reason = NULL;
 
-  if (!steer_wire_send (self->wire, kind, ++self->serial, body, cancellable, &reason))
+  /* What was begun is sent: half a message would be the end of the connection. */
+  if (!steer_wire_send (self->wire, kind, ++self->serial, body, NULL, &reason))
     {
       lose (self, error, reason);
       return NULL;
@@ -276,7 +321,8 @@ ask (SteerRemote *self,
     {
       reason = steer_wire_error_from_variant (message.body);
       /* A device that failed there fails its process for good, as it does here. */
-      self->lost = g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE) && kind == STEER_WIRE_FORWARD;
+      if (kind == STEER_WIRE_FORWARD && g_error_matches (reason, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE))
+        steer_remote_give_up (self);
       g_prefix_error (&reason, "on %s: ", self->host);
       g_propagate_error (error, reason);
       return NULL;
@@ -302,21 +348,10 @@ steer_remote_ask (SteerRemote *self,
 
   g_mutex_lock (&self->asking);
   self->max_length = MAX (self->max_length, MAX (max_length, STEER_WIRE_SMALL));
-  if (self->lost)
+  if (!steer_remote_is_alive (self))
     g_set_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE, "the connection to %s was lost", self->host);
   else
     answered = ask (self, kind, owned, answer, progress, progress_data, cancellable, error);
   g_mutex_unlock (&self->asking);
   return answered;
-}
-
-void
-steer_remote_tell (SteerRemote *self, SteerWireKind kind, GVariant *body)
-{
-  g_autoptr (GVariant) owned = g_variant_ref_sink (body);
-
-  g_mutex_lock (&self->asking);
-  if (steer_remote_is_alive (self) && !steer_wire_send (self->wire, kind, ++self->serial, owned, NULL, NULL))
-    self->lost = TRUE;
-  g_mutex_unlock (&self->asking);
 }

@@ -78,7 +78,7 @@ GVariant *steer_remote_ask (SteerRemote *self,
                             GCancellable *cancellable,
                             GError **error);
 
-/* What needs no answer. */
-void steer_remote_tell (SteerRemote *self, SteerWireKind kind, GVariant *body);
+/* Ends the connection: what came over it was no answer. */
+void steer_remote_give_up (SteerRemote *self);
 
 G_END_DECLS

@@ -11,6 +11,7 @@
 /* A small message is one read, as it is one write: each wakes the other side. */
 #define BUFFER_SIZE ((gsize) 64 << 10)
 #define MAX_SMALL 32768
+#define MAX_TEXT 2048
 
 /* Numbers cross the wire as they are in memory, as they do from the files. */
 G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN);
@@ -42,12 +43,14 @@ static const Kind kinds[] = {
   { STEER_WIRE_FORWARD, STEER_WIRE_FORWARD_TYPE },
   { STEER_WIRE_CLOSE, "()" },
   { STEER_WIRE_CANCEL, "u" },
+  { STEER_WIRE_HERE, "()" },
   { STEER_WIRE_LISTING, "(a(sst)a(ssmsttbmsb))" },
   { STEER_WIRE_FILES, "(ssa(sttt))" },
   { STEER_WIRE_PIECES, "a(tay)" },
   { STEER_WIRE_PROGRESS, "d" },
   { STEER_WIRE_OPENED, "(ssms(uuuuu)u)" },
   { STEER_WIRE_RESULTS, "a(ayayi)" },
+  { STEER_WIRE_CLOSED, "()" },
   { STEER_WIRE_FAILED, "(uus)" },
 };
 
@@ -272,6 +275,17 @@ steer_wire_receive (SteerWire *self,
          && take_message (self, message, error);
 }
 
+char *
+steer_wire_dup_text (const char *text)
+{
+  g_autofree char *start = NULL;
+
+  if (text == NULL || strlen (text) <= MAX_TEXT)
+    return g_strdup (text);
+  start = g_strndup (text, MAX_TEXT);
+  return g_utf8_make_valid (start, -1);
+}
+
 GVariant *
 steer_wire_error_to_variant (const GError *error)
 {
@@ -289,9 +303,11 @@ GError *
 steer_wire_error_from_variant (GVariant *variant)
 {
   guint32 domain, code;
-  const char *message;
+  const char *text;
+  g_autofree char *message = NULL;
 
-  g_variant_get (variant, "(uu&s)", &domain, &code, &message);
+  g_variant_get (variant, "(uu&s)", &domain, &code, &text);
+  message = steer_wire_dup_text (text);
   if (domain == STEER_WIRE_DOMAIN_CANCELLED)
     return g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, message);
   if (domain != STEER_WIRE_DOMAIN_MODEL || code > STEER_MODEL_ERROR_DEVICE)
@@ -307,7 +323,8 @@ steer_wire_get_numbers (GVariant *bytes, gsize n, gsize width, GError **error)
 
   if (g_size_checked_mul (&n_wanted, n, width) && n_bytes == n_wanted)
     return data != NULL ? data : "";
-  fail_protocol (error, "an array has another length than it must have");
+  g_set_error_literal (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID,
+                       "an array has another length than it must have");
   return NULL;
 }
 

@@ -29,8 +29,9 @@ typedef enum
   STEER_WIRE_HEAD,     /* u file: all of a file but weights' values -> PIECES */
   STEER_WIRE_OPEN,     /* (msuuuuu) device, SteerContextOptions in their order -> PROGRESS..., OPENED */
   STEER_WIRE_FORWARD,  /* STEER_WIRE_FORWARD_TYPE -> RESULTS */
-  STEER_WIRE_CLOSE,    /* (): closes the context; no answer */
+  STEER_WIRE_CLOSE,    /* (): closes the context -> CLOSED */
   STEER_WIRE_CANCEL,   /* u serial: what has it, if it is not done, FAILED; no answer of its own */
+  STEER_WIRE_HERE,     /* (): the borrower is there, and has nothing to ask; no answer */
 
   /* Answered. */
   STEER_WIRE_LISTING = 32, /* (a(sst) models: path, name, bytes; a(ssmsttbmsb) devices: SteerDevice in its order) */
@@ -39,6 +40,7 @@ typedef enum
   STEER_WIRE_PROGRESS, /* d 0 .. 1 */
   STEER_WIRE_OPENED,   /* (ssms(uuuuu)u) device's id, name, what was passed over, options, chunk */
   STEER_WIRE_RESULTS,  /* a(ayayi) of each run: logits, taps, token */
+  STEER_WIRE_CLOSED,   /* () */
   STEER_WIRE_FAILED,   /* (uus) domain as STEER_WIRE_DOMAIN_*, code, message */
 } SteerWireKind;
 
@@ -53,6 +55,10 @@ typedef enum
 /* Slot, position, tokens, plan or 0, mask, want, tapped layers, SteerSampling in its order, seen tokens, uniform. */
 #define STEER_WIRE_RUN_TYPE "(uuayuayuau(dudddtu)ayd)"
 #define STEER_WIRE_FORWARD_TYPE "(" STEER_WIRE_NEWS_TYPE "a" STEER_WIRE_RUN_TYPE ")"
+
+/* A borrower says something at least so often, and a lender that has heard nothing for so long ends. */
+#define STEER_WIRE_HERE_US (30 * G_USEC_PER_SEC)
+#define STEER_WIRE_SILENCE_US (600 * G_USEC_PER_SEC)
 
 /* Errors keep their codes where the other side may act on them. */
 typedef enum
@@ -109,8 +115,11 @@ gboolean steer_wire_receive (SteerWire *self,
                              GError **error);
 
 /* For the messages that are as good as empty. */
-#define STEER_WIRE_SMALL ((gsize) 16 << 20)
+#define STEER_WIRE_SMALL ((gsize) 1 << 20)
 #define STEER_WIRE_LARGE ((gsize) 4 << 30)
+
+/* A text of the other side, cut where it is longer than anybody would read; NULL for NULL. Free with g_free(). */
+char *steer_wire_dup_text (const char *text);
 
 /* FAILED, and what it is here. (transfer floating), (transfer full) */
 GVariant *steer_wire_error_to_variant (const GError *error);

@@ -210,11 +210,48 @@ test_problem (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (adw_status_page_get_description (ADW_STATUS_PAGE (page)), "names no computer"));
 }
 
+static gboolean
+has_ended (gpointer data)
+{
+  g_autofree char *loading = NULL;
+
+  g_object_get (((Fixture *) data)->workspace, "loading-path", &loading, NULL);
+  return loading == NULL;
+}
+
+/* What could not be reached is tried again, and not the model that is in use. */
+static void
+test_again (Fixture *f, gconstpointer data)
+{
+  g_autofree char *error = NULL, *before = dup_model_path (f), *path = NULL;
+
+  g_setenv ("STEER_TEST_SSH", "refused", TRUE);
+  steer_workspace_load_model (f->workspace, "ssh://box/~/models/tiny");
+  test_wait_until (has_ended, f, 30);
+  g_object_get (f->workspace, "load-error", &error, NULL);
+  g_assert_nonnull (strstr (error, "Permission denied"));
+  path = dup_model_path (f);
+  g_assert_cmpstr (path, ==, before);
+  g_clear_pointer (&path, g_free);
+
+  g_unsetenv ("STEER_TEST_SSH");
+  steer_workspace_retry_load (f->workspace);
+  test_wait_until (is_there, f, 30);
+  path = dup_model_path (f);
+  g_assert_cmpstr (path, ==, "ssh://box/~/models/tiny");
+
+  /* And loaded once more, it looks for its features once more. */
+  test_wait_until (has_vectors, f, 30);
+  steer_workspace_retry_load (f->workspace);
+  test_wait_until (has_ended, f, 30);
+  test_wait_until (has_vectors, f, 30);
+}
+
 /* Whoever closes the window waits for nobody. */
 static void
 test_closed (Fixture *f, gconstpointer data)
 {
-  g_setenv ("STEER_TEST_SSH", "endless", TRUE);
+  g_setenv ("STEER_TEST_SSH", "waiting", TRUE);
   open_dialog (f);
   type_name (f, "box");
   g_signal_emit_by_name (find_button (f), "clicked");
@@ -255,6 +292,7 @@ main (int argc, char **argv)
   ADD ("one that is not found is typed", test_typed);
   ADD ("a computer without models is asked for a path", test_no_models);
   ADD ("what keeps from it is told", test_problem);
+  ADD ("what failed is tried again", test_again);
   ADD ("closing the window ends the question", test_closed);
 #undef ADD
   g_test_add_func ("/computer/names tell the model and where it is", test_names);

@@ -70,6 +70,26 @@ test_generate (void)
   g_assert_cmpstr (json_object_get_string_member (there, "device"), ==, "remote:cpu");
 }
 
+/* Lines that need the files alone. */
+static void
+test_lines (void)
+{
+  static const char *const commands[] = { "tokenize", "template" };
+  static const char *const lines[]
+    = { "{\"text\":\"Good morning\"}\n", "{\"messages\":[{\"role\":\"user\",\"content\":\"Hello\"}]}\n" };
+
+  for (guint i = 0; i < G_N_ELEMENTS (commands); i++)
+    {
+      g_auto (CliResult) here = { 0 }, there = { 0 };
+
+      CLI_RUN (&here, lines[i], commands[i], "--model", cli_model ());
+      CLI_RUN (&there, lines[i], commands[i], "--model", TINY);
+      g_assert_cmpint (there.status, ==, 0);
+      g_assert_cmpuint (here.out_length, >, 2);
+      g_assert_cmpstr (there.out, ==, here.out);
+    }
+}
+
 static void
 assert_fails (const char *address, int status, const char *part)
 {
@@ -133,6 +153,7 @@ main (int argc, char **argv)
   g_test_add_func ("/cli/lend/a computer tells what it has", test_computer);
   g_test_add_func ("/cli/lend/a model is told as it is there", test_model);
   g_test_add_func ("/cli/lend/a steered reply is the one that it is there", test_generate);
+  g_test_add_func ("/cli/lend/lines need its files alone", test_lines);
   g_test_add_func ("/cli/lend/what keeps from it is told", test_failures);
   g_test_add_func ("/cli/lend/holes are not written to a file", test_quantize);
   g_test_add_func ("/cli/lend/what is no question ends it", test_noise);

@@ -325,7 +325,7 @@ def write_remote() -> None:
                                 [(0, 0, tokens, 1, b"\1\0\1", 1, [0, 2], sampling, b"", 0.0),
                                  (1, 3, tokens[:4], 0, b"", 3, [], sampling, b"\5" * 8, 0.5)])),
         message(5, 6, forward, (([1], [2], [], []), [(0, 1, tokens, 0, b"", 2, [], sampling, b"", 0.0)])),
-        message(7, 7, "u", 6), message(6, 8, "()", ())]))
+        message(7, 7, "u", 6), message(8, 0, "()", ()), message(6, 8, "()", ())]))
     seed("remote", "answered", greeting + b"".join([
         message(32, 1, "(a(sst)a(ssmsttbmsb))", ([("/m/tiny", "tiny", 7)], [("cpu", "a CPU", None, 8, 4, True, None, False),
                                                  ("cuda:0", "a GPU", "580", 8, 4, False, "it is broken", True)])),
@@ -333,7 +333,7 @@ def write_remote() -> None:
         message(33, 2, "(ssa(sttt))", ("tiny", "", [("config.json", 9, 1700000000000000, 9), ("a.safetensors", 900, 1, 8)])),
         message(35, 3, "d", 0.5), message(36, 3, "(ssms(uuuuu)u)", ("cpu", "a CPU", "why", (1, 64, 1, 2, 0), 256)),
         message(37, 4, "a(ayayi)", [(floats(*range(40)), floats(1, 2, 3, 4), 0), (b"", b"", 39)]),
-        message(38, 5, "(uus)", (1, 3, "no memory"))]))
+        message(38, 4, "()", ()), message(39, 5, "(uus)", (1, 3, "no memory"))]))
 
 
 for write in (write_safetensors, write_gguf, write_zips, write_tokenizers, write_configs, write_templates,

@@ -230,6 +230,33 @@ test_away (Fixture *f, gconstpointer data)
   assert_same_tokens (broken, back, 2);
 }
 
+static gboolean
+stop (gpointer reply)
+{
+  steer_reply_stop (reply);
+  return G_SOURCE_REMOVE;
+}
+
+/* Whoever stops a reply, or ends the program, while its computer is being looked for waits for nobody. */
+static void
+test_stop_reaching (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerRequest) request = make_request (5, 16, N_WRITTEN);
+  g_autoptr (SteerReply) broken = run (f->there, request), stopped = NULL, left = NULL;
+  gint64 start = g_get_monotonic_time ();
+
+  remote_test_set_login ("waiting");
+  stopped = steer_engine_reply (f->there, request);
+  g_timeout_add (200, stop, stopped);
+  test_reply_wait (stopped, 30);
+  g_assert_no_error (steer_reply_get_error (stopped));
+  left = steer_engine_reply (f->there, request);
+  g_usleep (200 * 1000);
+  test_assert_finalizes (g_steal_pointer (&f->there));
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 30 * G_USEC_PER_SEC);
+  f->there = steer_engine_new ();
+}
+
 /* Stopping takes none of the seconds that the pass would. */
 static void
 test_stop (Fixture *f, gconstpointer data)
@@ -263,6 +290,7 @@ main (int argc, char **argv)
   ADD ("a connection that is lost ends the reply and is made again", TEST_DEVICE_GONE, test_lost);
   ADD ("one that was lost meanwhile is made before the next reply", TEST_DEVICE_BRIEF, test_idle);
   ADD ("a computer that stays away is named until it is back", TEST_DEVICE_LOST, test_away);
+  ADD ("looking for it again is stopped at once", TEST_DEVICE_LOST, test_stop_reaching);
   ADD ("a reply is stopped at once", TEST_DEVICE_SLOW, test_stop);
 #undef ADD
 

@@ -15,6 +15,7 @@ typedef struct
   char *parent;
   char *borrower;
   SteerModel *model;
+  GVariant *files; /* nullable: as the lender described them last */
   guint n_fetched;
 } Fixture;
 
@@ -37,6 +38,7 @@ static void
 tear_down (Fixture *f, gconstpointer data)
 {
   g_object_unref (f->model);
+  g_clear_pointer (&f->files, g_variant_unref);
   test_remove_dir (f->lender);
   test_remove_dir (f->parent);
   g_free (f->borrower);
@@ -46,7 +48,7 @@ static GVariant *
 fetch (guint index, gsize max_length, gpointer data, GError **error)
 {
   Fixture *f = data;
-  GVariant *pieces = steer_remote_files_read_head (f->model, index, error);
+  GVariant *pieces = steer_remote_files_read_head (f->model, f->files, index, error);
 
   f->n_fetched++;
   g_assert_cmpuint (g_variant_get_size (pieces), <=, max_length);
@@ -58,12 +60,14 @@ static char *
 store (Fixture *f)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GVariant) files = g_variant_ref_sink (steer_remote_files_describe (f->model, &error));
+  GVariant *files = steer_remote_files_describe (f->model, &error);
   char *path;
 
   g_assert_no_error (error);
+  g_clear_pointer (&f->files, g_variant_unref);
+  f->files = g_variant_ref_sink (files);
   f->n_fetched = 0;
-  path = steer_remote_files_store (files, f->borrower, fetch, f, &error);
+  path = steer_remote_files_store (f->files, f->borrower, fetch, f, &error);
   g_assert_no_error (error);
   return path;
 }
@@ -161,6 +165,54 @@ test_changed (Fixture *f, gconstpointer data)
   g_assert_cmpstr (text, ==, "{{ message }}!");
 }
 
+static void
+make_file (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  g_assert_true (g_file_set_contents (path, "x", 1, NULL));
+}
+
+static gboolean
+has_file (const char *folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+/* What the lender has no longer is not read here either. What is being written at this moment may be another program's.
+ */
+static void
+test_gone (Fixture *f, gconstpointer data)
+{
+  g_autofree char *first = store (f), *second = NULL;
+  g_autofree char *template = g_build_filename (f->lender, "chat_template.jinja", NULL);
+
+  make_file (f->borrower, "model-00001-of-00002.safetensors");
+  make_file (f->borrower, ".config.json.a1b2c3");
+  g_assert_cmpint (g_unlink (template), ==, 0);
+  second = store (f);
+  g_assert_false (has_file (f->borrower, "chat_template.jinja"));
+  g_assert_false (has_file (f->borrower, "model-00001-of-00002.safetensors"));
+  g_assert_true (has_file (f->borrower, ".config.json.a1b2c3"));
+  g_assert_true (has_file (f->borrower, "config.json"));
+}
+
+/* A folder has all kinds of things in it. */
+static void
+test_odd_files (Fixture *f, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (f->lender, "tokenizer.json", NULL), *path = NULL;
+
+  make_file (f->lender, "._config.json");
+  make_file (f->lender, "trainer_state.json");
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  path = store (f);
+  g_assert_cmpuint (f->n_fetched, ==, 3);
+  g_assert_false (has_file (f->borrower, "trainer_state.json"));
+}
+
 /* What the lender says of its files, in the words of the wire, is refused, and nothing is fetched. */
 static void
 assert_refused (Fixture *f, const char *text)
@@ -224,9 +276,10 @@ test_piece_outside (Fixture *f, gconstpointer data)
 static void
 test_no_such_file (Fixture *f, gconstpointer data)
 {
+  g_autofree char *path = store (f);
   g_autoptr (GError) error = NULL;
 
-  g_assert_null (steer_remote_files_read_head (f->model, 3, &error));
+  g_assert_null (steer_remote_files_read_head (f->model, f->files, 3, &error));
   g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING);
 }
 
@@ -240,6 +293,8 @@ main (int argc, char **argv)
   ADD ("so does a GGUF file, with what its configuration needs", test_gguf);
   ADD ("what is there is not fetched again", test_once);
   ADD ("what has changed is", test_changed);
+  ADD ("what is gone there goes here", test_gone);
+  ADD ("only what is read of a folder is lent", test_odd_files);
   ADD ("names and lengths that cannot be are refused", test_refused);
   ADD ("a piece outside its file is refused", test_piece_outside);
   ADD ("the lender has no more files than it told of", test_no_such_file);

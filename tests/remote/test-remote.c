@@ -275,6 +275,29 @@ test_cancel (Fixture *f, gconstpointer data)
   g_thread_join (thread);
 }
 
+/* A pass that is given up brings its plan all the same: later ones name what it brought. */
+static void
+test_cancelled_plan (Fixture *f, gconstpointer data)
+{
+  g_autoptr (SteerContext) here = open_context (f->here, "cpu", 1), there = open_context (f->there, "slow", 1);
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GRand) rand = g_rand_new_with_seed (7);
+  g_autoptr (SteerPlan) plan = make_plan (rand);
+  float logits[2][N_VOCAB];
+  SteerRun run
+    = { .tokens = f->tokens, .n_tokens = 9, .plan = plan, .want = STEER_WANT_LAST_LOGITS, .logits = logits[0] };
+  GThread *thread;
+
+  assert_steps_equal (f, there, here, 0, 9);
+  thread = g_thread_new ("cancels", cancel_soon, cancellable);
+  g_assert_false (steer_context_forward (there, &run, 1, cancellable, NULL));
+  g_thread_join (thread);
+  forward (there, &run, 1);
+  run.logits = logits[1];
+  forward (here, &run, 1);
+  g_assert_cmpmem (logits[0], sizeof logits[0], logits[1], sizeof logits[1]);
+}
+
 /* The device or the whole connection is lost in the third pass: that is told, and the next context has another lender.
  */
 static void
@@ -444,6 +467,21 @@ test_chatty_login (void)
   g_assert_no_error (error);
 }
 
+/* What ssh said at a login that went well explains nothing that goes wrong later. */
+static void
+test_old_words (void)
+{
+  g_autofree char *text = remote_test_dup_address (NULL);
+  g_autoptr (SteerRemoteAddress) address = steer_remote_address_parse (text, NULL);
+  g_autoptr (GError) error = NULL;
+
+  remote_test_set_login ("damaged");
+  g_assert_null (steer_remote_list (address, NULL, &error));
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE);
+  g_assert_null (strstr (error->message, "Upgrade"));
+  g_assert_nonnull (strstr (error->message, "not understood"));
+}
+
 static void
 test_no_ssh (void)
 {
@@ -465,11 +503,15 @@ test_cancelled_login (void)
   g_autoptr (SteerRemoteAddress) address = steer_remote_address_parse (text, NULL);
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
   g_autoptr (GError) error = NULL;
+  gint64 start = g_get_monotonic_time ();
+  GThread *thread;
 
-  remote_test_set_login ("endless");
-  g_cancellable_cancel (cancellable);
+  remote_test_set_login ("waiting");
+  thread = g_thread_new ("cancels", cancel_soon, cancellable);
   g_assert_null (steer_remote_connect (address, cancellable, &error));
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_assert_cmpint (g_get_monotonic_time () - start, <, 30 * G_USEC_PER_SEC);
+  g_thread_join (thread);
 }
 
 int
@@ -483,6 +525,7 @@ main (int argc, char **argv)
   ADD ("tokens are chosen there as they are here", NULL, test_choice);
   ADD ("two contexts of a model do not meet", NULL, test_two_contexts);
   ADD ("a pass is given up at once", NULL, test_cancel);
+  ADD ("a pass that is given up brings its plan", NULL, test_cancelled_plan);
   ADD ("a device that is lost is told and reached again", TEST_DEVICE_LOST, test_lost);
   ADD ("a connection that is lost is told and made again", TEST_DEVICE_GONE, test_lost);
   ADD ("a model that was exchanged is not gone on with", NULL, test_exchanged);
@@ -493,6 +536,7 @@ main (int argc, char **argv)
   g_test_add_func ("/remote/a computer lists what it has", test_listing);
   g_test_add_func ("/remote/a login that fails says why", test_logins);
   g_test_add_func ("/remote/words of a login are passed over", test_chatty_login);
+  g_test_add_func ("/remote/they do not explain what comes later", test_old_words);
   g_test_add_func ("/remote/without ssh that is told", test_no_ssh);
   g_test_add_func ("/remote/a login can be given up", test_cancelled_login);
 

@@ -230,7 +230,7 @@ test_numbers (void)
   g_assert_cmpmem (steer_wire_get_numbers (some, 3, sizeof (float), NULL), sizeof values, values, sizeof values);
   g_assert_nonnull (steer_wire_get_numbers (none, 0, sizeof (float), NULL));
   g_assert_null (steer_wire_get_numbers (some, 2, sizeof (float), &error));
-  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_DEVICE);
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_INVALID);
   g_assert_null (steer_wire_get_numbers (some, G_MAXSIZE / 2, sizeof (float), NULL));
 }
 
