@@ -318,6 +318,12 @@ begin_answer (Lender *self, guint32 serial)
   g_mutex_unlock (&self->lock);
 }
 
+static gint64
+get_silence (const Lender *self)
+{
+  return self->options->silence_us > 0 ? self->options->silence_us : STEER_WIRE_SILENCE_US;
+}
+
 static gboolean
 is_silent (Lender *self)
 {
@@ -326,7 +332,7 @@ is_silent (Lender *self)
   g_mutex_lock (&self->lock);
   heard = self->heard;
   g_mutex_unlock (&self->lock);
-  return g_get_monotonic_time () - heard > STEER_WIRE_SILENCE_US;
+  return g_get_monotonic_time () - heard > get_silence (self);
 }
 
 /* A borrower that is there says so every now and then; the network may not tell that one has gone. */
@@ -337,7 +343,8 @@ answer_all (Lender *self, GError **error)
 
   while (works && !ended)
     {
-      SteerWireMessage *message = g_async_queue_timeout_pop (self->queue, STEER_WIRE_HERE_US);
+      guint64 pause = (guint64) MIN (STEER_WIRE_HERE_US, get_silence (self));
+      SteerWireMessage *message = g_async_queue_timeout_pop (self->queue, pause);
 
       if (message == NULL)
         {

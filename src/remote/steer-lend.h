@@ -12,6 +12,7 @@ typedef struct
   const char *program_version;
   /* Tells @found of all models that are here. Called in the thread of steer_lend_run(). */
   void (*find_models) (SteerLendFoundFunc found, gpointer data);
+  gint64 silence_us; /* of the borrower's, after which it is taken to have gone; 0: STEER_WIRE_SILENCE_US */
 } SteerLendOptions;
 
 /**

@@ -1,13 +1,17 @@
 /* A model of another computer, which is another process of this test: what it computes, and what may go wrong. */
 #include "remote/steer-remote.h"
 
+#include <gio/gunixinputstream.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "chat/steer-sampler.h"
 #include "cpu/steer-cpu.h"
 #include "model/steer-gguf-export.h"
 #include "remote-test-util.h"
+#include "remote/steer-lend.h"
 #include "test-model.h"
 #include "test-util.h"
 
@@ -514,6 +518,25 @@ test_cancelled_login (void)
   g_thread_join (thread);
 }
 
+/* A borrower whose network has swallowed its end. */
+static void
+test_silence (void)
+{
+  const SteerLendOptions options = { .program_version = "1.2.3", .silence_us = 100 * 1000 };
+  g_autoptr (GOutputStream) output = g_memory_output_stream_new_resizable ();
+  g_autoptr (GInputStream) input = NULL;
+  g_autoptr (GError) error = NULL;
+  gint64 start = g_get_monotonic_time ();
+  int fds[2];
+
+  g_assert_true (g_unix_open_pipe (fds, FD_CLOEXEC, NULL));
+  input = g_unix_input_stream_new (fds[0], TRUE);
+  g_assert_true (steer_lend_run (input, output, &options, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (g_get_monotonic_time () - start, >, options.silence_us);
+  close (fds[1]);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -538,6 +561,7 @@ main (int argc, char **argv)
   g_test_add_func ("/remote/words of a login are passed over", test_chatty_login);
   g_test_add_func ("/remote/they do not explain what comes later", test_old_words);
   g_test_add_func ("/remote/without ssh that is told", test_no_ssh);
+  g_test_add_func ("/remote/a lender that hears nothing ends", test_silence);
   g_test_add_func ("/remote/a login can be given up", test_cancelled_login);
 
   return remote_test_run ();
