@@ -2,6 +2,7 @@
 
 #include <glib/gi18n.h>
 
+#include "remote/steer-remote-hosts.h"
 #include "remote/steer-remote.h"
 #include "steer-dialogs.h"
 #include "steer-status-page.h"
@@ -13,10 +14,12 @@ struct _SteerComputerDialog
   SteerWorkspace *workspace;
   SteerRemoteAddress *computer; /* nullable: the one that is being asked, or has answered */
   GCancellable *cancellable;    /* nullable: of the question that is under way */
+  GCancellable *looking;        /* of looking for names */
 
   GtkEditable *name;
   GtkWidget *connect;
   GtkStack *pages;
+  GtkListBox *hosts;
   AdwStatusPage *problem;
   AdwPreferencesGroup *models_group;
   GtkListBox *models;
@@ -173,6 +176,45 @@ on_connect (SteerComputerDialog *self)
 }
 
 static void
+on_host_chosen (SteerComputerDialog *self, GtkListBoxRow *row)
+{
+  gtk_editable_set_text (self->name, adw_preferences_row_get_title (ADW_PREFERENCES_ROW (row)));
+  on_connect (self);
+}
+
+/* The names that ssh's configuration has, where there is one. */
+static void
+on_config_read (GObject *file, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (SteerComputerDialog) self = data;
+  g_autofree char *text = NULL;
+  g_auto (GStrv) hosts = NULL;
+  gsize length;
+
+  if (!g_file_load_contents_finish (G_FILE (file), result, &text, &length, NULL, NULL))
+    return;
+  hosts = steer_remote_parse_hosts (text, length);
+  for (guint i = 0; hosts[i] != NULL; i++)
+    {
+      GtkWidget *row
+        = g_object_new (ADW_TYPE_ACTION_ROW, "use-markup", FALSE, "title", hosts[i], "activatable", TRUE, NULL);
+
+      adw_action_row_add_suffix (ADW_ACTION_ROW (row), gtk_image_new_from_icon_name ("go-next-symbolic"));
+      gtk_list_box_append (self->hosts, row);
+    }
+  gtk_widget_set_visible (GTK_WIDGET (self->hosts), hosts[0] != NULL);
+}
+
+static void
+look_for_hosts (SteerComputerDialog *self)
+{
+  g_autofree char *path = steer_remote_dup_hosts_path ();
+  g_autoptr (GFile) file = g_file_new_for_path (path);
+
+  g_file_load_contents_async (file, self->looking, on_config_read, g_object_ref (self));
+}
+
+static void
 on_name_changed (SteerComputerDialog *self)
 {
   g_autofree char *typed = g_strstrip (g_strdup (gtk_editable_get_text (self->name)));
@@ -195,6 +237,7 @@ static void
 steer_computer_dialog_unmap (GtkWidget *widget)
 {
   cancel (STEER_COMPUTER_DIALOG (widget));
+  g_cancellable_cancel (STEER_COMPUTER_DIALOG (widget)->looking);
   GTK_WIDGET_CLASS (steer_computer_dialog_parent_class)->unmap (widget);
 }
 
@@ -204,6 +247,7 @@ steer_computer_dialog_dispose (GObject *object)
   SteerComputerDialog *self = STEER_COMPUTER_DIALOG (object);
 
   cancel (self);
+  g_clear_object (&self->looking);
   g_clear_pointer (&self->computer, steer_remote_address_free);
   g_clear_object (&self->workspace);
   G_OBJECT_CLASS (steer_computer_dialog_parent_class)->dispose (object);
@@ -221,12 +265,14 @@ steer_computer_dialog_class_init (SteerComputerDialogClass *klass)
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, name);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, connect);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, pages);
+  gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, hosts);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, problem);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, models_group);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, models);
   gtk_widget_class_bind_template_child (widget_class, SteerComputerDialog, path);
   gtk_widget_class_bind_template_callback (widget_class, on_name_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_connect);
+  gtk_widget_class_bind_template_callback (widget_class, on_host_chosen);
   gtk_widget_class_bind_template_callback (widget_class, on_path_typed);
   gtk_widget_class_install_action (widget_class, "computer.choose", "s", choose_model);
   gtk_widget_class_add_binding_action (widget_class, GDK_KEY_Escape, 0, "window.close", NULL);
@@ -236,6 +282,8 @@ static void
 steer_computer_dialog_init (SteerComputerDialog *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  self->looking = g_cancellable_new ();
+  look_for_hosts (self);
 }
 
 GtkWidget *

@@ -175,6 +175,30 @@ test_typed (Fixture *f, gconstpointer data)
   g_assert_cmpstr (path, ==, "ssh://box/~/models/tiny");
 }
 
+static gboolean
+has_hosts (gpointer data)
+{
+  return app_test_find (((Fixture *) data)->dialog, ADW_TYPE_ACTION_ROW, "title", "big") != NULL;
+}
+
+/* Names that ssh has are there to be chosen. */
+static void
+test_hosts (Fixture *f, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (home, ".ssh", NULL), *config = g_build_filename (folder, "config", NULL);
+  GtkWidget *row;
+
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  g_assert_true (g_file_set_contents (config, "Host big *.org\n", -1, NULL));
+  open_dialog (f);
+  test_wait_until (has_hosts, f, 20);
+  row = app_test_find (f->dialog, ADW_TYPE_ACTION_ROW, "title", "big");
+  gtk_widget_activate (row);
+  test_wait_until (has_answer, f, 30);
+  g_assert_cmpstr (get_page (f), ==, "models");
+  g_assert_nonnull (app_test_find (f->dialog, ADW_TYPE_PREFERENCES_GROUP, "title", "big"));
+}
+
 static void
 test_no_models (Fixture *f, gconstpointer data)
 {
@@ -282,14 +306,16 @@ main (int argc, char **argv)
 {
   int status;
 
-  app_test_init (&argc, &argv);
   home = test_make_dir ();
+  g_setenv ("HOME", home, TRUE); /* before anybody asks for it */
+  app_test_init (&argc, &argv);
   test_lend (home);
 
 #define ADD(name, function) g_test_add ("/computer/" name, Fixture, NULL, set_up, function, tear_down)
   ADD ("there is nothing to connect to without a name", test_button);
   ADD ("a model is chosen from what a computer has", test_chosen);
   ADD ("one that is not found is typed", test_typed);
+  ADD ("names that ssh knows are offered", test_hosts);
   ADD ("a computer without models is asked for a path", test_no_models);
   ADD ("what keeps from it is told", test_problem);
   ADD ("what failed is tried again", test_again);

@@ -1,5 +1,5 @@
-/* What the other side of a connection sends, whichever side it is. What is accepted fits the model, and leads nowhere
- * but into the folder that is kept of it. */
+/* What the other side of a connection sends, whichever side it is, and ssh's configuration. What is accepted fits the
+ * model, and leads nowhere but into the folder that is kept of it. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +7,7 @@
 #include "fuzz.h"
 
 #include "remote/steer-remote-files.h"
+#include "remote/steer-remote-hosts.h"
 #include "remote/steer-remote-runs.h"
 #include "remote/steer-wire.h"
 
@@ -142,6 +143,7 @@ fuzz_one_input (const uint8_t *data, size_t size)
   g_autoptr (GInputStream) input = g_memory_input_stream_new_from_data (data, (gssize) size, NULL);
   g_autoptr (GOutputStream) output = g_memory_output_stream_new_resizable ();
   g_autoptr (SteerWire) wire = steer_wire_new (input, output);
+  g_auto (GStrv) hosts = steer_remote_parse_hosts ((const char *) data, size);
   Reading reading = { .plans = steer_plan_receiver_new () };
   SteerWireMessage message;
   GError *error = NULL;

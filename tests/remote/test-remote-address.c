@@ -1,4 +1,5 @@
 #include "remote/steer-remote-address.h"
+#include "remote/steer-remote-hosts.h"
 
 #include "model/steer-model-config.h"
 
@@ -121,6 +122,40 @@ test_other_path (void)
   g_assert_null (computer->path);
 }
 
+/* As ssh_config(5) has it. */
+static void
+test_hosts (void)
+{
+  static const char text[] = "# Host commented\n"
+                             "Host big small *.example.org !other\n"
+                             "  HostName big.example.org\n"
+                             "\tuser anna\n"
+                             "Hostile x\n"
+                             "hOsT=equal\n"
+                             "Host\t\"quoted\" -oX big # and words\n"
+                             "Host b\xff\x00\x01 a;b\n"
+                             "Match host matched\n"
+                             "Host last";
+  static const char *const expected[] = { "big", "small", "equal", "quoted", "last", NULL };
+  g_auto (GStrv) hosts = steer_remote_parse_hosts (text, sizeof text - 1), none = steer_remote_parse_hosts ("", 0);
+
+  g_assert_cmpstrv (hosts, expected);
+  g_assert_cmpuint (g_strv_length (none), ==, 0);
+}
+
+/* A file with more than anybody has is cut. */
+static void
+test_many_hosts (void)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_auto (GStrv) hosts = NULL;
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append_printf (text, "Host h%u\n", i);
+  hosts = steer_remote_parse_hosts (text->str, text->len);
+  g_assert_cmpuint (g_strv_length (hosts), ==, 100);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -131,6 +166,9 @@ main (int argc, char **argv)
   g_test_add_func ("/remote-address/what is no name of a computer is refused", test_refused);
   g_test_add_func ("/remote-address/a computer as people type it", test_computers);
   g_test_add_func ("/remote-address/another model of the same computer", test_other_path);
+
+  g_test_add_func ("/remote-address/names of ssh's configuration are found", test_hosts);
+  g_test_add_func ("/remote-address/no more of them than one would choose from", test_many_hosts);
 
   return g_test_run ();
 }
