@@ -2,6 +2,7 @@
 
 #include <gio/gunixinputstream.h>
 #include <gio/gunixoutputstream.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -13,15 +14,16 @@
 
 #define SLOW_US (20 * G_USEC_PER_SEC)
 #define STEP_US 2000
-#define BRIEF_US (100 * 1000)
+
+/* Where the lender that began last says which process it is. */
+#define PID_VARIABLE "STEER_TEST_LENDER"
 
 static char *program;
 static char *cache;
 static guint n_passes;
-static const SteerBackend devices[5];
+static const SteerBackend devices[4];
 
-static const char *const ids[]
-  = { TEST_DEVICE_SLOW, TEST_DEVICE_LOST, TEST_DEVICE_GONE, TEST_DEVICE_CHOOSER, TEST_DEVICE_BRIEF };
+static const char *const ids[] = { TEST_DEVICE_SLOW, TEST_DEVICE_LOST, TEST_DEVICE_GONE, TEST_DEVICE_CHOOSER };
 
 static GPtrArray *
 list (guint i)
@@ -113,21 +115,6 @@ pass_until_gone (SteerContext *context, SteerRun *runs, guint n_runs, GCancellab
   _exit (255);
 }
 
-static gpointer
-end_soon (gpointer data)
-{
-  g_usleep (BRIEF_US);
-  _exit (255);
-}
-
-static gboolean
-pass_briefly (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
-{
-  if (++n_passes == 3)
-    g_thread_unref (g_thread_new ("ends", end_soon, NULL));
-  return pass (context, runs, n_runs, cancellable, error);
-}
-
 static gboolean
 pass_and_choose (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *cancellable, GError **error)
 {
@@ -146,7 +133,6 @@ LIST (0)
 LIST (1)
 LIST (2)
 LIST (3)
-LIST (4)
 
 #define DEVICE(i, word, passes, chooses)                                                                               \
   {                                                                                                                    \
@@ -154,10 +140,11 @@ LIST (4)
     .close = close_context, .forward = passes                                                                          \
   }
 
-static const SteerBackend devices[5] = {
-  DEVICE (0, "slow", pass_slowly, FALSE),     DEVICE (1, "lost", pass_until_lost, FALSE),
-  DEVICE (2, "gone", pass_until_gone, FALSE), DEVICE (3, "gpu", pass_and_choose, TRUE),
-  DEVICE (4, "brief", pass_briefly, FALSE),
+static const SteerBackend devices[4] = {
+  DEVICE (0, "slow", pass_slowly, FALSE),
+  DEVICE (1, "lost", pass_until_lost, FALSE),
+  DEVICE (2, "gone", pass_until_gone, FALSE),
+  DEVICE (3, "gpu", pass_and_choose, TRUE),
 };
 
 static void
@@ -168,6 +155,15 @@ find_models (SteerLendFoundFunc found, gpointer data)
   found ("/models/name", "a name that is no \xff text", 2, data);
 }
 
+/* For remote_test_kill_lender(). */
+static void
+tell_pid (void)
+{
+  g_autofree char *text = g_strdup_printf ("%d", (int) getpid ());
+
+  g_assert_true (g_file_set_contents (g_getenv (PID_VARIABLE), text, -1, NULL));
+}
+
 static int
 lend (void)
 {
@@ -176,6 +172,7 @@ lend (void)
   g_autoptr (GOutputStream) output = g_unix_output_stream_new (STDOUT_FILENO, FALSE);
   g_autoptr (GError) error = NULL;
 
+  tell_pid ();
   steer_backend_register (steer_cpu_backend ());
   for (guint i = 0; i < G_N_ELEMENTS (devices); i++)
     steer_backend_register (&devices[i]);
@@ -188,7 +185,7 @@ lend (void)
 void
 remote_test_init (int *argc, char ***argv)
 {
-  g_autofree char *ssh = NULL;
+  g_autofree char *ssh = NULL, *pid_path = NULL;
 
   steer_init_types ();
   if (*argc > 1 && strcmp ((*argv)[1], "lend") == 0)
@@ -197,6 +194,8 @@ remote_test_init (int *argc, char ***argv)
   g_test_init (argc, argv, NULL);
   cache = test_make_dir ();
   g_setenv ("XDG_CACHE_HOME", cache, TRUE);
+  pid_path = g_build_filename (cache, "lender.pid", NULL);
+  g_setenv (PID_VARIABLE, pid_path, TRUE);
   ssh = g_test_build_filename (G_TEST_DIST, "remote", "ssh", NULL);
   g_setenv ("STEER_SSH", ssh, TRUE);
   steer_backend_register (steer_cpu_backend ());
@@ -219,6 +218,24 @@ remote_test_dup_address (const char *folder)
   SteerRemoteAddress address = { .host = (char *) "box", .path = (char *) folder, .program = program };
 
   return steer_remote_address_to_string (&address);
+}
+
+void
+remote_test_kill_lender (void)
+{
+  g_autofree char *text = NULL;
+  pid_t pid;
+
+  g_assert_true (g_file_get_contents (g_getenv (PID_VARIABLE), &text, NULL, NULL));
+  pid = (pid_t) g_ascii_strtoll (text, NULL, 10);
+  g_assert_cmpint (kill (pid, SIGKILL), ==, 0);
+  /* It is GLib's to collect, which then tells whoever asks for the process. */
+  for (guint i = 0; kill (pid, 0) == 0; i++)
+    {
+      g_assert_cmpuint (i, <, 2000);
+      g_usleep (10 * 1000);
+    }
+  g_usleep (300 * 1000);
 }
 
 void

@@ -421,7 +421,7 @@ test_listing (void)
   g_assert_cmpstr (model->path, ==, "/models/llama");
   g_assert_cmpstr (model->name, ==, "Llama");
   g_assert_cmpuint (model->bytes, ==, 16000000000);
-  g_assert_cmpuint (listing->devices->len, ==, 6);
+  g_assert_cmpuint (listing->devices->len, ==, 5);
   device = g_ptr_array_index (listing->devices, 0);
   g_assert_cmpstr (device->id, ==, "cpu");
   g_assert_true (device->usable);
