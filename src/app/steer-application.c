@@ -398,7 +398,8 @@ static void
 steer_application_init (SteerApplication *self)
 {
   static const GOptionEntry options[] = {
-    { "model", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Load the model in this folder or GGUF file, or of another computer at ssh://HOST/PATH"), N_ ("MODEL") },
+    { "model", 0, 0, G_OPTION_ARG_FILENAME, NULL,
+      N_ ("Load the model in this folder or GGUF file, or of another computer at ssh://HOST/PATH"), N_ ("MODEL") },
     { "preset", 0, 0, G_OPTION_ARG_FILENAME, NULL, N_ ("Steer with the preset in FILE"), N_ ("FILE") },
     { "version", 0, 0, G_OPTION_ARG_NONE, NULL, N_ ("Print the version and those of the libraries"), NULL },
     { "exit-after-startup", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_NONE, NULL, NULL, NULL },

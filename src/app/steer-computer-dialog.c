@@ -3,7 +3,7 @@
 #include <glib/gi18n.h>
 
 #include "remote/steer-remote-hosts.h"
-#include "remote/steer-remote.h"
+#include "remote/steer-remote-listing.h"
 #include "steer-dialogs.h"
 #include "steer-status-page.h"
 

@@ -11,7 +11,8 @@ G_BEGIN_DECLS
 /**
  * SteerComputerDialog:
  *
- * Asks for another computer, shows what models it has, and loads the one that is chosen (remote/steer-remote.h).
+ * Asks for another computer, shows what models it has, and loads the one that is chosen
+ * (remote/steer-remote-listing.h).
  */
 G_DECLARE_FINAL_TYPE (SteerComputerDialog, steer_computer_dialog, STEER, COMPUTER_DIALOG, AdwWindow)
 

@@ -2,7 +2,8 @@
 
 #include <glib/gi18n.h>
 
-#include "remote/steer-remote.h"
+#include "remote/steer-remote-address.h"
+#include "remote/steer-remote-model.h"
 #include "steer/steer.h"
 
 /* "models--owner--name" is how the Hugging Face cache calls a repository. */

@@ -57,8 +57,8 @@ typedef struct
   /* LOAD */
   char *path;
   SteerModel *model; /* nullable: what the path leads to, opened already */
-  char *device;   /* nullable */
-  char *template; /* nullable */
+  char *device;      /* nullable */
+  char *template;    /* nullable */
   SteerContextOptions options;
 
   /* REPLIES */
@@ -139,8 +139,8 @@ SteerContext *steer_worker_open (SteerWorker *self,
 /* Makes @context (transfer full) and @loaded what the worker serves with. */
 void steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded *loaded);
 
-/* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. A model elsewhere stays
- * as it is, for steer_worker_check_loaded(). */
+/* After STEER_MODEL_ERROR_DEVICE: the model goes on on the CPU, and the engine's properties say so. A model elsewhere
+ * stays as it is, for steer_worker_check_loaded(). */
 void steer_worker_leave_device (SteerWorker *self);
 
 /* A context of the same model in the place of one that is lost, which stays where that fails. */

@@ -1,7 +1,7 @@
 /* `steer info ssh://HOST`: what another computer has to lend. */
 #include "steer-cli-info.h"
 
-#include "remote/steer-remote.h"
+#include "remote/steer-remote-listing.h"
 #include "steer-cli-devices.h"
 #include "steer-cli-output.h"
 

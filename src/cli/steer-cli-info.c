@@ -25,9 +25,8 @@ static const SteerCliUsage usage = {
   .description
   = "Tells what PATH is: a model's folder or GGUF file (its kind, tokenizer, chat template, tensors, and what it\n"
     "lacks), a file of tensors, a source of steering vectors (a library, an SAE, a control vector), a preset, or a\n"
-    "tokenizer.json. Weights are not read. PATH may also be ssh://[USER@]HOST, another computer, which is asked for "
-    "its\n"
-    "devices and models, or a model there.",
+    "tokenizer.json. Weights are not read. PATH may also be ssh://[USER@]HOST, another computer, which is then asked\n"
+    "for its devices and models, or a model there.",
   .examples = "  steer info ~/models/Llama-3.1-8B-Instruct\n  steer info --json vectors.safetensors\n"
               "  steer info ssh://big.example.org",
   .max_arguments = 1,

@@ -17,11 +17,10 @@ static const SteerCliUsage usage = {
   .name = "lend",
   .arguments = "",
   .description
-  = "Lends this computer's models and devices to Steer Chat on another one. Nobody types it: there, ssh starts it for "
-    "a\n"
-    "model that is called ssh://[USER@]HOST[:PORT]/PATH, and it ends with the connection. PATH is that of a model "
-    "here;\n"
-    "what begins with /~/ is in the home. Found by themselves are models of the Hub's cache and in ~/models.",
+  = "Lends this computer's models and devices to Steer Chat on another one. Nobody types it: ssh starts it for a\n"
+    "model that is called ssh://[USER@]HOST[:PORT]/PATH, and it ends with the connection. PATH is that of a model on\n"
+    "this computer; what begins with /~/ is in the home. Found by themselves are models in the Hub's cache and those\n"
+    "in ~/models.",
   .examples = "  steer info ssh://big.example.org\n"
               "  steer chat --model ssh://anna@big.example.org/~/models/Llama-3.1-8B-Instruct",
 };

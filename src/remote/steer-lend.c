@@ -392,11 +392,13 @@ steer_lend_run (GInputStream *input, GOutputStream *output, const SteerLendOptio
   g_mutex_init (&self.lock);
   reader = g_thread_new ("borrower's messages", read_messages, &self);
   works = answer_all (&self, error);
+  g_mutex_lock (&self.lock); /* of one that was silent, something may come at this moment */
   if (works && self.broken != NULL && !g_error_matches (self.broken, G_IO_ERROR, G_IO_ERROR_CLOSED))
     {
       g_propagate_error (error, g_steal_pointer (&self.broken));
       works = FALSE;
     }
+  g_mutex_unlock (&self.lock);
   lender_clear (&self, reader);
   return works;
 }

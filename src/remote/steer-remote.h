@@ -7,45 +7,9 @@
 G_BEGIN_DECLS
 
 /**
- * SECTION: a model of another computer
- *
- * The files and the device are there, everything else is here: `ssh` logs in there, as it does for its user, and starts
- * `steer lend`, which speaks SteerWire on its standard streams. ssh authenticates and encrypts; nothing listens on a
- * port, and no secret is kept here. ssh is never let ask: what it needs is an agent or a key that it can use.
- *
- * STEER_SSH names another program in ssh's place.
- */
-
-/* Before the device's id there, in the id of a context: "remote:cuda:0". */
-#define STEER_REMOTE_DEVICE_PREFIX "remote:"
-
-/* From then on steer_model_open() opens addresses, see SteerRemoteAddress. Start-up only. */
-void steer_remote_register (void);
-
-/* A model that a computer has. */
-typedef struct
-{
-  char *path; /* there */
-  char *name;
-  guint64 bytes;
-} SteerRemoteModel;
-
-typedef struct
-{
-  GPtrArray *models;  /* SteerRemoteModel */
-  GPtrArray *devices; /* SteerDevice */
-} SteerRemoteListing;
-
-void steer_remote_listing_free (SteerRemoteListing *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerRemoteListing, steer_remote_listing_free)
-
-/* What @address, whatever its path, has to lend. Blocks; any thread. Errors: as steer_remote_connect(). */
-SteerRemoteListing *steer_remote_list (const SteerRemoteAddress *address, GCancellable *cancellable, GError **error);
-
-/**
  * SteerRemote:
  *
- * A connection to a lender. Any thread, one at a time.
+ * A connection to a lender: the process of ssh, which STEER_SSH names another program for. Any thread, one at a time.
  */
 typedef struct _SteerRemote SteerRemote;
 

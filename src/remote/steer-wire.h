@@ -114,7 +114,7 @@ gboolean steer_wire_receive (SteerWire *self,
                              GCancellable *cancellable,
                              GError **error);
 
-/* For the messages that are as good as empty. */
+/* Longest bodies: of an answer that tells a little, and of anything that a borrower asks. */
 #define STEER_WIRE_SMALL ((gsize) 1 << 20)
 #define STEER_WIRE_LARGE ((gsize) 4 << 30)
 

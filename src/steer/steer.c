@@ -4,7 +4,7 @@
 #include "chat/steer-inspection.h"
 #include "chat/steer-sweep.h"
 #include "cpu/steer-cpu.h"
-#include "remote/steer-remote.h"
+#include "remote/steer-remote-model.h"
 #include "steering/steer-contrast.h"
 #include "steering/steer-gunzip.h"
 #include "steering/steer-label-store.h"

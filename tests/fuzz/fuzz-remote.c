@@ -94,6 +94,7 @@ read_files (Reading *self, GVariant *body)
   g_autoptr (GDir) dir = NULL;
   const char *entry;
 
+  g_assert_true (g_utf8_validate (name, -1, NULL));
   if (self->pieces != NULL)
     path = steer_remote_files_store (body, folder, fetch, self->pieces, &error);
   g_assert_true (path == NULL || g_str_has_prefix (path, folder));

@@ -8,7 +8,8 @@
 
 #include "cpu/steer-cpu.h"
 #include "remote/steer-lend.h"
-#include "remote/steer-remote.h"
+#include "remote/steer-remote-address.h"
+#include "remote/steer-remote-model.h"
 #include "steer/steer.h"
 #include "test-util.h"
 

@@ -12,6 +12,7 @@
 #include "model/steer-gguf-export.h"
 #include "remote-test-util.h"
 #include "remote/steer-lend.h"
+#include "remote/steer-remote-listing.h"
 #include "test-model.h"
 #include "test-util.h"
 
