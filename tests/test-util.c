@@ -136,6 +136,41 @@ test_get_n_rounds (guint usually)
   return wanted != NULL ? (guint) g_ascii_strtoull (wanted, NULL, 10) : usually;
 }
 
+/* Vigna's SplitMix64, which is public domain. */
+static guint64
+get_next_random (guint64 *state)
+{
+  guint64 z = *state += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+
+  z = (z ^ (z >> 30)) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
+  return z ^ (z >> 31);
+}
+
+static guint64
+begin_random (void)
+{
+  return (guint64) (guint32) g_test_rand_int () << 32 | (guint32) g_test_rand_int ();
+}
+
+void
+test_fill_random (float *values, gsize n, double size)
+{
+  guint64 state = begin_random ();
+
+  for (gsize i = 0; i < n; i++)
+    values[i] = (float) (size * ((double) (get_next_random (&state) >> 11) * 0x1p-52 - 1.0));
+}
+
+void
+test_fill_random_bytes (guint8 *bytes, gsize n)
+{
+  guint64 state = begin_random ();
+
+  for (gsize i = 0; i < n; i++)
+    bytes[i] = (guint8) (get_next_random (&state) >> 56);
+}
+
 gsize
 test_get_resident (void)
 {

@@ -28,6 +28,11 @@ void test_assert_finalizes (gpointer object);
 /* How often a test repeats what it does at random moments: @usually, or STEER_TEST_ROUNDS. */
 guint test_get_n_rounds (guint usually);
 
+/* Millions of random numbers, which follow from the test's seed: uniform in -@size .. @size, and of all bytes.
+ * (g_test_rand_double_range() takes a lock for each.) */
+void test_fill_random (float *values, gsize n, double size);
+void test_fill_random_bytes (guint8 *bytes, gsize n);
+
 /* Bytes of this process in memory. */
 gsize test_get_resident (void);
 

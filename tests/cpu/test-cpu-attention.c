@@ -79,12 +79,14 @@ fixture_init (Fixture *self,
   memset (self->context.cache.data, 0xff, self->context.cache.n_bytes);
   self->keys = g_new (float, n);
   self->values = g_new (float, n);
+  test_fill_random (self->keys, n, 1.0);
+  test_fill_random (self->values, n, 1.0);
   for (gsize i = 0; i < n; i++)
     {
       float size = 1.0f / (float) (1 + i / head_dim * 7 % 5);
 
-      self->keys[i] = size * (float) g_test_rand_double_range (-1.0, 1.0);
-      self->values[i] = size * (float) g_test_rand_double_range (-1.0, 1.0);
+      self->keys[i] *= size;
+      self->values[i] *= size;
     }
   for (guint position = 0; position < n_written; position++)
     for (guint head = 0; head < N_KV_HEADS; head++)
@@ -207,8 +209,7 @@ check_attention (const SteerCpuKernels *kernels,
   fixture.config.attention_softcap = extras->softcap;
   fixture.config.sliding_window = extras->window;
   fixture.config.full_period = extras->full_period;
-  for (gsize i = 0; i < n_tokens * n; i++)
-    query[i] = (float) g_test_rand_double_range (-size, size);
+  test_fill_random (query, n_tokens * n, size);
   out = attend (&fixture, query, position, n_tokens);
   for (guint t = 0; t < n_tokens; t += MAX (n_tokens / 3, 1))
     for (guint head = 0; head < N_HEADS; head++)
@@ -279,8 +280,7 @@ test_same_bits (gconstpointer data)
       Fixture fixture;
 
       fixture_init (&fixture, kernels, dtypes[d], head_dim, position + n_tokens, 3);
-      for (gsize i = 0; i < n_tokens * n; i++)
-        query[i] = (float) g_test_rand_double_range (-3.0, 3.0);
+      test_fill_random (query, n_tokens * n, 3.0);
       together = attend (&fixture, query, position, n_tokens);
       for (guint t = 0; t < n_tokens; t += 3)
         {

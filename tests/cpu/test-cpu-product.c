@@ -58,9 +58,10 @@ make_plain (Weights *self, const SteerCpuKernels *kernels, gsize rows, gsize dep
 {
   guint16 *stored = g_new (guint16, rows * depth);
 
+  test_fill_random (self->values, rows * depth, 1.0);
   for (gsize i = 0; i < rows * depth; i++)
     {
-      stored[i] = steer_f32_to_bf16 ((float) g_test_rand_double_range (-1.0, 1.0));
+      stored[i] = steer_f32_to_bf16 (self->values[i]);
       self->values[i] = steer_bf16_to_f32 (stored[i]);
     }
   self->stored = (guint8 *) stored;
@@ -85,8 +86,7 @@ make_quantised (Weights *self, const SteerCpuKernels *kernels, SteerDtype dtype,
   const guint16 half = steer_f32_to_f16 (dtype == STEER_DTYPE_Q6_K ? 1.0f / 4096.0f : 1.0f / 128.0f);
   gsize at = dtype == STEER_DTYPE_Q6_K ? 208 : 0;
 
-  for (gsize i = 0; i < rows * n_blocks * block_bytes; i++)
-    blocks[i] = (guint8) g_test_rand_int_range (0, 256);
+  test_fill_random_bytes (blocks, rows * n_blocks * block_bytes);
   for (gsize i = 0; i < rows * n_blocks; i++)
     {
       memcpy (blocks + i * block_bytes + at, &half, sizeof half);
@@ -121,8 +121,8 @@ weights_init (Weights *self,
 {
   self->values = g_new (float, rows *depth);
   self->bias = with_bias ? g_new (float, rows) : NULL;
-  for (gsize i = 0; with_bias && i < rows; i++)
-    self->bias[i] = (float) g_test_rand_double_range (-30.0, 30.0);
+  if (with_bias)
+    test_fill_random (self->bias, rows, 30.0);
   if (steer_dtype_is_quantized (dtype))
     make_quantised (self, kernels, dtype, rows, depth);
   else
@@ -194,8 +194,7 @@ check (Fixture *fixture,
   Weights weights[3];
   SteerCpuProduct products[3];
 
-  for (gsize i = 0; i < n_tokens * x_stride; i++)
-    x[i] = (float) g_test_rand_double_range (-1.0, 1.0);
+  test_fill_random (x, n_tokens * x_stride, 1.0);
   for (guint p = 0; p < n_products; p++)
     {
       weights_init (&weights[p], fixture->context.kernels, dtypes[p], all_rows[p], depth, with_bias);

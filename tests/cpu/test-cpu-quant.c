@@ -94,8 +94,7 @@ weights_init (Weights *self, SteerDtype dtype, gsize n_rows, gsize depth)
   *self = (Weights){ .dtype = dtype, .n_rows = n_rows, .depth = depth, .row_bytes = n_blocks * block_bytes };
   self->stored = g_malloc (n_rows * self->row_bytes);
   self->values = g_new (float, n_rows *depth);
-  for (gsize i = 0; i < n_rows * self->row_bytes; i++)
-    self->stored[i] = (guint8) g_test_rand_int_range (0, 256);
+  test_fill_random_bytes (self->stored, n_rows * self->row_bytes);
   find_halves (dtype, &d, &m);
   for (gsize i = 0; i < n_rows * n_blocks; i++)
     {
@@ -139,8 +138,9 @@ activations_init (Activations *self, const SteerCpuKernels *kernels, guint n_tok
   self->words = g_new0 (gint16, n_tokens * stride);
   self->blocks = g_new0 (SteerCpuQuantBlock, n_tokens * n_blocks);
   self->rows = (SteerCpuQuantRows){ self->bytes, self->words, self->blocks, stride };
+  test_fill_random (self->values, n_tokens * depth, 1.0);
   for (gsize i = 0; i < n_tokens * depth; i++)
-    self->values[i] = (float) (g_test_rand_double_range (-1.0, 1.0) * (i / 32 % 3 == 1 ? 30.0 : 0.1));
+    self->values[i] *= i / 32 % 3 == 1 ? 30.0f : 0.1f;
   for (guint t = 0; t < n_tokens; t++)
     kernels->quantize (self->values + t * depth, depth, self->bytes + t * stride, self->words + t * stride,
                        self->blocks + t * n_blocks);

@@ -5,6 +5,7 @@
 
 #include "steer-shim.h"
 #include "tensor/steer-dequantize.h"
+#include "test-util.h"
 
 const SteerCudaQueue *
 kernel_test_get_queue (void)
@@ -59,8 +60,7 @@ kernel_test_random (gsize n, double scale)
 {
   float *values = g_new (float, n);
 
-  for (gsize i = 0; i < n; i++)
-    values[i] = (float) g_test_rand_double_range (-scale, scale);
+  test_fill_random (values, n, scale);
   return values;
 }
 
@@ -132,8 +132,7 @@ kernel_test_random_blocks (SteerDtype dtype, gsize n_blocks)
 
   while (blocks_of[kind].dtype != dtype)
     kind++;
-  for (gsize i = 0; i < n_blocks * n_bytes; i++)
-    blocks[i] = (guint8) g_test_rand_int_range (0, 256);
+  test_fill_random_bytes (blocks, n_blocks * n_bytes);
   for (gsize i = 0; i < n_blocks; i++)
     for (guint j = 0; j < 2 && blocks_of[kind].halves[j] >= 0; j++)
       {

@@ -33,12 +33,18 @@ ptx_read (const unsigned char *from)
   return value;
 }
 
-template <typename T>
-static inline void
-ptx_write (unsigned char *to, T value)
-{
-  std::memcpy (to, &value, sizeof value);
-}
+/* What lies in memory: with whatever is there else, and wherever. */
+#define PTX_IN_MEMORY __attribute__ ((may_alias, aligned (1)))
+typedef uint8_t ptx_uint8_t PTX_IN_MEMORY;
+typedef uint16_t ptx_uint16_t PTX_IN_MEMORY;
+typedef uint32_t ptx_uint32_t PTX_IN_MEMORY;
+typedef uint64_t ptx_uint64_t PTX_IN_MEMORY;
+typedef int8_t ptx_int8_t PTX_IN_MEMORY;
+typedef int16_t ptx_int16_t PTX_IN_MEMORY;
+typedef int32_t ptx_int32_t PTX_IN_MEMORY;
+typedef int64_t ptx_int64_t PTX_IN_MEMORY;
+typedef float ptx_float PTX_IN_MEMORY;
+typedef double ptx_double PTX_IN_MEMORY;
 
 /* --- Integers, which wrap around --- */
 

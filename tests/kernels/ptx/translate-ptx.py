@@ -6,7 +6,9 @@ instructions mean. Every instruction is looked up by its whole name, modifiers i
 translation, lest something be computed that was not meant.
 """
 
+import math
 import re
+import struct
 import sys
 
 C_TYPES = {
@@ -17,6 +19,7 @@ C_TYPES = {
     'b64': 'uint64_t', 'u64': 'uint64_t', 's64': 'int64_t', 'f64': 'double',
 }
 SIZES = {'8': 1, '16': 2, '32': 4, '64': 8}
+C_SIZES = {C_TYPES[name]: int(name[1:]) // 8 for name in C_TYPES if name[1:] in ('8', '16', '32', '64')}
 SPECIAL = {
     '%tid.x': 'threadIdx.x', '%ntid.x': 'blockDim.x',
     '%ctaid.x': 'blockIdx.x', '%ctaid.y': 'blockIdx.y', '%ctaid.z': 'blockIdx.z',
@@ -31,7 +34,8 @@ INTEGERS = ('s16', 'u16', 's32', 'u32', 's64', 'u64')
 FLOATS = ('f32', 'f64')
 BITS = ('b16', 'b32', 'b64')
 
-# Name -> (type as which sources are read, C++ of the result). $0, $1, ... are the sources.
+# Name -> (type as which sources are read, C++ of the result). $0, $1, ... are the sources. Of what is used ten thousand
+# times a compiler spends more on finding templates and overloads than on what they do, so those have names of their own.
 SIMPLE = {}
 
 
@@ -69,7 +73,8 @@ simple('mul.*', FLOATS, '$0 * $1')
 simple('mul.rn.*', FLOATS, '$0 * $1')
 simple('div.rn.*', FLOATS, '$0 / $1')
 simple('rcp.rn.*', FLOATS, '1 / $0')
-simple('fma.rn.*', FLOATS, 'std::fma ($0, $1, $2)')
+simple('fma.rn.f32', ('f32',), '__builtin_fmaf ($0, $1, $2)')
+simple('fma.rn.f64', ('f64',), '__builtin_fma ($0, $1, $2)')
 simple('fma.rm.f32', ('f32',), 'ptx_fma_down ($0, $1, $2)')
 simple('sqrt.rn.*', FLOATS, 'std::sqrt ($0)')
 simple('neg.*', FLOATS, '-$0')
@@ -123,6 +128,23 @@ def name_of(text):
     return re.sub(r'\W', '_', text.lstrip('%$'))
 
 
+def bits_as(c_type, own, value):
+    """The bits of @value, of the C++ type @own, as a value of @c_type; the lower ones where that has fewer."""
+    if C_SIZES.get(c_type) == C_SIZES.get(own, 0):
+        return f'__builtin_bit_cast ({c_type}, {value})'
+    return f'ptx_as<{c_type}> ({value})'
+
+
+def float_constant(digits):
+    """'3f800000' -> '0x1.0000000000000p+0f'"""
+    is_float = len(digits) == 8
+    number = struct.unpack('>f' if is_float else '>d', bytes.fromhex(digits))[0]
+    if math.isfinite(number):
+        return number.hex() + ('f' if is_float else '')
+    return bits_as('float', 'uint32_t', f'uint32_t (0x{digits})') if is_float \
+        else bits_as('double', 'uint64_t', f'uint64_t (0x{digits}ull)')
+
+
 def split_operands(text):
     """'%r1|%p1, {a, b}, [c+4]' -> ['%r1|%p1', '{a, b}', '[c+4]']"""
     operands, depth, start = [], 0, 0
@@ -165,11 +187,10 @@ class Function:
         if own is not None and 'int' in own and 'int' in c_type:
             return f'({c_type}) {name_of(operand)}'
         if own is not None:
-            return f'ptx_as<{c_type}> ({name_of(operand)})'
-        if re.fullmatch(r'0[fF][0-9a-fA-F]{8}', operand):
-            return f'ptx_as<{c_type}> (uint32_t (0x{operand[2:]}))'
-        if re.fullmatch(r'0[dD][0-9a-fA-F]{16}', operand):
-            return f'ptx_as<{c_type}> (uint64_t (0x{operand[2:]}))'
+            return bits_as(c_type, own, name_of(operand))
+        if re.fullmatch(r'0[fF][0-9a-fA-F]{8}|0[dD][0-9a-fA-F]{16}', operand):
+            constant, of = float_constant(operand[2:]), 'float' if operand[1] in 'fF' else 'double'
+            return constant if of == c_type else bits_as(c_type, of, constant)
         if re.fullmatch(r'-?\d+U?|0x[0-9a-fA-F]+U?', operand):
             number = int(operand.rstrip('U'), 0)
             if type_ == 'pred':
@@ -218,7 +239,7 @@ class Function:
         elif 'int' in own and 'int' in c_type:
             self.emit(f'{name} = ({own}) ({c_type}) ({value});')
         else:
-            self.emit(f'{name} = ptx_as<{own}> (({c_type}) ({value}));')
+            self.emit(f'{name} = {bits_as(own, c_type, f"({c_type}) ({value})")};')
 
     def instruction(self, text):
         guard = re.match(r'@(!?)(%\w+)\s+', text)
@@ -335,9 +356,9 @@ class Function:
         if len(comparison) == 3:  # true also when there is no order
             if type_ not in FLOATS:
                 return False
-            self.set(operands[0], f'{a} {COMPARISONS[comparison[:2]]} {b} || std::isunordered ({a}, {b})', 'bool')
+            self.set(operands[0], f'{a} {COMPARISONS[comparison[:2]]} {b} || __builtin_isunordered ({a}, {b})', 'bool')
         elif comparison == 'ne' and type_ in FLOATS:
-            self.set(operands[0], f'{a} != {b} && !std::isunordered ({a}, {b})', 'bool')
+            self.set(operands[0], f'{a} != {b} && !__builtin_isunordered ({a}, {b})', 'bool')
         else:
             self.set(operands[0], f'{a} {COMPARISONS[comparison]} {b}', 'bool')
         return True
@@ -384,7 +405,7 @@ class Function:
         self.emit(f'const unsigned char *from = thread.read_{way} ({self.address(operands[1])}, '
                   f'{size * len(targets)});')
         for i, target in enumerate(targets):
-            self.set(target, f'ptx_read<{C_TYPES[type_]}> (from + {i * size})', C_TYPES[type_])
+            self.set(target, f'*(const ptx_{C_TYPES[type_]} *) (from + {i * size})', C_TYPES[type_])
         return True
 
     def store(self, operands, space, vector, type_):
@@ -393,15 +414,15 @@ class Function:
         way = {None: 'generic', 'param': 'own', 'local': 'own'}.get(space, space)
         self.emit(f'unsigned char *to = thread.write_{way} ({self.address(operands[0])}, {size * len(sources)});')
         for i, source in enumerate(sources):
-            self.emit(f'ptx_write<{C_TYPES[type_]}> (to + {i * size}, {self.value(source, type_)});')
+            self.emit(f'*(ptx_{C_TYPES[type_]} *) (to + {i * size}) = {self.value(source, type_)};')
         return True
 
     def atomic(self, operands, space, operation, type_):
         function = {'add': 'ptx_add (old, value)', 'max': '(old < value ? value : old)', 'or': 'old | value'}[operation]
         c_type = C_TYPES[type_]
         self.emit(f'unsigned char *at = thread.change_{space} ({self.address(operands[1])}, {SIZES[type_[1:]]});')
-        self.emit(f'{c_type} old = ptx_read<{c_type}> (at), value = {self.value(operands[2], type_)};')
-        self.emit(f'ptx_write<{c_type}> (at, {function});')
+        self.emit(f'{c_type} old = *(const ptx_{c_type} *) at, value = {self.value(operands[2], type_)};')
+        self.emit(f'*(ptx_{c_type} *) at = {function};')
         self.set(operands[0], 'old', c_type)
         return True
 
