@@ -9,6 +9,7 @@ typedef struct
   const SteerCudaColumn *columns;
   guint n_columns;
   gboolean any_taps;
+  gboolean any_hooks;
   gboolean any_logits; /* on the host */
   gboolean any_token;
 } Step;
@@ -22,9 +23,16 @@ copy_taps (SteerCudaContext *self, const Step *step, guint layer, const float *r
   return cudaSuccess;
 }
 
-/* Queries that are ready for attention; keys and values go to the cache. */
+/* Queries that are ready for attention; keys and values go to the cache. @steered: whether @in, the output of the layer
+ * before, has been steered. */
 static cudaError_t
-enqueue_heads (SteerCudaContext *self, int n, guint index, const float *in, float *out, const float **query)
+enqueue_heads (SteerCudaContext *self,
+               int n,
+               guint index,
+               gboolean steered,
+               const float *in,
+               float *out,
+               const float **query)
 {
   const SteerCudaLayer *layer = &self->weights.layers[index];
   const SteerCudaToken *tokens = self->steering.device.tokens;
@@ -37,7 +45,7 @@ enqueue_heads (SteerCudaContext *self, int n, guint index, const float *in, floa
   const float *turns = steer_cuda_get_turns (self, index, n);
   gboolean normed = layer->q_norm != NULL;
 
-  TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, (int) index, &layer->q, &layer->k, &layer->v,
+  TRY (steer_cuda_decode_qkv (&self->queue, &self->shape, steered ? 0 : (int) index, &layer->q, &layer->k, &layer->v,
                               layer->attn_norm, tokens, n, turns, in, out, work->q, normed ? work->q : NULL,
                               &self->caches[index]));
   *query = normed ? work->query : work->q;
@@ -77,16 +85,36 @@ enqueue_gate_and_up (SteerCudaContext *self, int n, const SteerCudaLayer *layer,
                                work->hidden);
 }
 
-/* The steering of a layer is the first thing that the next one does, so the residual changes its buffer there. @taps:
- * (nullable): the step whose taps are copied; never inside a graph. */
+/* Of a layer's output, which steering and hooks change in place. @steered: out: whether that was done; if not, what
+ * follows steers. */
 static cudaError_t
-enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residual)
+call_hooks (SteerCudaContext *self, const Step *step, guint layer, float *residual, gboolean *steered)
+{
+  *steered = FALSE;
+  for (guint i = 0; i < step->n_columns && !*steered; i++)
+    *steered = steer_run_has_hook (step->columns[i].run, layer);
+  if (!*steered)
+    return cudaSuccess;
+  TRY (steer_cuda_steer_rows (&self->queue, &self->shape, (int) layer, self->steering.device.tokens,
+                              (int) step->n_columns, residual));
+  for (guint i = 0; i < step->n_columns; i++)
+    TRY (steer_cuda_call_hook (self, step->columns[i].run, step->columns[i].index, 1, layer,
+                               residual + (gsize) i * self->config->d_model));
+  return cudaSuccess;
+}
+
+/* The steering of a layer is the first thing that the next one does, so the residual changes its buffer there. @seen:
+ * (nullable): the step whose hooks are called and taps are copied; never inside a graph. @steered: out: whether the
+ * last layer's output has been steered. */
+static cudaError_t
+enqueue_layers (SteerCudaContext *self, int n, const Step *seen, float **residual, gboolean *steered)
 {
   SteerCudaWork *work = &self->work;
   const SteerCudaToken *tokens = self->steering.device.tokens;
   float *in = work->residual[0];
   float *out = work->residual[1];
 
+  *steered = FALSE;
   TRY (steer_cuda_embed (&self->queue, &self->shape, &self->weights.embed, self->weights.inv_freq,
                          self->weights.n_turns, tokens, n, in, work->turns));
   for (guint i = 0; i < self->config->n_layers; i++)
@@ -96,14 +124,16 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
       const float *query;
       float *swap = in;
 
-      TRY (enqueue_heads (self, n, i, in, out, &query));
-      if (taps != NULL && i > 0)
-        TRY (copy_taps (self, taps, i - 1, out));
+      TRY (enqueue_heads (self, n, i, *steered, in, out, &query));
+      if (seen != NULL && i > 0)
+        TRY (copy_taps (self, seen, i - 1, out));
       TRY (steer_cuda_decode_attention (&self->queue, &shape, &self->caches[i], tokens, n, query,
                                         work->attention_scratch, work->attended));
       TRY (enqueue_branch (self, n, &layer->o, layer->attn_branch_norm, work->attended, out));
       TRY (enqueue_gate_and_up (self, n, layer, out));
       TRY (enqueue_branch (self, n, &layer->down, layer->mlp_branch_norm, work->hidden, out));
+      if (seen != NULL && seen->any_hooks)
+        TRY (call_hooks (self, seen, i, out, steered));
       in = out;
       out = swap;
     }
@@ -113,11 +143,11 @@ enqueue_layers (SteerCudaContext *self, int n, const Step *taps, float **residua
 }
 
 static cudaError_t
-enqueue_logits (SteerCudaContext *self, int n, float *const *residual)
+enqueue_logits (SteerCudaContext *self, int n, float *const *residual, gboolean steered)
 {
-  TRY (steer_cuda_decode_logits (&self->queue, &self->shape, (int) self->config->n_layers, &self->weights.output,
-                                 self->weights.final_norm, self->steering.device.tokens, n, residual[0], residual[1],
-                                 self->work.logits));
+  TRY (steer_cuda_decode_logits (&self->queue, &self->shape, steered ? 0 : (int) self->config->n_layers,
+                                 &self->weights.output, self->weights.final_norm, self->steering.device.tokens, n,
+                                 residual[0], residual[1], self->work.logits));
   return steer_cuda_cap_logits (self, n);
 }
 
@@ -125,9 +155,10 @@ static cudaError_t
 enqueue_step (SteerCudaContext *self, guint n, gboolean choosing)
 {
   float *residual[2];
+  gboolean steered;
 
-  TRY (enqueue_layers (self, (int) n, NULL, residual));
-  TRY (enqueue_logits (self, (int) n, residual));
+  TRY (enqueue_layers (self, (int) n, NULL, residual, &steered));
+  TRY (enqueue_logits (self, (int) n, residual, steered));
   return choosing ? steer_cuda_launch_choice (self, n) : cudaSuccess;
 }
 
@@ -179,14 +210,16 @@ launch_step (SteerCudaContext *self, guint n, gboolean choosing)
 }
 
 static cudaError_t
-launch_with_taps (SteerCudaContext *self, const Step *step)
+launch_watched (SteerCudaContext *self, const Step *step)
 {
   float *residual[2];
+  gboolean steered;
 
-  TRY (enqueue_layers (self, (int) step->n_columns, step->any_taps ? step : NULL, residual));
+  TRY (
+    enqueue_layers (self, (int) step->n_columns, step->any_taps || step->any_hooks ? step : NULL, residual, &steered));
   if (!step->any_taps && !step->any_logits && !step->any_token)
     return cudaSuccess;
-  TRY (enqueue_logits (self, (int) step->n_columns, residual));
+  TRY (enqueue_logits (self, (int) step->n_columns, residual, steered));
   return step->any_taps ? copy_taps (self, step, self->config->n_layers - 1, residual[1]) : cudaSuccess;
 }
 
@@ -218,6 +251,7 @@ look_at (const SteerCudaColumn *columns, guint n_columns)
       SteerWant want = steer_cuda_column_get_want (&columns[i]);
 
       step.any_taps |= columns[i].run->n_taps > 0;
+      step.any_hooks |= columns[i].run->n_hooks > 0;
       step.any_token |= want == STEER_WANT_TOKEN;
       step.any_logits |= want == STEER_WANT_LAST_LOGITS || want == STEER_WANT_ALL_LOGITS;
     }
@@ -263,12 +297,13 @@ gboolean
 steer_cuda_decode_step (SteerCudaContext *self, const SteerCudaColumn *columns, guint n_columns, GError **error)
 {
   const Step step = look_at (columns, n_columns);
-  gboolean choosing = step.any_token && !step.any_logits && !step.any_taps;
-  gboolean plain = !step.any_taps && (step.any_logits || step.any_token);
+  gboolean watched = step.any_taps || step.any_hooks;
+  gboolean choosing = step.any_token && !step.any_logits && !watched;
+  gboolean plain = !watched && (step.any_logits || step.any_token);
 
   if (!steer_cuda_context_check (self, fill_block (self, &step), "sending a token", error)
       || !steer_cuda_context_check (self,
-                                    plain ? launch_step (self, n_columns, choosing) : launch_with_taps (self, &step),
+                                    plain ? launch_step (self, n_columns, choosing) : launch_watched (self, &step),
                                     "computing a token", error))
     return FALSE;
   if (choosing)

@@ -135,6 +135,34 @@ steer_cuda_wait_for_tokens (SteerCudaContext *self, guint n_columns, GError **er
 }
 
 cudaError_t
+steer_cuda_call_hook (SteerCudaContext *self,
+                      const SteerRun *run,
+                      guint first,
+                      guint n_tokens,
+                      guint layer,
+                      float *rows)
+{
+  gsize d_model = self->config->d_model;
+  gsize n_bytes = n_tokens * d_model * sizeof (float);
+  g_autofree float *here = NULL;
+  cudaError_t status;
+
+  if (!steer_run_has_hook (run, layer))
+    return cudaSuccess;
+  here = g_try_malloc (n_bytes);
+  if (here == NULL)
+    return cudaErrorMemoryAllocation;
+  status = cudaMemcpyAsync (here, rows, n_bytes, cudaMemcpyDeviceToHost, self->queue.stream);
+  if (status == cudaSuccess)
+    status = cudaStreamSynchronize (self->queue.stream);
+  if (status != cudaSuccess)
+    return status;
+  run->hook (layer, first, n_tokens, here, d_model, run->hook_data);
+  status = cudaMemcpyAsync (rows, here, n_bytes, cudaMemcpyHostToDevice, self->queue.stream);
+  return status == cudaSuccess ? cudaStreamSynchronize (self->queue.stream) : status;
+}
+
+cudaError_t
 steer_cuda_copy_taps (SteerCudaContext *self,
                       const SteerRun *run,
                       guint first,

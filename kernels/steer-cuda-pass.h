@@ -59,6 +59,15 @@ cudaError_t steer_cuda_cap_logits (SteerCudaContext *self, int n_rows);
 /* Waits until the device has written the tokens of this stamp. */
 gboolean steer_cuda_wait_for_tokens (SteerCudaContext *self, guint n_columns, GError **error);
 
+/* Has the run's hook, if it is called for @layer, change that layer's output: the rows come here and go back, and the
+ * device waits. @n_tokens: of the run, from @first on; @rows: device, [n_tokens, d_model]. */
+cudaError_t steer_cuda_call_hook (SteerCudaContext *self,
+                                  const SteerRun *run,
+                                  guint first,
+                                  guint n_tokens,
+                                  guint layer,
+                                  float *rows);
+
 /* The residual of tokens after @layer to the run's taps. @rows: device, [n_tokens, d_model]. */
 cudaError_t steer_cuda_copy_taps (SteerCudaContext *self,
                                   const SteerRun *run,

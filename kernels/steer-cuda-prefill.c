@@ -178,6 +178,7 @@ get_wanted_rows (const SteerCudaContext *self, const Chunk *chunk, guint layer)
 
   for (guint i = 0; i < run->n_taps; i++)
     all |= run->tap_layers[i] == layer;
+  all |= steer_run_has_hook (run, layer);
   if (all)
     return (Rows){ 0, chunk->n_tokens };
   return (Rows){ chunk->n_tokens - 1, is_last_chunk (chunk) && run->want != STEER_WANT_NOTHING ? 1 : 0 };
@@ -198,6 +199,7 @@ run_layer (SteerCudaContext *self, const Chunk *chunk, guint index)
   if (n_ops > 0)
     TRY (steer_cuda_steer_rows (&self->queue, &self->shape, (int) index, self->work.tokens + rows.first, rows.n,
                                 get_residual (self, rows.first)));
+  TRY (steer_cuda_call_hook (self, chunk->run, chunk->first, (guint) chunk->n_tokens, index, self->work.residual[0]));
   return steer_cuda_copy_taps (self, chunk->run, chunk->first, (guint) chunk->n_tokens, index, self->work.residual[0]);
 }
 

@@ -19,7 +19,7 @@ encode_opening (SteerWorker *self, SteerJob *job, GError **error)
 {
   g_autoptr (SteerRequest) request = steer_request_new ();
 
-  if (job->as_text || self->loaded->template == NULL)
+  if (job->as_text || self->loaded->text.template == NULL)
     steer_request_set_text (request, "");
   else
     steer_request_add_message (request, STEER_ROLE_USER, REQUEST);
@@ -34,7 +34,8 @@ encode_example (SteerWorker *self, const GArray *opening, const char *example, G
 {
   g_autoptr (GArray) tokens = g_array_copy ((GArray *) opening);
 
-  if (!steer_tokenizer_encode (self->loaded->tokenizer, example, strlen (example), STEER_ENCODE_DEFAULT, tokens, error))
+  if (!steer_tokenizer_encode (self->loaded->text.tokenizer, example, strlen (example), STEER_ENCODE_DEFAULT, tokens,
+                               error))
     return NULL;
   if (tokens->len == opening->len)
     {
@@ -90,8 +91,8 @@ read_example (Reading *self, const char *example, GCancellable *cancellable, GEr
     {
       guint n = MIN (CHUNK_TOKENS, tokens->len - first);
 
-      if (!steer_session_trace_range (&timeline, first, n, self->layers, n_layers, NULL, self->residual, cancellable,
-                                      error))
+      if (!steer_session_trace_range (&timeline, first, n, self->layers, n_layers, STEER_WANT_NOTHING, NULL,
+                                      self->residual, cancellable, error))
         return FALSE;
       steer_contrast_add_tokens (self->contrast, self->residual, n, n_skipped > first ? MIN (n_skipped - first, n) : 0);
       first += n;

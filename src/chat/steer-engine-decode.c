@@ -164,8 +164,8 @@ start_writer (SteerWorker *worker, Writer *writer, guint slot, const GError *not
   writer->seen = g_new0 (guint32, (n_vocab + 31) / 32);
   for (guint i = 0; i < writer->n_prompt; i++)
     mark_seen (writer, g_array_index (writer->tokens, gint32, i));
-  if (worker->loaded->tokenizer != NULL)
-    writer->detokenizer = steer_detokenizer_new (worker->loaded->tokenizer, TRUE);
+  if (worker->loaded->text.tokenizer != NULL)
+    writer->detokenizer = steer_detokenizer_new (worker->loaded->text.tokenizer, TRUE);
 
   take_plan (writer);
   timeline = get_timeline (writer, writer->request->reuse, &choice);
@@ -184,9 +184,9 @@ ends_reply (SteerWorker *worker, const Writer *writer, gint32 token)
       if (config->eos_ids[i] == token)
         return TRUE;
     }
-  for (guint i = 0; writer->request->messages->len > 0 && i < worker->loaded->chat_ends->len; i++)
+  for (guint i = 0; writer->request->messages->len > 0 && i < worker->loaded->text.ends->len; i++)
     {
-      if (g_array_index (worker->loaded->chat_ends, gint32, i) == token)
+      if (g_array_index (worker->loaded->text.ends, gint32, i) == token)
         return TRUE;
     }
   return FALSE;
@@ -238,7 +238,7 @@ choose (SteerWorker *worker, Writer *writer)
 static void
 post_token (SteerWorker *worker, Writer *writer, gint32 token, gsize certain)
 {
-  SteerChatTemplate *template = worker->loaded->template;
+  SteerChatTemplate *template = worker->loaded->text.template;
   gboolean first = count_written (writer) == 1 && writer->request->messages->len > 0 && template != NULL;
   g_autoptr (GString) text = g_string_new (first ? steer_chat_template_get_written (template) : NULL);
 

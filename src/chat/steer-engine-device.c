@@ -10,19 +10,6 @@ on_progress (double fraction, gpointer data)
   steer_engine_post_progress (&self->owner, fraction);
 }
 
-static guint32 *
-find_special (SteerTokenizer *tokenizer, guint n_vocab)
-{
-  guint32 *special = g_new0 (guint32, (n_vocab + 31) / 32);
-
-  for (guint id = 0; tokenizer != NULL && id < MIN (n_vocab, steer_tokenizer_get_n_tokens (tokenizer)); id++)
-    {
-      if (steer_tokenizer_is_special (tokenizer, (gint32) id))
-        special[id / 32] |= 1u << (id % 32);
-    }
-  return special;
-}
-
 /* Before anybody else sees @self. */
 static void
 describe (SteerLoaded *self, const SteerContext *context)
@@ -45,7 +32,7 @@ steer_worker_install (SteerWorker *self, SteerContext *context, SteerLoaded *loa
   self->context = context;
   self->loaded = steer_loaded_ref (loaded);
   self->sampler = steer_sampler_new (n_vocab);
-  self->special = find_special (loaded->tokenizer, n_vocab);
+  self->special = steer_model_text_find_special (&loaded->text, n_vocab);
   for (guint i = 0; i < context->options.n_slots; i++)
     {
       self->sessions[i] = steer_session_new (context, i);
@@ -119,10 +106,7 @@ copy_loaded (SteerLoaded *from)
 
   g_atomic_ref_count_init (&self->ref_count);
   self->model = g_object_ref (from->model);
-  g_set_object (&self->tokenizer, from->tokenizer);
-  g_set_object (&self->template, from->template);
-  self->text_error = from->text_error != NULL ? g_error_copy (from->text_error) : NULL;
-  self->chat_ends = g_array_ref (from->chat_ends);
+  steer_model_text_copy (&self->text, &from->text);
   return self;
 }
 

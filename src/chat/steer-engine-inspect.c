@@ -88,12 +88,13 @@ inspect (SteerWorker *self, SteerJob *job, GError **error)
                                              steer_model_get_config (self->loaded->model)->d_model, error);
   if (residual == NULL)
     return NULL;
-  inspection = steer_inspection_new (timeline.tokens, timeline.n_tokens, job->saes, self->loaded->tokenizer);
+  inspection = steer_inspection_new (timeline.tokens, timeline.n_tokens, job->saes, self->loaded->text.tokenizer);
   for (guint first = 0; first < timeline.n_tokens; first += CHUNK_TOKENS)
     {
       guint n = MIN (CHUNK_TOKENS, timeline.n_tokens - first);
 
-      if (!steer_session_trace_range (&timeline, first, n, layers, job->saes->len, NULL, residual, cancellable, error)
+      if (!steer_session_trace_range (&timeline, first, n, layers, job->saes->len, STEER_WANT_NOTHING, NULL, residual,
+                                      cancellable, error)
           || !encode_chunk (inspection, job->saes, residual, n, cancellable, error))
         return NULL;
     }
@@ -160,7 +161,8 @@ measure_norms (SteerWorker *self, GArray *tokens, GCancellable *cancellable, GEr
 
       for (guint i = 0; i < n; i++)
         layers[i] = first + i;
-      if (!steer_session_trace_range (&timeline, 0, tokens->len, layers, n, NULL, residual, cancellable, error))
+      if (!steer_session_trace_range (&timeline, 0, tokens->len, layers, n, STEER_WANT_NOTHING, NULL, residual,
+                                      cancellable, error))
         return NULL;
       for (guint i = 0; i < n; i++)
         {

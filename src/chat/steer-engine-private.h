@@ -1,6 +1,7 @@
 #pragma once
 
 #include "steer-engine.h"
+#include "steer-model-text.h"
 #include "steer-reply-private.h"
 #include "steer-sampler.h"
 #include "steer-session.h"
@@ -12,10 +13,7 @@ typedef struct
 {
   gatomicrefcount ref_count;
   SteerModel *model;
-  SteerTokenizer *tokenizer;   /* nullable */
-  SteerChatTemplate *template; /* nullable */
-  GError *text_error;          /* nullable: why one of them is missing */
-  GArray *chat_ends;           /* gint32: ids that end a turn of the template, beside the model's own EOS */
+  SteerModelText text;
   char *device_id;
   char *device_name;
   char *device_note; /* nullable: why a device that comes first is not used */

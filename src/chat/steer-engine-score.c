@@ -86,7 +86,8 @@ score_tokens (SteerWorker *self, SteerJob *job, float *logits, float *residual, 
       gboolean judged = at >= before;
       guint n = MIN (CHUNK_TOKENS, (judged ? timeline.n_tokens : before) - at);
 
-      if (!steer_session_trace_range (&timeline, at, n, &job->layer, judged ? n_taps : 0, judged ? logits : NULL,
+      if (!steer_session_trace_range (&timeline, at, n, &job->layer, judged ? n_taps : 0,
+                                      judged ? STEER_WANT_ALL_LOGITS : STEER_WANT_NOTHING, judged ? logits : NULL,
                                       judged ? residual : NULL, g_task_get_cancellable (job->task), error))
         return FALSE;
       for (guint i = 0; judged && i < n; i++)

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "steer-niceness.h"
-#include "text/steer-tokenizer-gguf.h"
 
 SteerJob *
 steer_job_new (SteerJobKind kind)
@@ -48,23 +47,24 @@ steer_loaded_unref (SteerLoaded *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
   g_clear_object (&self->model);
-  g_clear_object (&self->tokenizer);
-  g_clear_object (&self->template);
-  g_clear_error (&self->text_error);
-  g_clear_pointer (&self->chat_ends, g_array_unref);
+  steer_model_text_clear (&self->text);
   g_free (self->device_id);
   g_free (self->device_name);
   g_free (self->device_note);
   g_free (self);
 }
 
-static GArray *
-encode_messages (SteerLoaded *self, SteerRequest *request, GError **error)
+GArray *
+steer_loaded_encode (SteerLoaded *self, SteerRequest *request, GError **error)
 {
-  g_autoptr (GArray) turns = g_array_new (FALSE, FALSE, sizeof (SteerTurn));
-  g_autoptr (GArray) ids = g_array_new (FALSE, FALSE, sizeof (gint32));
-  g_autoptr (SteerRendering) rendering = NULL;
+  g_autoptr (GArray) turns = NULL;
 
+  if (request->ids != NULL)
+    return g_array_copy (request->ids);
+  if (request->text != NULL)
+    return steer_model_text_encode (&self->text, request->text, error);
+
+  turns = g_array_new (FALSE, FALSE, sizeof (SteerTurn));
   for (guint i = 0; i < request->messages->len; i++)
     {
       SteerRole role = g_array_index (request->messages, SteerRequestMessage, i).role;
@@ -72,119 +72,9 @@ encode_messages (SteerLoaded *self, SteerRequest *request, GError **error)
 
       g_array_append_val (turns, turn);
     }
-  rendering
-    = steer_chat_template_render (self->template, (const SteerTurn *) (gpointer) turns->data, turns->len,
-                                  request->thinking ? STEER_OPENING_REPLY : STEER_OPENING_ANSWER, request->date, error);
-  if (rendering == NULL)
-    return NULL;
-  /* The template writes BOS itself where the model wants one. */
-  if (!steer_tokenizer_encode_spans (self->tokenizer, rendering->text,
-                                     (const SteerTextSpan *) (gpointer) rendering->spans->data, rendering->spans->len,
-                                     STEER_ENCODE_DEFAULT, ids, error))
-    return NULL;
-  return g_steal_pointer (&ids);
-}
-
-GArray *
-steer_loaded_encode (SteerLoaded *self, SteerRequest *request, GError **error)
-{
-  g_autoptr (GArray) ids = NULL;
-
-  if (request->ids != NULL)
-    return g_array_copy (request->ids);
-
-  if (self->tokenizer == NULL || (self->template == NULL && request->text == NULL))
-    {
-      g_set_error (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_TEXT, "%s", self->text_error->message);
-      return NULL;
-    }
-  if (request->text == NULL)
-    return encode_messages (self, request, error);
-
-  ids = g_array_new (FALSE, FALSE, sizeof (gint32));
-  if (!steer_tokenizer_encode (self->tokenizer, request->text, strlen (request->text), STEER_ENCODE_ADD_BOS, ids,
-                               error))
-    return NULL;
-  return g_steal_pointer (&ids);
-}
-
-/* Models are published with an EOS that ends a document while their template ends a turn with another token; both end
- * a reply in a chat. */
-static GArray *
-find_chat_ends (SteerTokenizer *tokenizer, SteerChatTemplate *template)
-{
-  static const char *const contents[STEER_N_TEMPLATES][3] = {
-    [STEER_TEMPLATE_LLAMA3] = { "<|eot_id|>", "<|eom_id|>" },
-    [STEER_TEMPLATE_CHATML] = { "<|im_end|>" },
-    [STEER_TEMPLATE_LLAMA2] = { "</s>" },
-    [STEER_TEMPLATE_MISTRAL] = { "</s>" },
-    [STEER_TEMPLATE_GEMMA] = { "<end_of_turn>" },
-    [STEER_TEMPLATE_ZEPHYR] = { "</s>" },
-    [STEER_TEMPLATE_DEEPSEEK] = { "<｜end▁of▁sentence｜>" },
-  };
-  GArray *ends = g_array_new (FALSE, FALSE, sizeof (gint32));
-
-  if (tokenizer == NULL || template == NULL)
-    return ends;
-  for (const char *const *content = contents[steer_chat_template_get_family (template)]; *content != NULL; content++)
-    {
-      gint32 id = steer_tokenizer_find (tokenizer, *content);
-
-      if (id >= 0)
-        g_array_append_val (ends, id);
-    }
-  return ends;
-}
-
-static SteerChatTemplate *
-find_template (const char *path, const char *family_name, GError **error)
-{
-  SteerTemplateFamily family;
-
-  if (family_name == NULL)
-    return steer_chat_template_new_for_model (path, error);
-  if (!steer_template_family_from_name (family_name, &family))
-    {
-      g_set_error (
-        error, STEER_TEXT_ERROR, STEER_TEXT_ERROR_UNSUPPORTED,
-        "there is no chat template called \"%s\": use llama3, chatml, llama2, mistral, gemma, zephyr or deepseek",
-        family_name);
-      return NULL;
-    }
-  return steer_chat_template_new_for_family (family, NULL, NULL);
-}
-
-/* Tokenizer and template; a model that lacks them serves requests by ids, so that is no failure to load. A tokenizer
- * that is there and broken is one. */
-static gboolean
-load_text (SteerLoaded *loaded, SteerJob *job, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-
-  loaded->tokenizer = steer_tokenizer_new_for_model (steer_model_get_files (loaded->model), &local);
-  if (loaded->tokenizer == NULL && g_error_matches (local, STEER_TEXT_ERROR, STEER_TEXT_ERROR_NOT_FOUND))
-    {
-      loaded->text_error = g_steal_pointer (&local);
-      return TRUE;
-    }
-  if (loaded->tokenizer == NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&local));
-      return FALSE;
-    }
-
-  loaded->template = find_template (steer_model_get_files (loaded->model), job->template, &local);
-  if (loaded->template == NULL)
-    {
-      /* A family that was asked for by a wrong name is the caller's mistake. */
-      if (job->template != NULL)
-        {
-          g_propagate_error (error, g_steal_pointer (&local));
-          return FALSE;
-        }
-      loaded->text_error = g_steal_pointer (&local);
-    }
-  return TRUE;
+  return steer_model_text_encode_turns (&self->text, (const SteerTurn *) (gpointer) turns->data, turns->len,
+                                        request->thinking ? STEER_OPENING_REPLY : STEER_OPENING_ANSWER, request->date,
+                                        error);
 }
 
 static gboolean
@@ -199,9 +89,9 @@ load (SteerWorker *self, SteerJob *job, GError **error)
   steer_engine_post_progress (&self->owner, 0.0);
 
   loaded->model = job->model != NULL ? g_object_ref (job->model) : steer_model_open (job->path, cancellable, error);
-  if (loaded->model == NULL || !load_text (loaded, job, error))
+  if (loaded->model == NULL
+      || !steer_model_text_load (&loaded->text, steer_model_get_files (loaded->model), job->template, error))
     return FALSE;
-  loaded->chat_ends = find_chat_ends (loaded->tokenizer, loaded->template);
 
   context = steer_worker_open (self, loaded->model, job->device, &job->options, cancellable, error);
   if (context == NULL)

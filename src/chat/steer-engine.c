@@ -401,21 +401,21 @@ SteerTokenizer *
 steer_engine_get_tokenizer (SteerEngine *self)
 {
   g_return_val_if_fail (STEER_IS_ENGINE (self), NULL);
-  return self->loaded != NULL ? self->loaded->tokenizer : NULL;
+  return self->loaded != NULL ? self->loaded->text.tokenizer : NULL;
 }
 
 SteerChatTemplate *
 steer_engine_get_template (SteerEngine *self)
 {
   g_return_val_if_fail (STEER_IS_ENGINE (self), NULL);
-  return self->loaded != NULL ? self->loaded->template : NULL;
+  return self->loaded != NULL ? self->loaded->text.template : NULL;
 }
 
 const GError *
 steer_engine_get_text_error (SteerEngine *self)
 {
   g_return_val_if_fail (STEER_IS_ENGINE (self), NULL);
-  return self->loaded != NULL ? self->loaded->text_error : NULL;
+  return self->loaded != NULL ? self->loaded->text.problem : NULL;
 }
 
 double

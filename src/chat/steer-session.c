@@ -22,6 +22,11 @@ struct _SteerSession
   gint32 token;          /* chosen by the device */
   gboolean token_valid;  /* it follows the last cached token, and nobody took it */
   GArray *mask;          /* guint8, scratch */
+
+  const guint *hook_layers; /* [n_hooks], not owned */
+  guint n_hooks;
+  SteerHookFunc hook;
+  gpointer hook_data;
 };
 
 static void
@@ -66,6 +71,19 @@ steer_session_set_special (SteerSession *self, const guint32 *special)
 
   g_free (self->special);
   self->special = g_memdup2 (special, (n_vocab + 31) / 32 * sizeof (guint32));
+}
+
+void
+steer_session_set_hooks (SteerSession *self,
+                         const guint *layers,
+                         guint n_layers,
+                         SteerHookFunc hook,
+                         gpointer hook_data)
+{
+  self->hook_layers = layers;
+  self->n_hooks = n_layers;
+  self->hook = hook;
+  self->hook_data = hook_data;
 }
 
 float *
@@ -157,6 +175,10 @@ make_run (const SteerTimeline *timeline, guint first, guint n)
     .tokens = timeline->tokens + first,
     .n_tokens = n,
     .want = STEER_WANT_NOTHING,
+    .hook_layers = self->hook_layers,
+    .n_hooks = self->n_hooks,
+    .hook = self->hook,
+    .hook_data = self->hook_data,
   };
 
   g_array_set_size (self->mask, n);
@@ -287,6 +309,7 @@ steer_session_trace_range (const SteerTimeline *timeline,
                            guint n_tokens,
                            const guint *layers,
                            guint n_layers,
+                           SteerWant want,
                            float *logits,
                            float *residual,
                            GCancellable *cancellable,
@@ -299,7 +322,7 @@ steer_session_trace_range (const SteerTimeline *timeline,
 
   truncate_to (self, first);
   run = make_run (timeline, first, n_tokens);
-  run.want = logits != NULL ? STEER_WANT_ALL_LOGITS : STEER_WANT_NOTHING;
+  run.want = want;
   run.logits = logits;
   run.tap_layers = layers;
   run.n_taps = n_layers;
@@ -307,6 +330,7 @@ steer_session_trace_range (const SteerTimeline *timeline,
   if (!steer_context_forward (self->context, &run, 1, cancellable, error))
     return FALSE;
   record_run (timeline, &run);
+  self->logits_valid = FALSE; /* they are the caller's */
   return TRUE;
 }
 
@@ -319,6 +343,7 @@ steer_session_trace (const SteerTimeline *timeline,
                      GCancellable *cancellable,
                      GError **error)
 {
-  return steer_session_trace_range (timeline, 0, timeline->n_tokens, layers, n_layers, logits, residual, cancellable,
-                                    error);
+  return steer_session_trace_range (timeline, 0, timeline->n_tokens, layers, n_layers,
+                                    logits != NULL ? STEER_WANT_ALL_LOGITS : STEER_WANT_NOTHING, logits, residual,
+                                    cancellable, error);
 }

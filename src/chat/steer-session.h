@@ -20,6 +20,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (SteerSession, steer_session_free)
 /* Which token ids are special, for plans that leave them alone: bit set [(n_vocab + 31) / 32], copied. */
 void steer_session_set_special (SteerSession *self, const guint32 *special);
 
+/* What is called between the layers of passes from now on, as SteerRun has it; @layers: [@n_layers], not copied. Which
+ * cached positions a hook has changed nobody remembers: who uses hooks computes with steer_session_trace_range(), which
+ * reuses what it is told to. */
+void steer_session_set_hooks (SteerSession *self,
+                              const guint *layers,
+                              guint n_layers,
+                              SteerHookFunc hook,
+                              gpointer hook_data);
+
 /**
  * SteerReusePolicy:
  * @STEER_REUSE_SAME_PLAN: cached positions are reused only where they were computed under an equal plan
@@ -98,13 +107,13 @@ gboolean steer_session_trace (const SteerTimeline *timeline,
 
 /* The same for tokens @first to @first + @n_tokens - 1, so that a long text needs no more room than a part of it; those
  * before must be in the cache, as the last call left them. Afterwards the cache holds the timeline up to there.
- * @logits,
- * @residual: of these tokens. */
+ * @want: nothing, the last token's logits or all; @logits: (nullable): room for them. @residual: of these tokens. */
 gboolean steer_session_trace_range (const SteerTimeline *timeline,
                                     guint first,
                                     guint n_tokens,
                                     const guint *layers,
                                     guint n_layers,
+                                    SteerWant want,
                                     float *logits,
                                     float *residual,
                                     GCancellable *cancellable,

@@ -286,6 +286,20 @@ steer (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
 }
 
 static void
+call_hooks (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
+{
+  for (guint s = 0; s < step->n_segments; s++)
+    {
+      const SteerCpuSegment *segment = &step->segments[s];
+      const SteerRun *run = segment->run;
+
+      if (steer_run_has_hook (run, layer))
+        run->hook (layer, segment->first, segment->n, self->work.residual + segment->column * self->work.model_stride,
+                   self->work.model_stride, run->hook_data);
+    }
+}
+
+static void
 tap (SteerCpuContext *self, const SteerCpuStep *step, guint layer)
 {
   gsize d_model = self->config->d_model;
@@ -325,6 +339,7 @@ run_layer_rest (SteerCpuContext *self, const SteerCpuStep *step, guint index)
   gate_and_up (self, step, layer);
   add_mlp_output (self, step, layer);
   steer (self, step, index);
+  call_hooks (self, step, index);
   tap (self, step, index);
 }
 

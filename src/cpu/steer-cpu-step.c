@@ -47,7 +47,7 @@ wants_ends_only (const SteerCpuContext *self, const SteerRun *run)
   for (guint i = 0; i < run->n_taps; i++)
     if (run->tap_layers[i] == self->config->n_layers - 1)
       return FALSE;
-  return run->want != STEER_WANT_ALL_LOGITS;
+  return run->want != STEER_WANT_ALL_LOGITS && !steer_run_has_hook (run, self->config->n_layers - 1);
 }
 
 /* The long runs of one kind, in chunks of even length, so that none is left with a few tokens for which all weights are

@@ -388,7 +388,22 @@ check_wanted (const SteerContext *context, const SteerRun *run, guint n_layers, 
     if (run->tap_layers[i] >= n_layers)
       return fail_run (error, "the residual of layer %u is wanted, but the model's last layer is %u",
                        run->tap_layers[i], n_layers - 1);
+  if (run->n_hooks > 0 && (run->hook_layers == NULL || run->hook == NULL))
+    return fail_run (error, "layers are hooked, but there is no hook");
+  for (guint i = 0; i < run->n_hooks; i++)
+    if (run->hook_layers[i] >= n_layers)
+      return fail_run (error, "layer %u is hooked, but the model's last layer is %u", run->hook_layers[i],
+                       n_layers - 1);
   return TRUE;
+}
+
+gboolean
+steer_run_has_hook (const SteerRun *run, guint layer)
+{
+  for (guint i = 0; i < run->n_hooks; i++)
+    if (run->hook_layers[i] == layer)
+      return TRUE;
+  return FALSE;
 }
 
 gboolean

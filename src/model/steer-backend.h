@@ -71,6 +71,16 @@ typedef enum
 } SteerWant;
 
 /**
+ * SteerHookFunc:
+ * @first: the first of the run's tokens that this call is about; a long run comes in pieces
+ * @rows: [@n_tokens, d_model]: the output of @layer after steering. Row t begins at @rows + t * @stride
+ *
+ * Looks at the residual stream of a run, and changes it as it likes. Called in the thread that computes the pass, layer
+ * after layer; between two layers the device waits for it. To end the pass it cancels the pass's cancellable.
+ */
+typedef void (*SteerHookFunc) (guint layer, guint first, guint n_tokens, float *rows, gsize stride, gpointer data);
+
+/**
  * SteerRun:
  *
  * Some tokens of one sequence. The run attends to the slot's cached positions 0 .. position - 1 and to itself.
@@ -90,6 +100,13 @@ typedef struct
   const guint *tap_layers; /* [n_taps]: decoder layers whose output after steering is wanted */
   guint n_taps;
   float *taps; /* out: [n_taps, n_tokens, d_model] */
+
+  /* What a hook left is what taps and later layers see. Who reuses what is in the cache knows what hooks did to it.
+   * Only where the model is: a backend whose device is elsewhere refuses. */
+  const guint *hook_layers; /* [n_hooks]: decoder layers whose output @hook is called for, once for each piece */
+  guint n_hooks;
+  SteerHookFunc hook;
+  gpointer hook_data;
 
   /* For STEER_WANT_TOKEN. */
   const SteerSampling *sampling;
@@ -149,6 +166,9 @@ struct _SteerContext
   guint64 device_bytes; /* what closing gives back to a device with memory of its own; 0 on the CPU */
   char *passed_over;    /* nullable: devices that come before this one, and why each was not taken. Set when opening */
 };
+
+/* Whether the run's hook is called for the output of @layer; for backends. */
+gboolean steer_run_has_hook (const SteerRun *run, guint layer);
 
 /* Backends known to the process, in order of preference. Registering is for start-up only. */
 void steer_backend_register (const SteerBackend *backend);

@@ -268,6 +268,14 @@ forward (SteerContext *context, SteerRun *runs, guint n_runs, GCancellable *canc
   const SteerModelConfig *config = steer_model_get_config (context->model);
   g_autoptr (GVariant) results = NULL;
 
+  for (guint i = 0; i < n_runs; i++)
+    if (runs[i].n_hooks > 0)
+      {
+        g_set_error_literal (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED,
+                             "this model computes on another computer, which cannot call hooks here: run the program "
+                             "that has them where the model is");
+        return FALSE;
+      }
   results = steer_remote_ask (
     self->remote, STEER_WIRE_FORWARD, steer_remote_runs_to_variant (self->plans, runs, n_runs, config->n_vocab),
     STEER_WIRE_RESULTS, steer_remote_runs_count_bytes (runs, n_runs, config), NULL, NULL, cancellable, error);
