@@ -1,5 +1,7 @@
 #include "steer-paths.h"
 
+#include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 static char *
@@ -18,6 +20,23 @@ find_first (const char *const *roots, guint n_roots, const char *relative)
   return NULL;
 }
 
+/* What this code lies in: the program, or the shared library that a script has loaded. */
+static char *
+find_own_file (void)
+{
+  Dl_info info;
+
+  if (dladdr ((gconstpointer) (gsize) steer_paths_find_data, &info) != 0 && strstr (info.dli_fname, ".so") != NULL)
+    {
+      char *path = realpath (info.dli_fname, NULL);
+      char *copy = g_strdup (path);
+
+      free (path);
+      return copy;
+    }
+  return g_file_read_link ("/proc/self/exe", NULL);
+}
+
 /* A program that still lies in its build folder takes its data from the sources; an installed one never looks there. */
 static gboolean
 is_uninstalled (const char *program)
@@ -28,7 +47,7 @@ is_uninstalled (const char *program)
 char *
 steer_paths_find_data (const char *relative)
 {
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *program = find_own_file ();
   g_autofree char *folder = program != NULL ? g_path_get_dirname (program) : NULL;
   /* Where a whole installation was moved to another place, or is staged in one. */
   g_autofree char *moved = folder != NULL ? g_build_filename (folder, "..", "share", "steer-chat", NULL) : NULL;
@@ -41,7 +60,7 @@ steer_paths_find_data (const char *relative)
 char *
 steer_paths_find_module (const char *name, const char *variable)
 {
-  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *program = find_own_file ();
   g_autofree char *folder = program != NULL ? g_path_get_dirname (program) : NULL;
   g_autofree char *beside = folder != NULL ? g_build_filename (folder, "lib", NULL) : NULL;
   const char *const roots[]

@@ -4,6 +4,7 @@
 #include "chat/steer-inspection.h"
 #include "chat/steer-sweep.h"
 #include "cpu/steer-cpu.h"
+#include "lab/steer-lab.h"
 #include "remote/steer-remote-model.h"
 #include "steering/steer-contrast.h"
 #include "steering/steer-gunzip.h"
@@ -34,6 +35,7 @@ steer_init_types (void)
   g_type_ensure (STEER_TYPE_FEATURE);
   g_type_ensure (STEER_TYPE_GUNZIP);
   g_type_ensure (STEER_TYPE_INSPECTION);
+  g_type_ensure (STEER_TYPE_LAB);
   g_type_ensure (STEER_TYPE_LABEL_STORE);
   g_type_ensure (STEER_TYPE_LIBRARY);
   g_type_ensure (STEER_TYPE_MESSAGE);

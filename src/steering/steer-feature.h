@@ -28,6 +28,11 @@ G_DECLARE_FINAL_TYPE (SteerFeature, steer_feature, STEER, FEATURE, GObject)
 #define STEER_FEATURE_MAX_LAYER 65535
 
 SteerFeature *steer_feature_new (guint layer, guint64 index);
+/**
+ * steer_feature_copy:
+ *
+ * Returns: (transfer full): another one that is alike
+ */
 SteerFeature *steer_feature_copy (SteerFeature *self);
 
 guint steer_feature_get_layer (SteerFeature *self);
@@ -43,8 +48,15 @@ void steer_feature_set_mode (SteerFeature *self, SteerMode mode);
 /* Short for mode CLAMP; setting FALSE makes CLAMP into ADD and leaves other modes. */
 gboolean steer_feature_get_clamp (SteerFeature *self);
 void steer_feature_set_clamp (SteerFeature *self, gboolean clamp);
-/* Where it acts; NULL: everywhere. The getter's is valid until the next change. */
+/**
+ * steer_feature_get_condition: (skip)
+ *
+ * Where it acts; NULL: everywhere. Valid until the next change.
+ */
 const SteerCondition *steer_feature_get_condition (SteerFeature *self);
+/**
+ * steer_feature_set_condition: (skip)
+ */
 void steer_feature_set_condition (SteerFeature *self, const SteerCondition *condition);
 /* The same as text, as property when. */
 const char *steer_feature_get_when (SteerFeature *self);

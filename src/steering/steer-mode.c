@@ -1,6 +1,6 @@
 /* The names of the ways of steering. */
 
-#include "steer-plan.h"
+#include "steer-mode.h"
 
 static const GEnumValue modes[] = {
   { STEER_MODE_ADD, "STEER_MODE_ADD", "add" },

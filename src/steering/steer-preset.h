@@ -32,6 +32,11 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (SteerPreset, steer_preset, STEER, PRESET, GObject)
 
 SteerPreset *steer_preset_new (void);
+/**
+ * steer_preset_copy:
+ *
+ * Returns: (transfer full): another one with copies of its features
+ */
 SteerPreset *steer_preset_copy (SteerPreset *self);
 
 /* Makes @self hold what @from holds, with copies of its features. Emits `changed` once, when something differed. */
@@ -88,7 +93,7 @@ SteerSamplingFields steer_preset_get_sampling_fields (SteerPreset *self);
 void steer_preset_set_sampling_fields (SteerPreset *self, const SteerSampling *sampling, SteerSamplingFields fields);
 
 /**
- * steer_preset_make_plan:
+ * steer_preset_make_plan: (skip)
  * @d_model, @n_layers: of the model; 0 for any
  *
  * The plan of this moment: enabled features, strength times the master multiplier (in every mode), empty with the
@@ -98,7 +103,11 @@ void steer_preset_set_sampling_fields (SteerPreset *self, const SteerSampling *s
 SteerPlan *
 steer_preset_make_plan (SteerPreset *self, SteerLibrary *library, guint d_model, guint n_layers, GError **error);
 
-/* Whether that would read files now, which may take its time: what it has read once, the library keeps. */
+/**
+ * steer_preset_plan_would_read: (skip)
+ *
+ * Whether that would read files now, which may take its time: what it has read once, the library keeps.
+ */
 gboolean steer_preset_plan_would_read (SteerPreset *self, SteerLibrary *library);
 
 G_END_DECLS

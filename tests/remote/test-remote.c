@@ -367,10 +367,19 @@ test_progress (Fixture *f, gconstpointer data)
   g_assert_cmpfloat (last, ==, 1);
 }
 
+static void
+never_called (guint layer, guint first, guint n_tokens, float *rows, gsize stride, gpointer data)
+{
+  g_assert_not_reached ();
+}
+
 /* What the lender refuses is refused in its words, with its code, and the connection goes on. */
 static void
 test_refusals (Fixture *f, gconstpointer data)
 {
+  const gint32 token = 1;
+  const guint layer = 0;
+  SteerRun hooked = { .tokens = &token, .n_tokens = 1, .hook_layers = &layer, .n_hooks = 1, .hook = never_called };
   SteerContextOptions options;
   g_autoptr (GError) error = NULL;
   g_autofree char *missing = remote_test_dup_address ("/no/such/model"), *nothing = remote_test_dup_address (NULL);
@@ -382,6 +391,14 @@ test_refusals (Fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "cuda:7"));
   g_clear_error (&error);
   context = open_context (f->there, "cpu", 1);
+
+  /* A hook's function is on this side. */
+  g_assert_false (steer_context_forward (context, &hooked, 1, NULL, &error));
+  g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_UNSUPPORTED);
+  g_clear_error (&error);
+  hooked.n_hooks = 0;
+  steer_context_forward (context, &hooked, 1, NULL, &error);
+  g_assert_no_error (error);
 
   g_assert_null (steer_model_open (missing, NULL, &error));
   g_assert_error (error, STEER_MODEL_ERROR, STEER_MODEL_ERROR_MISSING);
