@@ -128,6 +128,14 @@ test_assert_finalizes (gpointer object)
   g_source_remove (tick);
 }
 
+gboolean
+test_part_has (gboolean stood_for)
+{
+  const char *part = g_getenv ("STEER_TEST_PART");
+
+  return part == NULL || g_str_equal (part, stood_for ? "rest" : "most");
+}
+
 guint
 test_get_n_rounds (guint usually)
 {

@@ -25,6 +25,10 @@ void test_wait_for_result (GAsyncResult **kept, double seconds);
 /* Releases @object, the last reference to it but for those that threads and the main context hold for a while yet. */
 void test_assert_finalizes (gpointer object);
 
+/* A long program of tests may be asked in two parts: STEER_TEST_PART is "most", which leaves out what others of its
+ * tests stand for (@stood_for), or "rest", which is just that. Not set: all. */
+gboolean test_part_has (gboolean stood_for);
+
 /* How often a test repeats what it does at random moments: @usually, or STEER_TEST_ROUNDS. */
 guint test_get_n_rounds (guint usually);
 
