@@ -1,62 +1,8 @@
-#include "steer-lab.h"
+#include "steer-lab-private.h"
 
 #include <string.h>
 
-#include "chat/steer-chat-error.h"
-#include "chat/steer-model-text.h"
-#include "chat/steer-sampler.h"
-#include "chat/steer-session.h"
-#include "steering/steer-vector-source-open.h"
-
-typedef struct
-{
-  guint id;
-  guint layer;
-  SteerLabHook func;
-  gpointer data;
-  GDestroyNotify destroy; /* nullable */
-} Hook;
-
-struct _SteerLab
-{
-  GObject parent_instance;
-
-  SteerContext *context;
-  const SteerModelConfig *config; /* the context's model's */
-  SteerModelText text;
-  SteerSession *session;
-  SteerSampler *sampler;
-  SteerLibrary *library;
-  SteerPreset *preset; /* nullable */
-
-  GPtrArray *hooks;    /* of Hook, in the order in which they are called */
-  GArray *hook_layers; /* guint, each once */
-  guint next_hook;
-  guint piece_first;         /* position of the piece that is computed */
-  GCancellable *cancellable; /* of that piece; nullable */
-  float *rows;               /* nullable: rows for hooks, where the device has them apart */
-  gsize n_rows;              /* there is room for */
-
-  GArray *tokens;    /* gint32: what the cache holds */
-  guint n_prompt;    /* of them, up to where the reply begins that is being written */
-  GArray *taps;      /* guint: layers */
-  guint n_piece;     /* tokens of the last piece; 0: nothing is kept of one */
-  GBytes *logits;    /* nullable: [n_logits, n_vocab] */
-  GArray *kept_taps; /* guint: layers of @residual */
-  GBytes *residual;  /* nullable: [kept_taps, n_piece, d_model] */
-};
-
 G_DEFINE_FINAL_TYPE (SteerLab, steer_lab, G_TYPE_OBJECT)
-
-static void
-hook_free (gpointer data)
-{
-  Hook *hook = data;
-
-  if (hook->destroy != NULL)
-    hook->destroy (hook->data);
-  g_free (hook);
-}
 
 static void
 forget_piece (SteerLab *self)
@@ -98,7 +44,7 @@ static void
 steer_lab_init (SteerLab *self)
 {
   self->library = steer_library_new ();
-  self->hooks = g_ptr_array_new_with_free_func (hook_free);
+  self->hooks = steer_lab_hooks_new ();
   self->hook_layers = g_array_new (FALSE, FALSE, sizeof (guint));
   self->next_hook = 1;
   self->tokens = g_array_new (FALSE, FALSE, sizeof (gint32));
@@ -167,203 +113,6 @@ steer_lab_get_device (SteerLab *self)
   return self->context->device_name;
 }
 
-/* --- Text --- */
-
-/* (transfer full): what is in @ids (transfer full), as an array. */
-static gint32 *
-take_ids (GArray *ids, gsize *n_tokens)
-{
-  *n_tokens = 0;
-  return ids != NULL ? g_array_steal (ids, n_tokens) : NULL;
-}
-
-gint32 *
-steer_lab_encode (SteerLab *self, const char *text, gsize *n_tokens, GError **error)
-{
-  g_autoptr (GArray) ids = NULL;
-
-  g_return_val_if_fail (STEER_IS_LAB (self) && text != NULL, NULL);
-  ids = steer_model_text_encode (&self->text, text, error);
-  return take_ids (ids, n_tokens);
-}
-
-gint32 *
-steer_lab_encode_chat (SteerLab *self, const char *system, const char *const *strings, gsize *n_tokens, GError **error)
-{
-  g_autoptr (GArray) turns = g_array_new (FALSE, FALSE, sizeof (SteerTurn));
-  g_autoptr (GArray) ids = NULL;
-
-  g_return_val_if_fail (STEER_IS_LAB (self) && strings != NULL, NULL);
-  if (system != NULL)
-    g_array_append_vals (turns, &(SteerTurn){ STEER_ROLE_SYSTEM, system }, 1);
-  for (guint i = 0; strings[i] != NULL; i++)
-    g_array_append_vals (turns, &(SteerTurn){ i % 2 == 0 ? STEER_ROLE_USER : STEER_ROLE_ASSISTANT, strings[i] }, 1);
-  ids = steer_model_text_encode_turns (&self->text, (const SteerTurn *) (gpointer) turns->data, turns->len,
-                                       STEER_OPENING_ANSWER, NULL, error);
-  return take_ids (ids, n_tokens);
-}
-
-char *
-steer_lab_decode (SteerLab *self, const gint32 *tokens, gsize n_tokens, GError **error)
-{
-  g_return_val_if_fail (STEER_IS_LAB (self), NULL);
-  if (self->text.tokenizer == NULL)
-    {
-      g_set_error_literal (error, STEER_CHAT_ERROR, STEER_CHAT_ERROR_NO_TEXT, self->text.problem->message);
-      return NULL;
-    }
-  return steer_tokenizer_decode (self->text.tokenizer, tokens, n_tokens, FALSE, error);
-}
-
-gboolean
-steer_lab_is_end (SteerLab *self, gint32 token)
-{
-  g_return_val_if_fail (STEER_IS_LAB (self), FALSE);
-  for (guint i = 0; i < self->config->n_eos_ids; i++)
-    if (self->config->eos_ids[i] == token)
-      return TRUE;
-  for (guint i = 0; i < self->text.ends->len; i++)
-    if (g_array_index (self->text.ends, gint32, i) == token)
-      return TRUE;
-  return FALSE;
-}
-
-/* --- Steering --- */
-
-gboolean
-steer_lab_add_vectors (SteerLab *self, const char *path, const char *id, GError **error)
-{
-  g_autoptr (SteerVectorSource) source = NULL;
-  SteerSourceHints hints;
-
-  g_return_val_if_fail (STEER_IS_LAB (self) && path != NULL, FALSE);
-  steer_source_hints_init (&hints);
-  hints.d_model = self->config->d_model;
-  hints.n_layers = self->config->n_layers;
-  hints.id = id;
-  source = steer_vector_source_open (path, &hints, NULL, error);
-  if (source == NULL)
-    return FALSE;
-  steer_library_add (self->library, source);
-  return TRUE;
-}
-
-GBytes *
-steer_lab_load_vector (SteerLab *self, guint layer, guint64 index, GError **error)
-{
-  g_return_val_if_fail (STEER_IS_LAB (self), NULL);
-  return steer_library_load_vector (self->library, NULL, layer, index, error);
-}
-
-void
-steer_lab_set_preset (SteerLab *self, SteerPreset *preset)
-{
-  g_return_if_fail (STEER_IS_LAB (self));
-  g_set_object (&self->preset, preset);
-}
-
-SteerPreset *
-steer_lab_get_preset (SteerLab *self)
-{
-  g_return_val_if_fail (STEER_IS_LAB (self), NULL);
-  return self->preset;
-}
-
-/* --- Hooks --- */
-
-static void
-list_hook_layers (SteerLab *self)
-{
-  g_array_set_size (self->hook_layers, 0);
-  for (guint i = 0; i < self->hooks->len; i++)
-    {
-      const Hook *hook = g_ptr_array_index (self->hooks, i);
-      gboolean known = FALSE;
-
-      for (guint j = 0; j < self->hook_layers->len; j++)
-        known |= g_array_index (self->hook_layers, guint, j) == hook->layer;
-      if (!known)
-        g_array_append_val (self->hook_layers, hook->layer);
-    }
-}
-
-guint
-steer_lab_add_hook (SteerLab *self, guint layer, SteerLabHook func, gpointer data, GDestroyNotify destroy)
-{
-  Hook *hook;
-
-  g_return_val_if_fail (STEER_IS_LAB (self) && func != NULL && self->cancellable == NULL, 0);
-  if (layer >= self->config->n_layers)
-    {
-      if (destroy != NULL)
-        destroy (data);
-      return 0;
-    }
-  hook = g_new (Hook, 1);
-  *hook = (Hook){ self->next_hook++, layer, func, data, destroy };
-  g_ptr_array_add (self->hooks, hook);
-  list_hook_layers (self);
-  return hook->id;
-}
-
-void
-steer_lab_remove_hook (SteerLab *self, guint id)
-{
-  g_return_if_fail (STEER_IS_LAB (self) && self->cancellable == NULL);
-  for (guint i = 0; i < self->hooks->len; i++)
-    if (((const Hook *) g_ptr_array_index (self->hooks, i))->id == id)
-      {
-        g_ptr_array_remove_index (self->hooks, i);
-        list_hook_layers (self);
-        return;
-      }
-}
-
-static void
-copy_rows (float *to, gsize to_stride, const float *from, gsize from_stride, guint n, gsize d_model)
-{
-  for (guint t = 0; t < n; t++)
-    memcpy (to + t * to_stride, from + t * from_stride, d_model * sizeof (float));
-}
-
-static void
-call_each (SteerLab *self, guint layer, guint first, guint n_tokens, float *rows)
-{
-  for (guint i = 0; i < self->hooks->len; i++)
-    {
-      const Hook *hook = g_ptr_array_index (self->hooks, i);
-
-      if (hook->layer == layer)
-        hook->func (layer, self->piece_first + first, n_tokens, self->config->d_model, rows, hook->data);
-    }
-}
-
-static void
-call_hooks (guint layer, guint first, guint n_tokens, float *rows, gsize stride, gpointer data)
-{
-  SteerLab *self = data;
-  gsize d_model = self->config->d_model;
-
-  if (stride == d_model)
-    {
-      call_each (self, layer, first, n_tokens, rows);
-      return;
-    }
-  copy_rows (self->rows, d_model, rows, stride, n_tokens, d_model);
-  call_each (self, layer, first, n_tokens, self->rows);
-  copy_rows (rows, stride, self->rows, d_model, n_tokens, d_model);
-}
-
-void
-steer_lab_stop (SteerLab *self)
-{
-  g_return_if_fail (STEER_IS_LAB (self));
-  if (self->cancellable != NULL)
-    g_cancellable_cancel (self->cancellable);
-}
-
-/* --- The sequence --- */
-
 gboolean
 steer_lab_set_taps (SteerLab *self, const guint *layers, gsize n_layers)
 {
@@ -418,7 +167,7 @@ compute (SteerLab *self, const SteerTimeline *timeline, guint first, gboolean al
   self->cancellable = g_cancellable_new ();
   self->piece_first = first;
   steer_session_set_hooks (self->session, (const guint *) (gpointer) self->hook_layers->data, self->hook_layers->len,
-                           call_hooks, self);
+                           steer_lab_call_hooks, self);
   done = steer_session_trace_range (timeline, first, n, (const guint *) (gpointer) self->taps->data, self->taps->len,
                                     all_logits ? STEER_WANT_ALL_LOGITS : STEER_WANT_LAST_LOGITS, logits, residual,
                                     self->cancellable, error);

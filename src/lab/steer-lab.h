@@ -125,6 +125,15 @@ gboolean steer_lab_add_vectors (SteerLab *self, const char *path, const char *id
 GBytes *steer_lab_load_vector (SteerLab *self, guint layer, guint64 index, GError **error);
 
 /**
+ * steer_lab_dup_label:
+ * @layer: a feature's layer
+ * @index: and its index
+ *
+ * Returns: (transfer full) (nullable): what the feature is called
+ */
+char *steer_lab_dup_label (SteerLab *self, guint layer, guint64 index);
+
+/**
  * steer_lab_set_preset:
  * @preset: (nullable): features, and how tokens are chosen; %NULL for neither
  *
@@ -225,6 +234,18 @@ GBytes *steer_lab_get_logits (SteerLab *self);
  * Returns: (transfer full) (nullable): of the last piece: [n_tokens, d_model]
  */
 GBytes *steer_lab_get_residual (SteerLab *self, guint layer);
+
+/**
+ * steer_lab_encode_features:
+ * @layer: a layer of steer_lab_set_taps(), of which a whole SAE was added
+ *
+ * Which of the SAE's features fire on the tokens of the last piece. Errors: STEER_STEERING_ERROR_NOT_FOUND (no SAE of
+ * that layer, or the layer was not tapped), _INVALID (its encoder cannot be used).
+ *
+ * Returns: (transfer full): of each of them a token of the piece, guint32, a feature, guint32, and its activation,
+ *   float32; in order of tokens and then of features
+ */
+GBytes *steer_lab_encode_features (SteerLab *self, guint layer, GError **error);
 
 /**
  * steer_lab_choose:

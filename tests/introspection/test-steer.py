@@ -1,5 +1,6 @@
 """Steer as scripts see it; the arguments are the `steer` command and the folder of the bundled data. TAP."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ gi.require_version('Steer', '0')
 from gi.repository import GLib, Steer
 
 PROGRAM, DATA = sys.argv[1:]
+EIFFEL = os.path.join(DATA, 'presets', '01-eiffel-tower.yaml')
 PIRATE = os.path.join(DATA, 'presets', '02-pirate-at-sea.yaml')
 QUESTION = 'What should I do this weekend?'
 
@@ -83,6 +85,30 @@ def _():
     del seen[:]
     lab.extend(lab.tokens[-1:])
     assert seen == []
+
+
+@test('the features that fire are those that the command finds')
+def _():
+    lab = Steer.Lab()
+    text = 'I like the Eiffel Tower in Paris.'
+    layer = Steer.Preset.open(EIFFEL)[0].props.layer
+    told = subprocess.run([PROGRAM, 'inspect', '--device', 'cpu', '--sae', os.path.join(DATA, 'demo', 'sae'), '--json',
+                           '--top', '5', '--prompt', text, '--raw'], stdout=subprocess.PIPE, check=True)
+    lab.set_taps([layer])
+    lab.run(lab.encode(text))
+    fired = lab.features(layer)
+    assert len(fired) == len(lab.tokens)
+    for here, there in zip(fired, json.loads(told.stdout)['tokens']):
+        strongest = sorted(here, key=lambda pair: -pair[1])[:5]
+        expected = [(feature['index'], feature['value']) for feature in there['features'] if feature['layer'] == layer]
+        assert [i for i, _ in strongest] == [i for i, _ in expected], (strongest, expected)
+        assert all(abs(a - b) < 0.02 * b for (_, a), (_, b) in zip(strongest, expected))
+    assert any('Eiffel' in (lab.label(layer, i) or '') for here in fired for i, _ in here)
+    try:
+        lab.features(layer - 1)
+        assert False, 'nothing was raised'
+    except GLib.Error as error:
+        assert 'layer' in error.message
 
 
 @test('what a hook adds steers as a feature does')

@@ -299,6 +299,11 @@ test_refusals (Fixture *f, gconstpointer data)
   g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
   g_clear_error (&error);
 
+  g_assert_null (steer_lab_dup_label (f->lab, 0, 77));
+  g_assert_null (steer_lab_encode_features (f->lab, 0, &error)); /* these are vectors, and no SAE */
+  g_assert_error (error, STEER_STEERING_ERROR, STEER_STEERING_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+
   g_assert_false (steer_lab_set_taps (f->lab, &layer, 1));
   g_assert_cmpuint (steer_lab_add_hook (f->lab, layer, look, &hook, count_freed), ==, 0);
   g_assert_cmpuint (hook.n_freed, ==, 1);

@@ -10,6 +10,7 @@ A view of numbers is C-contiguous float32; numpy.asarray(view) and torch.frombuf
 
 import ctypes
 import os
+import struct
 
 from gi.module import get_introspection_module
 from gi.overrides import override
@@ -67,6 +68,8 @@ class Lab(Steer.Lab):
             lab.add_vectors(path)
         if bundled:
             lab.add_vectors(Steer.dup_demo_vectors_path(), 'demo')
+            if Steer.dup_demo_sae_path():
+                lab.add_vectors(Steer.dup_demo_sae_path(), 'demo')
         return lab
 
     def __init__(self, *_, **__):
@@ -100,6 +103,18 @@ class Lab(Steer.Lab):
     def vector(self, layer, index):
         """The direction of a feature: [d_model] of length 1."""
         return memoryview(self.load_vector(layer, index).get_data()).cast('B').cast('f')
+
+    def label(self, layer, index):
+        """What a feature is called, or None."""
+        return self.dup_label(layer, index)
+
+    def features(self, layer):
+        """What fires on the last piece, by the SAE of a layer of set_taps(): [(index, activation), ...] a token."""
+        firings = self.encode_features(layer).get_data()
+        tokens = [[] for _ in self.residual(layer).tolist()]
+        for token, feature, activation in struct.iter_unpack('=IIf', firings):
+            tokens[token].append((feature, activation))
+        return tokens
 
     def hook(self, layer, function):
         """Has function (rows, position, layer) look at a layer's output, or change it in place.
