@@ -1,5 +1,6 @@
 """Steer as scripts see it; the arguments are the `steer` command and the folder of the bundled data. TAP."""
 
+import gc
 import json
 import os
 import subprocess
@@ -158,6 +159,18 @@ def _():
             assert error.args == ('mine',)
     assert calls == [0] and lab.tokens == tokens
     lab.extend(tokens)
+
+
+@test('a lab is gone with its last name, hooks and all')
+def _():
+    lab = Steer.Lab()
+    lab.hook(1, lambda *_: None)
+    lab.run(lab.encode('The sea'))
+    gone = []
+    lab.weak_ref(lambda: gone.append(True))
+    del lab
+    gc.collect()
+    assert gone == [True]
 
 
 @test('all logits are those of each token')

@@ -11,6 +11,7 @@ A view of numbers is C-contiguous float32; numpy.asarray(view) and torch.frombuf
 import ctypes
 import os
 import struct
+import weakref
 
 from gi.module import get_introspection_module
 from gi.overrides import override
@@ -122,15 +123,18 @@ class Lab(Steer.Lab):
         @rows: [n_tokens, d_model], valid during the call; @position: of its first token. What it raises ends the piece,
         and is raised by whatever computed it.
         """
+        weak = weakref.ref(self)  # a hook that is never removed ends with its lab
+
         def call(layer, position, n_tokens, d_model, rows, *_):
-            if self.raised is not None:
+            lab = weak()
+            if lab.raised is not None:
                 return
             try:
                 memory = (ctypes.c_float * (n_tokens * d_model)).from_address(rows)
                 function(as_view(memory, d_model), position, layer)
             except BaseException as error:  # C code is between here and whoever shall see it
-                self.raised = error
-                self.stop()
+                lab.raised = error
+                lab.stop()
 
         number = self.add_hook(layer, call)
         if number == 0:
