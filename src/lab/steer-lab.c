@@ -193,6 +193,7 @@ steer_lab_extend (SteerLab *self,
                   GError **error)
 {
   guint first;
+  g_autofree gint32 *copy = NULL;
   g_autoptr (SteerPlan) plan = NULL;
   SteerTimeline timeline;
 
@@ -220,7 +221,9 @@ steer_lab_extend (SteerLab *self,
                      tokens[i], self->config->n_vocab);
         return FALSE;
       }
-  g_array_append_vals (self->tokens, tokens, (guint) n_tokens);
+  /* They may be from steer_lab_get_tokens(), and move with the array that they are appended to. */
+  copy = g_memdup2 (tokens, n_tokens * sizeof *tokens);
+  g_array_append_vals (self->tokens, copy, (guint) n_tokens);
   timeline = (SteerTimeline){
     .session = self->session,
     .tokens = (const gint32 *) (gpointer) self->tokens->data,

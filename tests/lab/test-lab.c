@@ -83,6 +83,7 @@ test_pieces (Fixture *f, gconstpointer data)
   guint n = f->model->n_tokens, n_vocab = f->model->config->n_vocab;
   g_autofree float *expected = cpu_context_run (f->context, f->model, 0, 0, n, NULL);
   g_autoptr (GBytes) all = NULL, last = NULL;
+  g_autoptr (GError) error = NULL;
   const gint32 *tokens;
   gsize n_tokens;
 
@@ -101,6 +102,13 @@ test_pieces (Fixture *f, gconstpointer data)
   assert_holds (last, expected + (gsize) 11 * n_vocab, (gsize) (n - 11) * n_vocab);
   tokens = steer_lab_get_tokens (f->lab, &n_tokens);
   g_assert_cmpmem (tokens, n_tokens * sizeof (gint32), f->model->tokens, n * sizeof (gint32));
+
+  /* What is there once more, straight from there. */
+  steer_lab_extend (f->lab, tokens, n_tokens, 0, FALSE, &error);
+  g_assert_no_error (error);
+  tokens = steer_lab_get_tokens (f->lab, &n_tokens);
+  g_assert_cmpuint (n_tokens, ==, 2 * n);
+  g_assert_cmpmem (tokens + n, n * sizeof (gint32), f->model->tokens, n * sizeof (gint32));
 }
 
 /* A feature that is moved counts from the next piece on, and what was computed stays. */
