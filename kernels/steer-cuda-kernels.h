@@ -227,7 +227,7 @@ extern "C"
   /**
    * steer_cuda_decode_qkv:
    * @layer: its steering is that of the layer before it, applied here on the way in: what ends layer - 1 begins this
-   * one
+   * one; 0 where there is none before, or it has been steered already
    * @norm: [d_model]
    * @residual_in: [n_columns, d_model]: the output of layer - 1 before steering (of the embedding when layer is 0)
    * @residual_out: out: [n_columns, d_model]: the same after steering, to which the rest of the layer adds. Another
@@ -306,7 +306,7 @@ extern "C"
                                          float *hidden);
 
   /* Steering of the last layer, final norm, output matrix.
-   * n_layers: of the model; residual_in: [n_columns, d_model], before the last layer's steering; residual_out: out:
+   * n_layers: of the model, 0 where the last has been steered already; residual_in: [n_columns, d_model], before the last layer's steering; residual_out: out:
    * after it; logits: out: [n_columns, n_vocab], may be mapped host memory. */
   cudaError_t steer_cuda_decode_logits (const SteerCudaQueue *queue,
                                         const SteerCudaShape *shape,
