@@ -306,8 +306,9 @@ extern "C"
                                          float *hidden);
 
   /* Steering of the last layer, final norm, output matrix.
-   * n_layers: of the model, 0 where the last has been steered already; residual_in: [n_columns, d_model], before the last layer's steering; residual_out: out:
-   * after it; logits: out: [n_columns, n_vocab], may be mapped host memory. */
+   * n_layers: of the model, 0 where the last has been steered already; residual_in: [n_columns, d_model], before the
+   * last layer's steering; residual_out: out: after it; logits: out: [n_columns, n_vocab], may be mapped host memory.
+   */
   cudaError_t steer_cuda_decode_logits (const SteerCudaQueue *queue,
                                         const SteerCudaShape *shape,
                                         int n_layers,
